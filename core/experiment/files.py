@@ -1,0 +1,41 @@
+"""Writing a file whole or not at all, reading JSON, and telling a full disk from other trouble."""
+
+import errno
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def write_whole(path: Path, content: str | bytes, durable: bool = False) -> None:
+    """Replace `path` atomically: a reader sees the old content or the new, never a part.
+
+    `durable` also waits until the disk has it. Raises `OSError`; the old content then still stands.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises `OSError`, and `ValueError` for whatever else is in it."""
+    try:
+        return json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether `error` says that no more can be written: disk, quota or file size limit."""
+    return isinstance(error, OSError) and error.errno in _FULL
