@@ -1,0 +1,233 @@
+"""A folder of class folders: looked at before anything trains."""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from core.data.images import THREADS, Progress, UnreadableImage, decode, open_image
+from core.data.sample import sample_folder
+from core.experiment.run import SAMPLE
+
+SPLITS = ("train", "validation", "test")
+"""From the most lenient to the strictest: the last one judges."""
+
+SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
+               "validation": "validation", "test": "test", "testing": "test"}
+MIN_PER_CLASS = 3
+"""One different picture each for training, validation and test."""
+
+_CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+_CHECK_SIZE = 32
+
+
+class DataError(ValueError):
+    """The folder is no data set that can be trained on."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One readable file. `path` is relative to the data set; `split` is "" unless the folder has its own splits."""
+
+    path: str
+    hash: str
+    label: str
+    width: int
+    height: int
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the folder that is not used as it is: the file or class, what is wrong, what happens."""
+
+    where: str
+    what: str
+    consequence: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The scan report. `pictures` are those that will be used; everything else is in `problems`."""
+
+    root: Path
+    pictures: tuple[Picture, ...]
+    problems: tuple[Problem, ...]
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Pictures a class, by class name."""
+        return dict(sorted(Counter(picture.label for picture in self.pictures).items()))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.counts)
+
+    @cached_property
+    def duplicates(self) -> tuple[tuple[Picture, ...], ...]:
+        """Groups of pictures with the same bytes, in one class each."""
+        groups = defaultdict(list)
+        for picture in self.pictures:
+            groups[picture.hash].append(picture)
+        return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+    @property
+    def median_size(self) -> tuple[int, int]:
+        """(width, height) in the middle of all pictures."""
+        middle = len(self.pictures) // 2
+        return (sorted(p.width for p in self.pictures)[middle], sorted(p.height for p in self.pictures)[middle])
+
+    def check(self) -> None:
+        """Raise `DataError` unless there are two classes or more, with enough different pictures each."""
+        if len(self.classes) < 2:
+            raise DataError(f"Expected at least 2 class folders with pictures in {self.root}; received "
+                            f"{len(self.classes)}. Put each class into a folder of its own.")
+        different = Counter(label for label, _ in {(p.label, p.hash) for p in self.pictures})
+        few = {name: count for name, count in different.items() if count < MIN_PER_CLASS}
+        if few:
+            received = ", ".join(f"{name}: {count}" for name, count in sorted(few.items()))
+            raise DataError(f"Expected at least {MIN_PER_CLASS} different pictures in every class; received {received}."
+                            " Add pictures or remove the folder.")
+
+
+def data_folder(data: str) -> Path:
+    """Where the pictures of a run's `data` are; the sample set is drawn if need be. Raises `DataError`."""
+    folder = sample_folder() if data == SAMPLE else Path(os.path.expanduser(data))  # noqa: PTH111 - never raises
+    if not os.path.isdir(folder):  # noqa: PTH112 - nor does this one, whatever the name
+        raise DataError(f"Expected a folder of class folders; received {data}, which is no folder. Check the path.")
+    return folder
+
+
+def scan(folder: Path, progress: Progress | None = None) -> Dataset:
+    """Read every file below `folder` once and report. `progress` gets (done, all).
+
+    A class is a folder directly below `folder`, or below its train/, val(idation)/ and test/ folders; a single
+    wrapping folder is looked through. Folders inside a class belong to it.
+    """
+    root = find_root(folder)
+    listed, problems = _list_files(root)
+    pictures: list[Picture] = []
+    with (ThreadPoolExecutor(THREADS) as pool,
+          closing(pool.map(lambda entry: _read(root, *entry), listed)) as results):
+        for done, result in enumerate(results, start=1):
+            (pictures if isinstance(result, Picture) else problems).append(result)
+            if progress and (done % 100 == 0 or done == len(listed)):
+                progress(done, len(listed))
+    kept, doubtful = _without_contradictions(pictures)
+    kept, leaks = _without_leaks(kept)
+    problems += doubtful + leaks + _empty_classes(root, kept)
+    return Dataset(root, tuple(kept), tuple(sorted(problems, key=lambda problem: problem.where)))
+
+
+def find_root(folder: Path) -> Path:
+    """Where the class folders are: a ZIP often holds one folder that holds them."""
+    children = [path for path in _entries(folder) if path.is_dir()]
+    if len(children) == 1 and any(path.is_dir() for path in _entries(children[0])):
+        return find_root(children[0])
+    return folder
+
+
+def _entries(folder: Path) -> list[Path]:
+    visible = (p for p in folder.iterdir() if not p.name.startswith(".") and p.name not in _CLUTTER)
+    return sorted(visible, key=lambda path: path.name)
+
+
+def _class_folders(root: Path) -> Iterator[tuple[Path, str]]:
+    """(class folder, split) pairs; split is "" where the data set has none of its own."""
+    folders = [path for path in _entries(root) if path.is_dir()]
+    splits = {path: SPLIT_NAMES[path.name.lower()] for path in folders if path.name.lower() in SPLIT_NAMES}
+    if "train" not in splits.values() or len(splits) < 2:
+        yield from ((path, "") for path in folders)
+        return
+    for split_folder, split in splits.items():
+        yield from ((path, split) for path in _entries(split_folder) if path.is_dir())
+
+
+def _list_files(root: Path) -> tuple[list[tuple[Path, str, str]], list[Problem]]:
+    """All (file, label, split), and the pictures and folders that lie outside every class."""
+    folders = list(_class_folders(root))
+    listed = [(path, folder.name, split) for folder, split in folders for path in _files_below(folder)]
+    used = {root} | {path for folder, _ in folders for path in (folder, folder.parent)}
+    loose = [Problem(_shown(path.relative_to(root)), "in no class folder", "left out")
+             for parent in sorted({root} | {folder.parent for folder, _ in folders}) for path in _entries(parent)
+             if path.is_file() and _is_picture(path)]
+    beside = [Problem(_shown(path.relative_to(root)), "beside the split folders", "left out")
+              for path in _entries(root) if path.is_dir() and path not in used]
+    return listed, loose + beside
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        with open_image(path):
+            return True
+    except UnreadableImage:
+        return False
+
+
+def _shown(path: Path) -> str:
+    """A relative path as text; what is no text in it (a name from an old archive) becomes question marks."""
+    return path.as_posix().encode(errors="replace").decode()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for path in _entries(folder):
+        if path.is_dir() and not path.is_symlink():
+            yield from _files_below(path)
+        elif path.is_file():
+            yield path
+
+
+def _read(root: Path, path: Path, label: str, split: str) -> Picture | Problem:
+    """Hash and decode one file; the decode is coarse but goes through all of its bytes."""
+    name = _shown(path.relative_to(root))
+    if name != path.relative_to(root).as_posix():
+        return Problem(name, "its name is not valid text", "left out")
+    try:
+        with open_image(path) as image:
+            width, height = image.size
+        content = path.read_bytes()
+        decode(content, at_least=_CHECK_SIZE)
+    except (UnreadableImage, OSError) as error:
+        return Problem(name, str(error), "left out")
+    return Picture(name, hashlib.sha256(content).hexdigest(), label, width, height, split)
+
+
+def _without_contradictions(pictures: list[Picture]) -> tuple[list[Picture], list[Problem]]:
+    """Leave out pictures that lie in several classes: nobody can say which label is true."""
+    labels = defaultdict(set)
+    for picture in pictures:
+        labels[picture.hash].add(picture.label)
+    kept = [picture for picture in pictures if len(labels[picture.hash]) == 1]
+    doubtful = [Problem(p.path, f"the same picture is in {', '.join(sorted(labels[p.hash]))}", "left out")
+                for p in pictures if len(labels[p.hash]) > 1]
+    return kept, doubtful
+
+
+def _without_leaks(pictures: list[Picture]) -> tuple[list[Picture], list[Problem]]:
+    """Where own splits share a picture, the strictest of them keeps it: test, then validation."""
+    sides = defaultdict(set)
+    for picture in pictures:
+        sides[picture.hash].add(picture.split)
+    strictest = {hash_: max(names, key=("", *SPLITS).index) for hash_, names in sides.items()}
+    kept = [picture for picture in pictures if picture.split == strictest[picture.hash]]
+    leaks = [Problem(p.path, f"the same picture is in {strictest[p.hash]}", f"left out of {p.split}")
+             for p in pictures if p.split != strictest[p.hash]]
+    return kept, leaks
+
+
+def _empty_classes(root: Path, kept: list[Picture]) -> list[Problem]:
+    found = {folder.name for folder, _ in _class_folders(root)}
+    return [Problem(_shown(Path(name)), "no picture that can be used", "class left out")
+            for name in sorted(found - {picture.label for picture in kept})]
+
+
+def stamp(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Changes when a file is added to or removed from the folder or one two levels below: cheap to ask again."""
+    first = [path for path in _entries(folder) if path.is_dir()]
+    second = [path for parent in first for path in _entries(parent) if path.is_dir()]
+    return tuple((str(path), path.stat().st_mtime_ns) for path in (folder, *first, *second))

@@ -1,0 +1,25 @@
+"""From what a person asked for to the runs of a study, each with its own manifest."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.data.dataset import Dataset
+from core.data.split import split
+from core.experiment.run import RunConfig
+from core.experiment.strategy import Strategy
+
+
+def plan_study(template: RunConfig, strategies: Sequence[Strategy], dataset: Dataset,
+               seeds: Sequence[int] = (0,)) -> list[tuple[RunConfig, str]]:
+    """(configuration, manifest text) of each run: every strategy at every seed, on the same split for the same seed.
+
+    Replicate r divides the pictures and trains with seed r, so that strategies pair up within it. Raises
+    `ValueError` without a strategy or a seed, `DataError` where the data set cannot be divided.
+    """
+    if not strategies or not seeds:
+        raise ValueError(f"Expected at least one strategy and one seed; received {len(strategies)} and {len(seeds)}.")
+    planned = []
+    for seed in seeds:
+        manifest = split(dataset, seed).to_csv()
+        planned += [(replace(template, strategy=s, seed=seed, split_seed=seed), manifest) for s in strategies]
+    return planned

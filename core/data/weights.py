@@ -1,0 +1,104 @@
+"""Where the base's weights come from: Keras' own ImageNet file, a path, or nowhere (random)."""
+
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+
+IMAGENET, RANDOM = "imagenet", "random"
+SOURCE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+_TIMEOUT_SECONDS = 10
+
+
+class WeightsError(ValueError):
+    """The weights asked for cannot be had, or are damaged."""
+
+
+def resolve_weights(weights: str, alpha: float, image_size: int) -> Path | None:
+    """The file to load into the base; None for "random". ImageNet's is fetched where it is not kept yet.
+
+    Raises `WeightsError` in one line that says what to do.
+    """
+    if weights == RANDOM:
+        return None
+    if weights == IMAGENET:
+        return fetch_imagenet(alpha, image_size)
+    path = Path(os.path.expanduser(weights))  # noqa: PTH111 - never raises
+    if not os.path.isfile(path):  # noqa: PTH113 - nor does this one, whatever the name
+        raise WeightsError(f"Expected weights: imagenet, random, or a file; received {weights}, where no file is. "
+                           "Check the path.")
+    _expect_readable(path)
+    return path
+
+
+def imagenet_path(alpha: float, image_size: int) -> Path:
+    """Where Keras keeps its ImageNet weights for this base, fetched or not."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return home / "models" / f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{image_size}_no_top.h5"
+
+
+def fetch_imagenet(alpha: float, image_size: int) -> Path:
+    """Keras' ImageNet file, from its cache or the internet. A damaged one is fetched again, never trusted."""
+    path = imagenet_path(alpha, image_size)
+    if path.is_file() and is_readable(path):
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetching-") as room:
+            fetched = Path(room) / path.name
+            _download(SOURCE + path.name, fetched)
+            _expect_readable(fetched)
+            fetched.replace(path)
+    except (OSError, HTTPException, WeightsError) as error:
+        damaged = "the file there is damaged, and " if path.is_file() else ""
+        raise WeightsError(
+            f"Expected ImageNet weights at {path}; {damaged}they could not be fetched ({_reason(error)}). "
+            f"Put the file from {SOURCE}{path.name} there, or choose a weights file or random weights.") from error
+    return path
+
+
+def imagenet_is_here(alpha: float, image_size: int) -> bool:
+    """Whether the ImageNet weights are kept on this machine."""
+    return is_readable(imagenet_path(alpha, image_size))
+
+
+def imagenet_is_reachable(alpha: float, image_size: int, timeout: float = 2.0) -> bool:
+    """Whether the ImageNet weights are kept here or their source answers now."""
+    if imagenet_is_here(alpha, image_size):
+        return True
+    request = urllib.request.Request(SOURCE + imagenet_path(alpha, image_size).name, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.status == 200
+    except (OSError, HTTPException):
+        return False
+
+
+def is_readable(path: Path) -> bool:
+    """Whether this is a whole HDF5 file: one cut short by a killed download does not open."""
+    import h5py  # only here: the dashboard shows pages without it
+
+    try:
+        with h5py.File(path, "r") as file:
+            return len(file) > 0
+    except (OSError, RuntimeError):  # RuntimeError: it opens, but its table of contents is damaged
+        return False
+
+
+def _expect_readable(path: Path) -> None:
+    if not is_readable(path):
+        raise WeightsError(f"Expected a whole Keras weights file (HDF5); received {path}, cut short or of another "
+                           "kind. Fetch it again.")
+
+
+def _download(url: str, path: Path) -> None:
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer, path.open("wb") as file:
+        shutil.copyfileobj(answer, file)
+
+
+def _reason(error: Exception) -> str:
+    words = str(error.reason if isinstance(error, urllib.error.URLError) else error).strip()
+    return (words or type(error).__name__).splitlines()[0][:120]

@@ -1,0 +1,54 @@
+"""What all tests share: a home of their own, and a tiny data set of real drawn pictures."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["TRANSFER_LAB_HOME"] = tempfile.mkdtemp(prefix="lab-home-")
+
+from core.data.dataset import Dataset, scan
+from core.data.sample import write_sample
+from core.experiment.run import Augmentation, RunConfig
+from core.experiment.strategy import Phase, Strategy
+
+SHARED = Path(__file__).parents[2] / "shared"
+WEIGHTS = SHARED / "weights" / "mobilenet_v2_1.0_224_imagenet_no_top.weights.h5"
+PHOTOS = SHARED / "data" / "trashnet-112"
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten classes of six drawn pictures."""
+    return write_sample(tmp_path_factory.mktemp("data") / "tiny", images_per_class=6, size=96)
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tiny_folder: Path) -> Dataset:
+    return scan(tiny_folder)
+
+
+@pytest.fixture
+def tiny_config(tiny_folder: Path) -> RunConfig:
+    """The smallest real run: two phases of an epoch each on the narrowest base."""
+    phases = (Phase(0, 1e-3, 1), Phase(11, 1e-4, 1))
+    return RunConfig(data=str(tiny_folder), strategy=Strategy("tiny", phases), batch_size=8, image_size=96, alpha=0.35,
+                     weights="random", augmentation=Augmentation(contrast=0))
+
+
+@pytest.fixture
+def photos() -> Path:
+    """The real photos of the development set."""
+    if not PHOTOS.is_dir():
+        pytest.skip("needs the real photos beside the project (../shared/data)")
+    return PHOTOS
+
+
+@pytest.fixture
+def imagenet_file() -> Path:
+    """ImageNet weights of the base at alpha 1.0."""
+    if not WEIGHTS.is_file():
+        pytest.skip("needs the ImageNet weights beside the project (../shared/weights)")
+    return WEIGHTS
