@@ -1,0 +1,90 @@
+"""One run from its folder's configuration to its evaluation: what a worker does."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+
+from core.data.dataset import data_folder, find_root
+from core.data.split import Manifest
+from core.experiment.run import Row, RunConfig, State
+from core.learning.checkpoint import Checkpoints
+from core.learning.data import TrainingData, load_data
+from core.learning.evaluation import evaluate, write_evaluation
+from core.learning.model import build_transfer_model
+from core.learning.tensorboard import TensorBoard, write_hparams
+from core.learning.training import Outcome, train
+
+
+class Reporter(Protocol):
+    """Who is told how a run goes, and who may ask it to stop."""
+
+    folder: Path
+
+    def say(self, **changes: Any) -> None: ...
+    def emit(self, row: Row) -> None: ...
+    def resume_from(self, rows: Sequence[Row]) -> None: ...
+    def should_stop(self) -> bool: ...
+
+
+def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32") -> bool:
+    """Train, save and evaluate one run in `reporter.folder`; True when completed, False when stopped on request.
+
+    Raises `ValueError` for data or weights that cannot be used, `Diverged`, `OSError`.
+    """
+    _prepare_keras(config, precision)
+    reporter.say(precision=precision, note="Reading the weights")
+    manifest = Manifest.from_csv((reporter.folder / "manifest.csv").read_text(encoding="utf-8"))
+    model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights,
+                                 config.augmentation, config.seed)
+    data = _read_images(config, manifest, reporter)
+    outcome = _train(config, model, data, reporter)
+    if outcome.rows:
+        _save(model, reporter.folder / "model.keras")
+    if outcome.stopped:
+        return False
+    reporter.say(note="Measuring on the test images")
+    evaluation, probabilities = evaluate(model, data, config.batch_size)
+    write_evaluation(reporter.folder, evaluation, probabilities, data)
+    write_hparams(reporter.folder / "tensorboard", config, evaluation["accuracy"])
+    return True
+
+
+def _prepare_keras(config: RunConfig, precision: str) -> None:
+    keras.config.set_dtype_policy(precision if config.mixed_precision else "float32")
+    if config.deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # Keras has no word for it
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _read_images(config: RunConfig, manifest: Manifest, reporter: Reporter) -> TrainingData:
+    def report(done: int, total: int) -> None:
+        reporter.say(note=f"Reading images: {done:,} of {total:,}")
+        if reporter.should_stop():
+            raise KeyboardInterrupt
+
+    return load_data(manifest, find_root(data_folder(config.data)), config.image_size, report)
+
+
+def _train(config: RunConfig, model: keras.Model, data: TrainingData, reporter: Reporter) -> Outcome:
+    checkpoints = Checkpoints(reporter.folder / "checkpoint")
+    start = checkpoints.load()
+    rows = start.rows if start else ()
+    reporter.resume_from(rows)
+    reporter.say(state=State.RUNNING, note="")
+    with TensorBoard(reporter.folder / "tensorboard", rows) as board:
+        def emit(row: Row) -> None:
+            reporter.emit(row)
+            if row["kind"] == "epoch":
+                board.write(row)
+
+        return train(config, model, data, emit, reporter.should_stop, checkpoints, start)
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    """Write the model whole or not at all."""
+    temporary = path.with_name(".saving.keras")
+    model.save(temporary)
+    temporary.replace(path)

@@ -1,0 +1,71 @@
+"""The network: augmentation - rescaling to [-1, 1] - pretrained base - head, all in one model."""
+
+import math
+
+import keras
+from keras import layers
+
+from core.experiment.layers import HEAD_UNITS
+from core.experiment.run import Augmentation
+from core.experiment.strategy import ALL_LAYERS, expect_integer
+from core.learning.backbone import BASE_NAME, build_base
+
+
+def build_transfer_model(classes: int, image_size: int = 224, alpha: float = 1.0, weights: str = "imagenet",
+                         augmentation: Augmentation | None = None, seed: int = 0) -> keras.Model:
+    """A model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities, base frozen.
+
+    Raises `WeightsError` where the weights cannot be had.
+    """
+    keras.utils.set_random_seed(seed)
+    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    x = pixels
+    for layer in _augmentation_layers(augmentation or Augmentation(), seed):
+        x = layer(x)
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(x)
+    x = build_base(alpha, image_size, weights)(x, training=False)
+    model = keras.Model(pixels, _head(x, classes, seed), name="transfer_model")
+    unfreeze_layers(model, 0)
+    return model
+
+
+def _augmentation_layers(augmentation: Augmentation, seed: int) -> list[keras.Layer]:
+    chosen = [
+        augmentation.flip and layers.RandomFlip("horizontal", seed=seed, name="flip"),
+        augmentation.rotation and layers.RandomRotation(augmentation.rotation, seed=seed + 1, name="rotation"),
+        augmentation.zoom and layers.RandomZoom(augmentation.zoom, seed=seed + 2, name="zoom"),
+        augmentation.contrast and layers.RandomContrast(augmentation.contrast, seed=seed + 3, name="contrast"),
+    ]
+    return [layer for layer in chosen if layer]
+
+
+def _head(features: keras.KerasTensor, classes: int, seed: int) -> keras.KerasTensor:
+    x = layers.GlobalAveragePooling2D(name="pool")(features)
+    x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(x)
+    x = layers.BatchNormalization(name="normalise")(x)
+    x = layers.Dropout(0.5, seed=seed + 4, name="dropout")(x)
+    # float32 whatever the policy: probabilities in 16 bits lose the small ones
+    return layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)
+
+
+def base_of(model: keras.Model) -> keras.Model:
+    """The pretrained part of a model that `build_transfer_model` built."""
+    return model.get_layer(BASE_NAME)
+
+
+def unfreeze_layers(model: keras.Model, unfreeze: int) -> None:
+    """Let exactly the top `unfreeze` layers of the base train, and the head. Compile afterwards.
+
+    Raises `ValueError` unless 0 <= unfreeze <= `ALL_LAYERS`.
+    """
+    expect_integer("unfreeze (layers of the base, from its top)", unfreeze, 0, ALL_LAYERS)
+    base = base_of(model)
+    base.trainable = True
+    boundary = len(base.layers) - unfreeze  # counted from the front: a slice [-0:] would be everything
+    for number, layer in enumerate(base.layers):
+        layer.trainable = number >= boundary
+
+
+def count_trainable(model: keras.Model) -> int:
+    """Parameters that train as the model stands."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)

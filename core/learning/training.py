@@ -1,0 +1,186 @@
+"""One loop over the phases, for every strategy."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from core.experiment.errors import Diverged
+from core.experiment.metrics import best_key
+from core.experiment.run import Row, RunConfig
+from core.experiment.strategy import Phase
+from core.learning.checkpoint import Arrays, Checkpoint, Checkpoints
+from core.learning.data import Batches, TrainingData, balanced_weights
+from core.learning.model import count_trainable, unfreeze_layers
+
+STEP_ROW_SECONDS = 0.25
+"""A step row is written at most this often: curves stream, files stay small."""
+
+Emit = Callable[[Row], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training went. The model that was given holds the best epoch's weights, if an epoch was finished."""
+
+    rows: tuple[Row, ...]
+    stopped: bool
+
+    @property
+    def best(self) -> Row | None:
+        return max(self.rows, key=best_key, default=None)
+
+
+def train(config: RunConfig, model: keras.Model, data: TrainingData, emit: Emit,
+          should_stop: Callable[[], bool] = lambda: False, checkpoints: Checkpoints | None = None,
+          start: Checkpoint | None = None) -> Outcome:
+    """Train `model` through the phases of the strategy, from `start` on where it is given.
+
+    Every phase compiles afresh, so its optimizer starts anew. `emit` gets a row an epoch and a few a second in
+    between. A stop request, or `KeyboardInterrupt`, ends it in good order. Raises `Diverged`.
+    """
+    training = _Training(config, model, data, emit, should_stop, checkpoints)
+    if start:
+        training.restore(start)
+    stopped = False
+    try:
+        for number, phase in enumerate(config.strategy.phases, start=1):
+            training.run_phase(number, phase)
+    except KeyboardInterrupt:
+        stopped = True
+    training.take_best_weights()
+    return Outcome(tuple(training.rows), stopped)
+
+
+class _Training:
+    """What a training knows between its phases."""
+
+    def __init__(self, config: RunConfig, model: keras.Model, data: TrainingData, emit: Emit,
+                 should_stop: Callable[[], bool], checkpoints: Checkpoints | None) -> None:
+        self.config, self.model, self.data = config, model, data
+        self.emit, self.should_stop, self.checkpoints = emit, should_stop, checkpoints
+        self.rows: list[Row] = []
+        self.best: Arrays = ()
+        self._optimizer: Arrays = ()
+
+    def restore(self, state: Checkpoint) -> None:
+        """Stand where the checkpoint stood."""
+        self.rows, self.best, self._optimizer = list(state.rows), state.best, state.optimizer
+        self.model.set_weights(state.weights)
+
+    def run_phase(self, number: int, phase: Phase) -> None:
+        """Train what is left of a phase."""
+        left = self._epochs_left(number, phase)
+        if left == 0:
+            return
+        self._compile(phase, resumed=left < phase.epochs)
+        done = len(self.rows)
+        weights = balanced_weights(self.data.train.labels) if self.config.class_weights else None
+        batch_size = self.config.batch_size
+        self.model.fit(Batches(self.data.train, batch_size, self.config.seed, done, weights),
+                       validation_data=Batches(self.data.validation, batch_size),
+                       initial_epoch=done, epochs=done + left, verbose=0, callbacks=[_Follow(self, number, phase)])
+
+    def finish_epoch(self, row: Row) -> None:
+        """Keep the epoch: first the checkpoint, then its row, so that no row is without a state to go on from."""
+        if not self.rows or best_key(row) > max(map(best_key, self.rows)):
+            self.best = _copy(self.model.weights)
+        self.rows.append(row)
+        if self.checkpoints:
+            self.checkpoints.save(Checkpoint(tuple(self.rows), _copy(self.model.weights),
+                                             _copy(self.model.optimizer.variables), self.best))
+        self.emit(row)
+
+    def is_out_of_patience(self, number: int) -> bool:
+        """Whether the phase has gone `patience` epochs without a better validation loss."""
+        losses = [row["val_loss"] for row in self.rows if row["phase"] == number]
+        patience = self.config.patience
+        return bool(patience and losses) and len(losses) - 1 - int(np.argmin(losses)) >= patience
+
+    def take_best_weights(self) -> None:
+        if self.best:
+            self.model.set_weights(self.best)
+
+    def _epochs_left(self, number: int, phase: Phase) -> int:
+        later = any(row["phase"] > number for row in self.rows)
+        if later or self.is_out_of_patience(number):
+            return 0
+        return phase.epochs - sum(row["phase"] == number for row in self.rows)
+
+    def _compile(self, phase: Phase, resumed: bool) -> None:
+        unfreeze_layers(self.model, phase.unfreeze)
+        on_gpu = bool(keras.distribution.list_devices("gpu"))
+        self.model.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
+                           metrics=["accuracy"], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
+        if resumed:
+            self.model.optimizer.build(self.model.trainable_variables)
+            for variable, value in zip(self.model.optimizer.variables, self._optimizer, strict=True):
+                variable.assign(value)
+
+
+class _Follow(keras.callbacks.Callback):
+    """Turns what Keras reports within one phase into rows, and ends the phase when it is time."""
+
+    def __init__(self, training: _Training, number: int, phase: Phase) -> None:
+        super().__init__()
+        self._training, self._number, self._phase = training, number, phase
+        self._earlier_seconds = sum(row["seconds"] for row in training.rows)
+        self._emitted = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Row | None = None) -> None:
+        _reseed(self.model, self._training.config.seed, epoch)
+        self._epoch, self._began, self._images_before = epoch, time.perf_counter(), 0
+        self._emitted = self._began
+
+    def on_train_batch_end(self, batch: int, logs: Row | None = None) -> None:
+        self._obey()
+        now = time.perf_counter()
+        if now - self._emitted < STEP_ROW_SECONDS and batch + 1 < self.params["steps"]:
+            return
+        images = min((batch + 1) * self._training.config.batch_size, len(self._training.data.train))
+        step = self._epoch * self.params["steps"] + batch + 1
+        self._expect_number(logs["loss"], step)
+        self._training.emit({
+            "kind": "step", "step": step, "epoch": self._epoch + 1, "phase": self._number,
+            "done": (batch + 1) / self.params["steps"], "loss": float(logs["loss"]),
+            "accuracy": float(logs["accuracy"]), "elapsed": round(self._earlier_seconds + now - self._began, 3),
+            "images_per_second": round((images - self._images_before) / max(now - self._emitted, 1e-9), 1)})
+        self._emitted, self._images_before = now, images
+
+    def on_test_batch_end(self, batch: int, logs: Row | None = None) -> None:
+        self._obey()
+
+    def on_epoch_end(self, epoch: int, logs: Row | None = None) -> None:
+        for name in ("loss", "val_loss"):
+            self._expect_number(logs[name], (epoch + 1) * self.params["steps"])
+        seconds = time.perf_counter() - self._began
+        self._earlier_seconds += seconds
+        values = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        self._training.finish_epoch({
+            "kind": "epoch", "epoch": epoch + 1, "phase": self._number, "unfreeze": self._phase.unfreeze,
+            "learning_rate": self._phase.learning_rate, **values, "seconds": round(seconds, 3),
+            "elapsed": round(self._earlier_seconds, 3), "trainable_parameters": count_trainable(self.model),
+            "images_per_second": round(len(self._training.data.train) / seconds, 1)})
+        self.model.stop_training = self._training.is_out_of_patience(self._number)
+
+    def _obey(self) -> None:
+        if self._training.should_stop():
+            raise KeyboardInterrupt
+
+    def _expect_number(self, loss: float, step: int) -> None:
+        if not math.isfinite(float(loss)):
+            raise Diverged(step, self._phase.learning_rate)
+
+
+def _copy(variables: list[keras.Variable]) -> Arrays:
+    return tuple(np.array(keras.ops.convert_to_numpy(variable)) for variable in variables)
+
+
+def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
+    """Make dropout and augmentation of an epoch a function of seed and epoch, so that a resumed run repeats them."""
+    states = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
+    for number, state in enumerate(states):
+        state.assign(np.array([seed + number, epoch * 1_000_003 % 2**32], dtype="uint32"))

@@ -1,0 +1,144 @@
+"""One loop, every strategy: what trains, what does not, and that a resumed run is the same run."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from core.data.split import split
+from core.experiment.errors import Diverged
+from core.experiment.metrics import best_key
+from core.experiment.run import RunConfig
+from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
+from core.learning.checkpoint import Checkpoints
+from core.learning.data import Batches, TrainingData, balanced_weights, load_data
+from core.learning.model import base_of, build_transfer_model
+from core.learning.training import Outcome, train
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def data(tiny_dataset) -> TrainingData:
+    return load_data(split(tiny_dataset), tiny_dataset.root, 96)
+
+
+def with_phases(config: RunConfig, *phases: Phase, **changes) -> RunConfig:
+    return replace(config, strategy=Strategy("tiny", phases), **changes)
+
+
+def model_of(config: RunConfig) -> keras.Model:
+    return build_transfer_model(10, config.image_size, config.alpha, config.weights, config.augmentation, config.seed)
+
+
+def run(config: RunConfig, data: TrainingData, **more) -> tuple[keras.Model, Outcome, list[dict]]:
+    model, rows = model_of(config), []
+    outcome = train(config, model, data, rows.append, **more)
+    return model, outcome, [row for row in rows if row["kind"] == "epoch"]
+
+
+def weights_by_layer(model: keras.Model) -> list[list[np.ndarray]]:
+    return [layer.get_weights() for layer in base_of(model).layers]
+
+
+@pytest.mark.parametrize("unfreeze", [0, 1, 30, ALL_LAYERS])
+def test_exactly_the_open_layers_change_and_statistics_never(tiny_config, data, unfreeze):
+    config = with_phases(tiny_config, Phase(unfreeze, 1e-3, 1))
+    before = weights_by_layer(model_of(config))
+    model, _, _ = run(config, data)
+    for number, layer in enumerate(base_of(model).layers):
+        statistics = 2 if isinstance(layer, keras.layers.BatchNormalization) else 0
+        old, new = before[number], layer.get_weights()
+        frozen = len(old) if number < ALL_LAYERS - unfreeze else statistics
+        for a, b in zip(old[len(old) - frozen:], new[len(new) - frozen:], strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=layer.name)
+        if frozen < len(old):  # an open layer with weights of its own
+            assert any((a != b).any() for a, b in zip(old, new, strict=True)), f"{layer.name} did not train"
+
+
+def test_phases_follow_each_other_and_rows_say_what_trained(tiny_config, data):
+    config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-4, 1))
+    _, outcome, rows = run(config, data)
+    assert [(r["epoch"], r["phase"], r["unfreeze"], r["learning_rate"]) for r in rows] == [
+        (1, 1, 0, 1e-3), (2, 1, 0, 1e-3), (3, 2, 11, 1e-4)]
+    assert rows[0]["trainable_parameters"] < rows[2]["trainable_parameters"]
+    assert outcome.best == max(rows, key=best_key) and not outcome.stopped
+
+
+def test_the_model_ends_with_its_best_epochs_weights(tiny_config, data):
+    model, outcome, _ = run(with_phases(tiny_config, Phase(0, 1e-2, 4)), data)
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    loss, accuracy = model.evaluate(Batches(data.validation, 8), verbose=0)
+    assert accuracy == pytest.approx(outcome.best["val_accuracy"])
+    assert loss == pytest.approx(outcome.best["val_loss"], rel=1e-4)
+
+
+def test_same_seed_and_deterministic_gives_identical_weights(tiny_config, data):
+    keras.utils.set_random_seed(0)
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    config = with_phases(tiny_config, Phase(11, 1e-3, 2), deterministic=True)
+    one, two = (run(config, data)[0].get_weights() for _ in range(2))
+    other = run(replace(config, seed=1), data)[0].get_weights()
+    assert all((a == b).all() for a, b in zip(one, two, strict=True))
+    assert any((a != b).any() for a, b in zip(one, other, strict=True))
+
+
+def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_end(tiny_config, data, tmp_path):
+    config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-3, 2), deterministic=True)
+    whole, _, whole_rows = run(config, data)
+    checkpoints, asked = Checkpoints(tmp_path / "checkpoint"), []
+
+    def should_stop() -> bool:
+        asked.append(1)
+        return len(asked) > 3 * 8  # within the third epoch: six training batches and two of validation each
+
+    _, first, first_rows = run(config, data, should_stop=should_stop, checkpoints=checkpoints)
+    resumed, second, rows = run(config, data, checkpoints=checkpoints, start=checkpoints.load())
+    assert first.stopped and 0 < len(first_rows) < 4 and not second.stopped
+    assert [row["epoch"] for row in first_rows + rows] == [1, 2, 3, 4]
+    assert [r["val_loss"] for r in second.rows] == pytest.approx([r["val_loss"] for r in whole_rows], rel=1e-5)
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_a_completed_run_resumed_trains_nothing(tiny_config, data, tmp_path):
+    checkpoints = Checkpoints(tmp_path / "checkpoint")
+    run(tiny_config, data, checkpoints=checkpoints)
+    _, outcome, rows = run(tiny_config, data, start=checkpoints.load())
+    assert rows == [] and len(outcome.rows) == 2
+
+
+def test_patience_ends_a_phase_and_the_next_begins(tiny_config, data):
+    config = with_phases(tiny_config, Phase(0, 10.0, 6), Phase(11, 1e-5, 1), patience=1)
+    _, _, rows = run(config, data)
+    assert rows[-1]["phase"] == 2 and sum(row["phase"] == 1 for row in rows) < 6
+    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_a_loss_that_is_no_number_is_said_with_step_and_rate(tiny_config, data, tmp_path):
+    model, checkpoints = model_of(tiny_config), Checkpoints(tmp_path / "checkpoint")
+    kernel = model.get_layer("classes").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    with pytest.raises(Diverged, match=r"step 1.*learning rate of 0.001"):
+        train(tiny_config, model, data, lambda row: None, checkpoints=checkpoints)
+    assert checkpoints.load() is None
+
+
+def test_class_weights_make_rare_classes_count_as_much(tiny_config, data):
+    weights = balanced_weights(np.array([0, 0, 0, 1]))
+    assert weights == {0: pytest.approx(2 / 3), 1: pytest.approx(2.0)}
+    _, outcome, _ = run(with_phases(tiny_config, Phase(0, 1e-3, 1), class_weights=True), data)
+    assert np.isfinite(outcome.best["loss"])
+
+
+def test_each_epoch_shows_every_image_once_in_a_new_order(data):
+    batches = Batches(data.train, 8, shuffle_seed=3)
+    first = np.concatenate([batches[i][1] for i in range(len(batches))])
+    batches.on_epoch_end()
+    second = np.concatenate([batches[i][1] for i in range(len(batches))])
+    assert sorted(first) == sorted(second) == sorted(data.train.labels) and (first != second).any()
+    again = Batches(data.train, 8, shuffle_seed=3, first_epoch=1)
+    assert (np.concatenate([again[i][1] for i in range(len(again))]) == second).all()
