@@ -1,0 +1,197 @@
+"""The queue: gives each waiting run a device and a worker process of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from core.execution.devices import Device, Leases, environment, training_devices
+from core.execution.processes import find, kill_group
+from core.experiment.errors import ended
+from core.experiment.run import Run, State
+from core.experiment.store import NoSuchRun, RunStore
+
+PROJECT = Path(__file__).resolve().parents[2]
+TICK_SECONDS = 0.25
+GRACE_SECONDS = 10.0
+ORDERLY_EXIT_CODES = (0, 75, 76)
+"""The worker said how its run ended, or found its device or its run taken and changed nothing."""
+
+Command = Callable[[Path, str, Path], Sequence[str]]
+
+
+def worker_command(run: Path, device_id: str, leases: Path) -> Sequence[str]:
+    """The command line that trains the run in this folder."""
+    return [sys.executable, "-m", "core.execution.worker", str(run), "--device", device_id, "--leases", str(leases)]
+
+
+def default_leases() -> Leases:
+    """This user's device locks, one place for the whole machine."""
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    return Leases(Path(tempfile.gettempdir()) / f"transfer-learning-lab-{user}")
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: subprocess.Popen
+    device_id: str
+
+
+class Launcher:
+    """Submit, cancel, resume. A background thread does the work; disk is the truth, so several launchers do no harm.
+
+    Of all launchers on one runs folder a single one leads (it holds `.launcher.lock`); the next takes over when it
+    goes. Workers outlive their launcher; the next leader looks after them.
+
+    Args:
+        store: the runs.
+        leases: the device locks.
+        devices: what may be trained on.
+        command: how a worker is started.
+        grace: seconds a worker has to stop by itself before it is killed with all it started.
+    """
+
+    def __init__(self, store: RunStore, leases: Leases | None = None,
+                 devices: Callable[[], Sequence[Device]] = training_devices, command: Command = worker_command,
+                 grace: float = GRACE_SECONDS) -> None:
+        self._store, self._leases = store, leases or default_leases()
+        self._devices, self._command, self._grace = devices, command, grace
+        self._workers: dict[str, _Worker] = {}
+        self._asked: dict[str, float] = {}
+        self._closed, self._wake = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True, name="launcher")
+        self._thread.start()
+
+    def submit(self, run_id: str) -> None:
+        """Have a queued run trained in its turn; nothing happens to one that trains or has ended."""
+        self._store.get(run_id)
+        self._wake.set()
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a run: gracefully, and firmly after the grace. Raises `NoSuchRun`."""
+        self._store.request_stop(run_id)
+        self._wake.set()
+
+    def resume(self, run_id: str) -> None:
+        """Queue a stopped or failed run again. Raises `NoSuchRun`, `ValueError`."""
+        self._store.requeue(run_id)
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread; workers go on."""
+        self._closed.set()
+        self._wake.set()
+        self._thread.join()
+
+    # The thread
+
+    def _serve(self) -> None:
+        leader = FileLock(self._store.root / ".launcher.lock", thread_local=False)
+        while not self._closed.is_set():
+            try:
+                with leader.acquire(blocking=False):
+                    self._lead()
+            except Timeout:
+                self._rest()
+            except Exception:
+                traceback.print_exc()  # e.g. a disk that is full for now: the queue must outlive it
+                self._rest()
+
+    def _lead(self) -> None:
+        self._store.rebuild_active()
+        while not self._closed.is_set():
+            self._tick()
+            self._rest()
+
+    def _rest(self) -> None:
+        self._wake.wait(TICK_SECONDS)
+        self._wake.clear()
+
+    def _tick(self) -> None:
+        self._reap()
+        waiting = [run for run in self._store.active() if not self._look_after(run)]
+        free = self._free_devices() if waiting else []
+        for run, device in zip(waiting, free, strict=False):
+            self._start(run, device)
+
+    def _reap(self) -> None:
+        for run_id, worker in list(self._workers.items()):
+            if (exit_code := worker.process.poll()) is not None:
+                del self._workers[run_id]
+                if exit_code not in ORDERLY_EXIT_CODES:
+                    self._bury(run_id, exit_code)
+
+    def _look_after(self, run: Run) -> bool:
+        """See to a run that needs no start; False for one that waits for it."""
+        if self._store.stop_requested(run.id):
+            self._stop(run)
+        elif run.id in self._workers or self._store.is_locked(run.id):
+            return True
+        elif run.state is State.QUEUED:
+            return False
+        else:
+            self._bury(run.id, None)
+        return True
+
+    def _stop(self, run: Run) -> None:
+        """What a worker does not do by itself within the grace is done to it."""
+        if run.id not in self._workers and not self._store.is_locked(run.id):
+            return self._bury(run.id, None)
+        asked = self._asked.setdefault(run.id, time.monotonic())
+        process = self._process(run)
+        if process and time.monotonic() - asked > self._grace:
+            kill_group(process)
+
+    def _process(self, run: Run) -> psutil.Process | None:
+        worker = self._workers.get(run.id)
+        if worker is None:
+            return find(run.status)
+        try:
+            return psutil.Process(worker.process.pid)
+        except psutil.NoSuchProcess:
+            return None
+
+    def _bury(self, run_id: str, exit_code: int | None) -> None:
+        """Write how a run ended whose worker did not, or that never had one."""
+        self._asked.pop(run_id, None)
+        try:
+            with self._store.lock(run_id).acquire(blocking=False):
+                run = self._store.get(run_id)
+                if run.state.is_finished:
+                    return
+                stopped = self._store.stop_requested(run_id)
+                error = None if stopped else ended(exit_code, self._store.log_tail(run_id))
+                self._store.write_status(run_id, replace(run.status, state=State.STOPPED if stopped else State.FAILED,
+                                                         note="", error=error, ended=time.time()))
+        except (Timeout, NoSuchRun):
+            return  # another worker has it, or its folder was deleted
+
+    def _free_devices(self) -> list[Device]:
+        taken = {worker.device_id for worker in self._workers.values()}
+        return [device for device in self._devices() if device.id not in taken and self._leases.is_free(device.id)]
+
+    def _start(self, run: Run, device: Device) -> None:
+        folder = self._store.path(run.id)
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+        with (folder / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                self._command(folder, device.id, self._leases.folder), cwd=PROJECT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env=os.environ | quiet | environment(device.id))
+        self._workers[run.id] = _Worker(process, device.id)
+
+
+def farewell(store: RunStore) -> str:
+    """What a terminal says when the dashboard goes and runs stay; empty where none does."""
+    lines = [f"  python transfer_learning.py --stop {run.id} --runs {store.root}" for run in store.active()
+             if run.state is not State.QUEUED]
+    return "\n".join(["Training goes on without the dashboard. To stop it:", *lines]) if lines else ""

@@ -1,0 +1,58 @@
+"""`python -m core.execution.worker RUN_DIR --device ID --leases DIR`: trains one run, then exits.
+
+Exit codes: 0 it said how it ended; 75 the device is taken; 76 another worker has the run.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from filelock import Timeout
+
+from core.execution.devices import CPU, Leases, gains_from_half_precision
+from core.execution.session import Job, Session
+from core.experiment.run import RunConfig
+from core.experiment.store import RunStore
+
+DEVICE_TAKEN = 75
+RUN_TAKEN = 76
+
+
+def main(argv: list[str], job: Job | None = None) -> int:
+    """Train the run in `argv` with `job` (the real one where none is given) and return the exit code."""
+    arguments = _parse(argv)
+    store = RunStore(arguments.run.parent)
+    try:
+        with Leases(arguments.leases).lock(arguments.device).acquire(blocking=False):
+            return _work(store, arguments.run.name, arguments.device, job or _train)
+    except Timeout:
+        return DEVICE_TAKEN
+
+
+def _work(store: RunStore, run_id: str, device_id: str, job: Job) -> int:
+    try:
+        with store.lock(run_id).acquire(blocking=False):
+            if store.get(run_id).state.is_finished:
+                return RUN_TAKEN
+            Session(store, run_id, device_id).conclude(job)
+    except Timeout:
+        return RUN_TAKEN
+    return 0
+
+
+def _train(config: RunConfig, session: Session) -> bool:
+    from core.learning.job import train_run  # Keras takes seconds to import: only once the run is ours
+
+    return train_run(config, session, gains_from_half_precision(session.device_id))
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m core.execution.worker")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--device", default=CPU)
+    parser.add_argument("--leases", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,5 @@
+"""Fixtures of the execution tests."""
+
+from harness import lab
+
+__all__ = ["lab"]

@@ -1,0 +1,82 @@
+"""A launcher over an injected folder, with real worker processes that need no Keras."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.execution.devices import Device, Leases, cpu
+from core.execution.launcher import Launcher
+from core.execution.processes import find
+from core.experiment.run import Run, RunConfig, State
+from core.experiment.store import NoSuchRun, RunStore
+
+STUB = Path(__file__).with_name("stub_worker.py")
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
+    """What `condition` returns once it is true; fails loudly when it never is."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.02)
+    return value
+
+
+@dataclass
+class Lab:
+    """A store and its launchers; `jobs` says what the worker of a run does, by the run's seed."""
+
+    root: Path
+    store: RunStore
+    leases: Leases
+    jobs: dict[int, str] = field(default_factory=dict)
+    launchers: list[Launcher] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+
+    def launch(self, **more) -> Launcher:
+        more = {"devices": lambda: (cpu(),), "command": self.command, "grace": 3.0} | more
+        self.launchers.append(Launcher(self.store, self.leases, **more))
+        return self.launchers[-1]
+
+    def command(self, run: Path, device: str, leases: Path) -> list[str]:
+        self.started.append(run.name)
+        job = self.jobs[self.store.get(run.name).config.seed]
+        return [sys.executable, str(STUB), job, str(run), "--device", device, "--leases", str(leases)]
+
+    def add(self, job: str) -> Run:
+        """A queued run whose worker will do `job`."""
+        seed = len(self.jobs)
+        self.jobs[seed] = job
+        return self.store.create(RunConfig(seed=seed), "path,hash,label,split\n")
+
+    def state(self, run: Run) -> State:
+        return self.store.get(run.id).state
+
+    def wait(self, run: Run, *states: State) -> Run:
+        wait_for(lambda: self.state(run) in states)
+        return self.store.get(run.id)
+
+    def process(self, run: Run) -> psutil.Process:
+        return wait_for(lambda: find(self.store.get(run.id).status))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    lab = Lab(tmp_path, RunStore(tmp_path / "runs", stale_after=2.0), Leases(tmp_path / "leases"))
+    yield lab
+    for launcher in lab.launchers:
+        launcher.close()
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+
+
+def two_devices() -> tuple[Device, ...]:
+    return (Device("gpu-0", "one", 1, 0, 0.0, (8, 0)), Device("gpu-1", "two", 1, 0, 0.0, (8, 0)))
+
+
+__all__ = ["Lab", "NoSuchRun", "two_devices", "wait_for"]

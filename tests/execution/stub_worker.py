@@ -1,0 +1,95 @@
+"""A real worker process around a job that needs no Keras: what it does is said by its first argument."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from core.execution.session import Session
+from core.execution.worker import main
+from core.experiment.errors import Diverged
+from core.experiment.run import RunConfig, State
+
+
+def epoch(number: int) -> dict:
+    return {"kind": "epoch", "epoch": number, "phase": 1, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1.0,
+            "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5, "seconds": 0.05, "elapsed": 0.05 * number,
+            "trainable_parameters": 1, "images_per_second": 1.0}
+
+
+def quick(_config: RunConfig, session: Session) -> bool:
+    session.resume_from(())
+    session.say(state=State.RUNNING)
+    session.emit(epoch(1))
+    return True
+
+
+def endless(_config: RunConfig, session: Session) -> bool:
+    session.say(state=State.RUNNING)
+    number = 0
+    while not session.should_stop():
+        number += 1
+        session.emit(epoch(number))
+        time.sleep(0.05)
+    return False
+
+
+def deaf(_config: RunConfig, session: Session) -> bool:
+    """Ignores every request to stop, and has a child that does so too."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); "
+                                                    "time.sleep(600)"])
+    (session.folder / "child").write_text(str(child.pid))
+    session.say(state=State.RUNNING)
+    while True:
+        time.sleep(0.05)
+
+
+def busy(_config: RunConfig, session: Session) -> bool:
+    """Never looks whether it should stop, but can be interrupted."""
+    session.say(state=State.RUNNING)
+    while True:
+        time.sleep(0.05)
+
+
+def out_of_memory(_config: RunConfig, _session: Session) -> bool:
+    return bool(bytearray(1 << 62))
+
+
+def diverge(_config: RunConfig, _session: Session) -> bool:
+    raise Diverged(17, 0.01)
+
+
+def crash(_config: RunConfig, _session: Session) -> bool:
+    print("last words before the crash", flush=True)
+    os._exit(3)
+
+
+def fill_disk(_config: RunConfig, session: Session) -> bool:
+    """Writes rows until the disk, or the limit it was given, is full."""
+    session.say(state=State.RUNNING)
+    for number in range(1, 10**6):
+        session.emit(epoch(number))
+    return True
+
+
+JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {
+    job.__name__: job for job in (quick, endless, deaf, busy, out_of_memory, diverge, crash, fill_disk)}
+
+if __name__ == "__main__":
+    name, *arguments = sys.argv[1:]
+    if name == "import_error":
+        import a_module_that_does_not_exist  # noqa: F401
+    if name.startswith("limited"):
+        import resource
+
+        limit = {"limited_from_the_start": 20_000, "limited_later": 200_000}[name]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        name = "fill_disk"
+    sys.exit(main(arguments, JOBS[name]))
