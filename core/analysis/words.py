@@ -1,0 +1,51 @@
+"""Figures and names as pages and terminal say them."""
+
+import re
+
+
+def percent(share: float | None) -> str:
+    """0.873 -> "87.3%"; None -> "-"."""
+    return "–" if share is None else f"{100 * share:.1f}%"
+
+
+def points(difference: float) -> str:
+    """0.031 -> "+3.1 points": a difference of two shares, with its sign."""
+    return f"{100 * difference:+.1f} points"
+
+
+def duration(seconds: float) -> str:
+    """125 -> "2 min 05 s"; 7 -> "7 s"; 4,000 -> "1 h 07 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3_600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3_600} h {whole % 3_600 // 60:02d} min"
+
+
+def rate(learning_rate: float) -> str:
+    """0.0001 -> "1e-4"; 0.00025 -> "2.5e-4"."""
+    digits, _, exponent = f"{learning_rate:.2e}".partition("e")
+    return f"{float(digits):g}e{int(exponent)}"
+
+
+def gigabytes(size: int) -> str:
+    """Bytes -> "23.4 GB"."""
+    return f"{size / 1024**3:.1f} GB"
+
+
+def count(number: int, noun: str) -> str:
+    """(1, "run") -> "1 run"; (3, "run") -> "3 runs"; class -> classes."""
+    plural = noun if number == 1 else noun + ("es" if noun.endswith("s") else "s")
+    return f"{number:,} {plural}"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it stands: names of people's files and classes are never formatting."""
+    one_line = " ".join(text.split())
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=@])", r"\\\1", one_line)
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """At most so many characters, cut in the middle: the end of a path says most."""
+    return text if len(text) <= length else f"{text[:length // 3]}…{text[-(length - length // 3 - 1):]}"

@@ -1,0 +1,194 @@
+"""Transfer learning from a terminal: the same pipeline, runs and figures as the dashboard."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+import core
+from core.analysis.words import count, duration, percent
+
+DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
+POLL_SECONDS = 0.5
+
+say = Console(stderr=True, highlight=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what the arguments ask for and return the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        template, strategies = _configuration(arguments)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        store = core.RunStore(arguments.runs)
+        if arguments.stop:
+            return _stop(store, arguments.stop)
+        launcher = core.Launcher(store)
+        if arguments.resume:
+            launcher.resume(arguments.resume)
+            run_ids = [arguments.resume]
+        else:
+            run_ids = _start(store, template, strategies, arguments)
+        return _follow(store, launcher, run_ids, arguments.json)
+    except (ValueError, core.NoSuchRun) as error:
+        say.print(str(error), style="red", markup=False)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="transfer_learning.py", description=__doc__,
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add("--data", default=core.SAMPLE, metavar="DIR", help="folder of class folders, or the drawn sample set")
+    add("--strategy", default="two-phase", choices=[*core.STRATEGIES, "all"])
+    add("--phase1-epochs", type=int, default=15, help="epochs with the base frozen")
+    add("--phase2-epochs", type=int, default=10, help="epochs with the top layers open")
+    add("--phase1-lr", type=float, default=1e-3)
+    add("--phase2-lr", type=float, default=1e-4)
+    add("--unfreeze", type=int, default=30, help="layers of the base that phase 2 opens, from its top")
+    add("--batch-size", type=int, default=32)
+    add("--image-size", type=int, default=224, choices=core.IMAGE_SIZES)
+    add("--alpha", type=float, default=1.0, choices=core.ALPHAS, help="width of MobileNetV2")
+    add("--weights", metavar="imagenet|random|PATH", help="imagenet where it can be had, unless given")
+    add("--seed", type=int, default=0)
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
+    add("--resume", metavar="RUN_ID", help="go on with a stopped or failed run")
+    add("--stop", metavar="RUN_ID", help="stop a run that trains in the background")
+    add("--json", action="store_true", help="end with one JSON object on the last line")
+    return parser
+
+
+def _configuration(arguments: argparse.Namespace) -> tuple[core.RunConfig, list[core.Strategy]]:
+    names = list(core.STRATEGIES) if arguments.strategy == "all" else [arguments.strategy]
+    strategies = [core.with_settings(core.STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs,
+                                     arguments.phase1_lr, arguments.phase2_lr, arguments.unfreeze) for name in names]
+    data = core.SAMPLE if arguments.data == core.SAMPLE else str(Path(arguments.data).expanduser().resolve())
+    template = core.RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, alpha=arguments.alpha,
+                              image_size=arguments.image_size, weights=_weights(arguments))
+    return template, strategies
+
+
+def _weights(arguments: argparse.Namespace) -> str:
+    """What was asked for; without a word, ImageNet, or random where it cannot be had - and that is said."""
+    if arguments.weights or arguments.resume or arguments.stop:
+        named = arguments.weights or "random"
+        return named if named in ("imagenet", "random") else str(Path(named).expanduser().resolve())
+    try:
+        core.resolve_weights("imagenet", arguments.alpha, arguments.image_size)
+    except core.WeightsError as error:
+        say.print(f"Training from random weights, so nothing is transferred: {error}", style="yellow", markup=False)
+        return "random"
+    return "imagenet"
+
+
+def _start(store: core.RunStore, template: core.RunConfig, strategies: list[core.Strategy],
+           arguments: argparse.Namespace) -> list[str]:
+    core.resolve_weights(template.weights, template.alpha, template.image_size)
+    with Progress(TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=say, transient=True) as bars:
+        task = bars.add_task("", total=None)
+        dataset = core.scan(core.data_folder(template.data),
+                            lambda done, total: bars.update(task, completed=done, total=total))
+    planned = core.plan_study(template, strategies, dataset, [arguments.seed])
+    _report(dataset, core.Manifest.from_csv(planned[0][1]))
+    for strategy in strategies:
+        for warning in core.warnings(strategy):
+            say.print(warning, style="yellow", markup=False)
+    return [run.id for run in store.create_study(planned).runs]
+
+
+def _report(dataset: core.Dataset, manifest: core.Manifest) -> None:
+    splits = ", ".join(f"{name} {number:,}" for name, number in manifest.counts().items())
+    say.print(f"{dataset.root}: {count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}; "
+              f"{splits}", markup=False)
+    for problem in dataset.problems[:10]:
+        say.print(f"  {problem.where}: {problem.what}; {problem.consequence}", style="yellow", markup=False)
+    if len(dataset.problems) > 10:
+        say.print(f"  and {len(dataset.problems) - 10:,} more", style="yellow")
+
+
+def _follow(store: core.RunStore, launcher: core.Launcher, run_ids: list[str], as_json: bool) -> int:
+    for run_id in run_ids:
+        launcher.submit(run_id)
+    interrupted = False
+    try:
+        _watch(store, run_ids)
+    except KeyboardInterrupt:
+        interrupted = True
+        _stop_all(store, launcher, run_ids)
+    finally:
+        launcher.close()
+    runs = [store.get(run_id) for run_id in run_ids]
+    _print_summary(store, runs, as_json)
+    if interrupted or any(run.state is core.State.STOPPED for run in runs):
+        return INTERRUPTED
+    return DONE if all(run.state is core.State.COMPLETED for run in runs) else FAILED
+
+
+def _watch(store: core.RunStore, run_ids: list[str]) -> None:
+    """Show a bar a run until all have ended."""
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[now]}")
+    with Progress(*columns, console=say) as bars:
+        tasks = {run_id: bars.add_task(store.get(run_id).title, total=1.0, now="queued") for run_id in run_ids}
+        while not all([_update(store, bars, run_id, task) for run_id, task in tasks.items()]):
+            time.sleep(POLL_SECONDS)
+
+
+def _update(store: core.RunStore, bars: Progress, run_id: str, task: TaskID) -> bool:
+    run, metrics = store.get(run_id), store.metrics(run_id)
+    done = core.progress(run, metrics)
+    now = run.status.note or str(run.state)
+    if run.state is core.State.RUNNING and not run.status.note:
+        best = f", best {percent(metrics.best['val_accuracy'])}" if metrics.best else ""
+        left = f", {duration(done.seconds_left)} left" if done.seconds_left is not None else ""
+        now = f"epoch {done.epoch} of {done.epochs}, {run.status.images_per_second:.0f} images/s{best}{left}"
+    bars.update(task, completed=done.share, now=now)
+    return run.state.is_finished
+
+
+def _stop_all(store: core.RunStore, launcher: core.Launcher, run_ids: list[str]) -> None:
+    say.print("Stopping; what is trained so far is kept.")
+    for run_id in run_ids:
+        launcher.cancel(run_id)
+    while not all(store.get(run_id).state.is_finished for run_id in run_ids):
+        time.sleep(POLL_SECONDS)
+    for run_id in run_ids:
+        if store.get(run_id).state.is_resumable:
+            say.print(f"To go on: python transfer_learning.py --resume {run_id} --runs {store.root}", markup=False,
+                      soft_wrap=True)
+
+
+def _stop(store: core.RunStore, run_id: str) -> int:
+    launcher = core.Launcher(store)
+    launcher.cancel(run_id)
+    while not store.get(run_id).state.is_finished:
+        time.sleep(POLL_SECONDS)
+    launcher.close()
+    say.print(f"{run_id}: {store.get(run_id).state}", markup=False)
+    return DONE
+
+
+def _print_summary(store: core.RunStore, runs: Sequence[core.Run], as_json: bool) -> None:
+    summaries = [core.summarise(store, run) for run in runs]
+    table = Table("Strategy", "State", "Epochs", "Best", "Validation", "Test", "F1", "Time")
+    for row in summaries:
+        table.add_row(row.title, row.state, str(row.epochs), str(row.best_epoch or "–"), percent(row.best_val_accuracy),
+                      percent(row.test_accuracy), percent(row.macro_f1), duration(row.seconds))
+    say.print(table)
+    for row in summaries:
+        if row.error:
+            say.print(f"{row.title}: {row.error}", style="red", markup=False)
+    if as_json:
+        print(json.dumps({"study": runs[0].study, "runs": [row.to_json() for row in summaries]}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
