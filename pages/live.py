@@ -40,6 +40,7 @@ def _poll(here: Services, study_id: str, was_finished: bool) -> None:
     for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         figure = core.learning_curves(study.runs, metrics, measure)
         column.plotly_chart(figure, key=f"{study_id}-{measure}", config={"displaylogo": False})
+    st.caption("Solid: training. Dashed: validation. Star: best epoch, whose weights are kept.")
     _show_results(here, study)
 
 

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TRANSFER_LAB_HOME"] = tempfile.mkdtemp(prefix="lab-home-")
@@ -13,6 +14,9 @@ from core.data.dataset import Dataset, scan
 from core.data.sample import write_sample
 from core.experiment.run import Augmentation, RunConfig
 from core.experiment.strategy import Phase, Strategy
+
+settings.register_profile("lab", deadline=None)  # how fast a machine is proves nothing
+settings.load_profile("lab")
 
 SHARED = Path(__file__).parents[2] / "shared"
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_1.0_224_imagenet_no_top.weights.h5"

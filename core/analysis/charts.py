@@ -37,7 +37,7 @@ def _add_run(figure: go.Figure, run: Run, metrics: Metrics, measure: str, colour
                          annotation={"text": "fine-tuning starts", "font": {"size": 11}})
     if best := metrics.best:
         figure.add_scatter(x=[best["epoch"]], y=[best[f"val_{measure}"]], mode="markers", name=f"{title}, best",
-                           marker={"symbol": "star", "size": 13, "color": colour}, showlegend=False)
+                           marker={"symbol": "star", "size": 13, "color": colour})
 
 
 def _within_epoch(metrics: Metrics, measure: str) -> list[tuple[float, float]]:
@@ -69,8 +69,7 @@ def thin(rows: Sequence[Row], limit: int, measure: str) -> list[Row]:
 def _dress(figure: go.Figure, measure: str, revision: str) -> go.Figure:
     figure.update_layout(
         title={"text": _TITLES[measure], "font": {"size": 16}}, height=360, hovermode="x unified",
-        uirevision=revision, margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        legend={"orientation": "h", "y": -0.2, "font": {"size": 12}})
+        uirevision=revision, margin={"l": 10, "r": 10, "t": 40, "b": 10}, showlegend=False)
     figure.update_xaxes(title="Epoch", rangemode="tozero")
     figure.update_yaxes(tickformat=".0%" if measure == "accuracy" else None)
     return figure

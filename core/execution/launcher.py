@@ -67,6 +67,7 @@ class Launcher:
         self._devices, self._command, self._grace = devices, command, grace
         self._workers: dict[str, _Worker] = {}
         self._asked: dict[str, float] = {}
+        self._trouble = ""
         self._closed, self._wake = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True, name="launcher")
         self._thread.start()
@@ -102,9 +103,14 @@ class Launcher:
                     self._lead()
             except Timeout:
                 self._rest()
-            except Exception:
-                traceback.print_exc()  # e.g. a disk that is full for now: the queue must outlive it
+            except Exception as trouble:
+                self._report(trouble)  # e.g. a disk that is full for now: the queue must outlive it
                 self._rest()
+
+    def _report(self, trouble: Exception) -> None:
+        if repr(trouble) != self._trouble:
+            self._trouble = repr(trouble)
+            traceback.print_exception(trouble)
 
     def _lead(self) -> None:
         self._store.rebuild_active()

@@ -1,6 +1,7 @@
 """What every worker does around its training: status, beat, rows, stop requests, and how it ended."""
 
 import _thread
+import contextlib
 import signal
 import threading
 import time
@@ -78,7 +79,8 @@ class Session:
         except KeyboardInterrupt:
             state, error = State.STOPPED, None
         except BaseException as trouble:
-            traceback.print_exc()
+            self._reserve.unlink(missing_ok=True)
+            _log_trouble()
             state = State.DIVERGED if isinstance(trouble, Diverged) else State.FAILED
             error = explain(trouble)
         _ignore_signals()
@@ -99,7 +101,7 @@ class Session:
         try:
             self.say(**changes)
         except NoSuchRun:
-            traceback.print_exc()  # its folder was deleted: there is nobody left to tell
+            _log_trouble()  # its folder was deleted: there is nobody left to tell
 
     def _beat(self) -> None:
         """Beat, and look for a stop request: first a sign for the training, then, if it does not look, a push."""
@@ -113,7 +115,7 @@ class Session:
             except NoSuchRun:
                 return _thread.interrupt_main()  # the folder was deleted: nobody wants this run
             except OSError:
-                traceback.print_exc()  # the training meets a full disk itself, and says so
+                _log_trouble()  # the training meets a full disk itself, and says so
             if asked_at and time.monotonic() - asked_at > PATIENCE_SECONDS:
                 return _thread.interrupt_main()
 
@@ -122,6 +124,11 @@ class Session:
         with self._lock:
             if not self._done.is_set():
                 self.say(state=State.STOPPING)
+
+
+def _log_trouble() -> None:
+    with contextlib.suppress(OSError):  # the log lies on the disk that may be full
+        traceback.print_exc()
 
 
 def _interrupt_once(_number: int, _frame: object) -> None:

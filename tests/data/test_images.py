@@ -146,14 +146,13 @@ starts = st.sampled_from([b"", *(content[:24] for content in KINDS.values())])
 
 
 @noisy
-@settings(deadline=None)
 @given(starts, st.binary(max_size=400))
 def test_random_bytes_never_raise_anything_else(start, noise):
     expect_picture_or_reason(start + noise)
 
 
 @noisy
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_flipped_and_cut_files_never_raise_anything_else(kind, data):
     content = bytearray(KINDS[kind])

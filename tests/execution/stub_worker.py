@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.execution.session import Session
 from core.execution.worker import main
 from core.experiment.errors import Diverged
 from core.experiment.run import RunConfig, State
+from core.learning.checkpoint import Checkpoint, Checkpoints
 
 
 def epoch(number: int) -> dict:
@@ -79,8 +82,19 @@ def fill_disk(_config: RunConfig, session: Session) -> bool:
     return True
 
 
-JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {
-    job.__name__: job for job in (quick, endless, deaf, busy, out_of_memory, diverge, crash, fill_disk)}
+def fill_disk_with_checkpoints(_config: RunConfig, session: Session) -> bool:
+    """Ever larger checkpoints, until one no longer fits."""
+    session.say(state=State.RUNNING)
+    checkpoints = Checkpoints(session.folder / "checkpoint")
+    for number in range(1, 100):
+        arrays = (np.zeros(number * 100_000, np.uint8),)
+        checkpoints.save(Checkpoint(tuple(map(epoch, range(1, number + 1))), arrays, (), arrays))
+        session.emit(epoch(number))
+    return True
+
+
+JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {job.__name__: job for job in (
+    quick, endless, deaf, busy, out_of_memory, diverge, crash, fill_disk, fill_disk_with_checkpoints)}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]

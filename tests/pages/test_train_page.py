@@ -143,7 +143,7 @@ def test_finished_it_shows_the_test_figures_and_the_studies(root):
 def test_failed_it_says_why_what_to_do_and_offers_resume(root):
     store, study = make_study(root)
     run = study.runs[0]
-    error = RunError("out of memory", "The memory was not enough <img src=x onerror=alert(1)>.", "Choose a smaller batch.")
+    error = RunError("out of memory", "Not enough <img src=x onerror=alert(1)>.", "Choose a smaller batch.")
     store.write_status(run.id, RunStatus(State.FAILED, error=error, ended=time.time()))
     page = open_page(study.id)
     assert "Choose a smaller batch" in texts(page) and "Failed" in texts(page)

@@ -1,0 +1,96 @@
+"""The terminal door, as a process: exit codes, JSON, Ctrl-C and resume."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.experiment.run import State
+from core.experiment.store import RunStore
+
+PROJECT = Path(__file__).parents[1]
+SMALL = ["--weights", "random", "--alpha", "0.35", "--image-size", "96", "--batch-size", "8"]
+
+
+class Terminal:
+    def __init__(self, folder: Path) -> None:
+        self.runs = folder / "runs"
+        (folder / "tmp").mkdir()
+        self._environment = os.environ | {"TMPDIR": str(folder / "tmp"), "KERAS_HOME": str(folder / "keras"),
+                                          "https_proxy": "http://127.0.0.1:9"}
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, "transfer_learning.py", "--runs", str(self.runs), *arguments],
+                                cwd=PROJECT, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=280)
+        return process.returncode, out, err
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path)
+
+
+def test_all_strategies_end_with_one_json_object(terminal, tiny_folder):
+    code, out, err = terminal.run("--data", str(tiny_folder), "--strategy", "all", "--phase1-epochs", "1",
+                                  "--phase2-epochs", "1", "--unfreeze", "11", "--json", *SMALL)
+    assert code == 0, err
+    answer = json.loads(out.splitlines()[-1])
+    assert [run["strategy"] for run in answer["runs"]] == ["feature-extraction", "fine-tuning", "two-phase"]
+    assert [run["epochs"] for run in answer["runs"]] == [1, 2, 2]
+    assert all(run["state"] == "completed" and run["test_images"] == 10 for run in answer["runs"])
+    assert "60 images, 10 classes" in err and len(RunStore(terminal.runs).runs()) == 3
+
+
+@pytest.mark.parametrize("wrong", [
+    ["--phase1-epochs", "0"], ["--phase2-lr", "nan"], ["--phase1-lr", "-1"], ["--unfreeze", "155"],
+    ["--batch-size", "0"], ["--image-size", "100"], ["--alpha", "2"], ["--strategy", "magic"], ["--seed", "-1"],
+    ["--phase1-epochs", "1000000000"]])
+def test_wrong_arguments_end_with_2_and_say_what_was_expected(terminal, wrong):
+    code, _, err = terminal.run(*wrong, "--weights", "random")
+    assert code == 2 and "Traceback" not in err and ("Expected" in err or "invalid choice" in err)
+
+
+@pytest.mark.parametrize(("bad", "says"), [
+    (["--data", "/nowhere"], "Expected a folder of class folders"),
+    (["--weights", "/nowhere.h5"], "Expected weights: imagenet, random, or a file"),
+    (["--weights", "imagenet"], "Put the file"),
+    (["--resume", "../x"], "No such run"),
+    (["--stop", "20200101-000000-000-01-two-phase"], "No such run"),
+])
+def test_what_cannot_be_done_ends_with_1_and_says_what_to_do(terminal, bad, says):
+    code, _, err = terminal.run(*bad, *([] if "--weights" in bad else ["--weights", "random"]))
+    assert code == 1 and "Traceback" not in err and says in " ".join(err.split())
+
+
+@pytest.mark.faults
+def test_without_a_word_on_weights_and_without_the_internet_it_says_that_nothing_is_transferred(terminal, tiny_folder):
+    code, _, err = terminal.run("--data", str(tiny_folder), "--strategy", "feature-extraction", "--phase1-epochs", "1",
+                                "--alpha", "0.35", "--image-size", "96")
+    assert code == 0 and "nothing is transferred" in " ".join(err.split())
+
+
+@pytest.mark.faults
+def test_ctrl_c_stops_cleanly_and_the_printed_command_goes_on(terminal, tiny_folder):
+    process = terminal.start("--data", str(tiny_folder), "--phase1-epochs", "40", "--phase2-epochs", "1", *SMALL)
+    store, deadline = RunStore(terminal.runs), time.monotonic() + 120
+    while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    run = store.runs()[0]
+    assert process.returncode == 130 and run.state is State.STOPPED and "Traceback" not in err
+    assert f"--resume {run.id} --runs {store.root}" in err
+    code, _, err = terminal.run("--resume", run.id)
+    assert code == 0, err
+    assert [row["epoch"] for row in store.metrics(run.id).epochs] == list(range(1, 42))
