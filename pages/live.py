@@ -75,7 +75,8 @@ def _now(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
         return plain(run.status.note)
     best = f"best validation accuracy {percent(metrics.best['val_accuracy'])}" if metrics.best else ""
     if run.state.is_finished:
-        return f"{count(done.epoch, 'epoch')}{', ' + best if best else ''}"
+        epochs = f"{done.epoch} of {count(done.epochs, 'epoch')}" if done.epoch else "Ended before its first epoch"
+        return f"{epochs}{', ' + best if best else ''}"
     if run.state is not core.State.RUNNING:
         return "Loading Keras" if run.state is core.State.STARTING else str(run.state).capitalize()
     left = f"{duration(done.seconds_left)} left" if done.seconds_left else ""

@@ -23,7 +23,7 @@ def progress(run: Run, metrics: Metrics) -> Progress:
     strategy = run.config.strategy if run.config else None
     planned, ended = (strategy.epochs if strategy else 0), len(metrics.epochs)
     step = metrics.steps[-1] if metrics.steps else None
-    within = step["done"] if step and step["epoch"] > ended else 0.0
+    within = step["done"] if step and step["epoch"] > ended and not run.state.is_finished else 0.0
     share = min(1.0, (ended + within) / planned) if planned else 0.0
     epoch = min(ended + 1, planned) if not run.state.is_finished else ended
     return Progress(share, epoch, planned, _seconds_left(run, metrics, within) if planned else None)

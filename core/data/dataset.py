@@ -78,7 +78,9 @@ class Dataset:
 
     @property
     def median_size(self) -> tuple[int, int]:
-        """(width, height) in the middle of all pictures."""
+        """(width, height) in the middle of all pictures; (0, 0) where there are none."""
+        if not self.pictures:
+            return 0, 0
         middle = len(self.pictures) // 2
         return (sorted(p.width for p in self.pictures)[middle], sorted(p.height for p in self.pictures)[middle])
 

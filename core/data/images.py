@@ -79,7 +79,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """16-bit and float greys scaled: Pillow itself would clip them to white."""
     grey = np.asarray(image, dtype=np.float64)
-    top = 65_535 if grey.max(initial=0) > 255 else 255 if grey.max(initial=0) > 1 else 1
+    highest = grey.max(initial=0)
+    top = 65_535 if image.mode.startswith("I;16") or highest > 255 else 255 if highest > 1 else 1
     return Image.fromarray((np.clip(grey / top, 0, 1) * 255).round().astype(np.uint8))
 
 

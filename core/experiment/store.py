@@ -149,7 +149,7 @@ class RunStore:
         if not planned or len(planned) > 999:
             raise ValueError(f"Expected 1 to 999 runs in a study; received {len(planned)}.")
         with FileLock(self.root / ".lock"):
-            same = self._same_study([config for config, _ in planned])
+            same = self._same_study(planned)
             if same:
                 return same
             study_id, digits = self._new_study_id(), max(2, len(str(len(planned))))
@@ -255,10 +255,11 @@ class RunStore:
             raise ValueError(f"Expected a stopped or failed run to resume; received {run_id}, {run.state}.")
         return run
 
-    def _same_study(self, configs: list[RunConfig]) -> Study | None:
+    def _same_study(self, planned: Sequence[tuple[RunConfig, str]]) -> Study | None:
         for study_id in sorted({run.study for run in self.active()}):
             study = self.study(study_id)
-            if [run.config for run in study.runs] == configs:
+            if [run.config for run in study.runs] == [config for config, _ in planned] and all(
+                    self.manifest(run.id) == manifest for run, (_, manifest) in zip(study.runs, planned, strict=True)):
                 return study
         return None
 

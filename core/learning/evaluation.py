@@ -42,7 +42,7 @@ def _ratio(part: int, whole: int) -> float:
 def write_evaluation(folder: Path, evaluation: dict[str, Any], probabilities: np.ndarray, data: TrainingData) -> None:
     """Write predictions.csv, then evaluation.json, each whole."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["path", "label", "predicted", *(f"p_{name}" for name in data.classes)])
     for item, row in zip(data.test_items, probabilities, strict=True):
         writer.writerow([item.path, item.label, data.classes[row.argmax()], *(f"{p:.6f}" for p in row)])

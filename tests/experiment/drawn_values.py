@@ -1,0 +1,31 @@
+"""Hypothesis draws for the words of core/experiment."""
+
+from hypothesis import strategies as st
+
+from core.experiment.run import ALPHAS, IMAGE_SIZES, Augmentation, RunConfig, RunError, RunStatus, State
+from core.experiment.strategy import ALL_LAYERS, MAX_LEARNING_RATE, Phase, Strategy
+
+rates = st.floats(0, MAX_LEARNING_RATE, exclude_min=True)
+phases = st.builds(Phase, st.integers(0, ALL_LAYERS), rates, st.integers(1, 200))
+names = st.lists(st.text("abcxyz059", min_size=1, max_size=9), min_size=1, max_size=4).map("-".join)
+strategies = st.builds(Strategy, names, st.lists(phases, min_size=1, max_size=5).map(tuple))
+
+fractions = st.floats(0, 0.5)
+augmentations = st.builds(Augmentation, st.booleans(), fractions, fractions, fractions)
+# Paths may hold anything but NUL, lone surrogates included: that is how Python reads names that are no UTF-8.
+places = st.text(st.characters(exclude_characters="\0"), min_size=1).filter(str.strip)
+seeds = st.integers(0, 2**31 - 1)
+configs = st.builds(
+    RunConfig, places, strategies, seeds, seeds, st.integers(1, 1_024), st.sampled_from(IMAGE_SIZES),
+    st.sampled_from(ALPHAS), places, augmentations, st.integers(0, 1_000), st.booleans(), st.booleans(), st.booleans())
+
+moments = st.none() | st.floats(0, 4e9)
+counts = st.integers(0, 2**40)
+errors = st.none() | st.builds(RunError, st.text(), st.text(), st.text())
+statuses = st.builds(
+    RunStatus, st.sampled_from(State), counts, counts, st.text(), moments, moments, counts, st.text(), counts,
+    st.floats(0, 4e9), st.text(), st.text(), st.floats(0, 1e6), errors)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8)
