@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 import core
@@ -71,7 +70,8 @@ def show_report(data: str) -> core.Dataset | None:
                f"validate, {splits['test']:,} to test")
     if dataset.problems:
         with st.expander(f"{count(len(dataset.problems), 'problem')}: these files are not used"):
-            st.dataframe(pd.DataFrame([vars(problem) for problem in dataset.problems]), hide_index=True)
+            st.dataframe([{"Where": problem.where, "What": problem.what, "What happens": problem.consequence}
+                          for problem in dataset.problems], hide_index=True)
     return dataset
 
 

@@ -1,6 +1,5 @@
 """A study as it trains, and what has finished."""
 
-import pandas as pd
 import streamlit as st
 
 import core
@@ -91,11 +90,11 @@ def _show_results(here: Services, study: core.Study) -> None:
     if not measured:
         return
     st.subheader("On the test images")
-    st.dataframe(pd.DataFrame([{
+    st.dataframe([{
         "Strategy": row.title, "Test accuracy": percent(row.test_accuracy), "Macro F1": percent(row.macro_f1),
         "Best validation accuracy": percent(row.best_val_accuracy), "at epoch": row.best_epoch,
         "Parameters trained": f"{row.trainable_parameters:,}", "Training time": duration(row.seconds),
-    } for row in measured]), hide_index=True)
+    } for row in measured], hide_index=True)
     st.caption(f"{count(measured[0].test_images, 'test image')}, looked at once, with each run's best epoch.")
 
 
@@ -107,8 +106,7 @@ def show_studies(here: Services, current: str) -> None:
         return
     st.subheader("Studies")
     rows = [_study_row(here, study_id, [run for run in runs if run.study == study_id]) for study_id in ids]
-    chosen = st.dataframe(pd.DataFrame(rows), hide_index=True, on_select="rerun", selection_mode="single-row",
-                          key="studies")
+    chosen = st.dataframe(rows, hide_index=True, on_select="rerun", selection_mode="single-row", key="studies")
     if chosen.selection.rows and ids[chosen.selection.rows[0]] != current:
         st.query_params["study"] = ids[chosen.selection.rows[0]]
         st.rerun()

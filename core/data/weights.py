@@ -65,7 +65,7 @@ def imagenet_is_here(alpha: float, image_size: int) -> bool:
     return is_readable(imagenet_path(alpha, image_size))
 
 
-def imagenet_is_reachable(alpha: float, image_size: int, timeout: float = 2.0) -> bool:
+def imagenet_is_reachable(alpha: float, image_size: int, timeout: float = 1.0) -> bool:
     """Whether the ImageNet weights are kept here or their source answers now."""
     if imagenet_is_here(alpha, image_size):
         return True

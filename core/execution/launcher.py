@@ -133,6 +133,7 @@ class Launcher:
         for run_id, worker in list(self._workers.items()):
             if (exit_code := worker.process.poll()) is not None:
                 del self._workers[run_id]
+                self._asked.pop(run_id, None)
                 if exit_code not in ORDERLY_EXIT_CODES:
                     self._bury(run_id, exit_code)
 
@@ -140,12 +141,13 @@ class Launcher:
         """See to a run that needs no start; False for one that waits for it."""
         if self._store.stop_requested(run.id):
             self._stop(run)
-        elif run.id in self._workers or self._store.is_locked(run.id):
             return True
-        elif run.state is State.QUEUED:
+        self._asked.pop(run.id, None)
+        if run.id in self._workers or self._store.is_locked(run.id):
+            return True
+        if run.state is State.QUEUED:
             return False
-        else:
-            self._bury(run.id, None)
+        self._bury(run.id, None)
         return True
 
     def _stop(self, run: Run) -> None:
@@ -168,7 +170,6 @@ class Launcher:
 
     def _bury(self, run_id: str, exit_code: int | None) -> None:
         """Write how a run ended whose worker did not, or that never had one."""
-        self._asked.pop(run_id, None)
         try:
             with self._store.lock(run_id).acquire(blocking=False):
                 run = self._store.get(run_id)

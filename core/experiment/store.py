@@ -54,6 +54,7 @@ class RunStore:
         self._index = Index(self.root / ".index.sqlite")
         self._known: dict[str, tuple[Stamp, Run]] | None = None
         self._readers: dict[str, MetricsReader] = {}
+        self._members: dict[str, tuple[int, list[str]]] = {}
         self._guard = threading.RLock()
 
     # Asking
@@ -84,10 +85,10 @@ class RunStore:
         """The runs of one study in their order. Raises `NoSuchRun` where there are none."""
         if not isinstance(study_id, str) or not STUDY_ID.fullmatch(study_id):
             raise NoSuchRun(study_id)
-        names = sorted(path.name for path in self._folders() if study_of(path.name) == study_id)
-        if not names:
+        runs = tuple(run for run in map(self._find, self._members_of(study_id)) if run)
+        if not runs:
             raise NoSuchRun(study_id)
-        return Study(study_id, tuple(self.get(name) for name in names))
+        return Study(study_id, runs)
 
     def active(self) -> tuple[Run, ...]:
         """Runs that wait or train, the oldest first. Costs the same however many runs have finished."""
@@ -95,12 +96,10 @@ class RunStore:
         if not self._active.is_dir():
             self.rebuild_active()
         for marker in sorted(self._active.iterdir()):
-            try:
-                run = self.get(marker.name)
-            except NoSuchRun:
+            run = self._find(marker.name)
+            if run is None:
                 marker.unlink(missing_ok=True)  # its folder was deleted by hand
-                continue
-            if not run.state.is_finished:
+            elif not run.state.is_finished:
                 runs.append(run)
         return tuple(runs)
 
@@ -217,6 +216,21 @@ class RunStore:
             return True
 
     # Inside
+
+    def _members_of(self, study_id: str) -> list[str]:
+        """The run ids of a study; the folder is looked through again only when runs came or went."""
+        changed = self.root.stat().st_mtime_ns if self.root.is_dir() else 0
+        kept = self._members.get(study_id)
+        if kept is None or kept[0] != changed:
+            kept = changed, sorted(path.name for path in self._folders() if study_of(path.name) == study_id)
+            self._members[study_id] = kept
+        return kept[1]
+
+    def _find(self, run_id: str) -> Run | None:
+        try:
+            return self.get(run_id)
+        except NoSuchRun:
+            return None
 
     def _folders(self) -> list[Path]:
         found = self.root.iterdir() if self.root.is_dir() else ()

@@ -1,5 +1,6 @@
 """Event files that stock TensorBoard shows: curves over all phases, and HParams with the final test accuracy."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -55,10 +56,12 @@ def write_hparams(folder: Path, config: RunConfig, test_accuracy: float) -> None
                 "image_size": config.image_size, "alpha": config.alpha, "weights": config.weights}
     writer = EventFileWriter(str(folder))
     for proto in (hparams.session_start_pb(settings), hparams.session_end_pb("STATUS_SUCCESS")):
-        writer.add_event(Event(summary=Summary.FromString(proto.SerializeToString())))
+        summary = Summary.FromString(proto.SerializeToString())
+        writer.add_event(Event(wall_time=time.time(), summary=summary))
     _scalar(writer, "test_accuracy", test_accuracy, config.strategy.epochs)
     writer.close()
 
 
 def _scalar(writer: EventFileWriter, tag: str, value: float, step: int) -> None:
-    writer.add_event(Event(step=step, summary=Summary(value=[Summary.Value(tag=tag, simple_value=float(value))])))
+    summary = Summary(value=[Summary.Value(tag=tag, simple_value=float(value))])
+    writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))

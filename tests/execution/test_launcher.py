@@ -74,6 +74,18 @@ def test_cancel_stops_gracefully_and_resume_goes_on(lab: Lab):
     assert [row["epoch"] for row in lab.store.metrics(run.id).epochs] == [1]
 
 
+def test_each_stop_has_the_whole_grace(lab: Lab):
+    launcher, run = lab.launch(grace=2.0), lab.add("endless")
+    for _ in range(2):
+        lab.wait(run, State.RUNNING)
+        launcher.cancel(run.id)
+        lab.wait(run, State.STOPPED)
+        assert not (lab.store.path(run.id) / ".reserve").exists(), "it was killed and could not clean up"
+        time.sleep(2.5)
+        launcher.resume(run.id)
+    launcher.cancel(run.id)
+
+
 def test_a_waiting_run_is_cancelled_without_being_started(lab: Lab):
     launcher = lab.launch()
     first, waiting = lab.add("endless"), lab.add("quick")

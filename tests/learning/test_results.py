@@ -3,6 +3,7 @@
 import csv
 import json
 import signal
+import time
 from pathlib import Path
 
 import keras
@@ -74,6 +75,7 @@ def test_tensorboard_shows_the_same_curves(finished, folder):
         for tag, name in names.items():
             shown = [(event.step, event.value) for event in events.Scalars(tag)]
             assert shown == [(row["epoch"], pytest.approx(row[name])) for row in epochs]
+        assert all(abs(event.wall_time - time.time()) < 600 for event in events.Scalars("epoch_loss"))
     top = EventAccumulator(str(folder / "tensorboard")).Reload()
     assert top.Scalars("test_accuracy")[0].value == pytest.approx(store.evaluation(run.id)["accuracy"])
     assert "_hparams_/session_start_info" in top.summary_metadata

@@ -1,0 +1,1 @@
+"""What the foundation costs: measured, never asserted."""

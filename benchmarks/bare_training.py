@@ -1,0 +1,50 @@
+"""`python -m benchmarks.bare_training PLAN DEVICE`: the training of PLAN/config.json with nothing around it.
+
+Prints two times from the end of the first epoch to the end of the last: seconds, and seconds of all cores.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import keras
+
+from core.data.dataset import data_folder, find_root
+from core.data.split import Manifest
+from core.execution.devices import gains_from_half_precision
+from core.experiment.run import RunConfig
+from core.learning.data import Batches, load_data
+from core.learning.model import build_transfer_model, unfreeze_layers
+
+
+class Clock(keras.callbacks.Callback):
+    """Notes when each epoch ends, and does nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[tuple[float, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.ends.append((time.perf_counter(), time.process_time()))
+
+
+def main(plan: Path, device: str) -> None:
+    config = RunConfig.from_json(json.loads((plan / "config.json").read_text(encoding="utf-8")))
+    manifest = Manifest.from_csv((plan / "manifest.csv").read_text(encoding="utf-8"))
+    keras.config.set_dtype_policy(gains_from_half_precision(device) if config.mixed_precision else "float32")
+    model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights,
+                                 config.augmentation, config.seed)
+    data = load_data(manifest, find_root(data_folder(config.data)), config.image_size)
+    (phase,) = config.strategy.phases
+    unfreeze_layers(model, phase.unfreeze)
+    model.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
+                  metrics=["accuracy"], jit_compile="auto" if device != "cpu" else False)
+    clock = Clock()
+    model.fit(Batches(data.train, config.batch_size, config.seed), epochs=phase.epochs, verbose=0, callbacks=[clock],
+              validation_data=Batches(data.validation, config.batch_size))
+    print(*(last - first for first, last in zip(clock.ends[0], clock.ends[-1], strict=True)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

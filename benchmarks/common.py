@@ -1,0 +1,51 @@
+"""What every figure needs: the machine in words, a row of the table, the row of an epoch."""
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from core.analysis.words import gigabytes
+from core.execution.devices import cpu, gpus
+
+PROJECT = Path(__file__).resolve().parents[1]
+PACKAGES = ("tensorflow", "keras", "streamlit")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the table. `target` is empty where there is none."""
+
+    what: str
+    value: str
+    target: str = ""
+
+
+def machine() -> list[str]:
+    """What the figures were measured on, one line each. Imports none of the packages."""
+    device = cpu()
+    load = f"load {os.getloadavg()[0]:.1f} before the start" if hasattr(os, "getloadavg") else "load unknown"
+    packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return [f"{device.name}, {gigabytes(device.memory_total)} memory, {load}",
+            *(f"{gpu.name}, {gigabytes(gpu.memory_total)}" for gpu in gpus()),
+            f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}"]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def seconds(value: float) -> str:
+    """0.0123 -> "12 ms"; 1.234 -> "1.23 s"."""
+    return f"{1000 * value:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
+
+
+def epoch_row(number: int, val_accuracy: float, took: float) -> dict[str, int | float | str]:
+    """An epoch row as a training on 420 images writes it."""
+    return {"kind": "epoch", "epoch": number, "phase": 1, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1 / number,
+            "accuracy": val_accuracy, "val_loss": 1 / number, "val_accuracy": val_accuracy, "seconds": took,
+            "elapsed": took * number, "trainable_parameters": 165_514, "images_per_second": round(420 / took, 1)}
