@@ -62,16 +62,14 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         shuffle_seed: draws a new order for each epoch, a function of seed and epoch alone; None keeps the order.
-        first_epoch: the epoch with which `fit` will begin.
     """
 
-    def __init__(self, images: Images, batch_size: int, shuffle_seed: int | None = None, first_epoch: int = 0,
+    def __init__(self, images: Images, batch_size: int, shuffle_seed: int | None = None,
                  class_weights: Mapping[int, float] | None = None) -> None:
         super().__init__(workers=1)
         self._images, self._batch_size, self._seed = images, batch_size, shuffle_seed
         self._weights = np.array([class_weights[i] for i in sorted(class_weights)]) if class_weights else None
-        self._epoch = first_epoch
-        self._order = self._draw_order()
+        self._order = np.arange(len(images))
 
     def __len__(self) -> int:
         return -(-len(self._images) // self._batch_size)
@@ -82,14 +80,10 @@ class Batches(keras.utils.PyDataset):
         batch = self._images.pixels[rows], labels
         return batch if self._weights is None else (*batch, self._weights[labels])
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._order = self._draw_order()
-
-    def _draw_order(self) -> np.ndarray:
-        if self._seed is None:
-            return np.arange(len(self._images))
-        return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._images))
+    def begin(self, epoch: int) -> None:
+        """Draw the order of an epoch. Keras' own hooks will not do: it calls them more often than epochs end."""
+        if self._seed is not None:
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
 
 
 def balanced_weights(labels: np.ndarray) -> dict[int, float]:

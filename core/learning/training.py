@@ -80,9 +80,10 @@ class _Training:
         done = len(self.rows)
         weights = balanced_weights(self.data.train.labels) if self.config.class_weights else None
         batch_size = self.config.batch_size
-        self.model.fit(Batches(self.data.train, batch_size, self.config.seed, done, weights),
-                       validation_data=Batches(self.data.validation, batch_size),
-                       initial_epoch=done, epochs=done + left, verbose=0, callbacks=[_Follow(self, number, phase)])
+        batches = Batches(self.data.train, batch_size, self.config.seed, weights)
+        # shuffle=False: Keras would shuffle the batches once more, in an order that no seed and no epoch fixes
+        self.model.fit(batches, validation_data=Batches(self.data.validation, batch_size), shuffle=False, verbose=0,
+                       initial_epoch=done, epochs=done + left, callbacks=[_Follow(self, number, phase, batches)])
 
     def finish_epoch(self, row: Row) -> None:
         """Keep the epoch: first the checkpoint, then its row, so that no row is without a state to go on from."""
@@ -124,13 +125,14 @@ class _Training:
 class _Follow(keras.callbacks.Callback):
     """Turns what Keras reports within one phase into rows, and ends the phase when it is time."""
 
-    def __init__(self, training: _Training, number: int, phase: Phase) -> None:
+    def __init__(self, training: _Training, number: int, phase: Phase, batches: Batches) -> None:
         super().__init__()
-        self._training, self._number, self._phase = training, number, phase
+        self._training, self._number, self._phase, self._batches = training, number, phase, batches
         self._earlier_seconds = sum(row["seconds"] for row in training.rows)
         self._emitted = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Row | None = None) -> None:
+        self._batches.begin(epoch)
         _reseed(self.model, self._training.config.seed, epoch)
         self._epoch, self._began, self._images_before = epoch, time.perf_counter(), 0
         self._emitted = self._began
