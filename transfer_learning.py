@@ -39,9 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             run_ids = _start(store, template, strategies, arguments)
         return _follow(store, launcher, run_ids, arguments.json)
-    except (ValueError, core.NoSuchRun) as error:
+    except (ValueError, OSError, core.NoSuchRun) as error:
         say.print(str(error), style="red", markup=False)
         return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -148,8 +150,9 @@ def _update(store: core.RunStore, bars: Progress, run_id: str, task: TaskID) -> 
     now = run.status.note or str(run.state)
     if run.state is core.State.RUNNING and not run.status.note:
         best = f", best {percent(metrics.best['val_accuracy'])}" if metrics.best else ""
-        left = f", {duration(done.seconds_left)} left" if done.seconds_left is not None else ""
-        now = f"epoch {done.epoch} of {done.epochs}, {run.status.images_per_second:.0f} images/s{best}{left}"
+        left = f", {duration(done.seconds_left)} left" if done.seconds_left else ""
+        speed = f", {run.status.images_per_second:.0f} images/s" if run.status.images_per_second else ""
+        now = f"epoch {done.epoch} of {done.epochs}{speed}{best}{left}"
     bars.update(task, completed=done.share, now=now)
     return run.state.is_finished
 
@@ -167,7 +170,7 @@ def _stop_all(store: core.RunStore, launcher: core.Launcher, run_ids: list[str])
 
 
 def _stop(store: core.RunStore, run_id: str) -> int:
-    launcher = core.Launcher(store)
+    launcher = core.Launcher(store, devices=lambda: ())  # it stops runs and starts none
     launcher.cancel(run_id)
     while not store.get(run_id).state.is_finished:
         time.sleep(POLL_SECONDS)

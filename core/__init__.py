@@ -14,7 +14,7 @@ from core.data.sample import SAMPLE_CLASSES, sample_folder
 from core.data.split import Manifest, split
 from core.data.study import plan_study
 from core.data.upload import UploadError, store_files, unpack_zip
-from core.data.weights import WeightsError, imagenet_is_reachable, resolve_weights
+from core.data.weights import WeightsError, imagenet_is_reachable, imagenet_path, resolve_weights
 from core.execution.devices import Device, training_devices
 from core.execution.launcher import Launcher, farewell
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, warnings
@@ -68,7 +68,8 @@ __all__ = [
     "Metrics", "NoSuchRun", "Phase", "Problem", "Progress", "Run", "RunConfig", "RunError", "RunStatus", "RunStore",
     "State", "StoreError", "Strategy", "Study", "Summary", "UploadError", "WeightsError", "batch_size", "blocks",
     "build_transfer_model", "colours", "data_folder", "evaluate", "farewell", "fine_tuning_rate", "gradual_unfreezing",
-    "imagenet_is_reachable", "layer_table", "layers_to_unfreeze", "learning_curves", "load_data", "plan_study",
+    "imagenet_is_reachable", "imagenet_path", "layer_table", "layers_to_unfreeze", "learning_curves", "load_data",
+    "plan_study",
     "progress", "resolve_weights", "sample_folder", "scan", "split", "stamp", "store_files", "summarise",
     "total_parameters", "train", "trainable_parameters", "training_devices", "unfreeze_layers", "unfreeze_sweep",
     "unpack_zip", "warnings", "with_settings",

@@ -9,7 +9,9 @@ from pathlib import Path
 import streamlit as st
 
 import core
-from core.analysis.words import duration, gigabytes
+from core.analysis.words import duration, gigabytes, plain
+
+POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,14 @@ def services() -> Services:
     try:
         return _services(str(arguments.runs), tuple(map(str, arguments.data_root)),
                          st.get_option("server.address") or "")
-    except core.StoreError as error:
-        st.error(str(error))
+    except (core.StoreError, OSError) as error:
+        refuse(error)
         st.stop()
+
+
+def refuse(error: Exception) -> None:
+    """Say in one line why something cannot be done; names of files and classes in it are no formatting."""
+    st.error(plain(str(error)))
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,11 +69,26 @@ def sidebar(services: Services) -> None:
         for device in core.training_devices():
             used, total = gigabytes(device.memory_used), gigabytes(device.memory_total)
             st.caption(f"{device.name}  \n{used} of {total} used, {device.load:.0%} busy")
-        running = [run for run in services.store.active() if run.state is not core.State.QUEUED]
-        for run in running:
+        running = _running(services)
+        st.fragment(_show_running, run_every=POLL_SECONDS if running else None)(services, bool(running))
+        for study in dict.fromkeys(run.study for run in running):
+            st.page_link("pages/train.py", label="Watch it", query_params={"study": study})
+
+
+def _running(services: Services) -> list[core.Run]:
+    return [run for run in services.store.active() if run.state is not core.State.QUEUED]
+
+
+def _show_running(services: Services, was_running: bool) -> None:
+    """What trains now, kept fresh; the page is redrawn when the last run ends."""
+    running = _running(services)
+    if was_running and not running:
+        st.rerun()
+    for run in running:
+        try:
             done = core.progress(run, services.store.metrics(run.id))
-            left = f", {duration(done.seconds_left)} left" if done.seconds_left is not None else ""
-            st.progress(done.share, f"{run.title}{left}")
-            st.page_link("pages/train.py", label="Watch it", query_params={"study": run.study})
-        if not running:
-            st.caption("Nothing trains now.")
+        except core.NoSuchRun:
+            continue
+        st.progress(done.share, run.title + (f", {duration(done.seconds_left)} left" if done.seconds_left else ""))
+    if not running:
+        st.caption("Nothing trains now.")

@@ -7,7 +7,7 @@ import streamlit as st
 
 import core
 from core.analysis.words import count, plain, shortened
-from pages.common import Services
+from pages.common import Services, refuse
 
 SAMPLE, FOLDER, ZIP, DROP = "Sample", "Folder", "ZIP", "Drop a folder"
 SAMPLE_NAME = "Ten classes of waste, drawn by the program: for trying things out, not photos."
@@ -23,7 +23,7 @@ def choose_data(here: Services) -> str | None:
             return _choose_folder(here.roots)
         return _receive_zip() if source == ZIP else _receive_folder()
     except ValueError as error:
-        st.error(str(error))
+        refuse(error)
         return None
 
 
@@ -60,7 +60,7 @@ def show_report(data: str) -> core.Dataset | None:
         dataset = _scanned(data)
         manifest = core.split(dataset)
     except (ValueError, OSError) as error:
-        st.error(str(error))
+        refuse(error)
         return None
     splits = manifest.counts()
     name = SAMPLE_NAME if data == core.SAMPLE else plain(shortened(data))
@@ -80,15 +80,15 @@ def _scanned(data: str) -> core.Dataset:
     with st.spinner("Drawing the sample set") if data == core.SAMPLE else st.empty():
         folder = core.data_folder(data)
     kept = _scans()
-    key = (data, core.stamp(folder))
-    if key not in kept:
+    stamp = core.stamp(folder)
+    if kept.get(data, (None,))[0] != stamp:
         bar = st.progress(0.0, "Reading images")
-        kept[key] = core.scan(folder, lambda done, total: bar.progress(done / total, f"Reading images: {done:,} of "
-                                                                                     f"{total:,}"))
+        kept[data] = stamp, core.scan(folder, lambda done, total: bar.progress(
+            done / total, f"Reading images: {done:,} of {total:,}"))
         bar.empty()
-    return kept[key]
+    return kept[data][1]
 
 
 @st.cache_resource(show_spinner=False)
-def _scans() -> dict[tuple, core.Dataset]:
+def _scans() -> dict[str, tuple[tuple, core.Dataset]]:
     return {}

@@ -1,5 +1,7 @@
 """A study as it trains, and what has finished."""
 
+from pathlib import Path
+
 import streamlit as st
 
 import core
@@ -23,11 +25,15 @@ def watch(here: Services, study_id: str) -> None:
 
 
 def _poll(here: Services, study_id: str, was_finished: bool) -> None:
-    """One look at the store. The page holds no metrics; only a change of state redraws the rest of it."""
+    """One look at the store; a run whose folder was deleted meanwhile is looked for anew."""
     try:
-        study = here.store.study(study_id)
+        _show(here, here.store.study(study_id), was_finished)
     except core.NoSuchRun:
         st.rerun()
+
+
+def _show(here: Services, study: core.Study, was_finished: bool) -> None:
+    """The page holds no metrics; only a change of state redraws the rest of it."""
     states = [run.state for run in study.runs]
     if st.session_state.get("states", states) != states or study.is_finished != was_finished:
         st.session_state["states"] = states
@@ -38,7 +44,7 @@ def _poll(here: Services, study_id: str, was_finished: bool) -> None:
         _show_run(here, run, metrics[run.id])
     for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         figure = core.learning_curves(study.runs, metrics, measure)
-        column.plotly_chart(figure, key=f"{study_id}-{measure}", config={"displaylogo": False})
+        column.plotly_chart(figure, key=f"{study.id}-{measure}", config={"displaylogo": False})
     st.caption("Solid: training. Dashed: validation. Star: best epoch, whose weights are kept.")
     _show_results(here, study)
 
@@ -62,7 +68,7 @@ def _show_run(here: Services, run: core.Run, metrics: core.Metrics) -> None:
 def _act(what: object, run_id: str) -> None:
     try:
         what(run_id)
-    except (ValueError, KeyError) as error:
+    except (ValueError, OSError, core.NoSuchRun) as error:
         st.toast(plain(str(error)))
 
 
@@ -80,7 +86,7 @@ def _now(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
         return "Loading Keras" if run.state is core.State.STARTING else str(run.state).capitalize()
     left = f"{duration(done.seconds_left)} left" if done.seconds_left else ""
     speed = f"{run.status.images_per_second:.0f} images/s" if run.status.images_per_second else ""
-    parts = [f"Epoch {done.epoch} of {done.epochs}", f"phase {max(1, run.status.phase)}", speed, left, best]
+    parts = [f"Epoch {done.epoch} of {done.epochs}", f"phase {done.phase}", speed, left, best]
     return ", ".join(part for part in parts if part)
 
 
@@ -93,7 +99,7 @@ def _show_results(here: Services, study: core.Study) -> None:
     st.dataframe([{
         "Strategy": row.title, "Test accuracy": percent(row.test_accuracy), "Macro F1": percent(row.macro_f1),
         "Best validation accuracy": percent(row.best_val_accuracy), "at epoch": row.best_epoch,
-        "Parameters trained": f"{row.trainable_parameters:,}", "Training time": duration(row.seconds),
+        "Parameters trained": f"{row.trainable_parameters or 0:,}", "Training time": duration(row.seconds),
     } for row in measured], hide_index=True)
     st.caption(f"{count(measured[0].test_images, 'test image')}, looked at once, with each run's best epoch.")
 
@@ -105,21 +111,26 @@ def show_studies(here: Services, current: str) -> None:
     if not ids or ids == [current]:
         return
     st.subheader("Studies")
-    rows = [_study_row(here, study_id, [run for run in runs if run.study == study_id]) for study_id in ids]
-    chosen = st.dataframe(rows, hide_index=True, on_select="rerun", selection_mode="single-row", key="studies")
-    if chosen.selection.rows and ids[chosen.selection.rows[0]] != current:
-        st.query_params["study"] = ids[chosen.selection.rows[0]]
+    try:
+        rows = [_study_row(here, study_id, [run for run in runs if run.study == study_id]) for study_id in ids]
+    except core.NoSuchRun:  # its folder was deleted while the list was made
+        st.rerun()
+    # a table of its own for each study shown: a choice made once must not lead away from the next one
+    chosen = st.dataframe(rows, hide_index=True, on_select="rerun", selection_mode="single-row",
+                          key=f"studies-{current}")
+    picked = [ids[row] for row in chosen.selection.rows if row < len(ids)]
+    if picked and picked[0] != current:
+        st.query_params["study"] = picked[0]
         st.rerun()
 
 
 def _study_row(here: Services, study_id: str, runs: list[core.Run]) -> dict[str, str]:
-    measured = {run.title: (here.store.evaluation(run.id) or {}).get("accuracy") for run in runs}
-    best = max((title for title in measured if measured[title] is not None), key=measured.get, default=None)
+    measured = [(evaluation["accuracy"], run.title) for run in runs if (evaluation := here.store.evaluation(run.id))]
     config = next((run.config for run in runs if run.config), None)
     return {"When": f"{study_id[:4]}-{study_id[4:6]}-{study_id[6:8]} {study_id[9:11]}:{study_id[11:13]}",
-            "Images": config.data if config else "",
-            "Strategies": ", ".join(run.title for run in reversed(runs)),
-            "Best on the test images": f"{best}, {percent(measured[best])}" if best else "–",
+            "Images": Path(config.data).name if config else "",
+            "Strategies": ", ".join(dict.fromkeys(run.title for run in reversed(runs))),
+            "Best on the test images": f"{max(measured)[1]}, {percent(max(measured)[0])}" if measured else "–",
             "State": ", ".join(dict.fromkeys(str(run.state) for run in runs))}
 
 

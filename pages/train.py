@@ -5,8 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 import core
-from core.analysis.words import count, rate
-from pages.common import Services, services
+from core.analysis.words import count, plain, rate
+from pages.common import Services, refuse, services
 from pages.data import choose_data, show_report
 from pages.live import show_studies, watch
 
@@ -34,11 +34,12 @@ def _form(here: Services) -> None:
     try:
         template = _choose_rest(here, data or core.SAMPLE)
     except ValueError as error:
-        st.error(str(error))
+        refuse(error)
         return
     epochs = sum(strategy.epochs for strategy in strategies)
-    device = core.training_devices()[0]
-    st.caption(f"{count(len(strategies), 'run')}, {count(epochs, 'epoch')} in all, one after another on {device.name}.")
+    devices = core.training_devices()
+    order = f"one after another on {devices[0].name}" if len(devices) == 1 else f"on {len(devices)} GPUs, one run each"
+    st.caption(f"{count(len(strategies), 'run')}, {count(epochs, 'epoch')} in all, {order}.")
     if st.button("Start", type="primary", disabled=not (dataset and strategies)):
         _start(here, template, strategies, dataset)
 
@@ -100,7 +101,7 @@ def _choose_rest(here: Services, data: str) -> core.RunConfig:
         augment = columns[2].checkbox("Augment the training images", value=True,
                                       help="Flip, rotate, zoom and change contrast at random.")
     augmentation = core.Augmentation() if augment else core.Augmentation(False, 0, 0, 0)
-    return core.RunConfig(data=data, seed=seed, split_seed=seed, batch_size=batch_size, image_size=image_size,
+    return core.RunConfig(data=data, seed=seed, batch_size=batch_size, image_size=image_size,
                           alpha=alpha, weights=weights, augmentation=augmentation, patience=patience,
                           class_weights=class_weights)
 
@@ -110,7 +111,8 @@ def _choose_weights(here: Services, alpha: float, image_size: int) -> str:
     choice = st.selectbox("What was learned from", [IMAGENET, RANDOM, FILE], index=0 if reachable else 1)
     if not reachable and choice != FILE:
         st.caption("The ImageNet weights are not on this machine and cannot be fetched now. With random weights "
-                   "training works, but nothing is transferred.")
+                   "training works, but nothing is transferred. They belong at "
+                   f"{plain(str(core.imagenet_path(alpha, image_size)))}.")
     if choice == FILE:
         path = Path(st.text_input("Weights file on this machine", key="weights-file").strip() or "missing")
         return str(here.roots.resolve(str(path.parent)) / path.name)
@@ -128,7 +130,7 @@ def _start(here: Services, template: core.RunConfig, strategies: list[core.Strat
             core.resolve_weights(template.weights, template.alpha, template.image_size)
             study = here.store.create_study(core.plan_study(template, strategies, dataset, [template.seed]))
     except (ValueError, OSError) as error:
-        st.error(str(error))
+        refuse(error)
         return
     for run in study.runs:
         here.launcher.submit(run.id)

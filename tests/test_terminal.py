@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from harness import hear_ctrl_c
 
 from core.experiment.run import State
 from core.experiment.store import RunStore
@@ -27,7 +28,7 @@ class Terminal:
     def start(self, *arguments: str) -> subprocess.Popen:
         return subprocess.Popen([sys.executable, "transfer_learning.py", "--runs", str(self.runs), *arguments],
                                 cwd=PROJECT, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True)
+                                text=True, preexec_fn=hear_ctrl_c)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         process = self.start(*arguments)

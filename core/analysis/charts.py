@@ -34,17 +34,24 @@ def _add_run(figure: go.Figure, run: Run, metrics: Metrics, measure: str, colour
     _add_line(figure, validation, f"{title}, validation", colour, "dash", 2.5)
     for boundary in metrics.boundaries:
         figure.add_vline(boundary - 0.5, line={"color": colour, "width": 1, "dash": "dot"},
-                         annotation={"text": "fine-tuning starts", "font": {"size": 11}})
+                         annotation={"text": _boundary_label(metrics, boundary), "font": {"size": 11}})
     if best := metrics.best:
         figure.add_scatter(x=[best["epoch"]], y=[best[f"val_{measure}"]], mode="markers", name=f"{title}, best",
                            marker={"symbol": "star", "size": 13, "color": colour})
+
+
+def _boundary_label(metrics: Metrics, boundary: int) -> str:
+    """What begins with this epoch, the first = 1."""
+    before, after = metrics.epochs[boundary - 2], metrics.epochs[boundary - 1]
+    starts = before.get("unfreeze") == 0 and after.get("unfreeze", 0) > 0
+    return "fine-tuning starts" if starts else f"phase {after['phase']}"
 
 
 def _within_epoch(metrics: Metrics, measure: str) -> list[tuple[float, float]]:
     """(epoch, value) at the steps of the epoch that has not ended yet."""
     ended = len(metrics.epochs)
     steps = [row for row in metrics.steps if row["epoch"] == ended + 1]
-    return [(ended + row["done"], row[measure]) for row in thin(steps, MAX_POINTS, measure)]
+    return [(ended + row.get("done", 1.0), row[measure]) for row in thin(steps, MAX_POINTS, measure)]
 
 
 def _add_line(figure: go.Figure, points: Sequence[tuple[float, float]], name: str, colour: str, dash: str,

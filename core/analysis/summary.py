@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.experiment.metrics import Metrics
-from core.experiment.run import Run
+from core.experiment.run import Run, State
 from core.experiment.store import RunStore
 
 
@@ -13,33 +13,45 @@ class Progress:
     """How far a run is. `share` is 0 to 1; `seconds_left` is None before there is anything to go by."""
 
     share: float
+    phase: int
     epoch: int
     epochs: int
     seconds_left: float | None
 
 
 def progress(run: Run, metrics: Metrics) -> Progress:
-    """How far `run` is, from its rows: epochs that ended and what is done of the next."""
-    strategy = run.config.strategy if run.config else None
-    planned, ended = (strategy.epochs if strategy else 0), len(metrics.epochs)
-    step = metrics.steps[-1] if metrics.steps else None
-    within = step["done"] if step and step["epoch"] > ended and not run.state.is_finished else 0.0
-    share = min(1.0, (ended + within) / planned) if planned else 0.0
-    epoch = min(ended + 1, planned) if not run.state.is_finished else ended
-    return Progress(share, epoch, planned, _seconds_left(run, metrics, within) if planned else None)
+    """How far `run` is, from its rows: epochs that ended, what is done of the next, and what is still planned.
+
+    A phase that ended early, out of patience, takes its remaining epochs with it.
+    """
+    step, ended = metrics.steps[-1] if metrics.steps else {}, len(metrics.epochs)
+    within = step.get("done", 0.0) if step.get("epoch", 0) > ended and not run.state.is_finished else 0.0
+    newest = metrics.epochs[-1]["phase"] if metrics.epochs else 1
+    phase = max(newest, step.get("phase", 1)) if within else newest
+    left = _epochs_left(run, metrics, phase)
+    epochs = ended + sum(left.values())
+    if run.state is State.COMPLETED:
+        return Progress(1.0, phase, ended, ended, 0.0)
+    epoch = ended if run.state.is_finished else min(ended + 1, epochs)
+    return Progress((ended + within) / epochs if epochs else 0.0, phase, epoch, epochs,
+                    _seconds_left(metrics, left, within))
 
 
-def _seconds_left(run: Run, metrics: Metrics, within: float) -> float | None:
+def _epochs_left(run: Run, metrics: Metrics, phase: int) -> dict[int, int]:
+    """Epochs still planned of each phase from `phase` on."""
+    done = [row["phase"] for row in metrics.epochs]
+    phases = run.config.strategy.phases if run.config else ()
+    return {number: planned.epochs - done.count(number) for number, planned in enumerate(phases, start=1)
+            if number >= phase}
+
+
+def _seconds_left(metrics: Metrics, left: dict[int, int], within: float) -> float | None:
     """Each phase at the pace of its last epoch; a phase that has not begun at the pace of the newest."""
     if not metrics.epochs:
         return None
-    pace = {row["phase"]: row["seconds"] for row in metrics.epochs}
-    newest = metrics.epochs[-1]["seconds"]
-    done = [row["phase"] for row in metrics.epochs]
-    left = sum((phase.epochs - done.count(number)) * pace.get(number, newest)
-               for number, phase in enumerate(run.config.strategy.phases, start=1)
-               if number >= metrics.epochs[-1]["phase"])
-    return max(0.0, left - within * newest)
+    pace = {row["phase"]: row.get("seconds", 0.0) for row in metrics.epochs}
+    newest = metrics.epochs[-1].get("seconds", 0.0)
+    return max(0.0, sum(epochs * pace.get(phase, newest) for phase, epochs in left.items()) - within * newest)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ class Summary:
 
 
 def summarise(store: RunStore, run: Run) -> Summary:
-    """The figures of one run; the best epoch's, never the last one's."""
+    """The figures of one run: accuracies of its best epoch, never the last; parameters as of its last phase."""
     metrics, evaluation = store.metrics(run.id), store.evaluation(run.id) or {}
     best = metrics.best or {}
     config = run.config
@@ -75,6 +87,6 @@ def summarise(store: RunStore, run: Run) -> Summary:
         run.id, config.strategy.name if config else "", run.title, config.seed if config else None, str(run.state),
         len(metrics.epochs), best.get("epoch"), best.get("val_accuracy"), best.get("val_loss"),
         evaluation.get("accuracy"), evaluation.get("macro_f1"), evaluation.get("images"),
-        metrics.epochs[-1]["trainable_parameters"] if metrics.epochs else None,
-        sum(row["seconds"] for row in metrics.epochs),
+        metrics.epochs[-1].get("trainable_parameters") if metrics.epochs else None,
+        sum(row.get("seconds", 0.0) for row in metrics.epochs),
         f"{run.status.error.message} {run.status.error.advice}" if run.status.error else None)

@@ -14,7 +14,7 @@ def points(difference: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """125 -> "2 min 05 s"; 7 -> "7 s"; 4,000 -> "1 h 07 min"."""
+    """125 -> "2 min 05 s"; 7 -> "7 s"; 4,000 -> "1 h 06 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -31,10 +31,6 @@ class Device:
     load: float
     capability: tuple[int, int] | None = None
 
-    @property
-    def is_gpu(self) -> bool:
-        return self.capability is not None
-
 
 def training_devices() -> tuple[Device, ...]:
     """The GPUs of this machine, or its CPU where it has none."""
@@ -56,7 +52,7 @@ def gpus() -> tuple[Device, ...]:
     except pynvml.NVMLError:
         return ()
     try:
-        return tuple(_gpu(number) for number in range(pynvml.nvmlDeviceGetCount()))
+        return tuple(_gpu(number) for number in range(pynvml.nvmlDeviceGetCount()) if _is_allowed(number))
     except pynvml.NVMLError:
         return ()
     finally:
@@ -66,9 +62,25 @@ def gpus() -> tuple[Device, ...]:
 def _gpu(number: int) -> Device:
     handle = pynvml.nvmlDeviceGetHandleByIndex(number)
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    load = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
     capability = tuple(pynvml.nvmlDeviceGetCudaComputeCapability(handle))
-    return Device(f"gpu-{number}", pynvml.nvmlDeviceGetName(handle), memory.total, memory.used, load, capability)
+    name = pynvml.nvmlDeviceGetName(handle)
+    return Device(f"gpu-{number}", name, memory.total, memory.used, _load(handle), capability)
+
+
+def _load(handle: object) -> float:
+    try:
+        return pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+    except pynvml.NVMLError:
+        return 0.0  # a part of a GPU, or a virtual one, does not tell
+
+
+def _is_allowed(number: int) -> bool:
+    """Whether the user's own CUDA_VISIBLE_DEVICES, if there is one, names this GPU by number or id."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return True
+    uuid = pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(number))
+    return bool({str(number), uuid} & {part.strip() for part in named.split(",")})
 
 
 def device_name(device_id: str) -> str:

@@ -15,7 +15,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from core.execution.devices import Device, Leases, environment, training_devices
-from core.execution.processes import find, kill_group
+from core.execution.processes import DEVICE_TAKEN, RUN_TAKEN, find, kill_group
 from core.experiment.errors import ended
 from core.experiment.run import Run, State
 from core.experiment.store import NoSuchRun, RunStore
@@ -23,8 +23,9 @@ from core.experiment.store import NoSuchRun, RunStore
 PROJECT = Path(__file__).resolve().parents[2]
 TICK_SECONDS = 0.25
 GRACE_SECONDS = 10.0
-ORDERLY_EXIT_CODES = (0, 75, 76)
+ORDERLY_EXIT_CODES = (0, DEVICE_TAKEN, RUN_TAKEN)
 """The worker said how its run ended, or found its device or its run taken and changed nothing."""
+_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_new_session is on Windows
 
 Command = Callable[[Path, str, Path], Sequence[str]]
 
@@ -123,19 +124,29 @@ class Launcher:
         self._wake.clear()
 
     def _tick(self) -> None:
-        self._reap()
-        waiting = [run for run in self._store.active() if not self._look_after(run)]
-        free = self._free_devices() if waiting else []
-        for run, device in zip(waiting, free, strict=False):
-            self._start(run, device)
+        for run_id in list(self._workers):
+            self._attempt(self._reap, run_id)
+        waiting = [run for run in self._store.active() if self._attempt(self._look_after, run) is False]
+        for device in self._free_devices() if waiting else ():
+            while waiting and not self._attempt(self._start, waiting.pop(0), device):
+                continue  # a run that cannot be started keeps no other from the device
 
-    def _reap(self) -> None:
-        for run_id, worker in list(self._workers.items()):
-            if (exit_code := worker.process.poll()) is not None:
-                del self._workers[run_id]
-                self._asked.pop(run_id, None)
-                if exit_code not in ORDERLY_EXIT_CODES:
-                    self._bury(run_id, exit_code)
+    def _attempt(self, act: Callable[..., bool | None], *arguments: object) -> bool | None:
+        """One run's trouble, say a folder that cannot be written, must not hold up the others."""
+        try:
+            return act(*arguments)
+        except Exception as trouble:
+            self._report(trouble)
+            return None
+
+    def _reap(self, run_id: str) -> None:
+        exit_code = self._workers[run_id].process.poll()
+        if exit_code is None:
+            return
+        if exit_code not in ORDERLY_EXIT_CODES:
+            self._bury(run_id, exit_code)
+        del self._workers[run_id]
+        self._asked.pop(run_id, None)
 
     def _look_after(self, run: Run) -> bool:
         """See to a run that needs no start; False for one that waits for it."""
@@ -186,19 +197,25 @@ class Launcher:
         taken = {worker.device_id for worker in self._workers.values()}
         return [device for device in self._devices() if device.id not in taken and self._leases.is_free(device.id)]
 
-    def _start(self, run: Run, device: Device) -> None:
+    def _start(self, run: Run, device: Device) -> bool:
         folder = self._store.path(run.id)
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
         with (folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
                 self._command(folder, device.id, self._leases.folder), cwd=PROJECT, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, creationflags=_NEW_GROUP,
                 env=os.environ | quiet | environment(device.id))
         self._workers[run.id] = _Worker(process, device.id)
+        return True
 
 
 def farewell(store: RunStore) -> str:
     """What a terminal says when the dashboard goes and runs stay; empty where none does."""
-    lines = [f"  python transfer_learning.py --stop {run.id} --runs {store.root}" for run in store.active()
-             if run.state is not State.QUEUED]
-    return "\n".join(["Training goes on without the dashboard. To stop it:", *lines]) if lines else ""
+    active = store.active()
+    training = [f"  python transfer_learning.py --stop {run.id} --runs {store.root}" for run in active
+                if run.state is not State.QUEUED]
+    waiting = len(active) - len(training)
+    lines = ["Training goes on without the dashboard. To stop it:", *training] if training else []
+    if waiting:
+        lines.append(f"Runs that wait until the dashboard is started again: {waiting}.")
+    return "\n".join(lines)

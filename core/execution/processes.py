@@ -8,6 +8,9 @@ import psutil
 
 from core.experiment.run import RunStatus
 
+DEVICE_TAKEN, RUN_TAKEN = 75, 76
+"""Exit codes of a worker that found its device or its run taken, and changed nothing."""
+
 
 def own_identity() -> dict[str, str | int | float]:
     """Host, pid and create time of this process, as a run's status keeps them."""

@@ -41,7 +41,7 @@ class Session:
         self._store = store
         self._reserve = self.folder / ".reserve"
         self._lock = threading.RLock()
-        self._done, self._stop = threading.Event(), threading.Event()
+        self._done, self._stop, self._heard = threading.Event(), threading.Event(), False
         self._status = RunStatus(State.STARTING, started=time.time(), device=device_name(device_id), **own_identity())
 
     def say(self, **changes: Any) -> None:
@@ -68,8 +68,9 @@ class Session:
             self._status = replace(self._status, **changes)  # the next beat writes it
 
     def should_stop(self) -> bool:
-        """Whether somebody asked this run to stop."""
-        return self._stop.is_set()
+        """Whether somebody asked this run to stop. Who was told so stops by itself, and is not interrupted at it."""
+        self._heard = self._heard or self._stop.is_set()
+        return self._heard
 
     def conclude(self, job: Job) -> State:
         """Do the job and write how it ended; never raises what the job raised. Raises `OSError` if even that fails."""
@@ -84,7 +85,6 @@ class Session:
             state = State.DIVERGED if isinstance(trouble, Diverged) else State.FAILED
             error = explain(trouble)
         _ignore_signals()
-        self._done.set()
         self._say_end(state=state, error=error, note="", ended=time.time())
         return state
 
@@ -99,7 +99,9 @@ class Session:
     def _say_end(self, **changes: Any) -> None:
         self._reserve.unlink(missing_ok=True)
         try:
-            self.say(**changes)
+            with self._lock:
+                self._done.set()
+                self.say(**changes)
         except NoSuchRun:
             _log_trouble()  # its folder was deleted: there is nobody left to tell
 
@@ -108,22 +110,23 @@ class Session:
         asked_at = None
         while not self._done.wait(BEAT_SECONDS / 4 if asked_at else BEAT_SECONDS):
             try:
-                self.say()
+                self._say_unless_done()
                 if asked_at is None and self._store.stop_requested(self.run.id):
                     asked_at = time.monotonic()
-                    self._obey()
+                    self._stop.set()
+                    self._say_unless_done(state=State.STOPPING)
             except NoSuchRun:
                 return _thread.interrupt_main()  # the folder was deleted: nobody wants this run
             except OSError:
                 _log_trouble()  # the training meets a full disk itself, and says so
-            if asked_at and time.monotonic() - asked_at > PATIENCE_SECONDS:
+            if asked_at and not self._heard and time.monotonic() - asked_at > PATIENCE_SECONDS:
                 return _thread.interrupt_main()
 
-    def _obey(self) -> None:
-        self._stop.set()
+    def _say_unless_done(self, **changes: Any) -> None:
+        """Nothing may be written after the end: the run may be in other hands by then."""
         with self._lock:
             if not self._done.is_set():
-                self.say(state=State.STOPPING)
+                self.say(**changes)
 
 
 def _log_trouble() -> None:

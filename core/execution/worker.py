@@ -10,12 +10,10 @@ from pathlib import Path
 from filelock import Timeout
 
 from core.execution.devices import CPU, Leases, gains_from_half_precision
+from core.execution.processes import DEVICE_TAKEN, RUN_TAKEN
 from core.execution.session import Job, Session
 from core.experiment.run import RunConfig
 from core.experiment.store import RunStore
-
-DEVICE_TAKEN = 75
-RUN_TAKEN = 76
 
 
 def main(argv: list[str], job: Job | None = None) -> int:

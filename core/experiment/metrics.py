@@ -38,7 +38,7 @@ class MetricsWriter:
     """Appends rows, each a single write, so that a kill tears the last line at most."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
         if _ends_torn(path):
             os.write(self._file, b"\n")
 

@@ -139,6 +139,11 @@ class RunError:
     advice: str
 
 
+_STATUS_KINDS: Final = dict.fromkeys(("phase", "epoch", "beat", "pid"), int) | dict.fromkeys(
+    ("note", "host", "device", "precision"), str) | dict.fromkeys(("started", "ended"), float | int | None) | (
+    dict.fromkeys(("pid_created", "images_per_second"), float | int))
+
+
 @dataclass(frozen=True)
 class RunStatus:
     """What happens now. `phase` and `epoch` count from 1; times are Unix seconds; `note` says what is being done."""
@@ -167,7 +172,10 @@ class RunStatus:
         try:
             known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
             error = RunError(**known["error"]) if known.get("error") else None
-            return cls(**known | {"state": State(known["state"]), "error": error})
+            status = cls(**known | {"state": State(known["state"]), "error": error})
+            if not all(isinstance(getattr(status, name), kind) for name, kind in _STATUS_KINDS.items()):
+                raise ValueError("a field of another type")
+            return status
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"Expected a run status; received {str(data)[:80]}.") from error
 

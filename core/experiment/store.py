@@ -110,11 +110,12 @@ class RunStore:
             return self._readers.setdefault(run_id, MetricsReader(path)).read()
 
     def evaluation(self, run_id: str) -> dict | None:
-        """What the test split said, or None before it was measured."""
+        """What the test split said, or None before it was measured. Raises `NoSuchRun`."""
         try:
-            return read_json(self.path(run_id) / "evaluation.json")
+            found = read_json(self.path(run_id) / "evaluation.json")
         except (OSError, ValueError):
             return None
+        return found if isinstance(found, dict) and isinstance(found.get("accuracy"), float | int) else None
 
     def manifest(self, run_id: str) -> str:
         """The manifest's CSV text. Raises `NoSuchRun`."""
@@ -182,8 +183,8 @@ class RunStore:
             with self.lock(run_id).acquire(timeout=REQUEUE_SECONDS):  # its last worker may still be on its way out
                 status = self._expect_resumable(run_id).status
                 (self.path(run_id) / "stop").unlink(missing_ok=True)
-                self.write_status(run_id, RunStatus(phase=status.phase, epoch=status.epoch))
                 (self._active / run_id).touch()
+                self.write_status(run_id, RunStatus(phase=status.phase, epoch=status.epoch))
         except Timeout as error:
             raise ValueError(f"Expected {run_id} to have ended; its worker still has it. Try again.") from error
 

@@ -103,7 +103,7 @@ STRATEGIES: Final = {s.name: s for s in (FEATURE_EXTRACTION, FINE_TUNING, TWO_PH
 
 def with_settings(strategy: Strategy, phase1_epochs: int, phase2_epochs: int, phase1_rate: float, phase2_rate: float,
                   unfreeze: int) -> Strategy:
-    """One of the named strategies under shared settings, so that all of them get the same epochs in all.
+    """One of the named strategies under settings that all of them share.
 
     Phase 1 is the frozen head's; phase 2 opens `unfreeze` layers. Feature extraction uses phase 1's epochs and rate
     alone; fine-tuning all layers trains for both phases' epochs at phase 2's rate.

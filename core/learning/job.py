@@ -21,6 +21,7 @@ class Reporter(Protocol):
     """Who is told how a run goes, and who may ask it to stop."""
 
     folder: Path
+    device_id: str
 
     def say(self, **changes: Any) -> None: ...
     def emit(self, row: Row) -> None: ...
@@ -33,8 +34,8 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
 
     Raises `ValueError` for data or weights that cannot be used, `Diverged`, `OSError`.
     """
-    _prepare_keras(config, precision)
-    reporter.say(precision=precision, note="Reading the weights")
+    _prepare_keras(config, precision, reporter)
+    reporter.say(note="Reading the weights")
     manifest = Manifest.from_csv((reporter.folder / "manifest.csv").read_text(encoding="utf-8"))
     model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights,
                                  config.augmentation, config.seed)
@@ -51,8 +52,13 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     return True
 
 
-def _prepare_keras(config: RunConfig, precision: str) -> None:
-    keras.config.set_dtype_policy(precision if config.mixed_precision else "float32")
+def _prepare_keras(config: RunConfig, precision: str, reporter: Reporter) -> None:
+    if reporter.device_id.startswith("gpu") and not keras.distribution.list_devices("gpu"):
+        precision = "float32"
+        reporter.say(device="CPU, as Keras sees no GPU: requirements-gpu.txt has what it needs")
+    policy = precision if config.mixed_precision else "float32"
+    keras.config.set_dtype_policy(policy)
+    reporter.say(precision=policy)
     if config.deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf  # Keras has no word for it
 

@@ -117,9 +117,15 @@ class _Training:
         self.model.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
                            metrics=["accuracy"], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
         if resumed:
-            self.model.optimizer.build(self.model.trainable_variables)
-            for variable, value in zip(self.model.optimizer.variables, self._optimizer, strict=True):
-                variable.assign(value)
+            self._restore_optimizer()
+
+    def _restore_optimizer(self) -> None:
+        """Go on with the stored state; in another precision there is none that fits, and the optimizer starts anew."""
+        self.model.optimizer.build(self.model.trainable_variables)
+        variables = self.model.optimizer.variables
+        if [variable.shape for variable in variables] == [array.shape for array in self._optimizer]:
+            for variable, array in zip(variables, self._optimizer, strict=True):
+                variable.assign(array)
 
 
 class _Follow(keras.callbacks.Callback):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness import hear_ctrl_c
 
 from core.experiment.store import RunStore
 
@@ -40,6 +41,7 @@ class Server:
                    "--server.port", self.url.rpartition(":")[2], "--", "--runs", str(self.runs)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True,
+                                             preexec_fn=hear_ctrl_c,
                                              env=os.environ | {"TMPDIR": str(self.folder / "tmp")})
         for _ in range(300):
             try:

@@ -1,5 +1,6 @@
 """A launcher over an injected folder, with real worker processes that need no Keras."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,11 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
         assert time.monotonic() < deadline, "what was waited for did not happen"
         time.sleep(0.02)
     return value
+
+
+def hear_ctrl_c() -> None:
+    """For `preexec_fn`: a child hears SIGINT even where the tests themselves run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
@@ -79,4 +85,4 @@ def two_devices() -> tuple[Device, ...]:
     return (Device("gpu-0", "one", 1, 0, 0.0, (8, 0)), Device("gpu-1", "two", 1, 0, 0.0, (8, 0)))
 
 
-__all__ = ["Lab", "NoSuchRun", "two_devices", "wait_for"]
+__all__ = ["Lab", "NoSuchRun", "hear_ctrl_c", "two_devices", "wait_for"]

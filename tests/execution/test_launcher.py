@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import psutil
 import pytest
-from harness import Lab, two_devices, wait_for
+from harness import Lab, hear_ctrl_c, two_devices, wait_for
 
 from core.execution.launcher import farewell
 from core.execution.processes import find
@@ -152,6 +152,23 @@ def test_a_corrupt_configuration_is_not_waited_for(lab: Lab):
     assert lab.state(run) is State.CORRUPT
 
 
+def test_a_run_that_cannot_be_started_holds_up_no_other(lab: Lab):
+    bad, after = lab.add("quick"), lab.add("quick")
+    (lab.store.path(bad.id) / "log.txt").mkdir()
+    lab.launch()
+    lab.wait(after, State.COMPLETED)
+    assert lab.state(bad) is State.QUEUED
+
+
+def test_a_launcher_without_devices_stops_runs_and_starts_none(lab: Lab):
+    launcher = lab.launch(devices=tuple)
+    first, second = lab.add("quick"), lab.add("quick")
+    launcher.cancel(first.id)
+    lab.wait(first, State.STOPPED)
+    time.sleep(1.0)
+    assert lab.state(second) is State.QUEUED and lab.started == []
+
+
 def test_a_folder_deleted_while_it_trains_ends_its_worker(lab: Lab):
     lab.launch()
     run, after = lab.add("endless"), lab.add("quick")
@@ -220,7 +237,7 @@ def other_leader(lab: Lab) -> subprocess.Popen:
 
     code = LEADER.format(project=str(STUB.parents[2]), stub=str(STUB), root=str(lab.store.root),
                          leases=str(lab.leases.folder))
-    return subprocess.Popen([sys.executable, "-c", code])
+    return subprocess.Popen([sys.executable, "-c", code], preexec_fn=hear_ctrl_c)
 
 
 def test_a_run_outlives_its_killed_launcher_and_the_next_one_looks_after_it(lab: Lab):
