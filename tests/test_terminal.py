@@ -13,6 +13,7 @@ from harness import hear_ctrl_c
 
 from core.experiment.run import State
 from core.experiment.store import RunStore
+from transfer_learning import main
 
 PROJECT = Path(__file__).parents[1]
 SMALL = ["--weights", "random", "--alpha", "0.35", "--image-size", "96", "--batch-size", "8"]
@@ -56,9 +57,11 @@ def test_all_strategies_end_with_one_json_object(terminal, tiny_folder):
     ["--phase1-epochs", "0"], ["--phase2-lr", "nan"], ["--phase1-lr", "-1"], ["--unfreeze", "155"],
     ["--batch-size", "0"], ["--image-size", "100"], ["--alpha", "2"], ["--strategy", "magic"], ["--seed", "-1"],
     ["--phase1-epochs", "1000000000"]])
-def test_wrong_arguments_end_with_2_and_say_what_was_expected(terminal, wrong):
-    code, _, err = terminal.run(*wrong, "--weights", "random")
-    assert code == 2 and "Traceback" not in err and ("Expected" in err or "invalid choice" in err)
+def test_wrong_arguments_end_with_2_and_say_what_was_expected(wrong, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([*wrong, "--weights", "random"])
+    err = capsys.readouterr().err
+    assert end.value.code == 2 and ("Expected" in err or "invalid choice" in err)
 
 
 @pytest.mark.parametrize(("bad", "says"), [
