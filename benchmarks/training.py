@@ -16,8 +16,8 @@ from benchmarks.common import PROJECT, Figure, seconds
 from core.execution.devices import Leases, environment
 from core.experiment.run import Run
 
-POLL_SECONDS = 0.02
-PAIRS, EPOCHS = 3, 10
+POLL_SECONDS = 0.2
+PAIRS, EPOCHS = 5, 10
 
 
 def overhead(room: Path, data: str, weights: str, quick: bool) -> Iterator[Figure]:

@@ -62,7 +62,8 @@ def fetch_imagenet(alpha: float, image_size: int) -> Path:
 
 def imagenet_is_here(alpha: float, image_size: int) -> bool:
     """Whether the ImageNet weights are kept on this machine."""
-    return is_readable(imagenet_path(alpha, image_size))
+    path = imagenet_path(alpha, image_size)
+    return path.is_file() and is_readable(path)
 
 
 def imagenet_is_reachable(alpha: float, image_size: int, timeout: float = 1.0) -> bool:
