@@ -1,5 +1,6 @@
 """A study as it trains, and what has finished."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -65,7 +66,7 @@ def _show_run(here: Services, run: core.Run, metrics: core.Metrics) -> None:
             st.button("Resume", key=f"resume-{run.id}", on_click=_act, args=(here.launcher.resume, run.id))
 
 
-def _act(what: object, run_id: str) -> None:
+def _act(what: Callable[[str], None], run_id: str) -> None:
     try:
         what(run_id)
     except (ValueError, OSError, core.NoSuchRun) as error:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import psutil
 import pynvml
-from filelock import FileLock, Timeout
+from filelock import FileLock
+
+from core.experiment.files import is_held
 
 CPU = "cpu"
 
@@ -127,8 +129,4 @@ class Leases:
 
     def is_free(self, device_id: str) -> bool:
         """Whether nobody trains on the device now."""
-        try:
-            with self.lock(device_id).acquire(blocking=False):
-                return True
-        except Timeout:
-            return False
+        return not is_held(self.lock(device_id))

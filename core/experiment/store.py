@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.experiment.files import read_json, write_whole
+from core.experiment.files import is_held, read_json, write_whole
 from core.experiment.index import Index, Stamp, stamp_of
 from core.experiment.metrics import Metrics, MetricsReader
 from core.experiment.pulse import STALE_AFTER, Pulse
@@ -210,11 +210,7 @@ class RunStore:
 
     def is_locked(self, run_id: str) -> bool:
         """Whether a worker has this run in hand."""
-        try:
-            with self.lock(run_id).acquire(blocking=False):
-                return False
-        except Timeout:
-            return True
+        return is_held(self.lock(run_id))
 
     # Inside
 

@@ -135,7 +135,6 @@ class _Follow(keras.callbacks.Callback):
         super().__init__()
         self._training, self._number, self._phase, self._batches = training, number, phase, batches
         self._earlier_seconds = sum(row["seconds"] for row in training.rows)
-        self._emitted = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Row | None = None) -> None:
         self._batches.begin(epoch)

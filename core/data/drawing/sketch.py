@@ -7,11 +7,13 @@ A shade is a small array stretched over a shape: below 1 it darkens, above 1 it 
 import colorsys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 Colour = Sequence[float] | np.ndarray
+Span = tuple[float, float]
 Drawer = Callable[["Sketch"], None]
 WHITE, BLACK, STEEL, KRAFT = (244, 243, 238), (30, 30, 33), (186, 190, 196), (184, 142, 96)
 
@@ -61,11 +63,11 @@ class Sketch:
         """True that often."""
         return bool(self.rng.random() < probability)
 
-    def pick(self, *options):
+    def pick(self, *options: Any) -> Any:
         """One of the options."""
         return options[int(self.rng.integers(len(options)))]
 
-    def colour(self, saturation=(0.15, 0.85), value=(0.3, 0.95), hue=(0.0, 1.0)) -> np.ndarray:
+    def colour(self, saturation: Span = (0.15, 0.85), value: Span = (0.3, 0.95), hue: Span = (0.0, 1.0)) -> np.ndarray:
         """A colour (3,) 0-255, hue, saturation and value from the ranges."""
         return 255 * np.array(colorsys.hsv_to_rgb(*(self.between(*span) for span in (hue, saturation, value))))
 
