@@ -23,10 +23,20 @@ def duration(seconds: float) -> str:
     return f"{whole // 3_600} h {whole % 3_600 // 60:02d} min"
 
 
+def moment(study_id: str) -> str:
+    """When a study was started: `20261123-220052-417` -> "2026-11-23 22:00"."""
+    return f"{study_id[:4]}-{study_id[4:6]}-{study_id[6:8]} {study_id[9:11]}:{study_id[11:13]}"
+
+
 def rate(learning_rate: float) -> str:
     """0.0001 -> "1e-4"; 0.00025 -> "2.5e-4"."""
     digits, _, exponent = f"{learning_rate:.2e}".partition("e")
     return f"{float(digits):g}e{int(exponent)}"
+
+
+def millions(number: int) -> str:
+    """1691914 -> "1.69 M"."""
+    return f"{number / 1e6:.2f} M"
 
 
 def gigabytes(size: int) -> str:
@@ -42,7 +52,7 @@ def count(number: int, noun: str) -> str:
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it stands: names of people's files and classes are never formatting."""
-    one_line = " ".join(text.split())
+    one_line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=@])", r"\\\1", one_line)
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from core.data.dataset import Dataset
 from core.data.split import split
-from core.experiment.run import RunConfig
-from core.experiment.strategy import Strategy
+from core.experiment.preset import Preset
+from core.experiment.run import SAMPLE, RunConfig
+from core.experiment.strategy import STRATEGIES, Strategy, with_settings
 
 
 def plan_study(template: RunConfig, strategies: Sequence[Strategy], dataset: Dataset,
@@ -23,3 +24,9 @@ def plan_study(template: RunConfig, strategies: Sequence[Strategy], dataset: Dat
         manifest = split(dataset, seed).to_csv()
         planned += [(replace(template, strategy=s, seed=seed, split_seed=seed), manifest) for s in strategies]
     return planned
+
+
+def short_study(weights: str) -> Preset:
+    """The three strategies on the sample set at settings that end in a minute or two on two CPU cores."""
+    strategies = tuple(with_settings(strategy, 4, 3, 1e-3, 1e-4, 30) for strategy in STRATEGIES.values())
+    return Preset(strategies, RunConfig(data=SAMPLE, image_size=96, alpha=0.35, weights=weights))

@@ -34,6 +34,13 @@ def batch_size(gpu_memory_bytes: int | None) -> Guideline:
     return Guideline(low, high, f"{low}-{high} for {gpu_memory_bytes / 1024**3:.0f} GB of GPU memory.")
 
 
+def rules_of_thumb(images: int | None, gpu_memory_bytes: int | None) -> tuple[str, ...]:
+    """All of them in words, for a data set of so many images and a GPU with so much memory (None = not known, none)."""
+    rules = (f"Learning rate once the base trains: {fine_tuning_rate(1e-3).reason}",
+             f"Batch size: {batch_size(gpu_memory_bytes).reason}")
+    return (f"Layers to unfreeze: {layers_to_unfreeze(images).reason}", *rules) if images else rules
+
+
 def warnings(strategy: Strategy, images: int | None = None) -> tuple[str, ...]:
     """What goes against the guidelines in `strategy`, a sentence each; empty when nothing does."""
     found = [*_rate_warnings(strategy)]

@@ -82,6 +82,15 @@ def total_parameters(classes: int, alpha: float = 1.0) -> int:
     return sum(layer.parameters for layer in layer_table(alpha)) + head_parameters(classes, alpha)[0]
 
 
+def block_reached(unfreeze: int) -> str:
+    """How far down so many unfrozen layers reach, in words: `from block_13 up`, or `from within block_13 up`."""
+    if unfreeze in (0, ALL_LAYERS):
+        return "the head alone" if unfreeze == 0 else "the whole base"
+    lowest = layer_table()[ALL_LAYERS - unfreeze]
+    below = layer_table()[lowest.number - 2]
+    return f"from {'within ' if below.block == lowest.block else ''}{lowest.block} up"
+
+
 def phases_training(layer: Layer, strategy: Strategy) -> tuple[int, ...]:
     """The phases of `strategy`, counted from 1, in which `layer` trains."""
     return tuple(i for i, phase in enumerate(strategy.phases, start=1) if phase.unfreeze >= layer.depth)

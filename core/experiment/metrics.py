@@ -2,11 +2,17 @@
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.experiment.run import Row
+
+MAX_STEPS = 4_000
+"""Step rows that a reader keeps of a run: beyond them it keeps the extremes of ever longer stretches."""
+
+_STRETCH = 8
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,11 @@ class Metrics:
     def best(self) -> Row | None:
         """The epoch whose weights count: highest validation accuracy, then lowest validation loss."""
         return max(self.epochs, key=best_key, default=None)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training so far."""
+        return max((row.get("elapsed", 0.0) for rows in (self.epochs, self.steps) for row in rows[-1:]), default=0.0)
 
     @property
     def boundaries(self) -> tuple[int, ...]:
@@ -98,6 +109,18 @@ class MetricsReader:
                 self._steps = [r for r in self._steps if r["epoch"] <= row["epoch"]]
             else:
                 (self._epochs if row["kind"] == "epoch" else self._steps).append(row)
+                if len(self._steps) > MAX_STEPS:
+                    self._steps = _thinned(self._steps)
+
+
+def _thinned(rows: list[Row]) -> list[Row]:
+    """About half of the rows: of each stretch those with the lowest and the highest loss and accuracy, and the last."""
+    kept = {len(rows) - 1}
+    for start in range(0, len(rows), _STRETCH):
+        part = range(start, min(start + _STRETCH, len(rows)))
+        kept |= {pick(part, key=lambda i: rows[i][measure])
+                 for measure in ("loss", "accuracy") for pick in (min, max)}
+    return [rows[i] for i in sorted(kept)]
 
 
 _NEEDED = {"epoch": ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy"),
@@ -110,4 +133,5 @@ def _parse(line: bytes) -> Row | None:
         complete = all(isinstance(row[name], int | float) for name in _NEEDED[row["kind"]])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return row if complete else None
+    # names shared by all rows: a fresh text for each would double what they take
+    return {sys.intern(name): value for name, value in row.items()} if complete else None

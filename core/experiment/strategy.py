@@ -11,6 +11,7 @@ ALL_LAYERS: Final = 154
 MAX_EPOCHS: Final = 1_000
 MAX_LEARNING_RATE: Final = 10.0
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PARTIAL = re.compile(r"fine-tuning-(\d+)")
 
 
 def expect_integer(name: str, value: object, low: int, high: int) -> None:
@@ -68,6 +69,8 @@ class Strategy:
     @property
     def title(self) -> str:
         """The name as pages show it: `Two-phase`."""
+        if depth := _PARTIAL.fullmatch(self.name):
+            return f"Fine-tuning {depth[1]} layers"
         return _TITLES.get(self.name, self.name.replace("-", " ").capitalize())
 
     @property
@@ -99,6 +102,15 @@ FEATURE_EXTRACTION: Final = Strategy("feature-extraction", (Phase(0, 1e-3, 15),)
 FINE_TUNING: Final = Strategy("fine-tuning", (Phase(ALL_LAYERS, 1e-4, 25),))
 TWO_PHASE: Final = Strategy("two-phase", (Phase(0, 1e-3, 15), Phase(30, 1e-4, 10)))
 STRATEGIES: Final = {s.name: s for s in (FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE)}
+
+
+def with_phases(strategy: Strategy, phases: tuple[Phase, ...]) -> Strategy:
+    """The strategy with other phases; one of a single phase is named by how much of the base it trains."""
+    if len(phases) > 1:
+        return replace(strategy, phases=phases)
+    depth = phases[0].unfreeze
+    names = {0: FEATURE_EXTRACTION.name, ALL_LAYERS: FINE_TUNING.name}
+    return Strategy(names.get(depth, f"{FINE_TUNING.name}-{depth}"), phases)
 
 
 def with_settings(strategy: Strategy, phase1_epochs: int, phase2_epochs: int, phase1_rate: float, phase2_rate: float,

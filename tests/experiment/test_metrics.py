@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.experiment.metrics import Metrics, MetricsReader, MetricsWriter
+from core.experiment.metrics import MAX_STEPS, Metrics, MetricsReader, MetricsWriter
 
 pytestmark = pytest.mark.faults
 
@@ -176,3 +176,18 @@ def test_reading_bit_by_bit_equals_reading_at_once(tmp_path_factory, content, da
         append(path, content[start:end])
         reader.read()
     assert reader.read() == MetricsReader(path).read()
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 1)), min_size=1, max_size=3 * MAX_STEPS))
+@settings(max_examples=5)
+def test_however_long_a_run_its_steps_stay_few_and_keep_their_extremes(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("long") / "metrics.jsonl"
+    values = values * (2 * MAX_STEPS // len(values) + 1)
+    path.write_bytes(b"".join(line(step(number) | {"loss": loss, "accuracy": accuracy})
+                              for number, (loss, accuracy) in enumerate(values)))
+    kept = MetricsReader(path).read().steps
+    assert len(kept) <= MAX_STEPS and [row["step"] for row in kept] == sorted({row["step"] for row in kept})
+    for measure, column in (("loss", 0), ("accuracy", 1)):
+        told, true = [row[measure] for row in kept], [value[column] for value in values]
+        assert (min(told), max(told)) == (min(true), max(true))
+    assert kept[-1]["step"] == len(values) - 1, "the newest row tells how far the run is"

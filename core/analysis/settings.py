@@ -1,0 +1,80 @@
+"""Settings of runs in plain words, and names that tell runs apart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.analysis.words import count, moment, rate, shortened
+from core.experiment.run import Run, RunConfig
+from core.experiment.strategy import ALL_LAYERS, Phase
+
+
+def settings_of(config: RunConfig) -> dict[str, str]:
+    """Every setting of a run by its name on the pages."""
+    augmentation = config.augmentation
+    changes = [word for word, on in (("flip", augmentation.flip), (f"rotate {augmentation.rotation:g}",
+               augmentation.rotation), (f"zoom {augmentation.zoom:g}", augmentation.zoom),
+               (f"contrast {augmentation.contrast:g}", augmentation.contrast)) if on]
+    phases = {f"Phase {i}": phase_in_words(phase) for i, phase in enumerate(config.strategy.phases, start=1)}
+    return {"Strategy": config.strategy.title, **phases, "Images": data_name(config.data), "Seed": _seed(config),
+            "Batch size": str(config.batch_size),
+            "Image size": f"{config.image_size} px", "Width (alpha)": f"{config.alpha:g}",
+            "What was learned from": weights_name(config.weights), "Augmentation": ", ".join(changes) or "none",
+            "Patience": str(config.patience) if config.patience else "never stops early",
+            "Rare classes weigh more": _yes(config.class_weights), "Repeatable bit for bit": _yes(config.deterministic),
+            "16 bits on a GPU": _yes(config.mixed_precision)}
+
+
+def phase_in_words(phase: Phase) -> str:
+    """`10 epochs, 30 of 154 layers, rate 1e-4`."""
+    opened = "head only" if phase.unfreeze == 0 else f"{phase.unfreeze} of {ALL_LAYERS} layers"
+    return f"{count(phase.epochs, 'epoch')}, {opened}, rate {rate(phase.learning_rate)}"
+
+
+def data_name(data: str) -> str:
+    """What pages call the images of a run."""
+    return "Sample set" if data == "sample" else shortened(Path(data).name or data, 40)
+
+
+def weights_name(weights: str) -> str:
+    """What pages call the weights of the base."""
+    return {"imagenet": "ImageNet", "random": "nothing (random)"}.get(weights, shortened(Path(weights).name, 40))
+
+
+def differing(tables: Sequence[dict[str, str]]) -> list[str]:
+    """The names of the settings in which not all tables agree, in their order."""
+    names = dict.fromkeys(name for table in tables for name in table)
+    return [name for name in names if len({table.get(name) for table in tables}) > 1]
+
+
+def labels(runs: Sequence[Run]) -> dict[str, str]:
+    """A name for each run, by id, that tells it from the others: its strategy, then what differs, then when."""
+    named: dict[str, str] = {}
+    for title in dict.fromkeys(run.title for run in runs):
+        alike = [run for run in runs if run.title == title]
+        settings = {run.id: settings_of(run.config) for run in alike if run.config}
+        different = differing(list(settings.values()))
+        for run in alike:
+            told = [f"{name.lower()} {settings[run.id].get(name, 'none')}" for name in different] if run.config else []
+            when = [] if len(alike) == 1 or (told and len(told) <= 2) else [moment(run.study)]
+            named[run.id] = ", ".join([title, *(told if len(told) <= 2 else []), *when])
+    return _numbered(named)
+
+
+def _numbered(named: dict[str, str]) -> dict[str, str]:
+    """The same names with a number where two are still alike."""
+    taken = list(named.values())
+    seen: dict[str, int] = {}
+    for run_id, name in named.items():
+        if taken.count(name) > 1:
+            seen[name] = seen.get(name, 0) + 1
+            named[run_id] = f"{name} ({seen[name]})"
+    return named
+
+
+def _seed(config: RunConfig) -> str:
+    """One number where training and split share it, as they do unless somebody asked for otherwise."""
+    return str(config.seed) if config.seed == config.split_seed else f"{config.seed}, split {config.split_seed}"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

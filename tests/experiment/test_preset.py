@@ -1,0 +1,54 @@
+"""Presets: kept under a name, read back exactly, refused where they are none."""
+
+from dataclasses import replace
+
+import pytest
+from drawn_values import configs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.experiment.preset import Preset, PresetStore
+from core.experiment.run import RunConfig
+from core.experiment.strategy import FINE_TUNING, TWO_PHASE
+
+
+@given(st.lists(configs, min_size=1, max_size=4))
+def test_a_preset_round_trips_through_json(drawn):
+    preset = Preset.of(drawn)
+    again = Preset.from_json(preset.to_json())
+    assert again.strategies == preset.strategies
+    assert replace(again.template, strategy=TWO_PHASE) == replace(preset.template, strategy=TWO_PHASE)
+
+
+def test_it_is_kept_listed_replaced_and_forgotten(tmp_path):
+    store = PresetStore(tmp_path / "presets")
+    assert store.names() == []
+    store.save("Small images, 5 epochs", Preset())
+    store.save("Small images, 5 epochs", Preset((FINE_TUNING,), RunConfig(image_size=96)))
+    assert store.names() == ["Small images, 5 epochs"]
+    assert store.load("Small images, 5 epochs").template.image_size == 96
+    store.delete("Small images, 5 epochs")
+    assert store.names() == []
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["", " ", "../x", "a/b", "a\0b", ".hidden", "x" * 61, "<img>", None])
+def test_names_that_are_no_file_names_are_refused(tmp_path, name):
+    store = PresetStore(tmp_path / "presets")
+    for act in (lambda: store.save(name, Preset()), lambda: store.load(name), lambda: store.delete(name)):
+        with pytest.raises(ValueError, match="Expected a name"):
+            act()
+    assert not (tmp_path / "presets").exists()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"strategies": [], "template": {}}', '{"strategies": 1}'])
+def test_a_damaged_preset_is_refused(tmp_path, content):
+    (tmp_path / "mine.json").write_text(content)
+    with pytest.raises(ValueError, match="Expected"):
+        PresetStore(tmp_path).load("mine")
+
+
+def test_a_missing_preset_is_said_to_be_missing(tmp_path):
+    with pytest.raises(ValueError, match="none of that name"):
+        PresetStore(tmp_path).load("mine")
