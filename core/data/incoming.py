@@ -1,0 +1,87 @@
+"""Pictures that a visitor wants to know about: each looked at alone, so that a bad one spoils no other."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from core.data.entries import MODELS
+from core.data.images import THREADS, UnreadableImage, decode, load_image
+from core.data.thumbnails import SIDE, as_jpeg
+
+Content = bytes | Path
+
+_SIGNATURES = {
+    b"\x89HDF\r\n\x1a\n": "a model or data file (HDF5), not a picture",
+    b"PK\x03\x04": "an archive or a model, not a picture",
+    b"%PDF": "a PDF, not a picture: save its pages as JPEG or PNG",
+}
+_WEB = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<svg")
+_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A readable picture: what it is called, the SHA-256 of its content, and a small JPEG to look at."""
+
+    name: str
+    hash: str
+    thumbnail: bytes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that is no picture, and why in a few words."""
+
+    name: str
+    reason: str
+
+
+def receive(files: Iterable[tuple[str, Content]]) -> Iterator[Incoming | Refused]:
+    """What each file of (name, content) is, in their order. Model files are refused without being opened."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        yield from pool.map(_receive, files)
+
+
+def pixels_of(contents: Sequence[Content], size: int) -> np.ndarray:
+    """(n, size, size, 3) uint8, each picture as training reads it. Raises `UnreadableImage`."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return np.stack(list(pool.map(lambda content: load_image(content, size), contents)))
+
+
+def _receive(file: tuple[str, Content]) -> Incoming | Refused:
+    name, content = file
+    try:
+        _expect_no_model(name)
+        read = content.read_bytes() if isinstance(content, Path) else content
+        return Incoming(name, hashlib.sha256(read).hexdigest(), as_jpeg(_decoded(read)))
+    except UnreadableImage as error:
+        return Refused(name, str(error))
+    except OSError as error:
+        return Refused(name, f"cannot be read: {error.strerror or error}")
+
+
+def _expect_no_model(name: str) -> None:
+    if PurePosixPath(name.lower()).suffix in MODELS:
+        raise UnreadableImage("a model file, not a picture: models are trained here, not uploaded")
+
+
+def _decoded(content: bytes) -> Image.Image:
+    if reason := _other_kind(content[:512]):
+        raise UnreadableImage(reason)
+    return decode(content, at_least=SIDE)
+
+
+def _other_kind(start: bytes) -> str:
+    """What a file is instead of a picture, by its first bytes; empty where they do not tell."""
+    if not start:
+        return "an empty file"
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
+        return "HEIC or AVIF, which is not read here: save it as JPEG or PNG"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB):
+        return "a web page or drawing (HTML, XML), not a photo"
+    return next((reason for signature, reason in _SIGNATURES.items() if start.startswith(signature)), "")
