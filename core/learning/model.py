@@ -20,7 +20,7 @@ def build_transfer_model(classes: int, image_size: int = 224, alpha: float = 1.0
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
     x = pixels
-    for layer in _augmentation_layers(augmentation or Augmentation(), seed):
+    for layer in augmentation_layers(augmentation or Augmentation(), seed):
         x = layer(x)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(x)
     x = build_base(alpha, image_size, weights)(x, training=False)
@@ -29,7 +29,8 @@ def build_transfer_model(classes: int, image_size: int = 224, alpha: float = 1.0
     return model
 
 
-def _augmentation_layers(augmentation: Augmentation, seed: int) -> list[keras.Layer]:
+def augmentation_layers(augmentation: Augmentation, seed: int) -> list[keras.Layer]:
+    """The layers that change training images at random, in their order; they take and give RGB values in 0..255."""
     chosen = [
         augmentation.flip and layers.RandomFlip("horizontal", seed=seed, name="flip"),
         augmentation.rotation and layers.RandomRotation(augmentation.rotation, seed=seed + 1, name="rotation"),

@@ -1,0 +1,71 @@
+"""Which trained models can be asked about pictures, and what their answers mean."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+
+from core.data.dataset import DataError, data_folder, find_root
+from core.data.split import Manifest
+from core.experiment.run import Run
+from core.experiment.store import NoSuchRun, RunStore
+
+MODEL_FILE = "model.keras"
+LOOKED_AT = 100
+"""Finished runs among which models are looked for: asking the disk about 10,000 would take too long."""
+
+
+class ModelError(ValueError):
+    """A run's model cannot be asked."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The best model of a run. `classes` are what its probabilities stand for; `stamp` changes when it trains anew."""
+
+    run: Run
+    path: Path
+    stamp: int
+    classes: tuple[str, ...]
+
+    @property
+    def image_size(self) -> int:
+        return self.run.config.image_size
+
+
+def predictable(store: RunStore, runs: Iterable[Run], limit: int = LOOKED_AT) -> list[Run]:
+    """Of the first `limit` finished runs those that have a model; one that was stopped after an epoch has one too."""
+    finished = islice((run for run in runs if run.config and run.state.is_finished), limit)
+    return [run for run in finished if (store.root / run.id / MODEL_FILE).is_file()]
+
+
+def default_models(store: RunStore, runs: Sequence[Run], limit: int) -> list[Run]:
+    """The models of the newest study that has some, at most `limit`: one of each strategy before further seeds.
+
+    A study that still trains comes after those that have ended.
+    """
+    busy = {run.study for run in runs if not run.state.is_finished}
+    studies = [list(group) for _, group in groupby(predictable(store, runs), key=lambda run: run.study)]
+    study = next((group for group in studies if group[0].study not in busy), studies[0] if studies else [])
+    first_of_each = {run.title: run for run in study}  # the newest come first, so the oldest stay
+    chosen = [*first_of_each.values(), *(run for run in reversed(study) if run not in first_of_each.values())]
+    return sorted(chosen[:limit], key=lambda run: run.id)
+
+
+def trained_model(store: RunStore, run: Run) -> TrainedModel:
+    """The model of a run and its classes. Raises `ModelError` where either is gone."""
+    try:
+        path = store.path(run.id) / MODEL_FILE
+        classes = (store.evaluation(run.id) or {}).get("classes") or Manifest.from_csv(store.manifest(run.id)).classes
+        return TrainedModel(run, path, path.stat().st_mtime_ns, tuple(classes))
+    except (NoSuchRun, OSError, DataError, UnicodeDecodeError) as error:
+        raise ModelError(f"Expected the model of {run.title} ({run.id}) in the runs folder; received none. "
+                         "Choose another.") from error
+
+
+def held_out_images(store: RunStore, run: Run, count: int) -> list[tuple[str, Path]]:
+    """Up to `count` (name, path) of the images that judged a run, from all classes. Raises `DataError`, `NoSuchRun`."""
+    items = sorted(Manifest.from_csv(store.manifest(run.id)).of("test"), key=lambda item: (item.label, item.path))
+    root = find_root(data_folder(run.config.data))
+    step = max(1, len(items) // count)
+    return [(item.path, root / item.path) for item in items[step // 2::step][:count]]
