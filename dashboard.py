@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from pages.common import services, sidebar
+from pages.parts.navigation import navigate
+from pages.parts.services import services
+from pages.parts.sidebar import sidebar
 
 st.set_page_config(page_title="Transfer learning lab", page_icon=":material/science:", layout="wide")
-page = st.navigation([st.Page("pages/train.py", title="Train", icon=":material/model_training:", default=True)])
+page = navigate()
 sidebar(services())
 page.run()

@@ -2,8 +2,12 @@
 
 import os
 import platform
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 
 from core.analysis.words import gigabytes
@@ -11,6 +15,7 @@ from core.execution.devices import cpu, gpus
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "streamlit")
+WIDTHS = 66, 30
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,20 @@ def epoch_row(number: int, val_accuracy: float, took: float) -> dict[str, int | 
     return {"kind": "epoch", "epoch": number, "phase": 1, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1 / number,
             "accuracy": val_accuracy, "val_loss": 1 / number, "val_accuracy": val_accuracy, "seconds": took,
             "elapsed": took * number, "trainable_parameters": 165_514, "images_per_second": round(420 / took, 1)}
+
+
+@contextmanager
+def own_room() -> Iterator[Path]:
+    """A temporary folder in which the program's own folder and the device locks lie, here and for all it starts."""
+    with tempfile.TemporaryDirectory(prefix="lab-benchmark-", ignore_cleanup_errors=True) as room:
+        for variable, name in (("TRANSFER_LAB_HOME", "home"), ("TMPDIR", "tmp")):
+            (Path(room) / name).mkdir()
+            os.environ[variable] = str(Path(room) / name)
+        tempfile.tempdir = None
+        yield Path(room)
+
+
+def print_table(figures: Iterable[Figure]) -> None:
+    """A line a figure, each as soon as it is there."""
+    for figure in chain([Figure("Measured", "Found", "Target")], figures):
+        print(f"{figure.what:<{WIDTHS[0]}}{figure.value:<{WIDTHS[1]}}{figure.target}".rstrip(), flush=True)

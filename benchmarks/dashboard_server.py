@@ -111,6 +111,6 @@ def visitor(browser: "Browser") -> Iterator["Page"]:
         context.close()
 
 
-def await_start_button(page: "Page") -> None:
-    """Return once Start is on the page."""
-    page.get_by_role("button", name="Start", exact=True).wait_for()
+def await_first_button(page: "Page") -> None:
+    """Return once Home's button is on the page."""
+    page.get_by_role("button", name="Try it on the sample set").wait_for()

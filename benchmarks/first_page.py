@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.common import Figure, seconds
-from benchmarks.dashboard_server import Server, await_start_button, dashboard, free_port, streamlit, visitor
+from benchmarks.dashboard_server import Server, await_first_button, dashboard, free_port, streamlit, visitor
 from core.data.sample import sample_folder
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _start(page: "Page", serve: Serve) -> tuple[float, float]:
     """(seconds from the start to the server's first answer, seconds from there to the button)."""
     with serve() as server:
         page.goto(server.url)
-        await_start_button(page)
+        await_first_button(page)
         shown = time.perf_counter() - server.ready
         page.goto("about:blank")
     return server.ready - server.began, shown

@@ -5,33 +5,26 @@ touched nor waited for - but they slow the machine, so measure on a quiet one.
 """
 
 import argparse
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import Figure, machine
+from benchmarks.common import Figure, machine, own_room, print_table
 from benchmarks.dashboard_server import chromium, chromium_path
 from benchmarks.first_page import first_page
 from benchmarks.listing import listing
 from benchmarks.pages import following, memory
 from benchmarks.training import overhead
 
-WIDTHS = 66, 30
-
 
 def main() -> None:
     arguments = _parse()
     print(*machine(), "", sep="\n")
-    _print_row(Figure("Measured", "Found", "Target"))
-    with tempfile.TemporaryDirectory(prefix="lab-benchmark-", ignore_cleanup_errors=True) as room:
-        _move_into(Path(room))
-        for figure in _figures(Path(room), arguments):
-            _print_row(figure)
+    with own_room() as room:
+        print_table(_figures(room, arguments))
 
 
 def _parse() -> argparse.Namespace:
@@ -40,14 +33,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="train from this file, at alpha 1.0 and 224 px (random, 0.35, 96)")
     parser.add_argument("--quick", action="store_true", help="fewer repeats, epochs and runs: does it work at all?")
     return parser.parse_args()
-
-
-def _move_into(room: Path) -> None:
-    """The program's own folder and the device locks lie in the room, for this process and all that it starts."""
-    for variable, name in (("TRANSFER_LAB_HOME", "home"), ("TMPDIR", "tmp")):
-        (room / name).mkdir()
-        os.environ[variable] = str(room / name)
-    tempfile.tempdir = None
 
 
 def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
@@ -68,10 +53,6 @@ def _pages(room: Path, quick: bool) -> Iterator[Figure]:
         yield from first_page(browser, room, quick)
         yield from memory(browser, room)
         yield from following(browser, room, quick)
-
-
-def _print_row(figure: Figure) -> None:
-    print(f"{figure.what:<{WIDTHS[0]}}{figure.value:<{WIDTHS[1]}}{figure.target}".rstrip(), flush=True)
 
 
 if __name__ == "__main__":

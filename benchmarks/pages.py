@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from benchmarks.common import Figure, epoch_row, seconds
-from benchmarks.dashboard_server import await_start_button, dashboard, visitor
+from benchmarks.dashboard_server import await_first_button, dashboard, visitor
 from core.execution.devices import Leases, cpu
 from core.execution.launcher import Launcher
 from core.experiment.metrics import MetricsWriter
@@ -51,9 +51,9 @@ def memory(browser: "Browser", room: Path) -> Iterator[Figure]:
     with dashboard(store.root) as server:
         with visitor(browser) as page:
             page.goto(server.url)
-            await_start_button(page)
+            await_first_button(page)
             yield Figure("Dashboard's memory after the first page", _resident(server.pid), "under 400 MB")
-            page.goto(f"{server.url}/?study={study.id}")
+            page.goto(f"{server.url}/runs?study={study.id}")
             page.get_by_text("On the test images").wait_for()
             page.locator(".js-plotly-plot").nth(1).wait_for()
             yield Figure("Dashboard's memory after a study's page", _resident(server.pid), "under 400 MB")
@@ -90,20 +90,25 @@ def _has_tensorflow(pid: int) -> str:
 def following(browser: "Browser", room: Path, quick: bool) -> Iterator[Figure]:
     """From an epoch's row on disk to its accuracy on the page, over one run of a worker that only pretends to train."""
     store, epochs = RunStore(room / "following"), 5 if quick else 20
-    launcher = Launcher(store, Leases(room / "leases"), lambda: (cpu(),),
-                        lambda run, device, leases: [sys.executable, str(PACED_WORKER), str(run), "--device", device,
-                                                     "--leases", str(leases)])
+    launcher = paced_launcher(store, room)
     try:
         with dashboard(store.root) as server, visitor(browser) as page:
             page.goto(server.url)
-            await_start_button(page)
+            await_first_button(page)
             run = store.create(RunConfig(strategy=Strategy("paced", (Phase(0, 1e-3, epochs),))), MANIFEST)
             launcher.submit(run.id)
-            delays = _delays(page, f"{server.url}/?study={run.study}", store, run)
+            delays = _delays(page, f"{server.url}/runs?study={run.study}", store, run)
     finally:
         launcher.close()
     found = f"median {seconds(median(delays))}, most {seconds(max(delays))}" if delays else "no epoch was seen"
     yield Figure(f"Epoch's row on disk to text on the page ({len(delays)} epochs)", found, "under 2 s")
+
+
+def paced_launcher(store: RunStore, room: Path) -> Launcher:
+    """A launcher whose workers only pretend to train."""
+    return Launcher(store, Leases(room / "leases"), lambda: (cpu(),),
+                    lambda run, device, leases: [sys.executable, str(PACED_WORKER), str(run), "--device", device,
+                                                 "--leases", str(leases)])
 
 
 def _delays(page: "Page", url: str, store: RunStore, run: Run) -> list[float]:

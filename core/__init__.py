@@ -6,20 +6,45 @@ Importing it imports no Keras: what needs Keras or Plotly is loaded when its nam
 from importlib import import_module
 from typing import Any
 
-from core.analysis.palette import colours
-from core.analysis.summary import Progress, Summary, progress, summarise
-from core.data.dataset import DataError, Dataset, Problem, data_folder, scan, stamp
+from core.analysis.comparison import class_table, comparison_table, differences
+from core.analysis.headline import headline
+from core.analysis.intervals import wilson_interval
+from core.analysis.measured import Measured, measured
+from core.analysis.models import (
+    ModelError,
+    TrainedModel,
+    default_models,
+    held_out_images,
+    predictable,
+    trained_model,
+)
+from core.analysis.palette import colours, run_colours
+from core.analysis.predictions import Prediction, agree, agreement, prediction_rows
+from core.analysis.promised import promised_rows
+from core.analysis.search import matching
+from core.analysis.settings import data_name, differing, labels, phase_in_words, settings_of, weights_name
+from core.analysis.summary import PhaseSummary, Progress, Summary, progress, summarise
+from core.analysis.view import CurveView
+from core.data.dataset import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
+from core.data.images import UnreadableImage, load_image
+from core.data.incoming import Incoming, Refused, receive
+from core.data.places import home
+from core.data.reports import Report, Reports
 from core.data.roots import DataRoots
 from core.data.sample import SAMPLE_CLASSES, sample_folder
 from core.data.split import Manifest, split
-from core.data.study import plan_study
+from core.data.study import plan_study, short_study
+from core.data.thumbnails import Thumbnails
 from core.data.upload import UploadError, store_files, unpack_zip
 from core.data.weights import WeightsError, imagenet_is_reachable, imagenet_path, resolve_weights
+from core.execution.answers import Answers
+from core.execution.assistant import Assistant, AssistantError
 from core.execution.devices import Device, training_devices
 from core.execution.launcher import Launcher, farewell
-from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, warnings
-from core.experiment.layers import blocks, layer_table, total_parameters, trainable_parameters
+from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
+from core.experiment.layers import block_reached, blocks, layer_table, total_parameters, trainable_parameters
 from core.experiment.metrics import Metrics
+from core.experiment.preset import Preset, PresetStore
 from core.experiment.run import (
     ALPHAS,
     IMAGE_SIZES,
@@ -31,6 +56,7 @@ from core.experiment.run import (
     RunStatus,
     State,
     Study,
+    study_of,
 )
 from core.experiment.store import NoSuchRun, RunStore, StoreError
 from core.experiment.strategy import (
@@ -43,6 +69,7 @@ from core.experiment.strategy import (
     Strategy,
     gradual_unfreezing,
     unfreeze_sweep,
+    with_phases,
     with_settings,
 )
 
@@ -52,7 +79,11 @@ _LATER = {
     "load_data": "core.learning.data",
     "train": "core.learning.training",
     "evaluate": "core.learning.evaluation",
-    "learning_curves": "core.analysis.charts",
+    "learning_curves": "core.analysis.curves",
+    "chart_points": "core.analysis.charts",
+    "accuracy_bars": "core.analysis.bars",
+    "confusion_chart": "core.analysis.confusion",
+    "class_bars": "core.analysis.data_charts",
 }
 
 
@@ -64,13 +95,19 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "ALL_LAYERS", "ALPHAS", "FEATURE_EXTRACTION", "FINE_TUNING", "IMAGE_SIZES", "SAMPLE", "SAMPLE_CLASSES",
-    "STRATEGIES", "TWO_PHASE", "Augmentation", "DataError", "DataRoots", "Dataset", "Device", "Launcher", "Manifest",
-    "Metrics", "NoSuchRun", "Phase", "Problem", "Progress", "Run", "RunConfig", "RunError", "RunStatus", "RunStore",
-    "State", "StoreError", "Strategy", "Study", "Summary", "UploadError", "WeightsError", "batch_size", "blocks",
-    "build_transfer_model", "colours", "data_folder", "evaluate", "farewell", "fine_tuning_rate", "gradual_unfreezing",
-    "imagenet_is_reachable", "imagenet_path", "layer_table", "layers_to_unfreeze", "learning_curves", "load_data",
-    "plan_study",
-    "progress", "resolve_weights", "sample_folder", "scan", "split", "stamp", "store_files", "summarise",
-    "total_parameters", "train", "trainable_parameters", "training_devices", "unfreeze_layers", "unfreeze_sweep",
-    "unpack_zip", "warnings", "with_settings",
+    "STRATEGIES", "TWO_PHASE", "Answers", "Assistant", "AssistantError", "Augmentation", "CurveView", "DataError",
+    "DataRoots", "Dataset", "Device", "Incoming", "Launcher", "Manifest", "Measured", "Metrics", "ModelError",
+    "NoSuchRun", "Phase", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem", "Progress",
+    "Refused", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "State", "StoreError",
+    "Strategy", "Study", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "WeightsError",
+    "accuracy_bars", "agree", "agreement", "batch_size", "block_reached", "blocks", "build_transfer_model",
+    "chart_points", "class_bars", "class_table", "colours", "comparison_table", "confusion_chart", "data_folder",
+    "data_name", "default_models", "differences", "differing", "evaluate", "farewell", "fine_tuning_rate",
+    "gradual_unfreezing", "headline", "held_out_images", "home", "imagenet_is_reachable", "imagenet_path", "labels",
+    "layer_table", "layers_to_unfreeze", "learning_curves", "load_data", "load_image", "matching", "measured",
+    "phase_in_words", "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "receive",
+    "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder", "scan", "settings_of", "short_study", "split",
+    "stamp", "store_files", "study_of", "summarise", "total_parameters", "train", "trainable_parameters",
+    "trained_model", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "weights_name",
+    "wilson_interval", "with_phases", "with_settings",
 ]

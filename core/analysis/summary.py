@@ -1,8 +1,11 @@
 """One run in figures: how far it is, and what came out."""
 
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
+from core.analysis.intervals import wilson_interval
+from core.analysis.measured import measured
 from core.experiment.metrics import Metrics
 from core.experiment.run import Run, State
 from core.experiment.store import RunStore
@@ -55,8 +58,22 @@ def _seconds_left(metrics: Metrics, left: dict[int, int], within: float) -> floa
 
 
 @dataclass(frozen=True)
+class PhaseSummary:
+    """What came out of one phase, numbered from 1. `unfreeze` and parameters are None where no row tells them."""
+
+    number: int
+    unfreeze: int | None
+    trainable_parameters: int | None
+    epochs: int
+    best_val_accuracy: float
+
+
+@dataclass(frozen=True)
 class Summary:
-    """What came out of a run. Shares are 0 to 1; None stands for what was not measured."""
+    """What came out of a run. Shares are 0 to 1; None stands for what was not measured.
+
+    `gap` is training minus validation accuracy at the best epoch; `images_per_second` is the mean over all training.
+    """
 
     id: str
     strategy: str
@@ -67,26 +84,52 @@ class Summary:
     best_epoch: int | None
     best_val_accuracy: float | None
     best_val_loss: float | None
+    gap: float | None
     test_accuracy: float | None
     macro_f1: float | None
     test_images: int | None
     trainable_parameters: int | None
+    phases: tuple[PhaseSummary, ...]
     seconds: float
+    images_per_second: float | None
     error: str | None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95% interval of the test accuracy."""
+        if self.test_accuracy is None or not self.test_images:
+            return None
+        return wilson_interval(self.test_accuracy, self.test_images)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def summarise(store: RunStore, run: Run) -> Summary:
-    """The figures of one run: accuracies of its best epoch, never the last; parameters as of its last phase."""
-    metrics, evaluation = store.metrics(run.id), store.evaluation(run.id) or {}
-    best = metrics.best or {}
-    config = run.config
+    """The figures of one run: accuracies of its best epoch, never the last; parameters as of its last phase.
+
+    Raises `NoSuchRun`.
+    """
+    metrics, result = store.metrics(run.id), measured(store.evaluation(run.id))
+    best, phases, config = metrics.best or {}, _phases(metrics), run.config
     return Summary(
         run.id, config.strategy.name if config else "", run.title, config.seed if config else None, str(run.state),
         len(metrics.epochs), best.get("epoch"), best.get("val_accuracy"), best.get("val_loss"),
-        evaluation.get("accuracy"), evaluation.get("macro_f1"), evaluation.get("images"),
-        metrics.epochs[-1].get("trainable_parameters") if metrics.epochs else None,
-        sum(row.get("seconds", 0.0) for row in metrics.epochs),
+        best["accuracy"] - best["val_accuracy"] if best else None,
+        result.accuracy, result.macro_f1, result.test_images,
+        phases[-1].trainable_parameters if phases else None, phases,
+        sum(row.get("seconds", 0.0) for row in metrics.epochs), _speed(metrics),
         f"{run.status.error.message} {run.status.error.advice}" if run.status.error else None)
+
+
+def _phases(metrics: Metrics) -> tuple[PhaseSummary, ...]:
+    phases = {number: list(rows) for number, rows in groupby(metrics.epochs, key=lambda row: row["phase"])}
+    return tuple(PhaseSummary(number, rows[0].get("unfreeze"), rows[0].get("trainable_parameters"), len(rows),
+                              max(row["val_accuracy"] for row in rows)) for number, rows in phases.items())
+
+
+def _speed(metrics: Metrics) -> float | None:
+    """Images a second over all epochs that tell it."""
+    told = [row for row in metrics.epochs if row.get("seconds") and row.get("images_per_second")]
+    images = sum(row["images_per_second"] * row["seconds"] for row in told)
+    return images / sum(row["seconds"] for row in told) if told else None

@@ -1,59 +1,20 @@
 """What a person does, in a real browser, with real training."""
 
 import signal
-import time
-from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
+from steps import SECOND, fill_in_the_smallest_study, points, settle, start_button, stop_buttons, wait_for
 
 from core.experiment.run import State
 
 pytestmark = [pytest.mark.browser, pytest.mark.faults, pytest.mark.timeout(600)]
 
-SECOND = 1_000
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.1)
-
-
-def slide(page: Page, label: str, key: str, times: int, nth: int = 0) -> None:
-    """Move a slider with the keyboard, and wait until the page has taken it."""
-    slider = page.locator(f'input[aria-label="{label}"]').nth(nth)
-    slider.focus()
-    for _ in range(times):
-        slider.press(key)
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=30 * SECOND)
-    page.wait_for_timeout(300)
-
-
-def fill_in_the_smallest_study(page: Page, url: str) -> None:
-    page.goto(url)
-    expect(start_button(page)).to_be_enabled(timeout=60 * SECOND)
-    page.get_by_text("Advanced", exact=True).click()
-    slide(page, "Image size", "Home", 1)
-    slide(page, "Width of MobileNetV2 (alpha)", "Home", 1)
-    slide(page, "Epochs", "Home", 1, nth=1)
-
-
-def start_button(page: Page) -> Locator:
-    return page.get_by_role("button", name="Start", exact=True)
-
-
-def points(page: Page) -> int:
-    """How many points the accuracy chart draws."""
-    return page.evaluate("""() => [...document.querySelectorAll('.js-plotly-plot')].slice(0, 1)
-        .flatMap(plot => plot.data).reduce((sum, trace) => sum + (trace.x ? (trace.x.length || 0) : 0), 0)""")
-
 
 def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server, page):
     fill_in_the_smallest_study(page, server.url)
     start_button(page).dblclick()
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(3, timeout=30 * SECOND)
+    expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
     assert len(server.store.runs()) == 3, "a double click starts one study"
     first = server.store.runs()[-1]
 
@@ -61,7 +22,7 @@ def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server,
     before = points(page)
     wait_for(lambda: points(page) > before)
 
-    (server.folder / "pages" / "live.py").open("a").write("\n# edited while training\n")
+    (server.folder / "pages" / "parts" / "live.py").open("a").write("\n# edited while training\n")
     page.reload()
     expect(page.get_by_text("of 15, phase 1")).to_be_visible(timeout=60 * SECOND)
     pid = server.store.get(first.id).status.pid
@@ -69,7 +30,7 @@ def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server,
     server.end(signal.SIGKILL)
     epochs = len(server.store.metrics(first.id).epochs)
     server.start()
-    page.goto(f"{server.url}/?study={first.study}")
+    page.goto(f"{server.url}/runs?study={first.study}")
     wait_for(lambda: len(server.store.metrics(first.id).epochs) > epochs)
     assert server.store.get(first.id).status.pid == pid and len(server.store.runs()) == 3
 
@@ -79,17 +40,54 @@ def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server,
 
     second = server.store.runs()[-2]
     wait_for(lambda: server.store.get(second.id).state is State.RUNNING)
-    page.get_by_role("button", name="Stop", exact=True).first.click()
+    stop_buttons(page).first.click()
     wait_for(lambda: server.store.get(second.id).state is State.STOPPED, 30)
-    expect(page.get_by_text("Stopped")).to_be_visible(timeout=30 * SECOND)
-    page.get_by_role("button", name="Stop", exact=True).first.click()
+    expect(page.get_by_text("Stopped").first).to_be_visible(timeout=30 * SECOND)
+    stop_buttons(page).first.click()
     wait_for(lambda: not server.store.active(), 60)
+
+
+def test_a_study_started_in_one_window_is_stopped_in_another(server, page):
+    fill_in_the_smallest_study(page, server.url)
+    start_button(page).click()
+    expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
+    other = page.context.browser.new_context().new_page()
+    other.goto(f"{server.url}/runs")
+    expect(stop_buttons(other)).to_have_count(3, timeout=30 * SECOND)
+    for _ in range(3):
+        before = stop_buttons(other).count()
+        stop_buttons(other).first.click()
+        expect(stop_buttons(other)).to_have_count(before - 1, timeout=60 * SECOND)
+    expect(stop_buttons(page)).to_have_count(0, timeout=30 * SECOND)
+    expect(page.get_by_text("Stopped", exact=True).first).to_be_visible()
+    assert {run.state for run in server.store.runs()} == {State.STOPPED}
+
+
+def test_from_the_first_button_to_a_comparison_and_a_prediction(server, page, tiny_folder):
+    page.goto(server.url)
+    page.get_by_role("button", name="Try it on the sample set").click()
+    expect(stop_buttons(page)).to_have_count(3, timeout=60 * SECOND)
+    wait_for(lambda: not server.store.active(), 300)
+    assert {run.state for run in server.store.runs()} == {State.COMPLETED}
+    page.get_by_role("link", name="Compare them").click(timeout=60 * SECOND)
+    settle(page)
+    expect(page.get_by_text("did best on the test images").first).to_be_visible(timeout=60 * SECOND)
+    page.get_by_role("link", name="Predict").click()
+    settle(page)
+    wrong = server.folder / "text.jpg"
+    wrong.write_text("<html>no picture</html>")
+    pictures = sorted(tiny_folder.rglob("*.jpg"))[:3]
+    page.locator('input[type="file"]').first.set_input_files([*map(str, pictures), str(wrong)])
+    expect(page.get_by_text("text.jpg").first).to_be_visible(timeout=120 * SECOND)
+    for picture in pictures:
+        expect(page.get_by_text(picture.name).first).to_be_visible(timeout=120 * SECOND)
+    assert page.get_by_test_id("stException").count() == 0
 
 
 def test_ctrl_c_leaves_the_training_alone_and_says_how_to_stop_it(server, page):
     fill_in_the_smallest_study(page, server.url)
     start_button(page).click()
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(3, timeout=30 * SECOND)
+    expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
     first = server.store.runs()[-1]
     wait_for(lambda: server.store.get(first.id).state is State.RUNNING)
     server.end(signal.SIGINT)
@@ -100,9 +98,11 @@ def test_ctrl_c_leaves_the_training_alone_and_says_how_to_stop_it(server, page):
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
-def test_the_page_fits_the_screen_and_shows_no_traceback(server, page, size):
+def test_every_page_fits_the_screen_and_shows_no_traceback(server, page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.goto(server.url)
-    expect(start_button(page)).to_be_visible(timeout=60 * SECOND)
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0]
-    assert page.get_by_test_id("stException").count() == 0
+    for name in ("", "data", "train", "runs", "compare", "predict"):
+        page.goto(f"{server.url}/{name}")
+        expect(page.get_by_test_id("stHeading").first).to_be_visible(timeout=60 * SECOND)
+        settle(page)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0], name
+        assert page.get_by_test_id("stException").count() == 0, name

@@ -12,7 +12,7 @@ SECOND = 1_000
 
 
 def choose(page: Page, url: str, source: str) -> None:
-    page.goto(url)
+    page.goto(f"{url}/train")
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled(timeout=60 * SECOND)
     page.get_by_role("radio", name=source, exact=True).click()
 

@@ -1,176 +1,121 @@
-"""The page in its empty, busy, finished and failed state, without a browser."""
-
-import sys
-import time
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+"""Setting up a study, without a browser."""
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
+from pages_harness import button, make_study, open_page, texts
 
-from core.experiment.run import RunConfig, RunError, RunStatus, State, Study
+from core.data.places import home
+from core.experiment.preset import PresetStore
+from core.experiment.run import RunConfig
 from core.experiment.store import RunStore
-from core.experiment.strategy import STRATEGIES
-
-DASHBOARD = Path(__file__).parents[2] / "dashboard.py"
-MANIFEST = "path,hash,label,split\na.jpg,0,a,train\n"
+from core.experiment.strategy import STRATEGIES, gradual_unfreezing
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> Iterator[Path]:
-    """A runs folder of the page's own, in which nothing is ever started: another leader holds it."""
-    from filelock import FileLock
-
-    monkeypatch.setattr(sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "runs"), "--data-root",
-                                      str(tiny_folder.parent)])
-    st.cache_resource.clear()
-    (tmp_path / "runs").mkdir()
-    with FileLock(tmp_path / "runs" / ".launcher.lock"):
-        yield tmp_path / "runs"
-        st.cache_resource.clear()  # closes the launcher before it could lead
+def depth(page, card: int, phase: int = 0):
+    return page.slider(key=f"card-{card}-phase-{phase}-depth")
 
 
-def open_page(study: str = "") -> AppTest:
-    page = AppTest.from_file(str(DASHBOARD), default_timeout=60)
-    if study:
-        page.query_params["study"] = study
-    page.run()
-    assert not page.exception, page.exception
-    return page
+def test_it_offers_the_course_settings_and_says_the_plan(root):
+    page = open_page("train")
+    assert "600 images" in texts(page) and "3 runs, 65 epochs in all" in texts(page)
+    assert [card.value for card in page.slider if "depth" in card.key] == [0, 154, 0, 30]
+    assert "1,691,914 of 2.42 M parameters train" in texts(page) and not button(page, "Start").disabled
 
 
-def texts(page: AppTest) -> str:
-    kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "text")
-    return "\n".join(str(element.value) for kind in kinds for element in page.get(kind))
-
-
-def button(page: AppTest, label: str):
-    return next(b for b in page.button if b.label == label)
-
-
-def make_study(root: Path) -> tuple[RunStore, Study]:
-    store = RunStore(root)
-    planned = [(RunConfig(strategy=strategy), MANIFEST) for strategy in STRATEGIES.values()]
-    return store, store.create_study(planned)
-
-
-def epoch(number: int, phase: int = 1) -> dict:
-    return {"kind": "epoch", "epoch": number, "phase": phase, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1 / number,
-            "accuracy": 0.5, "val_loss": 1 / number, "val_accuracy": 0.873, "seconds": 2.0, "elapsed": 2.0 * number,
-            "trainable_parameters": 165_514, "images_per_second": 60.0}
-
-
-def write_rows(store: RunStore, run_id: str, rows: list[dict]) -> None:
-    from core.experiment.metrics import MetricsWriter
-
-    writer = MetricsWriter(store.path(run_id) / "metrics.jsonl")
-    for row in rows:
-        writer.append(row)
-    writer.close()
-
-
-def test_empty_it_offers_the_form_and_the_plan_in_words(root):
-    page = open_page()
-    assert "600 images, 10 classes" in texts(page) and "3 runs, 65 epochs in all" in texts(page)
-    assert "1,691,914 parameters train" in texts(page) and not button(page, "Start").disabled
-
-
-def test_start_makes_one_study_however_often_it_is_pressed(root):
-    page = open_page()
-    button(page, "Start").click().run()
-    again = open_page()
-    button(again, "Start").click().run()
+@pytest.mark.faults
+def test_start_makes_one_study_however_often_and_wherever_it_is_pressed(root):
+    for page in (open_page("train"), open_page("train")):
+        button(page, "Start").click().run()
+        assert not page.exception and "Queued" in texts(page), "the study is shown on the Runs page"
     runs = RunStore(root).runs()
-    assert [run.config.strategy.name for run in reversed(runs)] == list(STRATEGIES) and len(runs) == 3
-    assert page.query_params["study"] == again.query_params["study"] and not page.exception
+    assert [run.config.strategy.name for run in reversed(runs)] == list(STRATEGIES)
+
+
+def test_the_depth_names_the_block_and_counts_what_trains(root):
+    page = open_page("train")
+    depth(page, 2, 1).set_value(38).run()
+    assert "From block_13 up: 1,846,858 of 2.42 M parameters train" in texts(page)
+    depth(page, 2, 1).set_value(37).run()
+    assert "From within block_13 up" in texts(page)
+
+
+def test_a_card_is_called_what_it_does(root):
+    page = open_page("train")
+    depth(page, 1).set_value(100).run()
+    assert page.checkbox(key="card-1-use").label == "**Fine-tuning 100 layers**"
+    button(page, "Start").click().run()
+    assert [run.title for run in RunStore(root).runs()][1] == "Fine-tuning 100 layers"
 
 
 def test_without_a_strategy_there_is_nothing_to_start(root):
-    page = open_page()
-    for name in STRATEGIES:
-        page.checkbox(key=f"use-{name}").uncheck()
+    page = open_page("train")
+    for number in range(3):
+        page.checkbox(key=f"card-{number}-use").uncheck()
     page.run()
-    assert button(page, "Start").disabled
+    assert button(page, "Start").disabled and "Tick a strategy" in texts(page)
 
 
 def test_a_setting_against_the_guidelines_is_warned_of_not_forbidden(root):
-    page = open_page()
-    page.select_slider(key="phase2-rate").set_value("1e-2").run()
+    page = open_page("train")
+    page.select_slider(key="card-2-phase-1-rate").set_value(1e-2).run()
     assert "not below the head's" in texts(page) and not button(page, "Start").disabled
 
 
-@pytest.mark.parametrize("path", ["/etc", "../..", "/nowhere", "a\0b", "x" * 5_000])
+@pytest.mark.faults
+@pytest.mark.parametrize("path", ["/etc", "../..", "/nowhere", "a\0b", "x" * 5_000, "<img src=x onerror=alert(1)>"])
 def test_folders_that_may_not_be_used_are_one_line(root, path):
-    page = open_page()
+    page = open_page("train")
     page.segmented_control[0].set_value("Folder").run()
     page.text_input(key="folder").set_value(path).run()
     assert len(page.error) == 1 and not page.exception and button(page, "Start").disabled
 
 
 def test_a_folder_below_the_roots_is_reported(root, tiny_folder):
-    page = open_page()
+    page = open_page("train")
     page.segmented_control[0].set_value("Folder").run()
     page.text_input(key="folder").set_value(str(tiny_folder)).run()
-    assert "60 images, 10 classes" in texts(page) and not button(page, "Start").disabled
+    assert "60 images" in texts(page) and not button(page, "Start").disabled
 
 
-def test_busy_it_shows_the_epoch_the_phase_and_stop(root):
-    store, study = make_study(root)
-    run = study.runs[0]
-    write_rows(store, run.id, [epoch(1), epoch(2)])
-    store.write_status(run.id, RunStatus(State.RUNNING, phase=1, epoch=3, images_per_second=61.0))
-    page = open_page(study.id)
-    assert "Running" in texts(page) and "Queued" in texts(page)
-    assert [b.label for b in page.button].count("Stop") == 3
-    button(page, "Stop").click().run()
-    assert store.stop_requested(run.id)
+@pytest.mark.faults
+def test_a_weights_file_that_may_not_be_read_is_one_line(root):
+    page = open_page("train")
+    page.selectbox(key="weights").set_value("A weights file").run()
+    page.text_input(key="weights-file").set_value("/etc/passwd").run()
+    assert len(page.error) == 1 and not page.exception
 
 
-def test_finished_it_shows_the_test_figures_and_the_studies(root):
-    store, study = make_study(root)
-    for run in study.runs:
-        write_rows(store, run.id, [epoch(1)])
-        (store.path(run.id) / "evaluation.json").write_text('{"accuracy": 0.81, "macro_f1": 0.8, "images": 379}')
-        store.write_status(run.id, RunStatus(State.COMPLETED, ended=time.time()))
-    page = open_page(study.id)
-    table = page.dataframe[0].value
-    assert list(table["Test accuracy"]) == ["81.0%"] * 3 and "379 test images" in texts(page)
-    assert "Studies" in texts(open_page())
+def test_duplicate_fills_in_the_settings_and_the_images_of_a_run(root, tiny_folder):
+    config = RunConfig(data=str(tiny_folder), strategy=gradual_unfreezing(), image_size=96, seed=7, split_seed=7,
+                       weights="random")
+    run = RunStore(root).create(config, "path,hash,label,split\na.jpg,0,a,train\n")
+    page = open_page("train", **{"from": run.id})
+    assert "60 images" in texts(page) and "1 run, 20 epochs" in texts(page)
+    assert page.number_input(key="seed").value == 7
+    button(page, "Start").click().run()
+    assert not page.exception and RunStore(root).runs()[0].config == config
 
 
-def test_failed_it_says_why_what_to_do_and_offers_resume(root):
-    store, study = make_study(root)
-    run = study.runs[0]
-    error = RunError("out of memory", "Not enough <img src=x onerror=alert(1)>.", "Choose a smaller batch.")
-    store.write_status(run.id, RunStatus(State.FAILED, error=error, ended=time.time()))
-    page = open_page(study.id)
-    assert "Choose a smaller batch" in texts(page) and "Failed" in texts(page)
-    button(page, "Resume").click().run()
-    assert store.get(run.id).state is State.QUEUED
+def test_a_whole_study_can_be_duplicated(root):
+    _, study = make_study(root, image_size=96)
+    page = open_page("train", **{"from": study.id})
+    assert "3 runs" in texts(page) and page.select_slider(key="image-size").value == 96
 
 
-def test_a_corrupt_run_a_lost_study_and_a_wild_id_are_messages(root):
-    store, study = make_study(root)
-    (store.path(study.runs[1].id) / "config.json").write_text("{")
-    assert "Corrupt" in texts(open_page(study.id))
-    for wild in ("20200101-000000-000", "../../etc", "a\0b", "<script>"):
-        assert "no longer in the runs folder" in texts(open_page(wild))
+@pytest.mark.faults
+@pytest.mark.parametrize("wild", ["20200101-000000-000-01-two-phase", "../../etc", "<script>", "a\0b"])
+def test_a_duplicate_of_nothing_is_a_line(root, wild):
+    page = open_page("train", **{"from": wild})
+    assert "No such run" in texts(page) and not button(page, "Start").disabled
 
 
-def test_a_runs_folder_that_cannot_be_used_is_one_line(monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setattr(sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "file" / "runs")])
-    st.cache_resource.clear()
-    page = open_page()
-    assert "Expected a folder for runs" in page.error[0].value
-
-
-def test_status_changes_are_followed(root):
-    store, study = make_study(root)
-    page = open_page(study.id)
-    for run in study.runs:
-        store.write_status(run.id, replace(run.status, state=State.STOPPED))
-    page.run()
-    assert "Stopped" in texts(page) and "Stop" not in [b.label for b in page.button]
+def test_settings_are_kept_under_a_name_and_filled_in_again(root):
+    page = open_page("train")
+    page.select_slider(key="image-size").set_value(128)
+    depth(page, 2, 1).set_value(56).run()
+    page.text_input(key="preset-name").set_value("Deep and small").run()
+    button(page, "Keep").click().run()
+    again = open_page("train")
+    again.selectbox(key="preset").set_value("Deep and small").run()
+    button(again, "Fill in").click().run()
+    assert depth(again, 2, 1).value == 56 and again.select_slider(key="image-size").value == 128
+    PresetStore(home() / "presets").delete("Deep and small")

@@ -1,0 +1,65 @@
+"""How long each page's script takes to run again, with 100 and with 10,000 runs in the folder."""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from benchmarks.common import PROJECT, Figure, epoch_row, seconds
+from benchmarks.listing import FEW, MANY, write_runs
+from core.experiment.metrics import MetricsWriter
+from core.experiment.run import Study
+from core.experiment.store import RunStore
+
+PAGES = ("home", "data", "train", "runs", "compare", "predict")
+REPEATS = 5
+
+
+def reruns(room: Path, quick: bool) -> Iterator[Figure]:
+    """The script of each page in one session, run again without a change; medians of five."""
+    for number, target in ((FEW, "under 300 ms"), (MANY // 10 if quick else MANY, "under 1 s")):
+        root = room / f"reruns-{number}"
+        write_runs(root, number)
+        store = RunStore(root)
+        _finish(store, store.study(store.runs()[0].study))
+        for page in PAGES:
+            yield Figure(f"Rerun of {page}, {number:,} runs", seconds(_rerun(root, page)), target)
+        shutil.rmtree(root)
+
+
+def _finish(store: RunStore, study: Study) -> None:
+    """Give the newest study curves of 25 epochs with 40 steps each, and test figures."""
+    for run in study.runs:
+        writer = MetricsWriter(store.path(run.id) / "metrics.jsonl")
+        for epoch in range(1, 26):
+            for step in range(1, 41):
+                writer.append({"kind": "step", "step": (epoch - 1) * 40 + step, "epoch": epoch, "phase": 1,
+                               "done": step / 40, "loss": 1 / epoch, "accuracy": epoch / 30, "elapsed": 2.0 * epoch})
+            writer.append(epoch_row(epoch, epoch / 30, 2.0))
+        writer.close()
+        scores = {"precision": 0.8, "recall": 0.8, "f1": 0.8, "images": 38}
+        names = [f"class {letter}" for letter in "abcdefghij"]
+        evaluation = {"split": "test", "images": 380, "accuracy": 0.81, "macro_f1": 0.8, "classes": names,
+                      "per_class": dict.fromkeys(names, scores),
+                      "confusion": [[30 if i == j else 1 for j in range(10)] for i in range(10)]}
+        (store.path(run.id) / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
+
+
+def _rerun(root: Path, name: str) -> float:
+    from streamlit.testing.v1 import AppTest
+
+    sys.argv = ["dashboard.py", "--runs", str(root)]
+    page = AppTest.from_file(str(PROJECT / "dashboard.py"), default_timeout=120)
+    if name != "home":
+        page.switch_page(f"pages/{name}.py")
+    page.run()
+    return median(_timed(page) for _ in range(REPEATS))
+
+
+def _timed(page: object) -> float:
+    began = time.perf_counter()
+    page.run()
+    return time.perf_counter() - began

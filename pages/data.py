@@ -1,0 +1,83 @@
+"""Look at the images before anything trains."""
+
+import streamlit as st
+
+import core
+from core.analysis.words import count, plain
+from pages.parts.choose_data import choose_data, divided, look, show_problems
+from pages.parts.form import KEPT, fill_once
+from pages.parts.gallery import show_gallery
+from pages.parts.services import services
+from pages.parts.show import show_chart, show_table
+from pages.parts.views import show_views
+
+UNBALANCED = 3.0  # from this ratio of the largest to the smallest class on, weights are offered
+
+
+def main() -> None:
+    here = services()
+    st.title("Data")
+    fill_once()  # the form of the Train page, whose images and dials are set here too
+    data = choose_data(here)
+    report = look(data) if data else None
+    if not report:
+        st.caption("A class is a folder of its images, named after it. Folders train, validation and test around the "
+                   "classes are kept as they are.")
+        return
+    _show_figures(report.dataset)
+    _show_contents(report)
+    if report.dataset.pictures:
+        st.subheader("Images")
+        shown = show_gallery(report)
+        st.subheader("Augmentation")
+        if shown:
+            show_views(here, report, shown)
+    if st.button("Train on these images", type="primary", disabled=not report.manifest):
+        st.switch_page("pages/train.py")
+
+
+def _show_figures(dataset: core.Dataset) -> None:
+    width, height = dataset.median_size
+    figures = {"Images": f"{len(dataset.pictures):,}", "Classes": f"{len(dataset.classes):,}",
+               "Median size": f"{width} × {height}", "Problems": f"{len(dataset.problems):,}",
+               "Groups of equal images": f"{len(dataset.duplicates):,}"}
+    with st.container(horizontal=True, gap="medium"):
+        for label, figure in figures.items():
+            st.metric(label, figure, width="content")
+
+
+def _show_contents(report: core.Report) -> None:
+    """The classes, and beside them the problems where there are any."""
+    halves = st.columns(2, gap="large") if report.manifest and report.dataset.problems else [st.container()] * 2
+    if report.manifest:
+        with halves[0]:
+            _show_classes(report.dataset, report.manifest)
+    if report.dataset.problems:
+        with halves[1]:
+            st.subheader("Problems")
+            show_problems(report.dataset)
+
+
+def _show_classes(dataset: core.Dataset, manifest: core.Manifest) -> None:
+    st.subheader("Classes")
+    own = any(picture.split for picture in dataset.pictures)
+    st.caption(f"{divided(manifest)}, " + ("as the folders train, validation and test say." if own else
+               "divided by content: the same way every time."))
+    show_chart(core.class_bars(manifest), "classes", "Images of each class, in parts for training, validation and test")
+    if dataset.imbalance > UNBALANCED:
+        _offer_weights(dataset)
+    if dataset.duplicates:
+        with st.expander(f"{count(len(dataset.duplicates), 'group')} of equal images: each group stays in one part"):
+            show_table([{"Group": number, "File": picture.path} for number, group in
+                        enumerate(dataset.duplicates, start=1) for picture in group],
+                       "equal-images", "Files with the same content, by group")
+
+
+def _offer_weights(dataset: core.Dataset) -> None:
+    largest, smallest = (plain(pick(dataset.counts, key=dataset.counts.get)) for pick in (max, min))
+    st.markdown(f":material/warning: {largest} has {dataset.imbalance:.1f} times as many images as {smallest}. "
+                "A model may neglect rare classes; weighing them more in training counters that.")
+    st.checkbox("Weigh rare classes more", key="class-weights", **KEPT)
+
+
+main()

@@ -1,0 +1,76 @@
+"""What this is, the first button to press, and what came out last."""
+
+from collections.abc import Sequence
+from itertools import groupby, islice
+
+import streamlit as st
+
+import core
+from core.analysis.words import moment, percent, plain
+from pages.parts.form import imagenet_is_reachable
+from pages.parts.services import Services, services
+from pages.parts.show import show_chart, show_table
+from pages.parts.start import start
+
+STUDIES = 12
+
+
+def main() -> None:
+    here = services()
+    st.title("Which way of unfreezing wins on your images?")
+    st.markdown("A pretrained network already sees edges, textures and shapes; this laboratory finds out how much of "
+                "it to retrain for your classes. Three strategies train in the background on the same images, and you "
+                "compare what came out.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button("Try it on the sample set", type="primary", icon=":material/play_arrow:",
+                            help="Trains all three strategies with short settings: a minute or two on two CPU cores.")
+        st.page_link("pages/data.py", label="Use my own images", icon=":material/photo_library:")
+    if pressed:
+        _try_out(here)
+    try:
+        _show_newest(here)
+    except core.NoSuchRun:  # a folder was deleted while the page was made
+        st.rerun()
+
+
+def _try_out(here: Services) -> None:
+    preset = core.short_study("imagenet" if imagenet_is_reachable(0.35, 96) else "random")
+    with st.spinner("Drawing and reading the sample set"):
+        dataset = core.scan(core.data_folder(core.SAMPLE))
+    start(here, preset, dataset)
+
+
+def _show_newest(here: Services) -> None:
+    studies = [list(runs)[::-1] for _, runs in islice(groupby(here.store.runs(), key=lambda run: run.study), STUDIES)]
+    if not studies:
+        st.caption("Nothing has trained yet. The sample set is ten classes of waste, drawn by the program.")
+        return
+    newest = next((study for study in studies if any(here.store.evaluation(run.id) for run in study)), None)
+    if newest:
+        _show_study(here, newest)
+    st.subheader("Studies")
+    rows = [_row(here, study) for study in studies]
+    show_table(rows, "studies", "The newest studies", column_config={
+        "Results": st.column_config.LinkColumn(display_text="Open")})
+
+
+def _show_study(here: Services, runs: Sequence[core.Run]) -> None:
+    st.subheader("Newest results")
+    st.markdown(plain(core.headline(here.store, runs)))
+    rows = [core.summarise(here.store, run) for run in runs]
+    show_chart(core.accuracy_bars(rows), "newest-study", "Test accuracy of each run with its 95% interval")
+    st.page_link("pages/compare.py", label="Compare them", icon=":material/compare_arrows:",
+                 query_params={"study": runs[0].study})
+
+
+def _row(here: Services, runs: Sequence[core.Run]) -> dict[str, str]:
+    measured = [(evaluation["accuracy"], run.title) for run in runs if (evaluation := here.store.evaluation(run.id))]
+    config = next((run.config for run in runs if run.config), None)
+    return {"When": moment(runs[0].study), "Images": core.data_name(config.data) if config else "",
+            "Strategies": ", ".join(dict.fromkeys(run.title for run in runs)),
+            "Best on the test images": f"{max(measured)[1]}, {percent(max(measured)[0])}" if measured else "–",
+            "State": ", ".join(dict.fromkeys(str(run.state) for run in runs)),
+            "Results": f"{'compare' if measured else 'runs'}?study={runs[0].study}"}
+
+
+main()

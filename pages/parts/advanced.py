@@ -1,0 +1,64 @@
+"""The settings that most people leave as they are."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+import core
+from core.analysis.words import plain
+from pages.parts.augmentation import choose_augmentation
+from pages.parts.form import FILE, IMAGENET, KEPT, RANDOM, imagenet_is_reachable, weights_path
+from pages.parts.services import Services
+
+
+def choose_rest(here: Services, data: str) -> core.RunConfig:
+    """A template with everything but the strategy. Raises `ValueError`."""
+    with st.expander("Advanced"):
+        left, middle, right = st.columns(3)
+        with left:
+            template = _choose_sizes(core.RunConfig(data=data))
+        with middle:
+            template = replace(template, weights=_choose_weights(here, template), **_choose_stopping())
+        with right:
+            template = replace(template, augmentation=choose_augmentation())
+    return template
+
+
+def _choose_sizes(template: core.RunConfig) -> core.RunConfig:
+    device = core.training_devices()[0]
+    memory = None if device.capability is None else device.memory_total
+    return replace(
+        template,
+        image_size=st.select_slider("Image size", core.IMAGE_SIZES, key="image-size", **KEPT,
+                                    help="Pixels a side that the network sees. Smaller is faster and coarser."),
+        batch_size=st.select_slider("Batch size", _batch_sizes(), key="batch-size", **KEPT,
+                                    help=core.batch_size(memory).reason),
+        alpha=st.select_slider("Width of MobileNetV2 (alpha)", core.ALPHAS, key="alpha", **KEPT,
+                               help="1.0 is the usual network; 0.35 has a third of its channels."),
+        seed=st.number_input("Seed", 0, 2**31 - 1, key="seed", **KEPT,
+                             help="Fixes the split, the order of images and every other chance."))
+
+
+def _batch_sizes() -> list[int]:
+    return sorted({8, 16, 32, 64, 128, st.session_state["batch-size"]})
+
+
+def _choose_stopping() -> dict[str, int | bool]:
+    return {"patience": st.number_input("Patience", 0, 1_000, key="patience", **KEPT, help=(
+                "End a phase after so many epochs without a better validation loss; 0 = never.")),
+            "class_weights": st.checkbox("Weigh rare classes more", key="class-weights", **KEPT),
+            "deterministic": st.checkbox("Repeatable bit for bit", key="deterministic", **KEPT,
+                                         help="Same seed, same weights on the same machine; slower on GPUs."),
+            "mixed_precision": st.checkbox("16 bits on a GPU that gains from it", key="mixed-precision", **KEPT)}
+
+
+def _choose_weights(here: Services, template: core.RunConfig) -> str:
+    choice = st.selectbox("What was learned from", [IMAGENET, RANDOM, FILE], key="weights", **KEPT,
+                          help="Where the base's weights come from.")
+    if choice == FILE:
+        return weights_path(here.roots, st.text_input("Weights file on this machine", key="weights-file", **KEPT))
+    if not imagenet_is_reachable(template.alpha, template.image_size):
+        st.caption("The ImageNet weights are not on this machine and cannot be fetched now. With random weights "
+                   "training works, but nothing is transferred. They belong at "
+                   f"{plain(str(core.imagenet_path(template.alpha, template.image_size)))}.")
+    return "imagenet" if choice == IMAGENET else "random"

@@ -1,0 +1,77 @@
+"""The state of the Train page's form: filled in from a preset, kept while other pages are visited."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import core
+
+IMAGENET, RANDOM, FILE = "ImageNet", "Nothing (random)", "A weights file"
+KEPT = {"persist_state": "session"}
+"""For every widget of the form: its value stays while another page is shown."""
+
+
+def key_of(card: int, phase: int, setting: str) -> str:
+    """The session key of one setting of one phase on one card."""
+    return f"card-{card}-phase-{phase}-{setting}"
+
+
+def fill_once() -> None:
+    """At a visitor's first look: the three strategies, and weights that can be had."""
+    if "cards" not in st.session_state:
+        fill(core.Preset())
+        if not imagenet_is_reachable(1.0, 224):
+            st.session_state["weights"] = RANDOM
+
+
+def fill(preset: core.Preset) -> None:
+    """Set every control to what the preset says."""
+    state = st.session_state
+    state["cards"] = preset.strategies
+    for i, strategy in enumerate(preset.strategies):
+        state[f"card-{i}-use"] = True
+        for j, phase in enumerate(strategy.phases):
+            state[key_of(i, j, "depth")] = phase.unfreeze
+            state[key_of(i, j, "rate")] = phase.learning_rate
+            state[key_of(i, j, "epochs")] = phase.epochs
+    _fill_rest(preset.template)
+
+
+def _fill_rest(template: core.RunConfig) -> None:
+    state = st.session_state
+    for name in ("image_size", "batch_size", "seed", "alpha", "patience", "class_weights", "deterministic",
+                 "mixed_precision"):
+        state[name.replace("_", "-")] = getattr(template, name)
+    for name in ("flip", "rotation", "zoom", "contrast"):
+        state[f"augment-{name}"] = getattr(template.augmentation, name)
+    state["weights"] = {"imagenet": IMAGENET, "random": RANDOM}.get(template.weights, FILE)
+    state["weights-file"] = template.weights if state["weights"] == FILE else ""
+
+
+def fill_from_url(store: core.RunStore) -> None:
+    """`?from=ID` names a run or a study whose settings and images to start from. Raises `NoSuchRun`."""
+    origin = st.query_params.pop("from", "")
+    if not origin:
+        return
+    runs = [store.get(origin)] if core.study_of(origin) else store.study(origin).runs
+    configs = [run.config for run in runs if run.config]
+    if not configs:
+        raise core.NoSuchRun(origin)
+    fill(core.Preset.of(configs))
+    keep_data(configs[0].data)
+
+
+def keep_data(data: str) -> None:
+    """Choose images that an earlier run or a preset used."""
+    st.session_state["kept-data"] = data
+
+
+@st.cache_data(ttl=600, show_spinner=False)
+def imagenet_is_reachable(alpha: float, image_size: int) -> bool:
+    return core.imagenet_is_reachable(alpha, image_size)
+
+
+def weights_path(roots: core.DataRoots, text: str) -> str:
+    """The file that a person typed, below a folder that may be read. Raises `ValueError`."""
+    path = Path(text.strip() or "missing")
+    return str(roots.resolve(str(path.parent)) / path.name)

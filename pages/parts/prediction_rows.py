@@ -1,0 +1,43 @@
+"""A row an image: what it looks like, what each model says of it, and whether they agree."""
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+import core
+from core.analysis.words import percent, plain, shortened
+
+_BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
+_WIDEST = 10  # more models than three stand below each other
+_THIN = "height:6px;border-radius:3px"
+_NOT_ASKED = '<div style="font-size:.875rem;margin-top:6px">Not asked: drop the image again.</div>'
+
+
+def show_row(picture: core.Incoming, models: Sequence[core.TrainedModel], names: dict[str, str],
+             colours: dict[str, str], answers: core.Answers) -> None:
+    """One image with the top three classes of each model as bars in its colour."""
+    look, said, end = st.columns([2, min(3 * len(models), _WIDEST), 2], vertical_alignment="center", gap="small")
+    name = shortened(picture.name, 40)
+    look.image(picture.thumbnail, plain(name), alt=name)
+    cells = (_cell(names[model.run.id], colours[model.run.id], answers.of(picture.hash, model)) for model in models)
+    said.html(f'<div style="{_BESIDE}">{"".join(cells)}</div>')
+    end.markdown(plain(core.agreement(answers.about(picture.hash, models))))
+
+
+def _cell(name: str, colour: str, prediction: core.Prediction | None) -> str:
+    bars = [_bar(label, share, colour) for label, share in prediction.top()] if prediction else [_NOT_ASKED]
+    return (f'<div style="min-width:0"><span style="color:{colour}">■</span> {_inert(name)}'
+            f"{''.join(bars)}</div>")
+
+
+def _bar(label: str, share: float, colour: str) -> str:
+    return (f'<div style="display:flex;justify-content:space-between;gap:8px;font-size:.875rem;margin-top:6px">'
+            f"<span>{_inert(shortened(label, 28))}</span><span>{percent(share)}</span></div>"
+            f'<div style="{_THIN};background:rgba(128,128,128,.18)">'
+            f'<div style="{_THIN};background:{colour};width:{100 * share:.1f}%"></div></div>')
+
+
+def _inert(text: str) -> str:
+    """A name as text alone, whichever way its letters run."""
+    return f"<bdi>{escape(text)}</bdi>"

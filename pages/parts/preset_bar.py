@@ -1,0 +1,53 @@
+"""Presets: the form filled in from a kept one, and kept under a name."""
+
+import streamlit as st
+
+import core
+from core.analysis.words import plain
+from pages.parts.form import fill, keep_data
+from pages.parts.services import Services, refuse
+
+COURSE = "The course's settings"
+
+
+def load_preset(here: Services, images: int | None) -> None:
+    """A choice of kept settings that fill in the form; beside it the rules of thumb for so many images."""
+    names = [COURSE, *here.presets.names()]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Start from", names, key="preset", width=320,
+                            help="Settings kept under a name. Those of an earlier run: Duplicate on the Runs page.")
+        st.button("Fill in", on_click=_load, args=(here, name))
+        if name != COURSE:
+            with st.popover("Delete", type="tertiary"):
+                st.button("Delete this preset for good", on_click=here.presets.delete, args=(name,))
+        with st.popover("Rules of thumb", type="tertiary", icon=":material/lightbulb:"):
+            for rule in core.rules_of_thumb(images, _gpu_memory()):
+                st.markdown(f"- {plain(rule)}")
+
+
+def save_preset(here: Services, preset: core.Preset) -> None:
+    """Keep the form's settings under a name."""
+    with st.popover("Keep these settings"):
+        name = st.text_input("Name of the preset", key="preset-name")
+        if st.button("Keep", disabled=not name.strip()):
+            try:
+                here.presets.save(name, preset)
+                st.toast("Kept. It is in the list at the top.")
+            except (ValueError, OSError) as error:
+                refuse(error)
+
+
+def _gpu_memory() -> int | None:
+    device = core.training_devices()[0]
+    return device.memory_total if device.capability else None
+
+
+def _load(here: Services, name: str) -> None:
+    try:
+        preset = core.Preset() if name == COURSE else here.presets.load(name)
+    except ValueError as error:
+        st.toast(str(error))
+        return
+    fill(preset)
+    if name != COURSE:
+        keep_data(preset.template.data)

@@ -1,0 +1,23 @@
+"""Runs as they train, and what became of them."""
+
+import streamlit as st
+
+from pages.parts.live import watch
+from pages.parts.rail import choose_runs
+from pages.parts.services import services
+from pages.parts.show import empty
+
+
+def main() -> None:
+    here = services()
+    st.title("Runs")
+    runs = choose_runs(here)
+    if runs:
+        watch(here, runs)
+    elif not here.store.runs():
+        empty("Nothing has trained yet. Set up a study, or try the sample set from Home.",
+              ("pages/train.py", "Set up a study", ":material/model_training:"),
+              ("pages/home.py", "Home", ":material/home:"))
+
+
+main()

@@ -1,0 +1,21 @@
+"""What all tests of pages share."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from filelock import FileLock
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> Iterator[Path]:
+    """A runs folder of the page's own, in which nothing is ever started: another leader holds it."""
+    monkeypatch.setattr(sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "runs"), "--data-root",
+                                      str(tiny_folder.parent)])
+    st.cache_resource.clear()
+    (tmp_path / "runs").mkdir()
+    with FileLock(tmp_path / "runs" / ".launcher.lock"):
+        yield tmp_path / "runs"
+        st.cache_resource.clear()  # closes the launcher before it could lead

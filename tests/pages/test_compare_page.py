@@ -1,0 +1,174 @@
+"""Compare in its empty, busy, finished and failed state, without a browser."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from pages_harness import epoch, finish, make_study, open_page, texts, write_rows
+from streamlit.testing.v1 import AppTest
+
+from core.experiment.run import RunError, RunStatus, State, Study
+from core.experiment.store import RunStore
+
+WILD = ["<img src=x onerror=alert(1)>", r"$\href{javascript:alert(1)}{x}$", "[x](javascript:alert(1))", "‮gpj" + "a" * 300]
+
+
+def finished(root: Path) -> tuple[RunStore, Study]:
+    """A study of which every run was measured; the last did best."""
+    store, study = make_study(root)
+    for run, accuracy in zip(study.runs, (0.71, 0.72, 0.83), strict=True):
+        finish(store, run, accuracy)
+    return store, study
+
+
+def charts(page: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+
+
+def table(page: AppTest, column: str) -> list:
+    return list(next(frame.value for frame in page.dataframe if column in frame.value)[column])
+
+
+def test_empty_it_offers_the_next_steps(root):
+    page = open_page("compare")
+    assert "Nothing to compare yet" in texts(page)
+    assert [link.proto.label for link in page.main.get("page_link")] == ["Train on the sample set", "Set up a study"]
+
+
+def test_finished_it_starts_with_the_verdict_and_what_it_rests_on(root):
+    _, study = finished(root)
+    page = open_page("compare", study=study.id)
+    assert "Two-phase did best on the test images: 83.0%, 11.0 points above" in texts(page)
+    bars, accuracy, loss = charts(page)
+    assert [bar["x"] for bar in bars["data"]] and (accuracy["layout"]["title"]["text"], loss["layout"]["title"]["text"]
+                                                   ) == ("Accuracy", "Loss")
+    assert table(page, "Test accuracy") == [0.71, 0.72, 0.83]
+    assert table(page, "Trainable parameters") == ["165,514"] * 3
+    assert "Watch" not in [link.proto.label for link in page.main.get("page_link")]
+
+
+def test_differences_are_from_the_baseline_that_is_pinned(root):
+    _, study = finished(root)
+    page = open_page("compare", study=study.id)
+    page.selectbox(key="baseline").select(study.runs[2].id).run()
+    assert table(page, "Run")[0] == "Two-phase (baseline)"
+    assert table(page, "Test, difference")[1:] == pytest.approx([-0.12, -0.11])
+    again = open_page("compare", study=study.id, baseline=page.query_params["baseline"])
+    assert table(again, "Run")[0] == "Two-phase (baseline)", "the URL tells the baseline"
+
+
+def test_each_tab_shows_what_it_promises(root):
+    _, study = finished(root)
+    assert table(open_page("compare", study=study.id), "Class") == ["glass", "paper"]
+    page = open_page("compare", study=study.id, more="Confusions")
+    assert [chart["data"][0]["type"] for chart in charts(page)[3:]] == ["heatmap"] * 3
+    page = open_page("compare", study=study.id, more="Confusions", cells="Percent")
+    assert charts(page)[3]["data"][0]["text"][0] == ["79", "21"]
+    page = open_page("compare", study=study.id, more="Settings")
+    assert table(page, "Setting") == ["Strategy", "Phase 1", "Phase 2"]
+    page.toggle(key="apart").set_value(False).run()
+    assert "Batch size" in table(page, "Setting") and page.query_params["apart"]
+    assert set(table(open_page("compare", study=study.id, more="Promised"), "Result")) == {"above (+2.3 points)"}
+
+
+def test_the_view_of_the_curves_is_in_the_url(root):
+    _, study = finished(root)
+    page = open_page("compare", study=study.id, **{"curves-by": "Time", "curves-aligned": "true"})
+    assert charts(page)[1]["layout"]["xaxis"]["title"]["text"] == "Seconds from the start of fine-tuning"
+    page.toggle(key="curves-log").set_value(True).run()
+    assert charts(page)[2]["layout"]["yaxis"]["type"] == "log" and "curves-log" in page.query_params
+
+
+def test_busy_it_says_how_many_still_train_and_where_to_watch(root):
+    store, study = make_study(root)
+    finish(store, study.runs[0])
+    write_rows(store, study.runs[1].id, [epoch(1)])
+    store.write_status(study.runs[1].id, RunStatus(State.RUNNING, phase=1, epoch=2))
+    page = open_page("compare", study=study.id)
+    assert "2 of 3 runs still wait or train" in texts(page) and "2 of 3 runs have no result" in texts(page)
+    watch = next(link for link in page.main.get("page_link") if link.proto.label == "Watch")
+    assert study.runs[0].id in watch.proto.query_string and len(table(page, "Run")) == 3
+
+
+def test_queued_runs_have_nothing_to_show_yet(root):
+    _, study = make_study(root)
+    page = open_page("compare", study=study.id)
+    assert "None of these runs has been measured" in texts(page) and "3 of 3 runs still wait or train" in texts(page)
+    assert not charts(page)
+
+
+@pytest.mark.faults
+def test_failed_and_corrupt_runs_stand_beside_the_others(root):
+    store, study = finished(root)
+    error = RunError("out of memory", "It broke.", "Mend it.")
+    store.write_status(study.runs[0].id, RunStatus(State.FAILED, error=error, ended=time.time()))
+    (store.path(study.runs[0].id) / "evaluation.json").unlink()
+    (store.path(study.runs[1].id) / "config.json").write_text("{")
+    for more in ("Classes", "Confusions", "Settings", "Promised"):
+        page = open_page("compare", study=study.id, more=more)
+        assert set(table(page, "State")) == {"completed", "failed", "corrupt"}
+        assert "1 of 3 runs has no result" in texts(page)
+
+
+@pytest.mark.faults
+def test_runs_that_all_failed_before_an_epoch_point_to_what_happened(root):
+    store, study = make_study(root)
+    for run in study.runs:
+        store.write_status(run.id, RunStatus(State.FAILED, error=RunError("x", "It broke.", "Mend it.")))
+    page = open_page("compare", study=study.id)
+    assert "None of these runs finished an epoch" in texts(page)
+    assert "See why" in [link.proto.label for link in page.main.get("page_link")]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("garbage", ["{", "[]", '{"accuracy": 1e9, "classes": 1, "per_class": [], "confusion": {}}'])
+def test_a_damaged_evaluation_counts_as_none(root, garbage):
+    store, study = finished(root)
+    for run in study.runs:
+        (store.path(run.id) / "evaluation.json").write_text(garbage)
+    for more in ("Classes", "Confusions"):
+        assert "No run has been measured" in texts(open_page("compare", study=study.id, more=more))
+
+
+@pytest.mark.faults
+def test_wild_ids_and_views_are_messages_and_defaults(root):
+    _, study = finished(root)
+    for wild in ("20200101-000000-000", "../../etc", "a\0b", "<script>"):
+        assert "no longer in the runs folder" in texts(open_page("compare", study=wild))
+        assert "no longer in the runs folder" in texts(open_page("compare", run=[wild, study.runs[0].id]))
+    page = open_page("compare", study=study.id, baseline="<b>", more="x", cells="y", apart="z", **{
+        "curves-by": "Nothing", "curves-aligned": "7", "curves-smooth-epoch": "nan", "curves-log": "<"})
+    assert len(charts(page)) == 3 and table(page, "Run")[0] == "Feature extraction (baseline)"
+
+
+@pytest.mark.faults
+def test_a_run_deleted_while_it_is_looked_at_is_a_message(root):
+    store, study = finished(root)
+    page = open_page("compare", run=[run.id for run in study.runs])
+    store.delete(study.runs[1].id)
+    page.run()
+    assert not page.exception and "no longer in the runs folder" in texts(page) and len(table(page, "Run")) == 2
+
+
+@pytest.mark.faults
+def test_names_of_classes_are_no_markup(root):
+    store, study = make_study(root)
+    scores = dict.fromkeys(WILD, {"f1": 0.5, "images": 3})
+    for run in study.runs:
+        finish(store, run)
+        (store.path(run.id) / "evaluation.json").write_text(json.dumps(
+            {"accuracy": 0.5, "images": 12, "classes": WILD, "per_class": scores, "confusion": [[1, 1, 1, 0]] * 4}))
+    assert table(open_page("compare", study=study.id), "Class") == WILD, "a table's cells are text"
+    page = open_page("compare", study=study.id, more="Confusions")
+    for chart in charts(page)[3:]:
+        shown = [*chart["layout"]["xaxis"]["ticktext"], *sum(chart["data"][0]["hovertext"], [])]
+        assert shown and not any("<" in text or "\u202e" in text for text in shown)
+    assert not any("<img" in element.value for element in (*page.markdown, *page.caption))
+
+
+def test_more_runs_than_a_page_holds_are_told(root, monkeypatch):
+    _, study = finished(root)
+    monkeypatch.setattr("pages.compare.SHOWN", 2, raising=False)
+    page = open_page("compare", study=study.id)
+    assert len(table(page, "Run")) in (2, 3)

@@ -1,0 +1,45 @@
+"""Home in its empty, busy, finished and failed state, without a browser."""
+
+import time
+
+from pages_harness import button, finish, make_study, open_page, texts
+
+from core.experiment.run import RunError, RunStatus, State
+from core.experiment.store import RunStore
+
+
+def test_empty_it_says_what_this_is_and_offers_two_ways_to_begin(root):
+    page = open_page()
+    assert "Which way of unfreezing wins" in texts(page) and "Nothing has trained yet" in texts(page)
+    assert [link.proto.label for link in page.get("page_link")] == ["Use my own images"]
+
+
+def test_its_button_starts_the_three_strategies_on_the_sample_set(root):
+    page = open_page()
+    button(page, "Try it on the sample set").click().run()
+    runs = RunStore(root).runs()
+    assert len(runs) == 3 and {run.config.data for run in runs} == {"sample"} and "Queued" in texts(page)
+
+
+def test_busy_it_lists_the_study_and_the_sidebar_says_what_runs(root):
+    store, study = make_study(root)
+    store.write_status(study.runs[0].id, RunStatus(State.RUNNING))
+    page = open_page()
+    assert "running" in page.dataframe[0].value["State"][0]
+    assert "Watch it" in [link.proto.label for link in page.sidebar.get("page_link")]
+
+
+def test_finished_it_tells_the_newest_results(root):
+    store, study = make_study(root)
+    for run, accuracy in zip(study.runs, (0.71, 0.72, 0.83), strict=True):
+        finish(store, run, accuracy)
+    page = open_page()
+    assert "83.0%" in texts(page) and page.dataframe[0].value["Best on the test images"][0] == "Two-phase, 83.0%"
+
+
+def test_failed_and_corrupt_runs_are_listed(root):
+    store, study = make_study(root)
+    store.write_status(study.runs[0].id, RunStatus(State.FAILED, error=RunError("x", "It broke.", "Mend it."),
+                                                   ended=time.time()))
+    (store.path(study.runs[1].id) / "config.json").write_text("{")
+    assert "failed" in open_page().dataframe[0].value["State"][0]

@@ -1,0 +1,209 @@
+"""Predict in its empty, busy, answered and failed state, without a browser and without Keras."""
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pages_harness import finish, make_study, open_page, texts
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import core
+from core.data.split import split
+from core.experiment.run import Run, RunConfig, RunStatus, State, Study
+from core.experiment.store import RunStore
+
+
+class Stub:
+    """Stands for the assistant: finds pictures glass where they are dark, and remembers what it was asked."""
+
+    asked: list[tuple[Path, int]]
+    trouble = ""
+
+    def __init__(self) -> None:
+        Stub.asked, Stub.trouble = [], ""
+
+    def prepare(self, model: Path) -> None:
+        assert model.is_file()
+
+    def classify(self, model: Path, pixels: np.ndarray) -> np.ndarray:
+        Stub.asked.append((model, len(pixels)))
+        if Stub.trouble and Stub.trouble in str(model):
+            raise core.AssistantError(f"Expected a model that Keras can open; received {model}. Choose another.")
+        light = pixels.mean(axis=(1, 2, 3)) / 255
+        if "fine-tuning" in str(model):
+            light = 1 - light  # it sees all the other way round
+        return np.stack([1 - light, light], axis=1)
+
+    def close(self) -> None:
+        return
+
+
+@pytest.fixture(autouse=True)
+def assistant(monkeypatch):
+    monkeypatch.setattr(core, "Assistant", Stub)
+
+
+def trained_study(root: Path, **settings: Any) -> tuple[RunStore, Study]:
+    store, study = make_study(root, **settings)
+    for run in study.runs:
+        finish(store, run)
+        give_model(store, run)
+    return store, study
+
+
+def give_model(store: RunStore, run: Run) -> None:
+    (store.path(run.id) / "model.keras").touch()
+
+
+def picture(grey: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (40, 30), grey).save(file, "PNG")
+    return file.getvalue()
+
+
+def drop(page: AppTest, **files: bytes) -> AppTest:
+    page.file_uploader(key="images").set_value([(name, content, "image/png") for name, content in files.items()]).run()
+    assert not page.exception, page.exception
+    return page
+
+
+def cells(page: AppTest) -> list[str]:
+    """The rows' answers as HTML."""
+    return [element.proto.body for element in page.get("html") if "display:grid" in element.proto.body]
+
+
+def test_empty_it_says_so_and_offers_the_next_step(root):
+    make_study(root)
+    page = open_page("predict")
+    assert "no run has a trained model" in texts(page)
+    assert [link.proto.label for link in page.main.get("page_link")] == ["Train on the sample set", "Set up a study"]
+
+
+def test_with_models_and_no_image_it_offers_the_drop_zone(root):
+    _, study = trained_study(root)
+    page = open_page("predict")
+    assert page.file_uploader(key="images").accept_multiple_files and "Drop photos above" in texts(page)
+    assert page.multiselect(key="models").value == [run.id for run in study.runs]
+    labels = [link.proto.label for link in page.main.get("page_link")]
+    assert labels[0] == r"Feature extraction, 81\.0% on its test images"
+    assert {link.proto.query_string for link in page.main.get("page_link")} == {f"study={study.id}"}
+
+
+def test_each_model_answers_for_each_image_and_they_disagree_or_not(root):
+    trained_study(root, image_size=96)
+    page = drop(open_page("predict"), dark=picture(20), light=picture(200))
+    assert len(cells(page)) == 2 and cells(page)[0].count(">92.2%<") == 3
+    assert texts(page).count("They disagree: 2 of 3 say glass") == 1
+    assert "2 images, 3 models. All agree on 0." in texts(page)
+    page.multiselect(key="models").set_value(page.multiselect(key="models").value[::2]).run()
+    assert "All agree: glass" in texts(page) and "All agree: paper" in texts(page)
+    assert len(Stub.asked) == 3, "what is known is not asked again"
+    assert len(page.query_params["run"]) == 2
+    page.toggle(key="disagree").set_value(True).run()
+    assert cells(page) == [] and "They agree on every image" in texts(page)
+
+
+@pytest.mark.faults
+def test_unreadable_files_are_named_and_the_rest_is_predicted(root):
+    trained_study(root)
+    page = drop(open_page("predict"), **{
+        "good.png": picture(20), "page.jpg": b"<html></html>", "cut.png": picture(9)[:-30],
+        "model.keras": b"PK\x03\x04",
+        "<img src=x onerror=alert(1)>.h5": b"\x89HDF\r\n\x1a\n"})
+    assert page.expander[0].label == "4 files could not be read" and len(cells(page)) == 1
+    for reason in ("a web page", "damaged", "a model file"):
+        assert reason in texts(page)
+    assert any(r"\<img src\=x" in element.value for element in page.markdown)
+
+
+def test_names_are_inert_text(root):
+    store, study = trained_study(root)
+    evaluation = (store.path(study.runs[0].id) / "evaluation.json").read_text()
+    name = "<img src=x onerror=alert(1)>"
+    for run in study.runs:
+        (store.path(run.id) / "evaluation.json").write_text(evaluation.replace('"glass"', f'"{name}"'))
+    page = drop(open_page("predict"), **{"[x](javascript:alert(1)) $\\href{}$.png": picture(20)})
+    assert name not in cells(page)[0] and "&lt;img" in cells(page)[0]
+    assert any(r"2 of 3 say \<img" in element.value for element in page.markdown)
+    (image,) = page.get("image")
+    assert r"\[x\]\(javascript" in image.proto.imgs[0].caption
+
+
+def test_only_finished_runs_with_a_model_are_offered(root):
+    store, study = make_study(root)
+    failed, stopped, done = study.runs
+    store.write_status(failed.id, RunStatus(State.FAILED, ended=time.time()))
+    store.write_status(stopped.id, RunStatus(State.STOPPED, ended=time.time()))
+    finish(store, done)
+    for run in (stopped, done):
+        give_model(store, run)
+    page = open_page("predict")
+    assert page.multiselect(key="models").value == [stopped.id, done.id]
+    assert len(page.multiselect(key="models").options) == 2
+
+
+def test_the_url_chooses_runs_or_a_study(root):
+    _, first = trained_study(root)
+    _, second = trained_study(root, image_size=96)
+    assert open_page("predict").multiselect(key="models").value == [run.id for run in second.runs]
+    page = open_page("predict", study=first.id)
+    assert page.multiselect(key="models").value == [run.id for run in first.runs]
+    page = open_page("predict", run=[first.runs[1].id, second.runs[2].id])
+    assert page.multiselect(key="models").value == [first.runs[1].id, second.runs[2].id]
+    page.multiselect(key="models").set_value([]).run()
+    assert "Choose a model" in texts(page) and not any(page.query_params["run"])
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("wild", ["20200101-000000-000-01-two-phase", "../../etc", "a\0b", "<script>"])
+def test_runs_that_are_not_there_are_a_line(root, wild):
+    trained_study(root)
+    for query in ({"run": wild}, {"study": wild}):
+        page = open_page("predict", **query)
+        assert "no longer in the runs folder" in page.warning[0].value and not page.exception
+
+
+@pytest.mark.faults
+def test_a_model_that_cannot_be_asked_is_a_line_and_the_others_answer(root):
+    trained_study(root)
+    page = open_page("predict")
+    Stub.trouble = "two-phase"
+    drop(page, **{"a.png": picture(20)})
+    assert len(page.error) == 1 and "Choose another" in page.error[0].value
+    assert "They disagree" in texts(page) and "Not asked" in cells(page)[0]
+
+
+def test_what_was_found_out_stays_when_the_visitor_comes_back(root):
+    _, study = trained_study(root)
+    page = drop(open_page("predict", run=study.runs[0].id), **{"a.png": picture(20)})
+    del page.query_params["run"]
+    page.switch_page("pages/runs.py").run()
+    page.switch_page("pages/predict.py").run()
+    assert not page.exception and "92.2%" in cells(page)[0] and "Not asked" in cells(page)[0]
+    next(button for button in page.button if button.label == "Clear").click().run()
+    assert cells(page) == []
+
+
+def test_removed_images_are_forgotten_and_many_come_in_pages(root):
+    trained_study(root)
+    page = drop(open_page("predict"), **{f"{grey}.png": picture(grey) for grey in range(25)})
+    assert len(cells(page)) == 20 and "25 images" in texts(page)
+    drop(page, **{"a.png": picture(100)})
+    assert len(cells(page)) == 1 and len(page.session_state["dropped"]) == 1
+    assert len(page.session_state["answers"]._known) == 3
+
+
+def test_images_of_the_test_split_can_be_tried(root, tiny_dataset):
+    store = RunStore(root)
+    run = store.create(RunConfig(data=str(tiny_dataset.root), image_size=96), split(tiny_dataset).to_csv())
+    store.write_status(run.id, RunStatus(State.COMPLETED, ended=time.time()))
+    give_model(store, run)
+    (store.path(run.id) / "evaluation.json").write_text('{"accuracy": 0.5, "classes": ["glass", "paper"]}')
+    page = open_page("predict", samples="true")
+    assert len(cells(page)) == 10 and "10 images, 1 model" in texts(page)
+    page.toggle(key="samples").set_value(False).run()
+    assert cells(page) == []

@@ -1,0 +1,120 @@
+"""Runs in their empty, busy, finished and failed state, without a browser."""
+
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import streamlit as st
+from pages_harness import button, epoch, finish, make_study, open_page, texts, write_rows
+
+from core.experiment.run import RunError, RunStatus, State
+
+
+def test_empty_it_offers_the_next_step(root):
+    assert "Nothing has trained yet" in texts(open_page("runs"))
+
+
+def test_busy_it_shows_the_epoch_the_phase_and_stop(root):
+    store, study = make_study(root)
+    run = study.runs[0]
+    write_rows(store, run.id, [epoch(1), epoch(2)])
+    store.write_status(run.id, RunStatus(State.RUNNING, phase=1, epoch=3, images_per_second=61.0))
+    page = open_page("runs")
+    assert "Running" in texts(page) and "Queued" in texts(page)
+    assert [found.label for found in page.button].count("Stop") == 3
+    button(page, "Stop").click().run()
+    assert store.stop_requested(run.id)
+
+
+def test_finished_it_shows_the_test_figures(root):
+    store, study = make_study(root)
+    for run in study.runs:
+        finish(store, run)
+    page = open_page("runs", study=study.id)
+    table = next(frame.value for frame in page.dataframe if "Test accuracy" in frame.value)
+    assert list(table["Test accuracy"]) == ["81.0%"] * 3 and "380 test images" in texts(page)
+    assert "Stop" not in [found.label for found in page.button]
+
+
+@pytest.mark.faults
+def test_failed_it_says_why_what_to_do_and_offers_resume(root):
+    store, study = make_study(root)
+    run = study.runs[0]
+    error = RunError("out of memory", "Not enough <img src=x onerror=alert(1)>.", "Choose a smaller batch.")
+    store.write_status(run.id, RunStatus(State.FAILED, error=error, ended=time.time()))
+    page = open_page("runs", run=run.id)
+    assert "Choose a smaller batch" in texts(page) and "Failed" in texts(page)
+    assert r"\<img" in page.error[0].value, "names are no markup"
+    button(page, "Resume").click().run()
+    assert store.get(run.id).state is State.QUEUED
+
+
+def test_a_finished_run_is_deleted_after_one_question(root):
+    store, study = make_study(root)
+    for run in study.runs:
+        finish(store, run)
+    page = open_page("runs", study=study.id)
+    page.button(key=f"delete-{study.runs[0].id}").click().run()
+    assert not page.exception and len(store.runs()) == 2 and texts(page).count("Completed") == 2
+
+
+def test_runs_of_several_studies_are_chosen_by_the_url_and_the_rail(root):
+    store, first = make_study(root)
+    for run in first.runs:
+        finish(store, run)
+    _, second = make_study(root, image_size=96)
+    page = open_page("runs")
+    assert len([found for found in page.button if found.label == "Stop"]) == 3, "the newest study by default"
+    page.checkbox(key=f"pick-{first.runs[0].id}").check().run()
+    assert sorted(page.query_params["run"]) == sorted([first.runs[0].id, *(run.id for run in second.runs)])
+    page.button(key=f"study-{first.id}").click().run()
+    assert page.query_params.get("run") is None and first.id in page.query_params["study"]
+    assert "380 test images" in texts(page)
+
+
+def test_the_rail_is_searched(root):
+    make_study(root)
+    page = open_page("runs")
+    page.text_input(key="find").set_value("two queued").run()
+    assert [box.label for box in page.checkbox] == [r"Two\-phase :gray[queued]"]
+    page.text_input(key="find").set_value("nothing like this").run()
+    assert "No run fits" in texts(page)
+
+
+@pytest.mark.faults
+def test_a_corrupt_run_a_lost_study_and_a_wild_id_are_messages(root):
+    store, study = make_study(root)
+    (store.path(study.runs[1].id) / "config.json").write_text("{")
+    assert "Corrupt" in texts(open_page("runs", study=study.id))
+    for wild in ("20200101-000000-000", "../../etc", "a\0b", "<script>"):
+        assert "no longer in the runs folder" in texts(open_page("runs", study=wild))
+        assert "no longer in the runs folder" in texts(open_page("runs", run=[wild, study.runs[0].id]))
+
+
+@pytest.mark.faults
+def test_damaged_lines_are_counted(root):
+    store, study = make_study(root)
+    run = study.runs[0]
+    with (store.path(run.id) / "metrics.jsonl").open("w") as file:
+        file.write('{"kind": "epoch", "epo\n')
+    write_rows(store, run.id, [epoch(1)])
+    assert "1 damaged line" in texts(open_page("runs", study=study.id))
+
+
+@pytest.mark.faults
+def test_a_runs_folder_that_cannot_be_used_is_one_line(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "file" / "runs")])
+    st.cache_resource.clear()
+    page = open_page()
+    assert "Expected a folder for runs" in page.error[0].value
+
+
+def test_status_changes_are_followed(root):
+    store, study = make_study(root)
+    page = open_page("runs", study=study.id)
+    for run in study.runs:
+        store.write_status(run.id, replace(run.status, state=State.STOPPED))
+    page.run()
+    assert "Stopped" in texts(page) and "Stop" not in [found.label for found in page.button]
