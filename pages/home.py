@@ -58,7 +58,8 @@ def _show_study(here: Services, runs: Sequence[core.Run]) -> None:
     st.subheader("Newest results")
     st.markdown(plain(core.headline(here.store, runs)))
     rows = [core.summarise(here.store, run) for run in runs]
-    show_chart(core.accuracy_bars(rows), "newest-study", "Test accuracy of each run with its 95% interval")
+    show_chart(core.accuracy_bars(rows, core.labels(runs), core.run_colours(runs)), "newest-study",
+               "Test accuracy of each run with its 95% interval")
     st.page_link("pages/compare.py", label="Compare them", icon=":material/compare_arrows:",
                  query_params={"study": runs[0].study})
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
 import plotly.graph_objects as go
 
 from core.analysis.words import shortened
@@ -39,9 +40,11 @@ def _points(trace: go.Scatter | go.Bar) -> list[dict[str, object]]:
     """The name is what `meta` tells where it does: `name` is what the legend has room for."""
     if trace.x is None or trace.y is None:
         return []
-    return [{"name": trace.meta or trace.name, "x": x, "y": y} for x, y in zip(trace.x, trace.y, strict=False)]
+    xs, ys = (np.asarray(values).tolist() for values in (trace.x, trace.y))
+    return [{"name": trace.meta or trace.name, "x": x, "y": y} for x, y in zip(xs, ys, strict=False)]
 
 
 def _cells(trace: go.Heatmap) -> list[dict[str, object]]:
     return [{"name": trace.name, "x": x, "y": y, "z": z}
-            for y, row in zip(trace.y, trace.customdata, strict=False) for x, z in zip(trace.x, row, strict=False)]
+            for y, row in zip(trace.y, np.asarray(trace.customdata).tolist(), strict=False)
+            for x, z in zip(trace.x, row, strict=False)]

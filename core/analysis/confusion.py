@@ -12,6 +12,9 @@ _WITH_FIGURES = 14
 _PALE, _DEEP = np.array([214, 229, 245]), np.array([13, 71, 138])
 _SCALE = [[step / 20, "rgb({:.0f}, {:.0f}, {:.0f})".format(*(_PALE + (_DEEP - _PALE) * (step / 20) ** 0.5))]
           for step in range(21)]  # the root tells small confusions apart
+_CLEAR_SCALE = [[step / 20, f"rgba(47, 111, 183, {0.2 + 0.8 * (step / 20) ** 0.5:.2f})"] for step in range(21)]
+"""Where no figure stands in the cells: small confusions fade into the page, be it light or dark."""
+
 _FRAME_PIXELS, _NAME_LENGTH = 150, 16
 
 
@@ -27,11 +30,12 @@ def confusion_chart(result: Measured, name: str, shares: bool) -> go.Figure:
     rates = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     figures = [["" if not count else f"{100 * rate:.0f}" if shares else f"{count:,}"
                 for rate, count in zip(*row, strict=True)] for row in zip(rates, matrix, strict=True)]
+    told = {"text": figures, "texttemplate": "%{text}", "colorscale": _SCALE}
     figure = go.Figure(go.Heatmap(
-        z=np.where(matrix > 0, rates, np.nan), x=classes, y=classes, zmin=0, zmax=1, colorscale=_SCALE, showscale=False,
-        xgap=1, ygap=1, name=plain_text(name), customdata=rates if shares else matrix, text=figures,
-        texttemplate="%{text}" if len(classes) <= _WITH_FIGURES else None, hovertext=_told(classes, matrix, rates),
-        hoverinfo="text", hoverongaps=False))
+        z=np.where(matrix > 0, rates, np.nan), x=classes, y=classes, zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
+        name=plain_text(name), customdata=rates if shares else matrix, hovertext=_told(classes, matrix, rates),
+        hoverinfo="text", hoverongaps=False,
+        **(told if len(classes) <= _WITH_FIGURES else {"colorscale": _CLEAR_SCALE})))
     return _dress(figure, classes, plain_text(name, 44))
 
 
@@ -42,11 +46,11 @@ def _told(classes: list[str], matrix: np.ndarray, rates: np.ndarray) -> list[lis
 
 
 def _dress(figure: go.Figure, classes: list[str], title: str) -> go.Figure:
-    cell = 34 if len(classes) <= _WITH_FIGURES else 16
+    few = len(classes) <= _WITH_FIGURES
     ticks = {"type": "category", "tickvals": classes, "ticktext": [plain_text(c, _NAME_LENGTH) for c in classes],
              "automargin": True, "showgrid": False, "fixedrange": True}
     figure.update_layout(title={"text": title, "font": {"size": 15}}, margin={"l": 10, "r": 10, "t": 40, "b": 10},
-                         height=_FRAME_PIXELS + cell * max(4, len(classes)))
-    figure.update_xaxes(title={"text": "Taken for"}, tickangle=-45, **ticks)
+                         height=_FRAME_PIXELS + (34 if few else 16) * max(4, len(classes)))
+    figure.update_xaxes(title={"text": "Taken for"}, tickangle=-45 if few else -90, **ticks)
     figure.update_yaxes(title={"text": "True class"}, autorange="reversed", **ticks)
     return figure

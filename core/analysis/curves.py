@@ -103,19 +103,24 @@ def _line(curve: _Curve, kind: str, scale: float, digits: str, with_raw: bool) -
     rows = thin(curve.lines[kind], MAX_POINTS, "y")
     told = f"%{{y:{digits}}}" + (f" (raw %{{customdata:{digits}}})" if with_raw else "")
     return go.Scatter(
-        x=[row["x"] / scale for row in rows], y=[row["y"] for row in rows], name=curve.name, legendgroup=curve.run.id,
+        x=_column(rows, "x") / scale, y=_column(rows, "y"), name=curve.name, legendgroup=curve.run.id,
         showlegend=kind == "training", zorder=curve.layer, meta=f"{curve.name}, {kind}",
         mode="lines+markers" if len(rows) < 2 else "lines",
-        line=_style(curve, kind), customdata=[row["raw"] for row in rows] if with_raw else None,
+        line=_style(curve, kind), customdata=_column(rows, "raw") if with_raw else None,
         hovertemplate=f"{told}<extra>{curve.name}, {kind}</extra>")
 
 
 def _raw_line(curve: _Curve, kind: str, scale: float) -> go.Scatter:
     rows = thin(curve.lines[kind], MAX_POINTS, "raw")
     return go.Scatter(
-        x=[row["x"] / scale for row in rows], y=[row["raw"] for row in rows], mode="lines", legendgroup=curve.run.id,
+        x=_column(rows, "x") / scale, y=_column(rows, "raw"), mode="lines", legendgroup=curve.run.id,
         showlegend=False, hoverinfo="skip", meta=f"{curve.name}, {kind}, raw", opacity=0.3, zorder=curve.layer,
         line=_style(curve, kind) | {"width": 1})
+
+
+def _column(rows: Sequence[Row], name: str) -> np.ndarray:
+    """One value of each row; an array goes to the browser in half the time and half the size."""
+    return np.array([row[name] for row in rows], dtype=float)
 
 
 def _style(curve: _Curve, kind: str) -> dict[str, object]:
@@ -128,6 +133,7 @@ def _star(curve: _Curve, scale: float, measure: str) -> list[go.Scatter]:
     return [go.Scatter(
         x=[curve.places.end(best["epoch"]) / scale], y=[best[f"val_{measure}"]], mode="markers", showlegend=False,
         legendgroup=curve.run.id, meta=f"{curve.name}, best epoch", hoverinfo="skip", zorder=1,
+        cliponaxis=False,
         marker={"symbol": "star", "size": 14, "color": curve.colour})] if best else []
 
 

@@ -1,11 +1,10 @@
 """Figures about a data set."""
 
 from collections import Counter
-from html import escape
 
 import plotly.graph_objects as go
 
-from core.analysis.words import shortened
+from core.analysis.charts import plain_text
 from core.data.dataset import SPLITS
 from core.data.split import Manifest
 
@@ -27,7 +26,7 @@ def class_bars(manifest: Manifest) -> go.Figure:
         figure.add_bar(
             y=classes, x=[counts[name, split] for name in classes], name=_NAMES[split], orientation="h",
             marker={"color": SPLIT_COLOURS[split], "line": {"color": SPLIT_COLOURS["train"], "width": 1}},
-            customdata=[_plain(name, 60) for name in classes],
+            customdata=[plain_text(name, 60) for name in classes],
             hovertemplate=f"%{{customdata}}: %{{x:,}} {split}<extra></extra>")
     return _dress(figure, classes)
 
@@ -39,12 +38,6 @@ def _dress(figure: go.Figure, classes: list[str]) -> go.Figure:
         margin={"l": 10, "r": 10, "t": 30, "b": 30},
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"})
     figure.update_yaxes(type="category", autorange="reversed", tickvals=classes, fixedrange=True, automargin=True,
-                        ticktext=[_plain(name, _NAME_LENGTH) for name in classes])
+                        ticktext=[plain_text(name, _NAME_LENGTH) for name in classes])
     figure.update_xaxes(tickformat=",d", fixedrange=True)
     return figure
-
-
-def _plain(name: str, length: int) -> str:
-    """A short form of a class name; Plotly would read tags and entities in it, and browsers marks that turn text."""
-    visible = "".join(character if character.isprintable() else "�" for character in name)
-    return escape(shortened(visible, length), quote=False)

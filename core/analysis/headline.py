@@ -77,12 +77,12 @@ def _verdict(groups: Sequence[_Group]) -> str:
 def _alone(group: _Group) -> str:
     seeds = len(group.accuracies)
     if seeds > 1:
-        return (f"{group.name} is right about {percent(group.accuracy)} of the test images on average over "
+        return (f"{group.name} names {percent(group.accuracy)} of the test images right on average over "
                 f"{seeds} runs, from {percent(min(group.accuracies))} to {percent(max(group.accuracies))}.")
     if not group.images:
-        return f"{group.name} is right about {percent(group.accuracy)} of the test images."
+        return f"{group.name} names {percent(group.accuracy)} of the test images right."
     low, high = wilson_interval(group.accuracy, group.images)
-    return (f"{group.name} is right about {percent(group.accuracy)} of {count(group.images, 'test image')}; "
+    return (f"{group.name} names {percent(group.accuracy)} of {count(group.images, 'test image')} right; "
             f"on all such images that may be {percent(low)} to {percent(high)}.")
 
 

@@ -10,7 +10,7 @@ def percent(share: float | None) -> str:
 
 def points(difference: float) -> str:
     """0.031 -> "+3.1 points": a difference of two shares, with its sign."""
-    return f"{100 * difference:+.1f} points"
+    return f"{round(100 * difference, 1) + 0.0:+.1f} points"  # + 0.0: there is no -0.0
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from core.analysis.words import plain
 from pages.parts.services import Services
 from pages.parts.show import show_chart, show_table
 
-_IN_A_ROW = 3
+_IN_A_ROW, _LARGE_IN_A_ROW, _LARGE = 3, 2, 14  # charts beside each other; classes from which on one is large
 _TABS = ("Classes", "Confusions", "Settings", "Promised")
 
 
@@ -51,9 +51,11 @@ def _show_confusions(results: dict[str, core.Measured], names: dict[str, str]) -
         return
     cells = st.segmented_control("Cells show", ["Images", "Percent"], default="Images", required=True, key="cells",
                                  bind="query-params", help="Percent: of the images of the true class, a row.")
-    for first in range(0, len(shown), _IN_A_ROW):
-        row = list(shown.items())[first:first + _IN_A_ROW]
-        for column, (run_id, result) in zip(st.columns(min(_IN_A_ROW, len(shown))), row, strict=False):
+    is_large = any(len(result.classes) > _LARGE for result in shown.values())
+    in_a_row = min(_LARGE_IN_A_ROW if is_large else _IN_A_ROW, len(shown))
+    for first in range(0, len(shown), in_a_row):
+        row = list(shown.items())[first:first + in_a_row]
+        for column, (run_id, result) in zip(st.columns(in_a_row), row, strict=False):
             with column:
                 show_chart(core.confusion_chart(result, names[run_id], cells == "Percent"), f"confusion-{run_id}",
                            f"What each class is taken for by {names[run_id]}")

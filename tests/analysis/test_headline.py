@@ -51,9 +51,9 @@ def test_a_draw_is_called_one(store):
 
 def test_one_run_alone_has_its_interval(store):
     assert headline(store, study(store, [0.8])) == (
-        "Feature extraction is right about 80.0% of 379 test images; on all such images that may be 75.7% to 83.7%.")
+        "Feature extraction names 80.0% of 379 test images right; on all such images that may be 75.7% to 83.7%.")
     assert headline(store, study(store, [0.8], images=None)) == (
-        "Feature extraction is right about 80.0% of the test images.")
+        "Feature extraction names 80.0% of the test images right.")
 
 
 def test_what_is_missing_is_said(store):
@@ -71,7 +71,7 @@ def test_seeds_are_averaged(store):
     runs = study(store, [0.70, 0.85, 0.80, 0.72, 0.75, 0.92], seeds=2, images=5_000)
     assert headline(store, runs).endswith("Their intervals overlap: so few images and seeds do not settle it.")
     alone = headline(store, [run for run in runs if run.config.strategy == FEATURE_EXTRACTION])
-    assert alone == ("Feature extraction is right about 71.0% of the test images on average over 2 runs, "
+    assert alone == ("Feature extraction names 71.0% of the test images right on average over 2 runs, "
                      "from 70.0% to 72.0%.")
 
 

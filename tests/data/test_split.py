@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from core.data.dataset import SPLITS, DataError, Dataset, Picture
 from core.data.split import Item, Manifest, split
-from core.data.study import plan_study
+from core.data.study import plan_study, short_study
 from core.experiment.run import RunConfig
 from core.experiment.store import RunStore
-from core.experiment.strategy import FINE_TUNING, TWO_PHASE
+from core.experiment.strategy import FINE_TUNING, STRATEGIES, TWO_PHASE
 
 Counts = dict[str, list[int]]
 
@@ -179,3 +179,10 @@ def test_a_study_of_nothing_is_refused(strategies, some_seeds):
 def test_a_study_of_too_few_pictures_is_refused():
     with pytest.raises(DataError, match="Expected at least 3 different pictures"):
         plan_study(RunConfig(), [TWO_PHASE], dataset({"a": [1] * 3, "b": [5, 1]}))
+
+
+def test_the_short_study_is_the_three_strategies_on_the_sample_set():
+    short = short_study("random")
+    assert [strategy.name for strategy in short.strategies] == list(STRATEGIES)
+    assert short.template.data == "sample" and short.template.weights == "random"
+    assert max(strategy.epochs for strategy in short.strategies) < min(s.epochs for s in STRATEGIES.values())

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.experiment.layers import blocks, layer_table, phases_training, total_parameters, trainable_parameters
+from core.experiment.layers import (
+    block_reached,
+    blocks,
+    layer_table,
+    phases_training,
+    total_parameters,
+    trainable_parameters,
+)
 from core.experiment.run import ALPHAS
 from core.experiment.strategy import ALL_LAYERS, FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE
 
@@ -68,7 +75,7 @@ CORE = f"import sys, core; {LOADED}"
 PAGES = f"""
 import ast, importlib, sys
 from pathlib import Path
-pages = [Path("dashboard.py"), *Path("pages").glob("*.py")]
+pages = [Path("dashboard.py"), *Path("pages").rglob("*.py")]
 nodes = [node for page in pages for node in ast.walk(ast.parse(page.read_text()))]
 plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
 named = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
@@ -78,6 +85,19 @@ for module in {{*plain, *named}}:
 assert "core" in sys.modules
 {LOADED}
 """
+
+
+@given(st.integers(1, ALL_LAYERS - 1))
+def test_the_block_reached_holds_the_lowest_open_layer(unfreeze):
+    words, lowest = block_reached(unfreeze), layer_table()[ALL_LAYERS - unfreeze]
+    assert words.split()[-2] == lowest.block
+    whole = dict(blocks())[lowest.block][0] == lowest
+    assert ("within" in words) is not whole
+
+
+def test_the_block_reached_at_both_ends_and_at_the_courses_depth():
+    assert block_reached(0) == "the head alone" and block_reached(ALL_LAYERS) == "the whole base"
+    assert block_reached(30) == "from within block_13 up" and block_reached(29) == "from block_14 up"
 
 
 @pytest.mark.parametrize("code", [CORE, PAGES], ids=["core", "what pages import of core"])

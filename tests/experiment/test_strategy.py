@@ -8,7 +8,7 @@ from drawn_values import json_values, names, phases, rates, strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, warnings
+from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
 from core.experiment.strategy import (
     ALL_LAYERS,
     FEATURE_EXTRACTION,
@@ -19,6 +19,7 @@ from core.experiment.strategy import (
     Strategy,
     gradual_unfreezing,
     unfreeze_sweep,
+    with_phases,
     with_settings,
 )
 
@@ -159,3 +160,21 @@ def test_warnings():
     assert "Two-phase opens 30 layers" in deep and "10-20 layers for 300 images" in deep
     (fast,) = warnings(Strategy("mine", (Phase(0, 1e-3, 1), Phase(30, 1e-3, 1))))
     assert "trains the base at 0.001, not below the head's 0.001" in fast and "Suggested: 0.0001" in fast
+
+
+def test_rules_of_thumb_are_the_guidelines_in_words():
+    assert [rule.partition(":")[0] for rule in rules_of_thumb(7_000, None)] == [
+        "Layers to unfreeze", "Learning rate once the base trains", "Batch size"]
+    assert "20-40 layers for 7,000 images" in rules_of_thumb(7_000, None)[0] and len(rules_of_thumb(None, None)) == 2
+
+
+@given(st.sampled_from(list(STRATEGIES.values())), st.lists(phases, min_size=1, max_size=3).map(tuple))
+def test_a_strategy_of_one_phase_is_called_what_it_does(strategy, drawn):
+    named = with_phases(strategy, drawn)
+    assert named.phases == drawn
+    if len(drawn) == 1:
+        depth = drawn[0].unfreeze
+        titles = {0: "Feature extraction", ALL_LAYERS: "Fine-tuning all layers"}
+        assert named.title == titles.get(depth, f"Fine-tuning {depth} layers")
+    else:
+        assert named.name == strategy.name
