@@ -7,12 +7,10 @@ import streamlit as st
 import core
 from core.analysis.words import count, plain
 from pages.parts.compare_details import show_details
-from pages.parts.curve_controls import choose_view
+from pages.parts.curve_controls import show_curves
 from pages.parts.rail import choose_runs
 from pages.parts.services import Services, services
 from pages.parts.show import empty, show_chart, show_table
-
-SHOWN = 30
 
 
 def main() -> None:
@@ -21,27 +19,24 @@ def main() -> None:
     runs = choose_runs(here)
     try:
         if runs:
-            _show(here, runs[:SHOWN], len(runs))
+            _show(here, runs)
         elif not here.store.runs():
             empty("Nothing to compare yet: no run has trained.",
                   ("pages/home.py", "Train on the sample set", ":material/home:"),
                   ("pages/train.py", "Set up a study", ":material/model_training:"))
-        else:
-            st.markdown("Choose runs in the list at the left.")
     except core.NoSuchRun:  # a folder was deleted while the page was made; the rail will say so
         st.rerun()
 
 
-def _show(here: Services, runs: Sequence[core.Run], chosen: int) -> None:
+def _show(here: Services, runs: Sequence[core.Run]) -> None:
     rows, names = [core.summarise(here.store, run) for run in runs], core.labels(runs)
     st.markdown(plain(core.headline(here.store, runs)))
-    if chosen > len(runs):
-        st.caption(f"The first {len(runs)} of {chosen:,} chosen runs are shown.")
     _show_working(runs)
     _show_bars(runs, rows, names)
     metrics = {run.id: here.store.metrics(run.id) for run in runs}
     if any(rows.epochs or rows.steps for rows in metrics.values()):
-        _show_curves(runs, metrics)
+        st.subheader("Curves")
+        show_curves(runs, metrics)
         baseline = _show_table(rows, names)
         show_details(here, runs, rows, names, baseline)
     elif all(run.state.is_finished for run in runs):
@@ -68,15 +63,6 @@ def _show_bars(runs: Sequence[core.Run], rows: Sequence[core.Summary], names: di
                    "Test accuracy of each run with its 95% interval")
         st.caption("The lines are 95% intervals: what each model would get on many more images of the same kind. "
                    "They do not tell how another seed would train.")
-
-
-def _show_curves(runs: Sequence[core.Run], metrics: dict[str, core.Metrics]) -> None:
-    st.subheader("Curves")
-    view = choose_view("curves")
-    for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
-        with column:
-            show_chart(core.learning_curves(runs, metrics, measure, view), measure,
-                       f"{measure.capitalize()} of {count(len(runs), 'run')} in training and validation")
 
 
 def _show_table(rows: Sequence[core.Summary], names: dict[str, str]) -> str:

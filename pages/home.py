@@ -7,6 +7,7 @@ import streamlit as st
 
 import core
 from core.analysis.words import moment, percent, plain
+from pages.parts.choose_data import look
 from pages.parts.form import imagenet_is_reachable
 from pages.parts.services import Services, services
 from pages.parts.show import show_chart, show_table
@@ -34,10 +35,9 @@ def main() -> None:
 
 
 def _try_out(here: Services) -> None:
-    preset = core.short_study("imagenet" if imagenet_is_reachable(0.35, 96) else "random")
-    with st.spinner("Drawing and reading the sample set"):
-        dataset = core.scan(core.data_folder(core.SAMPLE))
-    start(here, preset, dataset)
+    report = look(core.SAMPLE)
+    if report and report.manifest:
+        start(here, core.short_study("imagenet" if imagenet_is_reachable(0.35, 96) else "random"), report.dataset)
 
 
 def _show_newest(here: Services) -> None:
@@ -65,7 +65,8 @@ def _show_study(here: Services, runs: Sequence[core.Run]) -> None:
 
 
 def _row(here: Services, runs: Sequence[core.Run]) -> dict[str, str]:
-    measured = [(evaluation["accuracy"], run.title) for run in runs if (evaluation := here.store.evaluation(run.id))]
+    results = ((core.measured(here.store.evaluation(run.id)).accuracy, run.title) for run in runs)
+    measured = [(accuracy, title) for accuracy, title in results if accuracy is not None]
     config = next((run.config for run in runs if run.config), None)
     return {"When": moment(runs[0].study), "Images": core.data_name(config.data) if config else "",
             "Strategies": ", ".join(dict.fromkeys(run.title for run in runs)),

@@ -21,18 +21,18 @@ def main() -> None:
     fill_once()
     try:
         fill_from_url(here.store)
-    except core.NoSuchRun as error:
+    except (core.NoSuchRun, ValueError) as error:
         refuse(error)
     data = choose_data(here)
     dataset = show_report(data) if data else None
     load_preset(here, len(dataset.pictures) if dataset else None)
     strategies = _choose_strategies(dataset)
+    preset = None
     try:
         template = choose_rest(here, data or core.SAMPLE)
         preset = core.Preset(strategies, template) if strategies else None
     except ValueError as error:
         refuse(error)
-        return
     st.caption(_plan(strategies))
     with st.container(horizontal=True):
         ready = bool(dataset and preset)
@@ -64,8 +64,13 @@ def _plan(strategies: tuple[core.Strategy, ...]) -> str:
         f"{count(epochs, 'epoch')}{' in all' if len(strategies) > 1 else ''}")
     devices = core.training_devices()
     where = f"on {len(devices)} GPUs, one run each" if len(devices) > 1 else (
-        f"{'one after another ' if len(strategies) > 1 else ''}on {devices[0].name}")
+        f"{'one after another ' if len(strategies) > 1 else ''}on {_named(devices[0])}")
     return f"{count(len(strategies), 'run')}, {long}, {where}."
+
+
+def _named(device: core.Device) -> str:
+    what = "the CPU" if device.capability is None else device.id.replace("gpu-", "GPU ")
+    return f"{what} ({device.name})"
 
 
 main()

@@ -130,8 +130,9 @@ _NEEDED = {"epoch": ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accu
 def _parse(line: bytes) -> Row | None:
     try:
         row = json.loads(line)
-        complete = all(isinstance(row[name], int | float) for name in _NEEDED[row["kind"]])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        complete = row.keys() >= set(_NEEDED[row["kind"]]) and all(
+            isinstance(value, int | float) for name, value in row.items() if name != "kind")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     # names shared by all rows: a fresh text for each would double what they take
     return {sys.intern(name): value for name, value in row.items()} if complete else None

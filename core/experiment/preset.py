@@ -57,7 +57,8 @@ class PresetStore:
 
     def names(self) -> list[str]:
         """All saved presets by name."""
-        return sorted(path.stem for path in self._folder.glob("*.json")) if self._folder.is_dir() else []
+        found = self._folder.glob("*.json") if self._folder.is_dir() else ()
+        return sorted(path.stem for path in found if _NAME.fullmatch(path.stem))
 
     def load(self, name: str) -> Preset:
         """Raises `ValueError` where there is no such preset, or a damaged one."""

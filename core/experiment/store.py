@@ -21,6 +21,9 @@ from core.experiment.run import RUN_ID, STUDY_ID, Run, RunConfig, RunError, RunS
 KEPT_READERS = 64
 """Runs whose rows stay in memory: those looked at last."""
 
+LOG_BYTES = 64 * 1024
+"""Of a log no more than its end is read."""
+
 REQUEUE_SECONDS = 5.0
 """How long a resume waits for the run's last worker to leave."""
 
@@ -131,8 +134,9 @@ class RunStore:
     def log_tail(self, run_id: str, lines: int = 20) -> str:
         """The last lines of the worker's own output."""
         try:
-            with (self.path(run_id) / "log.txt").open(encoding="utf-8", errors="replace") as file:
-                return "".join(deque(file, maxlen=lines))
+            with (self.path(run_id) / "log.txt").open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
+                return "".join(deque(file.read().decode(errors="replace").splitlines(keepends=True), maxlen=lines))
         except OSError:
             return ""
 
@@ -251,8 +255,12 @@ class RunStore:
                 return None
             stamp = (0, 0, 0)
         entry = known.get(path.name)
-        unchanged = entry and entry[0] == stamp and entry[1].config  # a corrupt one may have been put back
-        return entry if unchanged else (stamp, self._read(path))
+        if entry and entry[0] == stamp and entry[1].config:  # a corrupt one may have been put back
+            return entry
+        try:
+            return stamp, self._read(path)
+        except NoSuchRun:
+            return None  # its folder was deleted meanwhile
 
     def _read(self, path: Path) -> Run:
         try:

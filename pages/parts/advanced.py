@@ -49,16 +49,22 @@ def _choose_stopping() -> dict[str, int | bool]:
             "class_weights": st.checkbox("Weigh rare classes more", key="class-weights", **KEPT),
             "deterministic": st.checkbox("Repeatable bit for bit", key="deterministic", **KEPT,
                                          help="Same seed, same weights on the same machine; slower on GPUs."),
-            "mixed_precision": st.checkbox("16 bits on a GPU that gains from it", key="mixed-precision", **KEPT)}
+            "mixed_precision": st.checkbox("16 bits on a GPU", key="mixed-precision", **KEPT,
+                                           help="Where the GPU gains from it: faster, nearly as exact.")}
 
 
 def _choose_weights(here: Services, template: core.RunConfig) -> str:
     choice = st.selectbox("What was learned from", [IMAGENET, RANDOM, FILE], key="weights", **KEPT,
                           help="Where the base's weights come from.")
     if choice == FILE:
-        return weights_path(here.roots, st.text_input("Weights file on this machine", key="weights-file", **KEPT))
+        return weights_path(here.roots, _ask_for_file())
     if not imagenet_is_reachable(template.alpha, template.image_size):
         st.caption("The ImageNet weights are not on this machine and cannot be fetched now. With random weights "
                    "training works, but nothing is transferred. They belong at "
                    f"{plain(str(core.imagenet_path(template.alpha, template.image_size)))}.")
     return "imagenet" if choice == IMAGENET else "random"
+
+
+def _ask_for_file() -> str:
+    return st.text_input("Weights file on this machine", key="weights-file", **KEPT, placeholder="~/weights.h5",
+                         help="A Keras file of MobileNetV2's weights without its top, at this width.")

@@ -1,5 +1,7 @@
 """Choosing images, and what is in them: the same choice on the Data and the Train page."""
 
+from contextlib import nullcontext
+
 import streamlit as st
 
 import core
@@ -60,7 +62,7 @@ def show_report(data: str) -> core.Dataset | None:
         return None
     dataset = report.dataset
     if report.manifest:
-        st.caption(f"{_name(data)}: {in_short(dataset)}  \n{divided(report.manifest)}")
+        st.caption(f"{_name(data)}: {_in_short(dataset)}  \n{divided(report.manifest)}")
     if dataset.problems:
         with st.expander(f"{count(len(dataset.problems), 'problem')}: these files are not used"):
             show_problems(dataset)
@@ -70,16 +72,17 @@ def show_report(data: str) -> core.Dataset | None:
 
 def look(data: str) -> core.Report | None:
     """The report on the images as they are now, also on those that cannot be trained on; says why they cannot."""
+    bar = st.empty()
     try:
-        with st.spinner("Drawing the sample set") if data == core.SAMPLE else st.empty():
+        with st.spinner("Drawing the sample set") if data == core.SAMPLE else nullcontext():
             core.data_folder(data)
-        bar = st.empty()
         report = _reports().of(data, lambda done, total: bar.progress(
             done / total, f"Reading images: {done:,} of {total:,}"))
-        bar.empty()
     except (ValueError, OSError) as error:
         refuse(error)
         return None
+    finally:
+        bar.empty()
     if report.refusal:
         refuse(ValueError(report.refusal))
     return report
@@ -94,7 +97,7 @@ def _name(data: str) -> str:
     return plain(shortened(core.data_name(data)))
 
 
-def in_short(dataset: core.Dataset) -> str:
+def _in_short(dataset: core.Dataset) -> str:
     """`600 images, 10 classes, median 128 × 128 px`."""
     width, height = dataset.median_size
     return (f"{count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}, "

@@ -1,29 +1,38 @@
-"""How learning curves are looked at: the controls above them, kept in the URL."""
+"""Learning curves, and the controls above them, kept in the URL."""
+
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 import core
+from core.analysis.words import count
+from pages.parts.show import show_chart
 
 _AXES = {"Epoch": "epoch", "Step": "step", "Time": "elapsed"}
 _SMOOTHING = {"epoch": 0.0, "step": 0.6, "elapsed": 0.6}  # epochs are few points, steps many
 
 
-def choose_view(key_prefix: str) -> core.CurveView:
-    """The controls, and the view that they ask for; `key_prefix` begins their names in the URL."""
+def show_curves(runs: Sequence[core.Run], metrics: Mapping[str, core.Metrics]) -> None:
+    """The controls, and accuracy and loss side by side as they ask for."""
+    view = _choose_view()
+    for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+        with column:
+            show_chart(core.learning_curves(runs, metrics, measure, view), measure,
+                       f"{measure.capitalize()} of {count(len(runs), 'run')} in training and validation")
 
-    def key(name: str) -> str:
-        return f"{key_prefix}-{name}"
 
+def _choose_view() -> core.CurveView:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        by = st.segmented_control("Curves by", list(_AXES), default="Epoch", required=True, key=key("by"),
+        by = st.segmented_control("Curves by", list(_AXES), default="Epoch", required=True, key="curves-by",
                                   bind="query-params")
         axis = _AXES.get(by or "", "epoch")
-        smoothing = st.slider("Smoothing", 0.0, 0.95, _SMOOTHING[axis], 0.05, key=key(f"smooth-{axis}"), width=180,
+        smoothing = st.slider("Smoothing", 0.0, 0.95, _SMOOTHING[axis], 0.05, key=f"curves-smooth-{axis}", width=180,
                               bind="query-params", help="How much of what came before goes into each point. "
                               "The raw line stays, faint; validation by step or time stays as measured.")
-        aligned = st.toggle("Align at fine-tuning", key=key("aligned"), bind="query-params",
+        aligned = st.toggle("Align at fine-tuning", key="curves-aligned", bind="query-params",
                             help="Runs stand at the same place where they begin to train layers of the base.")
-        log = st.toggle("Log of loss", key=key("log"), bind="query-params")
-        ignore = st.toggle("Ignore outliers", key=key("robust"), bind="query-params",
+        log = st.toggle("Log of loss", key="curves-log", bind="query-params",
+                        help="Equal steps down the chart are equal ratios of the loss.")
+        ignore = st.toggle("Ignore outliers", key="curves-robust", bind="query-params",
                            help="Fit the charts to all but the lowest and the highest twentieth of the values.")
     return core.CurveView(axis, aligned, smoothing, log, ignore)

@@ -73,5 +73,7 @@ def imagenet_is_reachable(alpha: float, image_size: int) -> bool:
 
 def weights_path(roots: core.DataRoots, text: str) -> str:
     """The file that a person typed, below a folder that may be read. Raises `ValueError`."""
-    path = Path(text.strip() or "missing")
+    if not text.strip():
+        raise ValueError("Expected the path of a weights file; received nothing. Type one, or choose other weights.")
+    path = Path(text.strip())
     return str(roots.resolve(str(path.parent)) / path.name)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 import core
-from pages.parts.curve_controls import choose_view
+from pages.parts.curve_controls import show_curves
 from pages.parts.run_details import show_details
 from pages.parts.run_row import show_run
 from pages.parts.services import Services
-from pages.parts.show import show_chart
 
 POLL_SECONDS = 1.0
 
@@ -34,18 +33,12 @@ def _poll(here: Services, run_ids: Sequence[str], states: Sequence[core.State]) 
 
 def _show(here: Services, runs: Sequence[core.Run], metrics: dict[str, core.Metrics]) -> None:
     names, colours = core.labels(runs), core.run_colours(runs)
+    waiting = [run.id for run in here.store.active() if run.state is core.State.QUEUED]
     for run in runs:
-        show_run(here, run, metrics[run.id], names[run.id], colours[run.id])
+        show_run(here, run, metrics[run.id], names[run.id], colours[run.id], waiting)
     if any(metrics[run.id].epochs or metrics[run.id].steps for run in runs):
-        _show_curves(runs, metrics)
+        show_curves(runs, metrics)
     elif not all(run.state.is_finished for run in runs):
         st.caption("Curves appear with the first batches.")
     show_details(here, runs, names)
 
-
-def _show_curves(runs: Sequence[core.Run], metrics: dict[str, core.Metrics]) -> None:
-    view = choose_view("curves")
-    for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
-        with column:
-            show_chart(core.learning_curves(runs, metrics, measure, view), measure,
-                       f"{measure.capitalize()} of {len(runs)} runs in training and validation")

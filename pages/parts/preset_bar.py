@@ -5,7 +5,7 @@ import streamlit as st
 import core
 from core.analysis.words import plain
 from pages.parts.form import fill, keep_data
-from pages.parts.services import Services, refuse
+from pages.parts.services import Services, told
 
 COURSE = "The course's settings"
 
@@ -19,22 +19,18 @@ def load_preset(here: Services, images: int | None) -> None:
         st.button("Fill in", on_click=_load, args=(here, name))
         if name != COURSE:
             with st.popover("Delete", type="tertiary"):
-                st.button("Delete this preset for good", on_click=here.presets.delete, args=(name,))
+                st.button("Delete this preset for good", on_click=_delete, args=(here, name))
         with st.popover("Rules of thumb", type="tertiary", icon=":material/lightbulb:"):
             for rule in core.rules_of_thumb(images, _gpu_memory()):
                 st.markdown(f"- {plain(rule)}")
 
 
 def save_preset(here: Services, preset: core.Preset) -> None:
-    """Keep the form's settings under a name."""
+    """Keep the form's settings under a name; one that is taken is said to be replaced."""
     with st.popover("Keep these settings"):
-        name = st.text_input("Name of the preset", key="preset-name")
-        if st.button("Keep", disabled=not name.strip()):
-            try:
-                here.presets.save(name, preset)
-                st.toast("Kept. It is in the list at the top.")
-            except (ValueError, OSError) as error:
-                refuse(error)
+        name = st.text_input("Name of the preset", key="preset-name", help="It appears under Start from.").strip()
+        st.button("Replace" if name in here.presets.names() else "Keep", disabled=not name, on_click=_save,
+                  args=(here, name, preset))
 
 
 def _gpu_memory() -> int | None:
@@ -42,11 +38,26 @@ def _gpu_memory() -> int | None:
     return device.memory_total if device.capability else None
 
 
+def _save(here: Services, name: str, preset: core.Preset) -> None:
+    try:
+        here.presets.save(name, preset)
+        st.toast(f"Kept as {plain(name)}. It is in the list under Start from.")
+    except (ValueError, OSError) as error:
+        st.toast(plain(told(error)))
+
+
+def _delete(here: Services, name: str) -> None:
+    try:
+        here.presets.delete(name)
+    except (ValueError, OSError) as error:
+        st.toast(plain(told(error)))
+
+
 def _load(here: Services, name: str) -> None:
     try:
         preset = core.Preset() if name == COURSE else here.presets.load(name)
     except ValueError as error:
-        st.toast(str(error))
+        st.toast(plain(str(error)))
         return
     fill(preset)
     if name != COURSE:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 import core
-from core.analysis.words import count, duration, percent, plain
+from core.analysis.words import duration, percent, plain
 from pages.parts.services import Services
 from pages.parts.show import show_table
 
 LOG_LINES = 30
+_FORMATS = {**dict.fromkeys(("Test accuracy", "Macro F1", "Best validation accuracy"), percent),
+            "Training time": duration}
 
 
 def show_details(here: Services, runs: Sequence[core.Run], names: dict[str, str]) -> None:
@@ -42,10 +44,10 @@ def _show_results(here: Services, runs: Sequence[core.Run], names: dict[str, str
     if not measured:
         return
     st.subheader("On the test images")
-    show_table([{"Run": names[row.id], "Test accuracy": percent(row.test_accuracy), "Macro F1": percent(row.macro_f1),
-                 "Best validation accuracy": percent(row.best_val_accuracy), "At epoch": row.best_epoch,
-                 "Training time": duration(row.seconds)} for row in measured],
-               "test-figures", "Accuracy of each run on the test images")
-    st.caption(f"{count(measured[0].test_images or 0, 'test image')}, looked at once, with each run's best epoch.")
+    show_table([{"Run": names[row.id], "Test accuracy": row.test_accuracy, "Macro F1": row.macro_f1,
+                 "Best validation accuracy": row.best_val_accuracy, "At epoch": row.best_epoch,
+                 "Training time": row.seconds, "Test images": row.test_images} for row in measured],
+               "test-figures", "Accuracy of each run on the test images", _FORMATS)
+    st.caption("The test images are looked at once, with each run's best epoch.")
     st.page_link("pages/compare.py", label="Compare them", icon=":material/compare_arrows:",
                  query_params={"run": [row.id for row in measured]})

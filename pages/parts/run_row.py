@@ -1,17 +1,22 @@
 """One run in a list: what it is, how far it is, and what can be done to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 import core
 from core.analysis.words import count, duration, percent, plain
-from pages.parts.services import Services
+from pages.parts.rail import leave_out
+from pages.parts.services import Services, told
 from pages.parts.show import state_badge, swatch
 
 
-def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, colour: str) -> None:
-    """Name and state, the buttons, a bar with what happens now; below it why it failed, if it did."""
+def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, colour: str,
+             waiting: Sequence[str]) -> None:
+    """Name and state, the buttons, a bar with what happens now; below it why it failed, if it did.
+
+    `waiting` are the ids of the queue in its order.
+    """
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"{swatch(colour)} **{plain(name)}**", unsafe_allow_html=True, width="content")
         state_badge(run.state)
@@ -21,7 +26,7 @@ def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, co
     if run.state.is_finished:
         st.caption(_outcome(metrics, done))
     else:
-        st.progress(done.share, _waits(here, run) if run.state is core.State.QUEUED else _now(run, metrics, done))
+        st.progress(done.share, _waits(run, waiting) if run.state is core.State.QUEUED else _now(run, metrics, done))
     if run.status.error:
         st.error(plain(f"{run.status.error.message} {run.status.error.advice}"))
     if metrics.skipped:
@@ -41,14 +46,19 @@ def _show_buttons(here: Services, run: core.Run) -> None:
     if run.state.is_finished:
         with st.popover("Delete", type="tertiary", key=f"ask-{run.id}"):
             st.markdown("Its curves, its model and its figures go for good.")
-            st.button("Delete for good", key=f"delete-{run.id}", on_click=_act, args=(here.store.delete, run.id))
+            st.button("Delete for good", key=f"delete-{run.id}", on_click=_delete, args=(here, run.id))
 
 
 def _act(what: Callable[[str], None], run_id: str) -> None:
     try:
         what(run_id)
     except (ValueError, OSError, core.NoSuchRun) as error:
-        st.toast(plain(str(error)))
+        st.toast(plain(told(error)))
+
+
+def _delete(here: Services, run_id: str) -> None:
+    _act(here.store.delete, run_id)
+    leave_out(run_id)
 
 
 def _outcome(metrics: core.Metrics, done: core.Progress) -> str:
@@ -58,8 +68,8 @@ def _outcome(metrics: core.Metrics, done: core.Progress) -> str:
     return ", ".join([epochs, *_best(metrics), *spent])
 
 
-def _waits(here: Services, run: core.Run) -> str:
-    ahead = sum(other.id < run.id for other in here.store.active())
+def _waits(run: core.Run, waiting: Sequence[str]) -> str:
+    ahead = waiting.index(run.id) if run.id in waiting else 0
     return f"Waits, {count(ahead, 'run')} before it" if ahead else "Waits for a device"
 
 

@@ -38,7 +38,14 @@ def services() -> Services:
 
 def refuse(error: Exception) -> None:
     """Say in one line why something cannot be done; names of files and classes in it are no formatting."""
-    st.error(plain(str(error)))
+    st.error(plain(told(error)))
+
+
+def told(error: Exception) -> str:
+    """An error as a sentence; the system's own come as a number and a name."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename or 'the disk'}. Check the path, the rights and the room on the disk."
+    return str(error)
 
 
 def _arguments() -> argparse.Namespace:

@@ -34,6 +34,11 @@ def texts(page: AppTest) -> str:
     return "\n".join(str(element.value) for kind in _KINDS for element in page.get(kind)).replace("\\", "")
 
 
+def progress_texts(page: AppTest) -> list[str]:
+    """What stands over the bars."""
+    return [bar.proto.text for bar in page.get("progress")]
+
+
 def button(page: AppTest, label: str) -> Any:
     return next(found for found in page.button if found.label == label)
 

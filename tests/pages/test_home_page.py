@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from pages_harness import button, finish, make_study, open_page, texts
 
 from core.experiment.run import RunError, RunStatus, State
@@ -43,3 +44,16 @@ def test_failed_and_corrupt_runs_are_listed(root):
                                                    ended=time.time()))
     (store.path(study.runs[1].id) / "config.json").write_text("{")
     assert "failed" in open_page().dataframe[0].value["State"][0]
+
+
+@pytest.mark.faults
+def test_a_home_folder_that_cannot_be_used_is_one_line(root, monkeypatch):
+    monkeypatch.setenv("TRANSFER_LAB_HOME", "/proc/nope")
+    page = open_page()
+    button(page, "Try it on the sample set").click().run()
+    assert not page.exception and len(page.error) == 1 and "[Errno" not in page.error[0].value
+
+
+def test_waiting_runs_are_counted_in_the_sidebar(root):
+    make_study(root)
+    assert "3 runs wait" in texts(open_page())

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 import streamlit as st
-from pages_harness import button, epoch, finish, make_study, open_page, texts, write_rows
+from pages_harness import MANIFEST, button, epoch, finish, make_study, open_page, progress_texts, texts, write_rows
 
-from core.experiment.run import RunError, RunStatus, State
+from core.experiment.run import RunConfig, RunError, RunStatus, State
+from core.experiment.store import RunStore
 
 
 def test_empty_it_offers_the_next_step(root):
@@ -33,7 +34,7 @@ def test_finished_it_shows_the_test_figures(root):
         finish(store, run)
     page = open_page("runs", study=study.id)
     table = next(frame.value for frame in page.dataframe if "Test accuracy" in frame.value)
-    assert list(table["Test accuracy"]) == ["81.0%"] * 3 and "380 test images" in texts(page)
+    assert list(table["Test accuracy"]) == [0.81] * 3 and list(table["Test images"]) == [380] * 3
     assert "Stop" not in [found.label for found in page.button]
 
 
@@ -70,7 +71,36 @@ def test_runs_of_several_studies_are_chosen_by_the_url_and_the_rail(root):
     assert sorted(page.query_params["run"]) == sorted([first.runs[0].id, *(run.id for run in second.runs)])
     page.button(key=f"study-{first.id}").click().run()
     assert page.query_params.get("run") is None and first.id in page.query_params["study"]
-    assert "380 test images" in texts(page)
+    assert "On the test images" in texts(page)
+
+
+def test_no_run_at_all_can_be_chosen(root):
+    _, study = make_study(root)
+    page = open_page("runs", run=study.runs[0].id)
+    page.checkbox(key=f"pick-{study.runs[0].id}").uncheck().run()
+    assert "Choose runs in the list" in texts(page) and not page.warning
+    page.checkbox(key=f"pick-{study.runs[1].id}").check().run()
+    assert study.runs[1].id in page.query_params["run"]
+
+
+def test_a_page_shows_no_more_runs_than_it_can_bear(root):
+    store = RunStore(root)
+    study = store.create_study([(RunConfig(seed=seed), MANIFEST) for seed in range(40)])
+    page = open_page("runs", study=study.id)
+    assert "The first 30 of 40 chosen runs" in texts(page) and "Waits, 29 runs before it" in progress_texts(page)
+
+
+@pytest.mark.faults
+def test_rows_with_odd_fields_or_too_many_of_them_break_nothing(root):
+    store, study = make_study(root)
+    run = study.runs[0]
+    write_rows(store, run.id, [epoch(number) for number in range(1, 40)])
+    write_rows(store, run.id, [epoch(40) | {"seconds": "abc"}, {"kind": "step", "step": 1, "epoch": 41, "loss": 1.0,
+                                                                 "accuracy": 0.1, "done": "x"}])
+    store.write_status(run.id, RunStatus(State.RUNNING, epoch=40))
+    for name in ("runs", "compare", "home"):
+        open_page(name)
+    assert "2 damaged lines" in texts(open_page("runs"))
 
 
 def test_the_rail_is_searched(root):

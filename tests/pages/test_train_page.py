@@ -80,6 +80,7 @@ def test_a_folder_below_the_roots_is_reported(root, tiny_folder):
 def test_a_weights_file_that_may_not_be_read_is_one_line(root):
     page = open_page("train")
     page.selectbox(key="weights").set_value("A weights file").run()
+    assert "received nothing" in texts(page) and button(page, "Start").disabled and "3 runs" in texts(page)
     page.text_input(key="weights-file").set_value("/etc/passwd").run()
     assert len(page.error) == 1 and not page.exception
 
@@ -119,3 +120,19 @@ def test_settings_are_kept_under_a_name_and_filled_in_again(root):
     button(again, "Fill in").click().run()
     assert depth(again, 2, 1).value == 56 and again.select_slider(key="image-size").value == 128
     PresetStore(home() / "presets").delete("Deep and small")
+
+
+@pytest.mark.faults
+def test_damaged_presets_are_a_line_and_others_files_are_left_alone(root):
+    (home() / "presets").mkdir(parents=True, exist_ok=True)
+    damaged, stranger = (home() / "presets" / name for name in ("broken.json", "a@b.json"))
+    for path in (damaged, stranger):
+        path.write_text("{")
+    page = open_page("train")
+    assert page.selectbox(key="preset").options == ["The course's settings", "broken"]
+    page.selectbox(key="preset").set_value("broken").run()
+    button(page, "Fill in").click().run()
+    assert (not page.exception and "is damaged" in texts(page).replace("\\", "")) or page.toast
+    button(page, "Delete this preset for good").click().run()
+    assert not damaged.exists() and stranger.exists()
+    stranger.unlink()
