@@ -6,9 +6,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import core
+from core.analysis.models import LOOKED_AT
 from core.analysis.words import count
 from core.data.incoming import Content
-from pages.parts.choose_models import choose_models, show_origins
+from pages.parts.choose_models import asked_for, choose_models, show_origins
 from pages.parts.dropped import drop_images, show_refused, try_test_images
 from pages.parts.prediction_rows import show_row
 from pages.parts.services import Services, refuse, services
@@ -21,8 +22,9 @@ def main() -> None:
     here = services()
     st.title("Predict")
     runs = here.store.runs()
-    if not core.predictable(here.store, runs) and not st.query_params.get_all("run"):
-        empty("Nothing to ask yet: no run has a trained model.",
+    if not core.predictable(here.store, runs, 1) and not core.predictable(here.store, asked_for(runs), 1):
+        whose = "no run" if len(runs) <= LOOKED_AT else f"none of the newest {LOOKED_AT:,} runs"
+        empty(f"Nothing to ask yet: {whose} has a trained model.",
               ("pages/home.py", "Train on the sample set", ":material/home:"),
               ("pages/train.py", "Set up a study", ":material/model_training:"))
         return
@@ -54,6 +56,7 @@ def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Seque
     answers = st.session_state.setdefault("answers", core.Answers())
     answers.keep_only(picture.hash for picture in pictures)
     answers.failures.clear()
+    answers.unreadable.clear()
     head = st.container(horizontal=True, vertical_alignment="center")
     asking, rows = st.empty(), st.container(gap="large")
 
@@ -73,8 +76,9 @@ def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Seque
     summary.markdown(_summary(pictures, models, answers), width="content")
     with download:
         _offer_csv(pictures, models, answers)
-    for message in dict.fromkeys(answers.failures.values()):
-        refuse(ValueError(message))
+    if answers.failures or answers.unreadable:
+        with asking.container():
+            _show_trouble(pictures, answers)
 
 
 def _page_of(pictures: Sequence[core.Incoming]) -> Sequence[core.Incoming]:
@@ -89,13 +93,18 @@ def _ask(here: Services, answers: core.Answers, contents: Mapping[str, Content],
     """Ask what is not known yet, and say how far that is."""
     with place.container():
         bar = None
-        try:
-            for done, total in answers.ask(contents, models, here.assistant.classify):
-                bar = bar or st.progress(0.0)
-                bar.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
-        except core.UnreadableImage as error:
-            refuse(error)
+        for done, total in answers.ask(contents, models, here.assistant.classify):
+            bar = bar or st.progress(0.0)
+            bar.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
     place.empty()
+
+
+def _show_trouble(pictures: Sequence[core.Incoming], answers: core.Answers) -> None:
+    """The images that went while they were asked about, and the models that failed, each with the reason."""
+    show_refused([core.Refused(picture.name, answers.unreadable[picture.hash]) for picture in pictures
+                  if picture.hash in answers.unreadable])
+    for message in dict.fromkeys(answers.failures.values()):
+        refuse(ValueError(message))
 
 
 def _show_rows(shown: Sequence[core.Incoming], models: Sequence[core.TrainedModel], colours: dict[str, str],
@@ -111,7 +120,8 @@ def _summary(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedMod
     told = f"{count(len(pictures), 'image')}, {count(len(models), 'model')}"
     if len(models) < 2:
         return told
-    alike = sum(core.agree(answers.about(picture.hash, models)) for picture in pictures)
+    said = [answers.about(picture.hash, models) for picture in pictures]
+    alike = sum(core.agree(each) for each in said if len(each) > 1)
     return f"{told}. All agree on {alike:,}."
 
 

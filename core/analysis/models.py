@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 
+from core.analysis.measured import measured
 from core.data.dataset import DataError, data_folder, find_root
 from core.data.split import Manifest
 from core.experiment.run import Run
 from core.experiment.store import NoSuchRun, RunStore
 
 MODEL_FILE = "model.keras"
-LOOKED_AT = 100
+OFFERED = 100
+"""Models to choose from: those of the newest runs."""
+
+LOOKED_AT = 1_000
 """Finished runs among which models are looked for: asking the disk about 10,000 would take too long."""
 
 
@@ -33,10 +37,13 @@ class TrainedModel:
         return self.run.config.image_size
 
 
-def predictable(store: RunStore, runs: Iterable[Run], limit: int = LOOKED_AT) -> list[Run]:
-    """Of the first `limit` finished runs those that have a model; one that was stopped after an epoch has one too."""
-    finished = islice((run for run in runs if run.config and run.state.is_finished), limit)
-    return [run for run in finished if (store.root / run.id / MODEL_FILE).is_file()]
+def predictable(store: RunStore, runs: Iterable[Run], limit: int = OFFERED, looked_at: int = LOOKED_AT) -> list[Run]:
+    """The first `limit` finished runs that have a model; one that was stopped after an epoch has one too.
+
+    No more than the first `looked_at` finished runs are looked at.
+    """
+    finished = islice((run for run in runs if run.config and run.state.is_finished), looked_at)
+    return list(islice((run for run in finished if (store.root / run.id / MODEL_FILE).is_file()), limit))
 
 
 def default_models(store: RunStore, runs: Sequence[Run], limit: int) -> list[Run]:
@@ -56,16 +63,28 @@ def trained_model(store: RunStore, run: Run) -> TrainedModel:
     """The model of a run and its classes. Raises `ModelError` where either is gone."""
     try:
         path = store.path(run.id) / MODEL_FILE
-        classes = (store.evaluation(run.id) or {}).get("classes") or Manifest.from_csv(store.manifest(run.id)).classes
-        return TrainedModel(run, path, path.stat().st_mtime_ns, tuple(classes))
-    except (NoSuchRun, OSError, DataError, UnicodeDecodeError) as error:
+        classes = measured(store.evaluation(run.id)).classes or _manifest(store, run).classes
+        return TrainedModel(run, path, path.stat().st_mtime_ns, classes)
+    except (NoSuchRun, OSError, DataError) as error:
         raise ModelError(f"Expected the model of {run.title} ({run.id}) in the runs folder; received none. "
                          "Choose another.") from error
 
 
 def held_out_images(store: RunStore, run: Run, count: int) -> list[tuple[str, Path]]:
-    """Up to `count` (name, path) of the images that judged a run, from all classes. Raises `DataError`, `NoSuchRun`."""
-    items = sorted(Manifest.from_csv(store.manifest(run.id)).of("test"), key=lambda item: (item.label, item.path))
+    """Up to `count` (name, path) of the images that judged a run, from all classes.
+
+    Raises `DataError`, `NoSuchRun`, and `OSError` where the data set's folder may not be read.
+    """
+    items = sorted(_manifest(store, run).of("test"), key=lambda item: (item.label, item.path))
     root = find_root(data_folder(run.config.data))
     step = max(1, len(items) // count)
     return [(item.path, root / item.path) for item in items[step // 2::step][:count]]
+
+
+def _manifest(store: RunStore, run: Run) -> Manifest:
+    """What a run learned from. Raises `DataError` where its file is gone or damaged, `NoSuchRun`."""
+    try:
+        return Manifest.from_csv(store.manifest(run.id))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"Expected the manifest.csv of {run.title} ({run.id}); received none that can be read. "
+                        "Choose another model.") from error

@@ -1,7 +1,7 @@
 """Pictures that a visitor wants to know about: each looked at alone, so that a bad one spoils no other."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -47,22 +47,36 @@ def receive(files: Iterable[tuple[str, Content]]) -> Iterator[Incoming | Refused
         yield from pool.map(_receive, files)
 
 
-def pixels_of(contents: Sequence[Content], size: int) -> np.ndarray:
-    """(n, size, size, 3) uint8, each picture as training reads it. Raises `UnreadableImage`."""
+def pixels_of(contents: Mapping[str, Content], size: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """By key, each picture as training reads it, (size, size, 3) uint8; of each that cannot be read the reason."""
     with ThreadPoolExecutor(THREADS) as pool:
-        return np.stack(list(pool.map(lambda content: load_image(content, size), contents)))
+        found = dict(zip(contents, pool.map(lambda content: _pixels(content, size), contents.values()), strict=True))
+    return ({key: pixels for key, pixels in found.items() if not isinstance(pixels, str)},
+            {key: reason for key, reason in found.items() if isinstance(reason, str)})
 
 
 def _receive(file: tuple[str, Content]) -> Incoming | Refused:
     name, content = file
     try:
         _expect_no_model(name)
-        read = content.read_bytes() if isinstance(content, Path) else content
+        read = _read(content)
         return Incoming(name, hashlib.sha256(read).hexdigest(), as_jpeg(_decoded(read)))
     except UnreadableImage as error:
         return Refused(name, str(error))
-    except OSError as error:
-        return Refused(name, f"cannot be read: {error.strerror or error}")
+
+
+def _pixels(content: Content, size: int) -> np.ndarray | str:
+    try:
+        return load_image(_read(content), size)
+    except UnreadableImage as error:
+        return str(error)
+
+
+def _read(content: Content) -> bytes:
+    try:
+        return content.read_bytes() if isinstance(content, Path) else content
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+        raise UnreadableImage(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _expect_no_model(name: str) -> None:

@@ -19,12 +19,14 @@ Key = tuple[str, str, int]
 class Answers:
     """The answers that one visitor got: of each picture and model the probabilities, nothing else.
 
-    `failures` says, by run id, why a model could not be asked; it is not asked again until its entry is removed.
+    `failures` says, by run id, why a model could not be asked, `unreadable`, by hash, why a picture could not be read;
+    none of them is tried again until its entry is removed.
     """
 
     def __init__(self) -> None:
         self._known: dict[Key, Prediction] = {}
         self.failures: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
 
     def of(self, picture: str, model: TrainedModel) -> Prediction | None:
         """What a model said of the picture with this hash; None where it was not asked."""
@@ -49,17 +51,24 @@ class Answers:
         total, done = sum(self._lacks(picture, model) for picture in missing for model in models), 0
         for start in range(0, len(missing), ASKED_AT_ONCE):
             batch = missing[start:start + ASKED_AT_ONCE]
-            squares = {size: pixels_of([contents[picture] for picture in batch], size)
+            squares = {size: self._read({picture: contents[picture] for picture in batch}, size)
                        for size in {model.image_size for model in models}}
             for model in models:
-                unknown = [i for i, picture in enumerate(batch) if self._lacks(picture, model)]
+                unknown = [picture for picture in batch if self._lacks(picture, model)]
                 if unknown:
-                    self._ask_one([batch[i] for i in unknown], squares[model.image_size][unknown], model, classify)
+                    pixels = np.stack([squares[model.image_size][picture] for picture in unknown])
+                    self._ask_one(unknown, pixels, model, classify)
                     done += len(unknown)
                     yield min(done, total), total
 
     def _lacks(self, picture: str, model: TrainedModel) -> bool:
-        return model.run.id not in self.failures and _key(picture, model) not in self._known
+        tried_in_vain = model.run.id in self.failures or picture in self.unreadable
+        return not tried_in_vain and _key(picture, model) not in self._known
+
+    def _read(self, contents: Mapping[str, Content], size: int) -> dict[str, np.ndarray]:
+        pixels, unreadable = pixels_of(contents, size)
+        self.unreadable |= unreadable
+        return pixels
 
     def _ask_one(self, pictures: Sequence[str], pixels: np.ndarray, model: TrainedModel, classify: Classify) -> None:
         try:

@@ -29,13 +29,19 @@ def choose_models(here: Services, runs: Sequence[core.Run]) -> list[core.Trained
     return [model for run in chosen if (model := _model(here, run))]
 
 
+def asked_for(runs: Sequence[core.Run]) -> list[core.Run]:
+    """The runs that the URL names, the oldest first."""
+    study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
+    return [run for run in reversed(runs) if run.id in ids or (study and run.study == study)]
+
+
 def show_origins(here: Services, models: Sequence[core.TrainedModel], colours: dict[str, str]) -> None:
     """Each model's colour and name, how it did on its test images, and a link to the run that it came from."""
     names = core.labels([model.run for model in models])
     with st.container(horizontal=True, vertical_alignment="center"):
         for model in models:
-            measured = (here.store.evaluation(model.run.id) or {}).get("accuracy")
-            told = f", {percent(measured)} on its test images" if measured is not None else ", not measured"
+            accuracy = core.measured(here.store.evaluation(model.run.id)).accuracy
+            told = f", {percent(accuracy)} on its test images" if accuracy is not None else ", not measured"
             with st.container(horizontal=True, vertical_alignment="center", gap=None, width="content"):
                 st.html(swatch(colours[model.run.id]), width="content")
                 st.page_link("pages/runs.py", label=plain(f"{names[model.run.id]}{told}"),
@@ -43,15 +49,17 @@ def show_origins(here: Services, models: Sequence[core.TrainedModel], colours: d
 
 
 def _from_url(here: Services, runs: Sequence[core.Run]) -> list[core.Run]:
-    """What the URL asks for, at most `MOST`; a warning where some of it is gone or has no model."""
+    """What the URL asks for, at most `MOST`; a line where there is more, or where some of it is gone or no model."""
     study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
     if not study and not ids:
         return core.default_models(here.store, runs, MOST)
-    asked = [run for run in reversed(runs) if run.id in ids or (study and run.study == study)]
-    found = core.predictable(here.store, asked, MOST)
+    asked = asked_for(runs)
+    found = core.predictable(here.store, asked, len(asked))
     if (study and not found) or ids - {""} - {run.id for run in found}:
         st.warning("Some of these runs have no model, or are no longer in the runs folder. Choose others.")
-    return found
+    if len(found) > MOST:
+        st.markdown(f"The first {MOST} of {len(found):,} models are shown.")
+    return found[:MOST]
 
 
 def _to_url() -> None:

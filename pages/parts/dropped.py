@@ -45,7 +45,7 @@ def try_test_images(here: Services, model: core.TrainedModel) -> tuple[list[Rece
     try:
         files = {f"{model.run.id}/{name}": (name, path)
                  for name, path in core.held_out_images(here.store, model.run, TEST_IMAGES)}
-    except (core.DataError, core.NoSuchRun, OSError) as error:
+    except (ValueError, core.NoSuchRun, OSError) as error:
         refuse(error)
         return [], {}
     known = st.session_state.setdefault("tried", {})

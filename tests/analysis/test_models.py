@@ -1,10 +1,12 @@
 """Which runs have a model to ask, and which of them come first."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.analysis.models import ModelError, default_models, held_out_images, predictable, trained_model
+from core.data.dataset import DataError
 from core.data.split import split
 from core.experiment.run import Run, RunConfig, RunStatus, State
 from core.experiment.store import RunStore
@@ -36,10 +38,18 @@ def test_only_finished_runs_with_a_model_can_be_asked(store):
     assert {run.id for run in predictable(store, store.runs())} == {done.id, stopped.id}
 
 
-def test_not_more_runs_are_looked_at_than_the_limit(store):
-    make(store, State.COMPLETED)
-    make(store, State.FAILED, State.FAILED, model=False)
-    assert predictable(store, store.runs(), limit=2) == [] and len(predictable(store, store.runs(), limit=3)) == 1
+def test_models_are_counted_not_runs_and_the_disk_is_asked_about_a_bounded_number(store):
+    older = make(store, State.COMPLETED, State.COMPLETED)
+    make(store, *[State.FAILED] * 4, model=False)
+    assert predictable(store, store.runs(), limit=1) == [older[1]]
+    assert predictable(store, store.runs(), looked_at=4) == []
+    assert predictable(store, store.runs(), looked_at=5) == [older[1]]
+
+
+def test_many_newer_runs_without_a_model_do_not_hide_the_one_that_has_one(store):
+    (run,) = make(store, State.COMPLETED)
+    without = [replace(run, id=f"29991231-000000-000-{number:03d}-two-phase") for number in range(120)]
+    assert predictable(store, [*without, run]) == [run] == default_models(store, [*without, run], 6)
 
 
 def test_the_newest_study_that_has_ended_is_asked_by_default(store):
@@ -66,6 +76,23 @@ def test_the_classes_are_those_of_the_evaluation_else_of_the_manifest(store):
     (store.path(run.id) / "evaluation.json").write_text('{"accuracy": 0.5, "classes": ["x", "y"]}')
     model = trained_model(store, run)
     assert model.classes == ("x", "y") and model.image_size == 224 and model.path.name == "model.keras"
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("classes", ["3", "null", '"ab"', "[]", "{}", "true"])
+def test_damaged_classes_are_those_of_the_manifest(store, classes):
+    (run,) = make(store, State.COMPLETED)
+    (store.path(run.id) / "evaluation.json").write_text(f'{{"accuracy": 0.5, "classes": {classes}}}')
+    assert trained_model(store, run).classes == ("a", "b")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff\xfe"), Path.unlink])
+def test_a_manifest_that_cannot_be_read_is_an_error_in_words(store, damage):
+    (run,) = make(store, State.COMPLETED)
+    damage(store.path(run.id) / "manifest.csv")
+    with pytest.raises(DataError, match=r"Expected the manifest\.csv of .* received .* Choose another model\."):
+        held_out_images(store, run, 10)
 
 
 @pytest.mark.faults

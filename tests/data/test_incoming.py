@@ -76,6 +76,15 @@ def test_a_bad_file_spoils_no_other_and_the_order_stays(tmp_path):
 def test_models_see_what_training_sees(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(KINDS["exif 6"])
-    pixels = pixels_of([path, KINDS["cmyk jpeg"]], 96)
-    assert pixels.shape == (2, 96, 96, 3) and pixels.dtype == np.uint8
-    assert (pixels[0] == load_image(path, 96)).all() and (pixels[1] == load_image(KINDS["cmyk jpeg"], 96)).all()
+    pixels, unreadable = pixels_of({"a": path, "b": KINDS["cmyk jpeg"]}, 96)
+    assert all(each.shape == (96, 96, 3) and each.dtype == np.uint8 for each in pixels.values()) and not unreadable
+    assert (pixels["a"] == load_image(path, 96)).all() and (pixels["b"] == load_image(KINDS["cmyk jpeg"], 96)).all()
+
+
+@pytest.mark.faults
+def test_what_cannot_be_read_any_more_spoils_no_other(tmp_path):
+    pixels, unreadable = pixels_of({"gone": tmp_path / "gone.jpg", "cut": KINDS["jpeg"][:-400], "odd": Path("a\0b"),
+                                    "good": KINDS["png"]}, 96)
+    assert list(pixels) == ["good"] and list(unreadable) == ["gone", "cut", "odd"]
+    assert unreadable["gone"] == "cannot be read: No such file or directory" and "damaged" in unreadable["cut"]
+    assert all(isinstance(received("a.jpg", Path(name)), Refused) for name in (tmp_path / "gone.jpg", "a\0b"))

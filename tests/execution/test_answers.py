@@ -68,6 +68,22 @@ def test_what_is_gone_is_forgotten(pictures):
 
 
 @pytest.mark.faults
+def test_a_picture_that_cannot_be_read_keeps_no_other_from_being_asked(pictures):
+    answers, classify, models = Answers(), Classifier(), [model("one"), model("two", size=128)]
+    for gone in ("30", "60"):
+        pictures[gone].unlink()
+    list(answers.ask(pictures, models, classify))
+    assert answers.unreadable == dict.fromkeys(("30", "60"), "cannot be read: No such file or directory")
+    assert all(len(answers.about(picture, models)) == 2 * (picture not in answers.unreadable) for picture in pictures)
+    assert answers.of("70", models[0]).probabilities[1] == pytest.approx(70 / 255), "no answer moves to another picture"
+    Image.new("L", (20, 20), 30).save(pictures["30"])
+    assert list(answers.ask(pictures, models, classify)) == [], "it is not tried again by itself"
+    answers.unreadable.clear()
+    list(answers.ask(pictures, models, classify))
+    assert len(answers.about("30", models)) == 2 and list(answers.unreadable) == ["60"]
+
+
+@pytest.mark.faults
 def test_a_model_that_fails_keeps_no_other_from_answering(pictures):
     answers, classify, good = Answers(), Classifier(), model("good")
     list(answers.ask(pictures, [model("bad"), model("wide"), good], classify))

@@ -2,12 +2,13 @@
 
 import io
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pages_harness import finish, make_study, open_page, texts
+from pages_harness import MANIFEST, finish, make_study, open_page, texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -174,7 +175,8 @@ def test_a_model_that_cannot_be_asked_is_a_line_and_the_others_answer(root):
     Stub.trouble = "two-phase"
     drop(page, **{"a.png": picture(20)})
     assert len(page.error) == 1 and "Choose another" in page.error[0].value
-    assert "They disagree" in texts(page) and "Not asked" in cells(page)[0]
+    assert "They disagree" in texts(page) and "No answer: this model failed" in cells(page)[0]
+    assert "drop the image again" not in cells(page)[0]
 
 
 def test_what_was_found_out_stays_when_the_visitor_comes_back(root):
@@ -183,7 +185,7 @@ def test_what_was_found_out_stays_when_the_visitor_comes_back(root):
     del page.query_params["run"]
     page.switch_page("pages/runs.py").run()
     page.switch_page("pages/predict.py").run()
-    assert not page.exception and "92.2%" in cells(page)[0] and "Not asked" in cells(page)[0]
+    assert not page.exception and "92.2%" in cells(page)[0] and "Not asked: drop the image again" in cells(page)[0]
     next(button for button in page.button if button.label == "Clear").click().run()
     assert cells(page) == []
 
@@ -197,13 +199,92 @@ def test_removed_images_are_forgotten_and_many_come_in_pages(root):
     assert len(page.session_state["answers"]._known) == 3
 
 
-def test_images_of_the_test_split_can_be_tried(root, tiny_dataset):
+def judged_run(root: Path, data: Path, manifest: str) -> Path:
+    """The folder of a run with a model that was judged on images of this data set."""
     store = RunStore(root)
-    run = store.create(RunConfig(data=str(tiny_dataset.root), image_size=96), split(tiny_dataset).to_csv())
+    run = store.create(RunConfig(data=str(data), image_size=96), manifest)
     store.write_status(run.id, RunStatus(State.COMPLETED, ended=time.time()))
     give_model(store, run)
     (store.path(run.id) / "evaluation.json").write_text('{"accuracy": 0.5, "classes": ["glass", "paper"]}')
+    return store.path(run.id)
+
+
+def test_images_of_the_test_split_can_be_tried(root, tiny_dataset):
+    judged_run(root, tiny_dataset.root, split(tiny_dataset).to_csv())
     page = open_page("predict", samples="true")
     assert len(cells(page)) == 10 and "10 images, 1 model" in texts(page)
     page.toggle(key="samples").set_value(False).run()
     assert cells(page) == []
+
+
+@pytest.mark.faults
+def test_a_test_image_that_goes_is_named_and_the_others_are_predicted(root, tmp_path):
+    lines = ["path,hash,label,split"]
+    for label in ("dark", "light"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for grey in (10, 20, 30):
+            (tmp_path / "data" / label / f"{grey}.png").write_bytes(picture(grey + 100 * (label == "light")))
+            lines.append(f"{label}/{grey}.png,0,{label},test")
+    judged_run(root, tmp_path / "data", "\n".join(lines))
+    page = open_page("predict", samples="true")
+    (tmp_path / "data" / "dark" / "20.png").unlink()
+    page.session_state["answers"] = core.Answers()  # nothing is known yet
+    page.run()
+    assert not page.exception and page.expander[0].label == "1 file could not be read"
+    assert "dark/20.png: cannot be read: No such file or directory" in texts(page).replace("**", "")
+    silent = [cell for cell in cells(page) if "%" not in cell.partition("</span>")[2]]
+    assert len(cells(page)) == 6 and len(silent) == 1 and "can no longer be read" in silent[0]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff\xfe"), Path.unlink])
+def test_without_a_manifest_there_are_no_test_images_but_a_line(root, tiny_dataset, damage):
+    damage(judged_run(root, tiny_dataset.root, split(tiny_dataset).to_csv()) / "manifest.csv")
+    page = open_page("predict", samples="true")
+    assert "Expected the manifest.csv of Two-phase" in texts(page) and "Errno" not in texts(page)
+
+
+@pytest.mark.faults
+def test_a_damaged_evaluation_is_no_evaluation(root):
+    store, study = make_study(root)
+    for run, evaluation in zip(study.runs, ('{"accuracy": 7, "classes": 3}', '{"accuracy": true}', "[]"), strict=True):
+        finish(store, run)
+        give_model(store, run)
+        (store.path(run.id) / "evaluation.json").write_text(evaluation)
+    labels = [link.proto.label for link in open_page("predict").main.get("page_link")]
+    assert len(labels) == 3 and all(label.endswith(", not measured") for label in labels)
+
+
+def nine_runs(root: Path, with_model: int) -> list[Run]:
+    """A study of nine finished runs; the last ones have models."""
+    store = RunStore(root)
+    runs = store.create_study([(RunConfig(seed=seed), MANIFEST) for seed in range(9)]).runs
+    for run in runs:
+        store.write_status(run.id, RunStatus(State.COMPLETED, ended=time.time()))
+    for run in runs[9 - with_model:]:
+        give_model(store, run)
+    return list(runs)
+
+
+def test_the_models_of_a_study_are_found_behind_runs_without_one(root):
+    runs = nine_runs(root, with_model=2)
+    page = open_page("predict", study=runs[0].study)
+    assert page.multiselect(key="models").value == [run.id for run in runs[7:]] and not page.warning
+    page = open_page("predict", run=[run.id for run in runs])
+    assert page.multiselect(key="models").value == [run.id for run in runs[7:]] and "have no model" in texts(page)
+
+
+def test_more_models_than_fit_are_counted(root):
+    runs = nine_runs(root, with_model=9)
+    for query in ({"study": runs[0].study}, {"run": [run.id for run in runs]}):
+        page = open_page("predict", **query)
+        assert page.multiselect(key="models").value == [run.id for run in runs[:6]]
+        assert "The first 6 of 9 models are shown." in texts(page) and not page.warning
+
+
+def test_a_study_that_is_asked_for_is_found_behind_any_number_of_newer_runs(root, monkeypatch):
+    monkeypatch.setattr(core, "predictable", partial(core.predictable, looked_at=9))
+    _, asked = trained_study(root)
+    nine_runs(root, with_model=0)
+    assert "no run has a trained model" in texts(open_page("predict"))
+    assert len(open_page("predict", study=asked.id).multiselect(key="models").value) == 3
