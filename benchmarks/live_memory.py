@@ -1,6 +1,7 @@
 """How much the dashboard's memory grows while a live page is open: `python benchmarks/live_memory.py [--minutes 120]`.
 
-A worker that only pretends to train streams rows all the time; a real browser keeps the Runs page open.
+Workers that only pretend to train stream rows all the time, one run of a study after another; a real browser keeps the
+study's page open.
 """
 
 import argparse
@@ -15,12 +16,15 @@ import psutil
 
 from benchmarks.common import Figure, machine, own_room, print_table
 from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visitor
+from benchmarks.paced_worker import STEP_SECONDS, STEPS
 from benchmarks.pages import MANIFEST, paced_launcher
 from core.experiment.run import RunConfig
 from core.experiment.store import RunStore
-from core.experiment.strategy import MAX_EPOCHS, Phase, Strategy
+from core.experiment.strategy import Phase, Strategy
 
 WARM_UP_MINUTES = 3
+EPOCHS = 300
+SECONDS_A_RUN = EPOCHS * STEPS * STEP_SECONDS
 LOOK_EVERY_MINUTES = 5
 
 
@@ -37,11 +41,12 @@ def _growth(room: Path, minutes: float) -> Iterator[Figure]:
     """The dashboard's resident memory after a warm-up, every few minutes, and how much it grew in all."""
     store = RunStore(room / "runs")
     launcher = paced_launcher(store, room)
-    runs = [store.create(RunConfig(strategy=Strategy("paced", (Phase(0, 1e-3, MAX_EPOCHS),)), seed=seed), MANIFEST)
-            for seed in range(int(minutes // 20) + 2)]
+    paced = Strategy("paced", (Phase(0, 1e-3, EPOCHS),))
+    study = store.create_study([(RunConfig(strategy=paced, seed=seed), MANIFEST)
+                                for seed in range(1 + int((minutes + WARM_UP_MINUTES) * 60 / SECONDS_A_RUN))])
     try:
         with chromium(chromium_path()) as browser, dashboard(store.root) as server, visitor(browser) as page:
-            page.goto(f"{server.url}/runs?study={runs[0].study}")
+            page.goto(f"{server.url}/runs?study={study.id}")
             page.get_by_text("images/s").first.wait_for()
             _wait(WARM_UP_MINUTES)
             began, first, deadline = time.monotonic(), _resident(server.pid), time.monotonic() + 60 * minutes
@@ -51,7 +56,7 @@ def _growth(room: Path, minutes: float) -> Iterator[Figure]:
                 yield Figure(f"Dashboard's memory after {passed:.0f} minutes on a live page",
                              f"{now:.0f} MB ({now - first:+.0f} MB)", "bounded")
     finally:
-        for run in runs:
+        for run in study.runs:
             store.request_stop(run.id)
         _wait(0.1)
         launcher.close()

@@ -33,7 +33,7 @@ def reruns(room: Path, quick: bool) -> Iterator[Figure]:
         for page in ("runs", "compare"):
             took = _rerun(root, page, run=[run.id for run in shown])
             yield Figure(f"Rerun of {page} with {MOST} runs on it, {number:,} in all", seconds(took))
-        shutil.rmtree(root)
+        shutil.rmtree(root, ignore_errors=True)  # a launcher of a page may still look after it
 
 
 def _finish(store: RunStore, runs: Sequence[Run]) -> None:

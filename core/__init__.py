@@ -8,7 +8,6 @@ from typing import Any
 
 from core.analysis.comparison import class_table, comparison_table, differences
 from core.analysis.headline import headline
-from core.analysis.intervals import wilson_interval
 from core.analysis.measured import Measured, measured
 from core.analysis.models import (
     ModelError,
@@ -22,7 +21,7 @@ from core.analysis.palette import colours, run_colours
 from core.analysis.predictions import Prediction, agree, agreement, prediction_rows
 from core.analysis.promised import promised_rows
 from core.analysis.search import matching
-from core.analysis.settings import data_name, differing, labels, phase_in_words, settings_of, weights_name
+from core.analysis.settings import data_name, differing, labels, settings_of
 from core.analysis.summary import PhaseSummary, Progress, Summary, progress, summarise
 from core.analysis.view import CurveView
 from core.data.dataset import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
@@ -105,9 +104,8 @@ __all__ = [
     "data_name", "default_models", "differences", "differing", "evaluate", "farewell", "fine_tuning_rate",
     "gradual_unfreezing", "headline", "held_out_images", "home", "imagenet_is_reachable", "imagenet_path", "labels",
     "layer_table", "layers_to_unfreeze", "learning_curves", "load_data", "load_image", "matching", "measured",
-    "phase_in_words", "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "receive",
-    "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder", "scan", "settings_of", "short_study", "split",
-    "stamp", "store_files", "study_of", "summarise", "total_parameters", "train", "trainable_parameters",
-    "trained_model", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "weights_name",
-    "wilson_interval", "with_phases", "with_settings",
+    "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "receive", "resolve_weights",
+    "rules_of_thumb", "run_colours", "sample_folder", "scan", "settings_of", "short_study", "split", "stamp",
+    "store_files", "study_of", "summarise", "total_parameters", "train", "trainable_parameters", "trained_model",
+    "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
 ]

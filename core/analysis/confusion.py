@@ -1,5 +1,7 @@
 """What each class is taken for."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -15,7 +17,10 @@ _SCALE = [[step / 20, "rgb({:.0f}, {:.0f}, {:.0f})".format(*(_PALE + (_DEEP - _P
 _CLEAR_SCALE = [[step / 20, f"rgba(47, 111, 183, {0.2 + 0.8 * (step / 20) ** 0.5:.2f})"] for step in range(21)]
 """Where no figure stands in the cells: small confusions fade into the page, be it light or dark."""
 
-_FRAME_PIXELS, _NAME_LENGTH = 150, 16
+_TOLD = "%{y} taken for %{x}: %{customdata[0]:,} of %{customdata[1]:,} (%{z:.1%})<extra></extra>"
+"""What the pointer reads: one template, for a text a cell of 200 classes takes long to make and to send."""
+
+_FRAME_PIXELS, _NAME_LENGTH, _WHOLE = 150, 16, 255
 
 
 def confusion_chart(result: Measured, name: str, shares: bool) -> go.Figure:
@@ -26,28 +31,34 @@ def confusion_chart(result: Measured, name: str, shares: bool) -> go.Figure:
     """
     if result.confusion is None:
         raise ValueError("Expected a run with a confusion matrix; received one without. Leave it out.")
-    matrix, classes = result.confusion, list(result.classes)
-    rates = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    matrix, names = result.confusion, _names(result.classes)
+    totals = matrix.sum(axis=1, keepdims=True)
+    rates = matrix / np.maximum(totals, 1)
+    figure = go.Figure(go.Heatmap(
+        z=np.where(matrix > 0, rates, np.nan), x=names, y=names, zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
+        name=plain_text(name), customdata=np.dstack([matrix, np.broadcast_to(totals, matrix.shape)]),
+        hovertemplate=_TOLD, hoverongaps=False,
+        **(_figures(matrix, rates, shares) if len(names) <= _WITH_FIGURES else {"colorscale": _CLEAR_SCALE})))
+    return _dress(figure, names, result.classes, plain_text(name, 44))
+
+
+def _names(classes: Sequence[str]) -> list[str]:
+    """Names for the pointer and the CSV file, in full; Plotly would take two that look alike for one class."""
+    names = [plain_text(label, _WHOLE) for label in classes]
+    return [name if names.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(names, start=1)]
+
+
+def _figures(matrix: np.ndarray, rates: np.ndarray, shares: bool) -> dict[str, object]:
+    """What stands in the cells."""
     figures = [["" if not count else f"{100 * rate:.0f}" if shares else f"{count:,}"
                 for rate, count in zip(*row, strict=True)] for row in zip(rates, matrix, strict=True)]
-    told = {"text": figures, "texttemplate": "%{text}", "colorscale": _SCALE}
-    figure = go.Figure(go.Heatmap(
-        z=np.where(matrix > 0, rates, np.nan), x=classes, y=classes, zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
-        name=plain_text(name), customdata=rates if shares else matrix, hovertext=_told(classes, matrix, rates),
-        hoverinfo="text", hoverongaps=False,
-        **(told if len(classes) <= _WITH_FIGURES else {"colorscale": _CLEAR_SCALE})))
-    return _dress(figure, classes, plain_text(name, 44))
+    return {"text": figures, "texttemplate": "%{text}", "colorscale": _SCALE}
 
 
-def _told(classes: list[str], matrix: np.ndarray, rates: np.ndarray) -> list[list[str]]:
-    names, totals = [plain_text(label, 40) for label in classes], matrix.sum(axis=1)
-    return [[f"{true} {'recognised' if i == j else 'taken for ' + said}: {matrix[i, j]:,} of {totals[i]:,} "
-             f"({rates[i, j]:.1%})" for j, said in enumerate(names)] for i, true in enumerate(names)]
-
-
-def _dress(figure: go.Figure, classes: list[str], title: str) -> go.Figure:
+def _dress(figure: go.Figure, names: Sequence[str], classes: Sequence[str], title: str) -> go.Figure:
     few = len(classes) <= _WITH_FIGURES
-    ticks = {"type": "category", "tickvals": classes, "ticktext": [plain_text(c, _NAME_LENGTH) for c in classes],
+    ticks = {"type": "category", "tickvals": names,
+             "ticktext": [plain_text(label, _NAME_LENGTH) for label in classes],
              "automargin": True, "showgrid": False, "fixedrange": True}
     figure.update_layout(title={"text": title, "font": {"size": 15}}, margin={"l": 10, "r": 10, "t": 40, "b": 10},
                          height=_FRAME_PIXELS + (34 if few else 16) * max(4, len(classes)))

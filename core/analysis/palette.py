@@ -1,8 +1,10 @@
 """Colour means strategy, on every page and chart: Okabe-Ito, told apart by colour-blind people."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
+from zlib import crc32
 
 from core.experiment.run import Run, RunConfig
 
@@ -19,19 +21,39 @@ def colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def run_colours(runs: Sequence[Run]) -> dict[str, str]:
-    """A colour for each run, by id: that of its strategy.
+    """A colour for each run, by id, decided by what the run is; runs without a readable configuration are grey.
 
-    Where a strategy comes in several settings, the oldest keeps the strategy's colour and the others take the further
-    ones. Seeds of one setting share a colour; runs without a readable configuration are grey.
+    Seeds of one setting share a colour. The oldest setting of a strategy among these runs has the strategy's colour;
+    every other setting, and every strategy of no fixed colour, has a further one that follows from the setting alone.
+    So two things hang on which runs these are: which setting is its strategy's oldest, and that of two settings that
+    would share a further colour the later takes the next free one.
     """
-    settings: dict[RunConfig, str] = {}
-    free, taken = list(FURTHER), set[str]()
+    asked: dict[RunConfig, str] = {}
     for run in sorted((run for run in runs if run.config), key=lambda run: run.id):
-        setting = replace(run.config, seed=0, split_seed=0)
-        if setting not in settings:
-            own = STRATEGY_COLOURS.get(run.config.strategy.name)
-            settings[setting] = own if own and own not in taken else free[0]
-            taken.add(settings[setting])
-            if settings[setting] == free[0]:
-                free.append(free.pop(0))
-    return {run.id: settings[replace(run.config, seed=0, split_seed=0)] if run.config else GREY for run in runs}
+        setting, own = _setting(run.config), STRATEGY_COLOURS.get(run.config.strategy.name)
+        if setting not in asked:
+            asked[setting] = own if own and own not in asked.values() else FURTHER[_number(setting) % len(FURTHER)]
+    given = _apart(asked)
+    return {run.id: given[_setting(run.config)] if run.config else GREY for run in runs}
+
+
+def _setting(config: RunConfig) -> RunConfig:
+    return replace(config, seed=0, split_seed=0)
+
+
+def _number(setting: RunConfig) -> int:
+    """The same in every process: Python's own hashes of texts are not."""
+    return crc32(json.dumps(setting.to_json(), sort_keys=True).encode())
+
+
+def _apart(asked: dict[RunConfig, str]) -> dict[RunConfig, str]:
+    """Colours as asked for; who asks for one that is given takes the next that nobody asks for, while there is one."""
+    free = [colour for colour in FURTHER if colour not in asked.values()]
+    given: dict[RunConfig, str] = {}
+    for setting, colour in asked.items():
+        if colour in given.values() and free:
+            start = FURTHER.index(colour)
+            colour = min(free, key=lambda other: (FURTHER.index(other) - start) % len(FURTHER))
+            free.remove(colour)
+        given[setting] = colour
+    return given

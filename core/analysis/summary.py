@@ -36,7 +36,7 @@ def progress(run: Run, metrics: Metrics) -> Progress:
     if run.state is State.COMPLETED:
         return Progress(1.0, phase, ended, ended, 0.0)
     epoch = ended if run.state.is_finished else min(ended + 1, epochs)
-    return Progress((ended + within) / epochs if epochs else 0.0, phase, epoch, epochs,
+    return Progress(min(1.0, (ended + within) / epochs) if epochs else 0.0, phase, epoch, epochs,
                     _seconds_left(metrics, left, within))
 
 
@@ -44,7 +44,7 @@ def _epochs_left(run: Run, metrics: Metrics, phase: int) -> dict[int, int]:
     """Epochs still planned of each phase from `phase` on."""
     done = [row["phase"] for row in metrics.epochs]
     phases = run.config.strategy.phases if run.config else ()
-    return {number: planned.epochs - done.count(number) for number, planned in enumerate(phases, start=1)
+    return {number: max(0, planned.epochs - done.count(number)) for number, planned in enumerate(phases, start=1)
             if number >= phase}
 
 

@@ -4,7 +4,7 @@ import re
 
 
 def percent(share: float | None) -> str:
-    """0.873 -> "87.3%"; None -> "-"."""
+    """0.873 -> "87.3%"; None -> "–"."""
     return "–" if share is None else f"{100 * share:.1f}%"
 
 
@@ -53,7 +53,7 @@ def count(number: int, noun: str) -> str:
 def plain(text: str) -> str:
     """Text that Markdown shows as it stands: names of people's files and classes are never formatting."""
     one_line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=@])", r"\\\1", one_line)
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=@&])", r"\\\1", one_line)
 
 
 def shortened(text: str, length: int = 60) -> str:

@@ -23,16 +23,30 @@ def test_thinned_lines_are_short_in_order_and_keep_their_extremes(values, limit)
 @pytest.mark.faults
 def test_names_are_no_markup():
     assert plain_text("<b>&amp;\u202e") == "&lt;b&gt;&amp;amp;�" and len(plain_text("a" * 300)) <= 60
+    assert "%{" not in plain_text("%{x}") and plain_text("100% {x}") == "100% {x}"
+    assert plain("a&copy;b") == r"a\&copy;b"
     assert plain("![x](http://y) <img> $a$ :red[b]") == r"\!\[x\]\(http\://y\) \<img\> \$a\$ \:red\[b\]"
 
 
 def test_every_point_of_a_chart_is_a_row():
     figure = go.Figure([go.Scatter(x=[1, 2], y=[3, 4], name="short", meta="long"), go.Bar(x=[5], y=["a"], name="bar"),
                         go.Scatter(name="without points"),
-                        go.Heatmap(x=["p", "q"], y=["r"], z=[[0.5, None]], customdata=[[7, 0]], name="cells")])
+                        go.Heatmap(x=["p", "q"], y=["r"], z=[[0.5, None]], customdata=[[[7, 14], [0, 14]]],
+                                   name="cells")])
     assert chart_points(figure) == [
         {"name": "long", "x": 1, "y": 3}, {"name": "long", "x": 2, "y": 4}, {"name": "bar", "x": 5, "y": "a"},
-        {"name": "cells", "x": "p", "y": "r", "z": 7}, {"name": "cells", "x": "q", "y": "r", "z": 0}]
+        {"name": "cells", "x": "p", "y": "r", "images": 7, "share": 0.5},
+        {"name": "cells", "x": "q", "y": "r", "images": 0, "share": 0.0}]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["a&b <i>", "a&amp;b", "%{x} &copy; %&#123;"])
+def test_points_bear_the_names_that_people_wrote(name):
+    drawn = plain_text(name)
+    line = go.Scatter(x=[1], y=[2], meta=drawn)
+    cells = go.Heatmap(x=[drawn], y=[drawn], z=[[1.0]], customdata=[[[1, 1]]], name=drawn)
+    assert [{point["name"], point["x"], point["y"]} - {1, 2} for point in chart_points(go.Figure([line, cells]))] == [
+        {name}] * 2
 
 
 def test_further_strategies_get_colours_of_their_own():

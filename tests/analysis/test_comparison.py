@@ -1,17 +1,19 @@
 """Runs side by side: figures, differences, charts of what was measured, what the course promises."""
 
 from dataclasses import replace
-from itertools import chain
 
+import numpy as np
+import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.analysis.bars import accuracy_bars
+from core.analysis.charts import chart_points
 from core.analysis.comparison import MEASURES, class_table, comparison_table, differences
 from core.analysis.confusion import confusion_chart
 from core.analysis.intervals import wilson_interval
-from core.analysis.measured import measured
+from core.analysis.measured import Measured, measured
 from core.analysis.palette import STRATEGY_COLOURS
 from core.analysis.promised import beside, promised_rows
 from core.analysis.summary import PhaseSummary, Summary
@@ -84,7 +86,7 @@ def test_confusions_as_images_and_as_percent():
     images, percent = (confusion_chart(RESULT, "x", shares).data[0] for shares in (False, True))
     assert list(images.text) == [["4", "1"], ["2", ""]] and list(percent.text) == [["80", "20"], ["100", ""]]
     assert images.z[0] == pytest.approx((0.8, 0.2)) and str(images.z[1][1]) == "nan"
-    assert percent.customdata[0] == pytest.approx((0.8, 0.2))
+    assert percent.customdata.tolist() == [[[4, 5], [1, 5]], [[2, 2], [0, 2]]]
     with pytest.raises(ValueError, match="confusion"):
         confusion_chart(measured(None), "x", True)
 
@@ -101,8 +103,20 @@ def test_confusions_of_many_classes_have_room(classes):
 def test_names_of_classes_are_no_markup():
     figure = confusion_chart(RESULT, WILD[0], False)
     shown = [figure.layout.title.text, *figure.layout.xaxis.ticktext, *figure.layout.yaxis.ticktext,
-             *chain.from_iterable(figure.data[0].hovertext)]
+             *figure.data[0].x, *figure.data[0].y]
     assert not any("<" in text for text in shown)
+    alike = confusion_chart(replace(RESULT, classes=("a\u202e", "a\u202d")), "x", False).data[0]
+    assert alike.x == alike.y == ("a� (1)", "a� (2)")
+    bar = accuracy_bars([TWO], {"two": "%{x} <b>"}).data[0]
+    assert bar.hovertemplate.count("%{") == 1 and bar.hovertemplate.startswith("%&#123;x} &lt;b&gt;: ")
+    assert chart_points(go.Figure(bar))[0]["name"] == "%{x} <b>"
+
+
+def test_confusions_of_many_classes_are_one_template():
+    names = [f"class {i}" for i in range(200)]
+    figure = confusion_chart(Measured(classes=tuple(names), confusion=np.ones((200, 200), dtype=int)), "x", False)
+    assert isinstance(figure.data[0].hovertemplate, str) and figure.data[0].hovertext is figure.data[0].text is None
+    assert len(figure.to_json()) < 1_000_000
 
 
 def test_what_the_course_promises_stands_beside_what_was_measured():

@@ -159,9 +159,10 @@ def test_what_rows_lack_is_done_without(axis):
 
 @pytest.mark.faults
 def test_names_are_no_markup(monkeypatch):
-    monkeypatch.setattr("core.experiment.run.Strategy.title", property(lambda self: "<b>x</b>"))
+    monkeypatch.setattr("core.experiment.run.Strategy.title", property(lambda self: "<b>%{x}</b>"))
     for trace in learning_curves([RUN], {RUN.id: TWO}, "loss").data:
         assert "<b>" not in f"{trace.name} {trace.meta} {(trace.hovertemplate or '').replace('<extra>', '')}"
+        assert "%{x}" not in (trace.hovertemplate or "")
 
 
 @pytest.mark.parametrize("wrong", [{"axis": "time"}, {"smoothing": 1.0}, {"smoothing": float("nan")},

@@ -22,7 +22,8 @@ def store(tmp_path: Path) -> RunStore:
 def study(store: RunStore, accuracies: list[float | None], images: int | None = 379, seeds: int = 1,
           data: str = "sample") -> list[Run]:
     """Runs of the three strategies, seed by seed, with these test accuracies."""
-    planned = [(RunConfig(data=data, strategy=strategy, seed=seed, split_seed=seed), f"{MANIFEST}{data}{seed}")
+    planned = [(RunConfig(data=data, strategy=strategy, seed=seed, split_seed=seed),
+                MANIFEST.replace("0", f"{data}{seed}"))
                for seed in range(seeds) for strategy in STRATEGIES.values()][:len(accuracies)]
     runs = list(store.create_study(planned).runs)
     for run, accuracy in zip(runs, accuracies, strict=True):
@@ -47,6 +48,8 @@ def test_the_best_and_how_far_ahead_it_is(store):
 def test_a_draw_is_called_one(store):
     said = headline(store, study(store, [0.8, 0.7, 0.8]))
     assert said == "Feature extraction and two-phase did equally well on the test images: 80.0% (379 images, one seed)."
+    assert headline(store, study(store, [0.8, 0.8, 0.8])).startswith(
+        "Feature extraction, fine-tuning all layers and two-phase did equally well on the test images: 80.0% (")
 
 
 def test_one_run_alone_has_its_interval(store):
@@ -81,6 +84,44 @@ def test_other_test_images_do_not_compare(store):
     assert "not tested on the same images" in said and "80" not in said and "90" not in said
     runs = study(store, [0.7, 0.7, 0.9, 0.7, 0.7, 0.9], seeds=2)
     assert "not tested on the same images" in headline(store, [runs[0], runs[5]]), "another seed, another split"
+
+
+def test_the_same_study_twice_is_one_seed_and_the_same_images(store):
+    first, again = study(store, [0.8, 0.7, 0.9], images=380), study(store, [0.8, 0.7, 0.9], images=380)
+    assert "90.0% on average, 10.0 points above feature extraction (380 images, one seed)" in headline(
+        store, [*first, *again])
+    said = headline(store, [*first, again[2]])
+    assert said.startswith("Two-phase did best") and "one seed" in said and "one run each" not in said
+
+
+def test_only_what_shares_its_test_images_is_compared(store):
+    runs = study(store, [0.70, 0.75, 0.90, 0.10, None, 0.20], seeds=2, images=5_000)
+    assert headline(store, runs) == (
+        "Two-phase did best on the test images: 90.0%, 15.0 points above fine-tuning all layers (5,000 images, one "
+        "seed). 2 runs on other test images left out. 1 of 6 runs has no result on test images.")
+
+
+def test_a_test_folder_of_ones_own_is_the_same_for_every_seed(store):
+    planned = [(RunConfig(strategy=s, seed=seed, split_seed=seed), f"{MANIFEST}b.jpg,{seed},a,train\n")
+               for seed, s in enumerate((FEATURE_EXTRACTION, TWO_PHASE))]
+    runs = store.create_study(planned).runs
+    for run, accuracy in zip(runs, (0.5, 0.9), strict=True):
+        write(store, run, {"accuracy": accuracy, "images": 100})
+    assert headline(store, runs).startswith("Two-phase did best on the test images: 90.0%, 40.0 points above")
+
+
+def test_each_test_split_weighs_the_same(store):
+    runs, more = study(store, [0.8, 0.7, 0.9, 0.6, 0.7, 0.5], seeds=2), study(store, [0.8, 0.7, 0.9])
+    assert "did equally well on the test images: 70.0% on average" in headline(store, [*runs, more[2]])
+
+
+def test_manifests_are_read_once_while_they_stay(store, monkeypatch):
+    runs = study(store, [0.8, 0.7, 0.9])
+    said, read = headline(store, runs), []
+    monkeypatch.setattr(RunStore, "manifest", lambda self, run_id: read.append(run_id) or MANIFEST)
+    assert headline(store, runs) == said and not read
+    (store.path(runs[0].id) / "manifest.csv").write_text("another")
+    assert "not tested on the same images" in headline(store, runs) and read == [runs[0].id]
 
 
 def test_two_settings_of_a_strategy_are_told_apart(store):

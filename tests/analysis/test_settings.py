@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +40,21 @@ def test_another_setting_of_a_strategy_has_another_colour():
     runs = runs_of([RunConfig(strategy=s) for s in (TWO_PHASE, deep, replace(deep, name="other"))])
     colours = list(run_colours(runs).values())
     assert colours[0] == STRATEGY_COLOURS["two-phase"] and len(set(colours)) == 3
+
+
+def test_a_further_setting_keeps_its_colour_whichever_others_are_chosen():
+    depths = [replace(TWO_PHASE, phases=(TWO_PHASE.phases[0], Phase(n, 1e-4, 10))) for n in (30, 11, 20, 40, 56, 80)]
+    runs = runs_of([RunConfig(strategy=strategy) for strategy in depths])
+    alone = {run.id: run_colours([runs[0], run])[run.id] for run in runs[1:]}
+    assert len(set(alone.values())) > 1, "colours follow from the setting"
+    for one, other in combinations(runs[1:], 2):
+        found = run_colours([runs[0], one, other])
+        assert found[one.id] == alone[one.id], "the earlier of two keeps its colour"
+        assert found[other.id] != found[one.id]
+        assert found[other.id] == alone[other.id] or alone[other.id] == alone[one.id]
+    seeds = runs_of([RunConfig(strategy=depths[2], seed=seed, split_seed=seed) for seed in (0, 1)],
+                    "20261124-015555-289")
+    assert {run_colours([runs[0], run])[run.id] for run in seeds} == {alone[runs[2].id]}
 
 
 def test_names_say_what_differs_and_nothing_more():

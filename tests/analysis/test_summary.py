@@ -57,6 +57,14 @@ def test_a_stopped_run_stands_at_its_last_whole_epoch():
     assert now.share == pytest.approx(5 / 25) and now.epoch == 5
 
 
+@pytest.mark.faults
+def test_more_rows_than_planned_make_no_more_than_a_whole():
+    for state in (State.RUNNING, State.STOPPED):
+        for rows in (epochs(40, 2), epochs(5, 40), epochs(5, 10)):
+            now = progress(run(state), Metrics(rows, (step(len(rows) + 1, rows[-1]["phase"], 0.5),)))
+            assert 0 <= now.share <= 1 and now.epoch <= now.epochs and now.seconds_left >= 0
+
+
 def write_epoch(writer: MetricsWriter, number: int, phase: int, accuracy: float, seconds: float) -> None:
     writer.append({"kind": "epoch", "epoch": number, "phase": phase, "unfreeze": 30 * (phase - 1), "loss": 1.0,
                    "accuracy": 0.9, "val_loss": 1.0, "val_accuracy": accuracy, "seconds": seconds,
