@@ -8,7 +8,7 @@ import streamlit as st
 import core
 from core.analysis.words import moment, percent, plain
 from pages.parts.choose_data import look
-from pages.parts.form import imagenet_is_reachable
+from pages.parts.form import NOTHING_TRANSFERRED, imagenet_is_reachable
 from pages.parts.services import Services, services
 from pages.parts.show import show_chart, show_table
 from pages.parts.start import start
@@ -26,18 +26,21 @@ def main() -> None:
         pressed = st.button("Try it on the sample set", type="primary", icon=":material/play_arrow:",
                             help="Trains all three strategies with short settings: a minute or two on two CPU cores.")
         st.page_link("pages/data.py", label="Use my own images", icon=":material/photo_library:")
+    weights = "imagenet" if imagenet_is_reachable(0.35, 96) else "random"
+    if weights == "random":
+        st.caption(NOTHING_TRANSFERRED)
     if pressed:
-        _try_out(here)
+        _try_out(here, weights)
     try:
         _show_newest(here)
     except core.NoSuchRun:  # a folder was deleted while the page was made
         st.rerun()
 
 
-def _try_out(here: Services) -> None:
+def _try_out(here: Services, weights: str) -> None:
     report = look(core.SAMPLE)
     if report and report.manifest:
-        start(here, core.short_study("imagenet" if imagenet_is_reachable(0.35, 96) else "random"), report.dataset)
+        start(here, core.short_study(weights), report.dataset)
 
 
 def _show_newest(here: Services) -> None:
@@ -70,9 +73,16 @@ def _row(here: Services, runs: Sequence[core.Run]) -> dict[str, str]:
     config = next((run.config for run in runs if run.config), None)
     return {"When": moment(runs[0].study), "Images": core.data_name(config.data) if config else "",
             "Strategies": ", ".join(dict.fromkeys(run.title for run in runs)),
-            "Best on the test images": f"{max(measured)[1]}, {percent(max(measured)[0])}" if measured else "–",
+            "Best on the test images": _best(measured),
             "State": ", ".join(dict.fromkeys(str(run.state) for run in runs)),
             "Results": f"{'compare' if measured else 'runs'}?study={runs[0].study}"}
+
+
+def _best(measured: Sequence[tuple[float, str]]) -> str:
+    """The best and its accuracy; all of them where several are."""
+    best = max((accuracy for accuracy, _ in measured), default=None)
+    names = dict.fromkeys(title for accuracy, title in measured if accuracy == best)
+    return f"{', '.join(names)}, {percent(best)}" if names else "–"
 
 
 main()

@@ -92,9 +92,8 @@ def _ask(here: Services, answers: core.Answers, contents: Mapping[str, Content],
          models: Sequence[core.TrainedModel], place: DeltaGenerator) -> None:
     """Ask what is not known yet, and say how far that is."""
     with place.container():
-        bar = None
+        bar = st.progress(0.0, f"Asking {count(len(models), 'model')}")
         for done, total in answers.ask(contents, models, here.assistant.classify):
-            bar = bar or st.progress(0.0)
             bar.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
     place.empty()
 

@@ -13,6 +13,8 @@ from pages.parts.start import start
 from pages.parts.strategy_card import strategy_card
 
 CARDS_IN_A_ROW = 3
+RANDOM_WEIGHTS = ("The base starts from random weights, so nothing is transferred: expect results near guessing. "
+                  "Advanced says where ImageNet's belong.")
 
 
 def main() -> None:
@@ -33,6 +35,8 @@ def main() -> None:
         preset = core.Preset(strategies, template) if strategies else None
     except ValueError as error:
         refuse(error)
+    if preset and preset.template.weights == "random":
+        st.caption(f":material/warning: {RANDOM_WEIGHTS}")
     st.caption(_plan(strategies))
     with st.container(horizontal=True):
         ready = bool(dataset and preset)

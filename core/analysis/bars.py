@@ -30,13 +30,17 @@ def accuracy_bars(rows: Sequence[Summary], names: Mapping[str, str] | None = Non
     return _dress(figure, shown, names)
 
 
+INTERVAL = "#8A8F98"
+"""Read on every strategy's colour, on white and on black."""
+
+
 def _add_bar(figure: go.Figure, row: Summary, name: str, colour: str) -> None:
     low, high = row.interval or (row.test_accuracy, row.test_accuracy)
     label = plain_text(name, _NAME_LENGTH)
     figure.add_bar(
         x=[row.test_accuracy], y=[row.id], orientation="h", name=label, marker={"color": colour, "opacity": 0.6},
         error_x={"type": "data", "symmetric": False, "array": [high - row.test_accuracy],
-                 "arrayminus": [row.test_accuracy - low], "color": colour, "thickness": 2.5, "width": 7},
+                 "arrayminus": [row.test_accuracy - low], "color": INTERVAL, "thickness": 2.5, "width": 7},
         hovertemplate=f"{label}: %{{x:.1%}}, {percent(low)} to {percent(high)}<extra></extra>")
 
 

@@ -71,7 +71,17 @@ def headline(store: RunStore, runs: Sequence[Run]) -> str:
         return "None of these runs has been measured on the test images yet."
     groups = _groups(store, tested, results)
     said = _alone(groups[0]) if len(groups) == 1 else _compared(groups)
-    return " ".join(part for part in (said, _missing(len(runs) - len(tested), len(runs))) if part)
+    classes = max(len(results[run.id].classes) for run in tested)
+    parts = said, _guessing(groups, classes), _missing(len(runs) - len(tested), len(runs))
+    return " ".join(part for part in parts if part)
+
+
+def _guessing(groups: Sequence[_Group], classes: int) -> str:
+    """Where the best is no better than naming any of the classes."""
+    best = max(groups, key=lambda group: group.accuracy)
+    if not classes or not best.images or wilson_interval(best.accuracy, best.images)[0] > 1 / classes:
+        return ""
+    return f"That is no better than guessing among {classes} classes: {percent(1 / classes)}."
 
 
 def _groups(store: RunStore, tested: Sequence[Run], results: dict[str, Measured]) -> list[_Group]:

@@ -48,7 +48,7 @@ def warnings(strategy: Strategy, images: int | None = None) -> tuple[str, ...]:
         advice = layers_to_unfreeze(images)
         partial = [p.unfreeze for p in strategy.phases if 0 < p.unfreeze < ALL_LAYERS]
         found += [f"{strategy.title} opens {depth} layers. Suggested: {advice.reason}"
-                  for depth in partial if not advice.low <= depth <= advice.high]
+                  for depth in partial if depth > advice.high]
     return tuple(found)
 
 

@@ -59,9 +59,8 @@ def _choose_weights(here: Services, template: core.RunConfig) -> str:
     if choice == FILE:
         return weights_path(here.roots, _ask_for_file())
     if not imagenet_is_reachable(template.alpha, template.image_size):
-        st.caption("The ImageNet weights are not on this machine and cannot be fetched now. With random weights "
-                   "training works, but nothing is transferred. They belong at "
-                   f"{plain(str(core.imagenet_path(template.alpha, template.image_size)))}.")
+        path = core.imagenet_path(template.alpha, template.image_size)
+        st.caption(f"The ImageNet weights at this width and size belong at {plain(str(path))}.")
     return "imagenet" if choice == IMAGENET else "random"
 
 

@@ -19,6 +19,7 @@ def choose_models(here: Services, runs: Sequence[core.Run]) -> list[core.Trained
 
     The URL names them: `?run=ID` once a run, or `?study=ID` for a whole study.
     """
+    _remember()
     offered = core.predictable(here.store, runs)
     chosen = _from_url(here, runs)
     offered += [run for run in chosen if run not in offered]
@@ -27,6 +28,15 @@ def choose_models(here: Services, runs: Sequence[core.Run]) -> list[core.Trained
     st.multiselect("Models", list(names), key="models", format_func=names.get, max_selections=MOST,
                    on_change=_to_url, help="Each is the best epoch of its run.")
     return [model for run in chosen if (model := _model(here, run))]
+
+
+def _remember() -> None:
+    """Who comes back by the menu, whose links name nothing, finds what he chose before."""
+    asked = {name: st.query_params.get_all(name) for name in ("study", "run") if name in st.query_params}
+    if asked:
+        st.session_state["asked-models"] = asked
+    else:
+        st.query_params.update(st.session_state.get("asked-models", {}))
 
 
 def asked_for(runs: Sequence[core.Run]) -> list[core.Run]:

@@ -5,8 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 import core
+from core.analysis.words import shortened
 
 IMAGENET, RANDOM, FILE = "ImageNet", "Nothing (random)", "A weights file"
+NOTHING_TRANSFERRED = ("The ImageNet weights are not on this machine and cannot be fetched now. With random weights "
+                       "training works, but nothing is transferred: expect results near guessing.")
 KEPT = {"persist_state": "session"}
 """For every widget of the form: its value stays while another page is shown."""
 
@@ -19,9 +22,14 @@ def key_of(card: int, phase: int, setting: str) -> str:
 def fill_once() -> None:
     """At a visitor's first look: the three strategies, and weights that can be had."""
     if "cards" not in st.session_state:
-        fill(core.Preset())
-        if not imagenet_is_reachable(1.0, 224):
-            st.session_state["weights"] = RANDOM
+        fill_default()
+
+
+def fill_default() -> None:
+    """The course's settings, from weights that can be had."""
+    fill(core.Preset())
+    if not imagenet_is_reachable(1.0, 224):
+        st.session_state["weights"] = RANDOM
 
 
 def fill(preset: core.Preset) -> None:
@@ -76,4 +84,8 @@ def weights_path(roots: core.DataRoots, text: str) -> str:
     if not text.strip():
         raise ValueError("Expected the path of a weights file; received nothing. Type one, or choose other weights.")
     path = Path(text.strip())
-    return str(roots.resolve(str(path.parent)) / path.name)
+    file = roots.resolve(str(path.parent)) / path.name
+    if not file.is_file():
+        raise ValueError(f"Expected a weights file; received {shortened(text, 80)}, and no file is there. "
+                         "Check its spelling.")
+    return str(file)

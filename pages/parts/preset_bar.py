@@ -4,7 +4,7 @@ import streamlit as st
 
 import core
 from core.analysis.words import plain
-from pages.parts.form import fill, keep_data
+from pages.parts.form import fill, fill_default, keep_data
 from pages.parts.services import Services, told
 
 COURSE = "The course's settings"
@@ -54,11 +54,13 @@ def _delete(here: Services, name: str) -> None:
 
 
 def _load(here: Services, name: str) -> None:
+    if name == COURSE:
+        fill_default()
+        return
     try:
-        preset = core.Preset() if name == COURSE else here.presets.load(name)
+        preset = here.presets.load(name)
     except ValueError as error:
         st.toast(plain(str(error)))
         return
     fill(preset)
-    if name != COURSE:
-        keep_data(preset.template.data)
+    keep_data(preset.template.data)

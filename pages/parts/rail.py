@@ -39,8 +39,8 @@ def leave_out(run_id: str) -> None:
 def _from_url(runs: Sequence[core.Run]) -> list[core.Run]:
     """What the URL asks for; a warning where some of it is gone. `?run=` alone asks for no run."""
     study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
-    if not study and not ids:
-        study = runs[0].study if runs else ""
+    if not study and not ids and runs:
+        study = st.query_params["study"] = runs[0].study  # told, so that the address shows the same later
     found = [run for run in reversed(runs) if run.id in ids or run.study == study]
     if (study and not any(run.study == study for run in found)) or ids - {""} - {run.id for run in found}:
         st.warning("Some of these runs are no longer in the runs folder. Choose others in the list at the left.")

@@ -24,7 +24,7 @@ def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, co
         _show_buttons(here, run)
     done = core.progress(run, metrics)
     if run.state.is_finished:
-        st.caption(_outcome(metrics, done))
+        st.caption(_outcome(run, metrics, done))
     else:
         st.progress(done.share, _waits(run, waiting) if run.state is core.State.QUEUED else _now(run, metrics, done))
     if run.status.error:
@@ -61,9 +61,10 @@ def _delete(here: Services, run_id: str) -> None:
     leave_out(run_id)
 
 
-def _outcome(metrics: core.Metrics, done: core.Progress) -> str:
+def _outcome(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
     """What came out of a run, in one line."""
-    epochs = f"{done.epoch} of {count(done.epochs, 'epoch')}" if done.epoch else "Ended before its first epoch"
+    early = "Ended within its first epoch" if run.status.started else "Never started"
+    epochs = f"{done.epoch} of {count(done.epochs, 'epoch')}" if done.epoch else early
     spent = [f"{duration(metrics.elapsed)} of training"] if metrics.elapsed else []
     return ", ".join([epochs, *_best(metrics), *spent])
 
@@ -79,6 +80,8 @@ def _now(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
         return plain(run.status.note)
     if run.state is not core.State.RUNNING:
         return "Loading Keras" if run.state is core.State.STARTING else str(run.state).capitalize()
+    if not metrics.epochs and not metrics.steps:
+        return "Preparing the first batch"
     speed = [f"{run.status.images_per_second:.0f} images/s"] if run.status.images_per_second else []
     spent = [f"{duration(metrics.elapsed)} so far"] if metrics.elapsed else []
     left = [f"{duration(done.seconds_left)} left"] if done.seconds_left else []

@@ -144,3 +144,12 @@ def test_corrupt_runs_and_manifests_are_borne(store):
     store.delete(runs[0].id)
     with pytest.raises(NoSuchRun):
         headline(store, runs)
+
+
+def test_what_is_no_better_than_guessing_is_called_so(store):
+    runs = study(store, [0.12, 0.11, 0.12], images=90)
+    for run in runs:
+        write(store, run, {"accuracy": 0.12, "images": 90, "classes": [f"class {i}" for i in range(10)]})
+    assert "no better than guessing among 10 classes: 10.0%" in headline(store, runs)
+    write(store, runs[0], {"accuracy": 0.4, "images": 90, "classes": [f"class {i}" for i in range(10)]})
+    assert "guessing" not in headline(store, runs)

@@ -81,8 +81,9 @@ def test_a_weights_file_that_may_not_be_read_is_one_line(root):
     page = open_page("train")
     page.selectbox(key="weights").set_value("A weights file").run()
     assert "received nothing" in texts(page) and button(page, "Start").disabled and "3 runs" in texts(page)
-    page.text_input(key="weights-file").set_value("/etc/passwd").run()
-    assert len(page.error) == 1 and not page.exception
+    for path, told in (("/etc/passwd", "below"), (str(root.parent / "missing.h5"), "Expected")):
+        page.text_input(key="weights-file").set_value(path).run()
+        assert len(page.error) == 1 and told in texts(page) and button(page, "Start").disabled
 
 
 def test_duplicate_fills_in_the_settings_and_the_images_of_a_run(root, tiny_folder):
@@ -136,3 +137,11 @@ def test_damaged_presets_are_a_line_and_others_files_are_left_alone(root):
     button(page, "Delete this preset for good").click().run()
     assert not damaged.exists() and stranger.exists()
     stranger.unlink()
+
+
+def test_random_weights_are_said_to_transfer_nothing(root):
+    page = open_page("train")
+    page.selectbox(key="weights").set_value("Nothing (random)").run()
+    assert "nothing is transferred" in texts(page)
+    button(page, "Fill in").click().run()
+    assert page.selectbox(key="weights").value in ("ImageNet", "Nothing (random)")
