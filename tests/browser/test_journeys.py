@@ -1,8 +1,10 @@
 """What a person does, in a real browser, with real training."""
 
+import shutil
 import signal
 
 import pytest
+from pages_harness import finish, make_study
 from playwright.sync_api import expect
 from steps import SECOND, fill_in_the_smallest_study, points, settle, start_button, stop_buttons, wait_for
 
@@ -82,6 +84,27 @@ def test_from_the_first_button_to_a_comparison_and_a_prediction(server, page, ti
     for picture in pictures:
         expect(page.get_by_text(picture.name).first).to_be_visible(timeout=120 * SECOND)
     assert page.get_by_test_id("stException").count() == 0
+
+
+def test_a_pasted_address_shows_the_same_comparison(server, page, tmp_path):
+    store, study = make_study(tmp_path / "elsewhere")
+    for run, accuracy in zip(study.runs, (0.71, 0.72, 0.83), strict=True):
+        finish(store, run, accuracy)
+        shutil.move(store.path(run.id), server.runs / run.id)
+    page.goto(f"{server.url}/compare")
+    expect(page.get_by_text("Two-phase did best on the test images: 83.0%")).to_be_visible(timeout=60 * SECOND)
+    page.get_by_role("radio", name="Time", exact=True).click()
+    page.get_by_text("Align at fine-tuning").click()
+    page.get_by_role("tab", name="Settings").click()
+    settle(page)
+    address = page.evaluate("location.href")
+    assert study.id in address
+    other = page.context.browser.new_context().new_page()
+    other.goto(address)
+    expect(other.get_by_role("radio", name="Time", exact=True)).to_be_checked(timeout=60 * SECOND)
+    expect(other.locator('input[aria-label="Align at fine-tuning"]')).to_be_checked()
+    expect(other.get_by_role("tab", name="Settings")).to_have_attribute("aria-selected", "true")
+    expect(other.get_by_text("from the start of fine-tuning").first).to_be_visible()
 
 
 def test_ctrl_c_leaves_the_training_alone_and_says_how_to_stop_it(server, page):
