@@ -42,6 +42,7 @@ def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
+@pytest.mark.slow
 def test_all_strategies_end_with_one_json_object(terminal, tiny_folder):
     code, out, err = terminal.run("--data", str(tiny_folder), "--strategy", "all", "--phase1-epochs", "1",
                                   "--phase2-epochs", "1", "--unfreeze", "11", "--json", *SMALL)

@@ -28,6 +28,7 @@ def test_a_submitted_run_is_trained(lab: Lab):
     assert [row["epoch"] for row in lab.store.metrics(run.id).epochs] == [1]
 
 
+@pytest.mark.slow
 def test_fifty_submissions_keep_their_order_and_one_trains_at_a_time(lab: Lab):
     runs = [lab.add("quick") for _ in range(50)]
     launcher = lab.launch()
