@@ -46,7 +46,7 @@ def stop_buttons(page: Page) -> Locator:
     return page.get_by_role("button", name="Stop", exact=True)
 
 
-def points(page: Page) -> int:
-    """How many points the page's first chart draws."""
-    return page.evaluate("""() => [...document.querySelectorAll('.js-plotly-plot')].slice(0, 1)
-        .flatMap(plot => plot.data).reduce((sum, trace) => sum + (trace.x ? (trace.x.length || 0) : 0), 0)""")
+def reach(page: Page) -> float:
+    """How far the lines of the page's first chart go along its axis."""
+    return page.evaluate("""() => Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot')].slice(0, 1)
+        .flatMap(plot => plot._fullData).flatMap(trace => [...(trace.x || [])]))""")

@@ -6,7 +6,7 @@ import signal
 import pytest
 from pages_harness import finish, make_study
 from playwright.sync_api import expect
-from steps import SECOND, fill_in_the_smallest_study, points, settle, start_button, stop_buttons, wait_for
+from steps import SECOND, fill_in_the_smallest_study, reach, settle, start_button, stop_buttons, wait_for
 
 from core.experiment.run import State
 
@@ -21,8 +21,8 @@ def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server,
     first = server.store.runs()[-1]
 
     expect(page.get_by_text("Epoch 3 of 15")).to_be_visible(timeout=120 * SECOND)
-    before = points(page)
-    wait_for(lambda: points(page) > before)
+    before = reach(page)
+    wait_for(lambda: reach(page) > before)
 
     (server.folder / "pages" / "parts" / "live.py").open("a").write("\n# edited while training\n")
     page.reload()
