@@ -13,7 +13,7 @@ from pages.parts.choose_models import asked_for, choose_models, show_origins
 from pages.parts.dropped import drop_images, show_refused, try_test_images
 from pages.parts.prediction_rows import show_row
 from pages.parts.services import Services, refuse, services
-from pages.parts.show import empty, to_csv
+from pages.parts.show import empty, offer_csv, to_csv
 
 A_PAGE = 20
 
@@ -129,8 +129,7 @@ def _offer_csv(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedM
         return to_csv(core.prediction_rows((picture.name, model, said) for picture in pictures for model in models
                                            if (said := answers.of(picture.hash, model))))
 
-    st.download_button("CSV", rows, "predictions.csv", "text/csv", type="tertiary", icon=":material/download:",
-                       help="Download all answers as CSV", on_click="ignore")
+    offer_csv(rows, "predictions.csv", "Download all answers as CSV")
 
 
 main()

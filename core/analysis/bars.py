@@ -10,6 +10,8 @@ from core.analysis.summary import Summary
 from core.analysis.words import percent
 
 _FRAME_PIXELS, _BAR_PIXELS, _NAME_LENGTH, _LINE_LENGTH = 60, 46, 34, 24
+INTERVAL = "#8A8F98"
+"""Read on every strategy's colour, on white and on black."""
 
 
 def accuracy_bars(rows: Sequence[Summary], names: Mapping[str, str] | None = None,
@@ -28,10 +30,6 @@ def accuracy_bars(rows: Sequence[Summary], names: Mapping[str, str] | None = Non
     for row in shown:
         _add_bar(figure, row, names[row.id], hues.get(row.id, GREY))
     return _dress(figure, shown, names)
-
-
-INTERVAL = "#8A8F98"
-"""Read on every strategy's colour, on white and on black."""
 
 
 def _add_bar(figure: go.Figure, row: Summary, name: str, colour: str) -> None:

@@ -87,8 +87,8 @@ def _guessing(groups: Sequence[_Group], classes: int) -> str:
 def _groups(store: RunStore, tested: Sequence[Run], results: dict[str, Measured]) -> list[_Group]:
     alike: dict[object, list[Run]] = {}
     for run in tested:
-        alike.setdefault(replace(run.config, seed=0, split_seed=0) if run.config else run.id, []).append(run)
-    named = [replace(run, config=replace(run.config, seed=0, split_seed=0)) if run.config else run
+        alike.setdefault(run.config.without_seeds() if run.config else run.id, []).append(run)
+    named = [replace(run, config=run.config.without_seeds()) if run.config else run
              for run, *_ in alike.values()]  # a name for the settings, whichever seed is the first
     names = labels(named)
     return [_Group(names[members[0].id], tuple(_result(store, run, results[run.id]) for run in members))

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 from zlib import crc32
 
@@ -30,15 +29,11 @@ def run_colours(runs: Sequence[Run]) -> dict[str, str]:
     """
     asked: dict[RunConfig, str] = {}
     for run in sorted((run for run in runs if run.config), key=lambda run: run.id):
-        setting, own = _setting(run.config), STRATEGY_COLOURS.get(run.config.strategy.name)
+        setting, own = run.config.without_seeds(), STRATEGY_COLOURS.get(run.config.strategy.name)
         if setting not in asked:
             asked[setting] = own if own and own not in asked.values() else FURTHER[_number(setting) % len(FURTHER)]
     given = _apart(asked)
-    return {run.id: given[_setting(run.config)] if run.config else GREY for run in runs}
-
-
-def _setting(config: RunConfig) -> RunConfig:
-    return replace(config, seed=0, split_seed=0)
+    return {run.id: given[run.config.without_seeds()] if run.config else GREY for run in runs}
 
 
 def _number(setting: RunConfig) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.analysis.words import count, moment, rate, shortened
-from core.experiment.run import Run, RunConfig
+from core.experiment.run import SAMPLE, Run, RunConfig
 from core.experiment.strategy import ALL_LAYERS, Phase
 
 
@@ -32,7 +32,7 @@ def phase_in_words(phase: Phase) -> str:
 
 def data_name(data: str) -> str:
     """What pages call the images of a run."""
-    return "Sample set" if data == "sample" else shortened(Path(data).name or data, 40)
+    return "Sample set" if data == SAMPLE else shortened(Path(data).name or data, 40)
 
 
 def weights_name(weights: str) -> str:

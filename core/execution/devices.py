@@ -39,6 +39,12 @@ def training_devices() -> tuple[Device, ...]:
     return gpus() or (cpu(),)
 
 
+def gpu_memory() -> int | None:
+    """Bytes of the first GPU that trains; None where the CPU does."""
+    device = training_devices()[0]
+    return None if device.capability is None else device.memory_total
+
+
 def cpu() -> Device:
     """All cores and the main memory as one device."""
     memory = psutil.virtual_memory()

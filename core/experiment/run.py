@@ -83,6 +83,10 @@ class RunConfig:
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
                 raise ValueError(f"Expected {name} to name a folder or file; received {str(value)[:80]!r}.")
 
+    def without_seeds(self) -> "RunConfig":
+        """The setting that replicates share: the same for runs that differ in their seeds alone."""
+        return replace(self, seed=0, split_seed=0)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"strategy": self.strategy.to_json()}
 

@@ -25,14 +25,12 @@ def choose_rest(here: Services, data: str) -> core.RunConfig:
 
 
 def _choose_sizes(template: core.RunConfig) -> core.RunConfig:
-    device = core.training_devices()[0]
-    memory = None if device.capability is None else device.memory_total
     return replace(
         template,
         image_size=st.select_slider("Image size", core.IMAGE_SIZES, key="image-size", **KEPT,
                                     help="Pixels a side that the network sees. Smaller is faster and coarser."),
         batch_size=st.select_slider("Batch size", _batch_sizes(), key="batch-size", **KEPT,
-                                    help=core.batch_size(memory).reason),
+                                    help=core.batch_size(core.gpu_memory()).reason),
         alpha=st.select_slider("Width of MobileNetV2 (alpha)", core.ALPHAS, key="alpha", **KEPT,
                                help="1.0 is the usual network; 0.35 has a third of its channels."),
         seed=st.number_input("Seed", 0, 2**31 - 1, key="seed", **KEPT,

@@ -21,7 +21,7 @@ def load_preset(here: Services, images: int | None) -> None:
             with st.popover("Delete", type="tertiary"):
                 st.button("Delete this preset for good", on_click=_delete, args=(here, name))
         with st.popover("Rules of thumb", type="tertiary", icon=":material/lightbulb:"):
-            for rule in core.rules_of_thumb(images, _gpu_memory()):
+            for rule in core.rules_of_thumb(images, core.gpu_memory()):
                 st.markdown(f"- {plain(rule)}")
 
 
@@ -31,11 +31,6 @@ def save_preset(here: Services, preset: core.Preset) -> None:
         name = st.text_input("Name of the preset", key="preset-name", help="It appears under Start from.").strip()
         st.button("Replace" if name in here.presets.names() else "Keep", disabled=not name, on_click=_save,
                   args=(here, name, preset))
-
-
-def _gpu_memory() -> int | None:
-    device = core.training_devices()[0]
-    return device.memory_total if device.capability else None
 
 
 def _save(here: Services, name: str, preset: core.Preset) -> None:

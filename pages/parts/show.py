@@ -26,7 +26,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], name: str, alt: str,
     """
     data = _formatted(rows, formats) if formats else list(rows)
     shown = st.dataframe(data, hide_index=True, placeholder="–", alt=alt, **options)
-    _download(lambda: to_csv(rows), f"{name}.csv", "Download this table as CSV")
+    offer_csv(lambda: to_csv(rows), f"{name}.csv", "Download this table as CSV")
     return shown
 
 
@@ -40,7 +40,7 @@ def show_chart(figure: go.Figure, name: str, alt: str) -> None:
     st.plotly_chart(figure, key=f"chart-{name}", alt=alt, config={
         "displaylogo": False, "modeBarButtonsToRemove": _BUTTONS,
         "toImageButtonOptions": {"filename": name, "format": "png", "scale": 2}})
-    _download(lambda: to_csv(core.chart_points(figure)), f"{name}.csv", "Download the points as CSV")
+    offer_csv(lambda: to_csv(core.chart_points(figure)), f"{name}.csv", "Download the points as CSV")
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -58,7 +58,8 @@ def _inert(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
-def _download(make: Any, filename: str, help: str) -> None:
+def offer_csv(make: Callable[[], str], filename: str, help: str) -> None:
+    """A small button that downloads the CSV text which `make` gives once it is pressed."""
     st.download_button("CSV", make, filename, "text/csv", type="tertiary", icon=":material/download:", help=help,
                        key=f"download-{filename}", on_click="ignore")
 
