@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--alpha", type=float, default=1.0, choices=core.ALPHAS, help="width of MobileNetV2")
     add("--weights", metavar="imagenet|random|PATH", help="imagenet where it can be had, unless given")
     add("--seed", type=int, default=0)
+    add("--views", type=int, default=4,
+        help="augmented views of each training image that epochs take in turn; 0: new ones, 1: as it is")
+    add("--no-reuse", action="store_true", help="compute the frozen part in each epoch, and keep nothing")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
     add("--resume", metavar="RUN_ID", help="go on with a stopped or failed run")
     add("--stop", metavar="RUN_ID", help="stop a run that trains in the background")
@@ -75,7 +78,8 @@ def _configuration(arguments: argparse.Namespace) -> tuple[core.RunConfig, list[
                                      arguments.phase1_lr, arguments.phase2_lr, arguments.unfreeze) for name in names]
     data = core.SAMPLE if arguments.data == core.SAMPLE else str(Path(arguments.data).expanduser().resolve())
     template = core.RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, alpha=arguments.alpha,
-                              image_size=arguments.image_size, weights=_weights(arguments))
+                              image_size=arguments.image_size, weights=_weights(arguments), views=arguments.views,
+                              reuse=not arguments.no_reuse)
     return template, strategies
 
 

@@ -44,7 +44,7 @@ def _plan(data: str, weights: str, epochs: int) -> tuple[core.RunConfig, str]:
     """Feature extraction on the narrowest base, or with a weights file on the base of the usual size."""
     size = {"alpha": 0.35, "image_size": 96} if weights == "random" else {"alpha": 1.0, "image_size": 224}
     strategy = core.Strategy("feature-extraction", (core.Phase(0, 1e-3, epochs),))
-    template = core.RunConfig(data=data, weights=weights, **size)
+    template = core.RunConfig(data=data, weights=weights, reuse=False, views=1, **size)
     return core.plan_study(template, [strategy], core.scan(core.data_folder(data)))[0]
 
 

@@ -31,6 +31,7 @@ from core.data.places import home
 from core.data.reports import Report, Reports
 from core.data.roots import DataRoots
 from core.data.sample import SAMPLE_CLASSES, sample_folder
+from core.data.shelves import Kept, Shelves
 from core.data.split import Manifest, split
 from core.data.study import plan_study, short_study
 from core.data.thumbnails import Thumbnails
@@ -76,6 +77,7 @@ _LATER = {
     "build_transfer_model": "core.learning.model",
     "unfreeze_layers": "core.learning.model",
     "load_data": "core.learning.data",
+    "make_view": "core.data.views",
     "train": "core.learning.training",
     "evaluate": "core.learning.evaluation",
     "learning_curves": "core.analysis.curves",
@@ -95,18 +97,18 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "ALL_LAYERS", "ALPHAS", "FEATURE_EXTRACTION", "FINE_TUNING", "IMAGE_SIZES", "SAMPLE", "SAMPLE_CLASSES",
     "STRATEGIES", "TWO_PHASE", "Answers", "Assistant", "AssistantError", "Augmentation", "CurveView", "DataError",
-    "DataRoots", "Dataset", "Device", "Incoming", "Launcher", "Manifest", "Measured", "Metrics", "ModelError",
-    "NoSuchRun", "Phase", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem", "Progress",
-    "Refused", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "State", "StoreError",
-    "Strategy", "Study", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "WeightsError",
-    "accuracy_bars", "agree", "agreement", "batch_size", "block_reached", "blocks", "build_transfer_model",
-    "chart_points", "class_bars", "class_table", "colours", "comparison_table", "confusion_chart", "data_folder",
-    "data_name", "default_models", "differences", "differing", "evaluate", "farewell", "fine_tuning_rate",
-    "gpu_memory", "gradual_unfreezing", "headline", "held_out_images", "home", "imagenet_is_reachable",
-    "imagenet_path", "labels", "layer_table", "layers_to_unfreeze", "learning_curves", "load_data", "load_image",
-    "matching", "measured", "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "receive",
-    "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder", "scan", "settings_of", "short_study",
-    "split", "stamp", "store_files", "study_of", "summarise", "total_parameters", "train", "trainable_parameters",
-    "trained_model", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings",
-    "with_phases", "with_settings",
+    "DataRoots", "Dataset", "Device", "Incoming", "Kept", "Launcher", "Manifest", "Measured", "Metrics",
+    "ModelError", "NoSuchRun", "Phase", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem",
+    "Progress", "Refused", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves",
+    "State", "StoreError", "Strategy", "Study", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage",
+    "UploadError", "WeightsError", "accuracy_bars", "agree", "agreement", "batch_size", "block_reached", "blocks",
+    "build_transfer_model", "chart_points", "class_bars", "class_table", "colours", "comparison_table",
+    "confusion_chart", "data_folder", "data_name", "default_models", "differences", "differing", "evaluate",
+    "farewell", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "headline", "held_out_images", "home",
+    "imagenet_is_reachable", "imagenet_path", "labels", "layer_table", "layers_to_unfreeze", "learning_curves",
+    "load_data", "load_image", "make_view", "matching", "measured", "plan_study", "predictable", "prediction_rows",
+    "progress", "promised_rows", "receive", "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder",
+    "scan", "settings_of", "short_study", "split", "stamp", "store_files", "study_of", "summarise",
+    "total_parameters", "train", "trainable_parameters", "trained_model", "training_devices", "unfreeze_layers",
+    "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
 ]

@@ -31,7 +31,7 @@ def main() -> None:
         shown = show_gallery(report)
         st.subheader("Augmentation")
         if shown:
-            show_views(here, report, shown)
+            show_views(report, shown)
     if st.button("Train on these images", type="primary", disabled=not report.manifest):
         st.switch_page("pages/train.py")
 

@@ -19,9 +19,10 @@ def settings_of(config: RunConfig) -> dict[str, str]:
             "Batch size": str(config.batch_size),
             "Image size": f"{config.image_size} px", "Width (alpha)": f"{config.alpha:g}",
             "What was learned from": weights_name(config.weights), "Augmentation": ", ".join(changes) or "none",
+            "Views of each training image": _views(config),
             "Patience": str(config.patience) if config.patience else "never stops early",
             "Rare classes weigh more": _yes(config.class_weights), "Repeatable bit for bit": _yes(config.deterministic),
-            "16 bits on a GPU": _yes(config.mixed_precision)}
+            "16 bits on a GPU": _yes(config.mixed_precision), "Frozen part": _frozen(config)}
 
 
 def phase_in_words(phase: Phase) -> str:
@@ -74,6 +75,14 @@ def _numbered(named: dict[str, str]) -> dict[str, str]:
 def _seed(config: RunConfig) -> str:
     """One number where training and split share it, as they do unless somebody asked for otherwise."""
     return str(config.seed) if config.seed == config.split_seed else f"{config.seed}, split {config.split_seed}"
+
+
+def _views(config: RunConfig) -> str:
+    return {0: "a new one each epoch", 1: "the image as it is"}.get(config.views, str(config.views))
+
+
+def _frozen(config: RunConfig) -> str:
+    return f"computed once, kept as {config.kept_precision}" if config.reuse else "computed in each epoch"
 
 
 def _yes(value: bool) -> str:

@@ -1,11 +1,7 @@
 """The one way a picture becomes an RGB uint8 array: training and prediction both come through here."""
 
 import io
-import os
-import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -87,28 +83,3 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 def _damage(error: Exception) -> str:
     reason = (str(error) or type(error).__name__).splitlines()[0][:120]
     return f"damaged: {reason}"
-
-
-def decode_all(paths: Sequence[Path], size: int, progress: Progress | None = None) -> np.ndarray:
-    """All pictures as one (n, size, size, 3) uint8 array, kept in an unnamed file on disk and not in memory.
-
-    `progress` gets (done, all). Raises `UnreadableImage` naming the file, `OSError` where the disk has no room.
-    """
-    shape = (len(paths), size, size, 3)
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the array
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file.fileno(), 0, len(paths) * size * size * 3)  # else a full disk kills by SIGBUS later
-    pixels = np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
-
-    def fill(number: int) -> None:
-        try:
-            pixels[number] = load_image(paths[number], size)
-        except (UnreadableImage, OSError) as error:
-            raise UnreadableImage(f"Expected the picture {paths[number]} as it was at the start; received: {error}. "
-                                  "Start again with the data as they are now.") from error
-
-    with ThreadPoolExecutor(THREADS) as pool, closing(pool.map(fill, range(len(paths)))) as filled:
-        for done, _ in enumerate(filled, start=1):
-            if progress and (done % 100 == 0 or done == len(paths)):
-                progress(done, len(paths))
-    return pixels

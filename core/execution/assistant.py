@@ -15,7 +15,6 @@ import numpy as np
 
 from core.execution.devices import CPU, environment
 from core.execution.launcher import PROJECT
-from core.experiment.run import Augmentation
 
 IDLE_SECONDS = 600.0
 """Without a question for so long, the process ends and gives its memory back."""
@@ -31,7 +30,7 @@ class AssistantError(RuntimeError):
 
 
 class Assistant:
-    """Answers what only Keras can: what a trained model says of images, what augmentation makes of one.
+    """Answers what only Keras can: what a trained model says of images.
 
     Its process starts at the first question, on the CPU alone: the GPUs' memory is for training. It ends with the
     process that asks, and when nobody asked for `idle_seconds`; the next question starts another. Threads may ask at
@@ -56,10 +55,6 @@ class Assistant:
         """Load a model for a question that is likely to come; waits for nothing and raises nothing."""
         with contextlib.suppress(_Gone, AssistantError):
             self._running().send("prepare", (model,))
-
-    def augmented(self, pixels: np.ndarray, augmentation: Augmentation, count: int, seed: int = 0) -> np.ndarray:
-        """`count` changed versions (count, H, W, 3) of a picture (H, W, 3), all uint8. Raises `AssistantError`."""
-        return self._ask("augmented", pixels, augmentation, count, seed)
 
     def close(self) -> None:
         """End the process; a later question would start it again."""

@@ -57,13 +57,11 @@ def _silent() -> Iterator[None]:
 def _answers() -> Mapping[str, Answer]:
     """What can be asked."""
     with _silent():
-        from core.learning.prediction import augmented_views
         from core.learning.predictors import Predictors
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several models, each traced once
     predictors = Predictors()
-    return {"classify": predictors.classify, "prepare": lambda path: predictors.of(path) and None,
-            "augmented": augmented_views}
+    return {"classify": predictors.classify, "prepare": lambda path: predictors.of(path) and None}
 
 
 def _leave_when_idle(desk: "Desk", idle: float) -> None:

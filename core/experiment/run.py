@@ -9,6 +9,7 @@ from core.experiment.strategy import TWO_PHASE, Strategy, expect_integer, expect
 
 ALPHAS: Final = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 IMAGE_SIZES: Final = (96, 128, 160, 192, 224)
+PRECISIONS: Final = ("float16", "float32")
 SAMPLE: Final = "sample"
 """The `data` of a run on the built-in drawn data set."""
 
@@ -50,6 +51,10 @@ class RunConfig:
         class_weights: weigh classes by inverse frequency in the loss.
         deterministic: same seed, same weights, bit for bit, on the same machine; slower on GPUs.
         mixed_precision: let a GPU that gains from it compute in 16 bits.
+        views: how many augmented versions of each training image the epochs take in turn; 0 = a new one each epoch,
+            1 = the image as it is.
+        reuse: keep what the frozen part computes and take it from there; False computes everything anew.
+        kept_precision: of what is kept, "float16" or "float32".
     """
 
     data: str = SAMPLE
@@ -65,19 +70,23 @@ class RunConfig:
     class_weights: bool = False
     deterministic: bool = False
     mixed_precision: bool = True
+    views: int = 4
+    reuse: bool = True
+    kept_precision: str = "float16"
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
             raise ValueError("Expected a Strategy and an Augmentation; "
                              f"received {self.strategy!r} and {self.augmentation!r}.")
         for name, low, high in (("seed", 0, 2**31 - 1), ("split_seed", 0, 2**31 - 1),
-                                ("batch_size", 1, 1_024), ("patience", 0, 1_000)):
+                                ("batch_size", 1, 1_024), ("patience", 0, 1_000), ("views", 0, 64)):
             expect_integer(name, getattr(self, name), low, high)
-        for name in ("class_weights", "deterministic", "mixed_precision"):
+        for name in ("class_weights", "deterministic", "mixed_precision", "reuse"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
         _expect_one_of("image_size", self.image_size, IMAGE_SIZES)
         _expect_one_of("alpha", self.alpha, ALPHAS)
+        _expect_one_of("kept_precision", self.kept_precision, PRECISIONS)
         for name in ("data", "weights"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
@@ -105,7 +114,7 @@ class RunConfig:
         return cls(**data | {"strategy": Strategy.from_json(data["strategy"]), "augmentation": augmentation})
 
 
-def _expect_one_of(name: str, value: object, choices: tuple[float, ...]) -> None:
+def _expect_one_of(name: str, value: object, choices: tuple[float | str, ...]) -> None:
     if type(value) is not type(choices[0]) or value not in choices:
         raise ValueError(f"Expected {name} to be one of {', '.join(map(str, choices))}; received {value!r}.")
 
@@ -143,19 +152,25 @@ class RunError:
     advice: str
 
 
-_STATUS_KINDS: Final = dict.fromkeys(("phase", "epoch", "beat", "pid"), int) | dict.fromkeys(
-    ("note", "host", "device", "precision"), str) | dict.fromkeys(("started", "ended"), float | int | None) | (
-    dict.fromkeys(("pid_created", "images_per_second"), float | int))
+_STATUS_KINDS: Final = {
+    **dict.fromkeys(("phase", "epoch", "beat", "pid"), int),
+    **dict.fromkeys(("note", "remark", "host", "device", "precision"), str),
+    **dict.fromkeys(("started", "ended"), float | int | None),
+    **dict.fromkeys(("pid_created", "images_per_second", "saved_seconds"), float | int)}
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What happens now. `phase` and `epoch` count from 1; times are Unix seconds; `note` says what is being done."""
+    """What happens now. `phase` and `epoch` count from 1; times are Unix seconds; `note` says what is being done.
+
+    `remark` says what a person should know of the run; `saved_seconds` is what it took from earlier computation.
+    """
 
     state: State = State.QUEUED
     phase: int = 0
     epoch: int = 0
     note: str = ""
+    remark: str = ""
     started: float | None = None
     ended: float | None = None
     beat: int = 0
@@ -165,6 +180,7 @@ class RunStatus:
     device: str = ""
     precision: str = ""
     images_per_second: float = 0.0
+    saved_seconds: float = 0.0
     error: RunError | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def build_base(alpha: float, image_size: int, weights: str) -> keras.Model:
         _load(base, path, alpha)
     else:
         _measure_statistics(base, image_size)
-    _always_infer(base)
+    always_infer(base)
     return base
 
 
@@ -51,7 +51,7 @@ def _measure_statistics(base: keras.Model, image_size: int) -> None:
         layer.momentum = momentum
 
 
-def _always_infer(base: keras.Model) -> None:
+def always_infer(base: keras.Model) -> None:
     """Make every call of the base one with training=False, so that BatchNormalization keeps its statistics.
 
     `base(x, training=False)` in a functional model is not enough: `fit` calls the outer model with training=True, and

@@ -20,7 +20,7 @@ class Checkpoint:
 
     Args:
         rows: the epoch rows so far; the last one says where training stands.
-        weights: of the whole model.
+        weights: those that the run may change. What stays frozen throughout is not written again each epoch.
         optimizer: the optimizer's variables within the phase.
         best: the weights of the best epoch.
     """

@@ -1,22 +1,32 @@
-"""From a manifest to batches: decoded once, shuffled by epoch, the same order for the same seed."""
+"""From a manifest to batches: shuffled by epoch, the same order for the same seed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from core.data.images import Progress, decode_all
-from core.data.split import Item, Manifest
+from core.data.keeper import Keeper
+from core.data.pixels import Pixels
+from core.data.split import SPLITS, Item, Manifest
+
+Rows = Callable[[np.ndarray, int], np.ndarray]
+"""(numbers of images, epoch from 0) -> what the model is fed for each."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """One split, decoded: pixels (n, size, size, 3) uint8, labels (n,) int32."""
+    """One split: its items, pixels (n, size, size, 3) uint8 by their numbers, labels (n,) int32, hashes."""
 
-    pixels: np.ndarray
+    items: tuple[Item, ...]
+    pixels: Pixels
     labels: np.ndarray
+
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        return tuple(item.hash for item in self.items)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,60 +40,49 @@ class TrainingData:
     train: Images
     validation: Images
     test: Images
-    test_items: tuple[Item, ...]
 
 
-def load_data(manifest: Manifest, root: Path, size: int, progress: Progress | None = None) -> TrainingData:
-    """Decode every picture of a manifest once. Raises `UnreadableImage` naming a file that changed since the scan."""
-    pixels = decode_all([root / item.path for item in manifest.items], size, progress)
+def load_data(manifest: Manifest, root: Path, size: int, keeper: Keeper | None = None) -> TrainingData:
+    """The images of a manifest below `root`, each decoded when it is first asked for."""
     number = {name: i for i, name in enumerate(manifest.classes)}
-    labels = np.array([number[item.label] for item in manifest.items], np.int32)
-    places = {split: np.array([i for i, item in enumerate(manifest.items) if item.split == split])
-              for split in ("train", "validation", "test")}
-    splits = {split: Images(_Rows(pixels, rows), labels[rows]) for split, rows in places.items()}
-    return TrainingData(manifest.classes, **splits, test_items=manifest.of("test"))
 
+    def images_of(split: str) -> Images:
+        items = manifest.of(split)
+        labels = np.array([number[item.label] for item in items], np.int32)
+        return Images(items, Pixels(root, items, size, keeper or Keeper()), labels)
 
-class _Rows:
-    """Some rows of a larger array, read when they are asked for."""
-
-    def __init__(self, array: np.ndarray, rows: np.ndarray) -> None:
-        self._array, self._rows = array, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
-        return self._array[self._rows[index]]
+    return TrainingData(manifest.classes, *map(images_of, SPLITS))
 
 
 class Batches(keras.utils.PyDataset):
-    """(pixels, labels) batches of one split.
+    """(rows, labels) batches of one split.
 
     Args:
+        rows: gives what the model is fed.
         shuffle_seed: draws a new order for each epoch, a function of seed and epoch alone; None keeps the order.
     """
 
-    def __init__(self, images: Images, batch_size: int, shuffle_seed: int | None = None,
+    def __init__(self, rows: Rows, labels: np.ndarray, batch_size: int, shuffle_seed: int | None = None,
                  class_weights: Mapping[int, float] | None = None) -> None:
         super().__init__(workers=1)
-        self._images, self._batch_size, self._seed = images, batch_size, shuffle_seed
+        self._rows, self._labels, self._batch_size, self._seed = rows, labels, batch_size, shuffle_seed
         self._weights = np.array([class_weights[i] for i in sorted(class_weights)]) if class_weights else None
-        self._order = np.arange(len(images))
+        self._epoch, self._order = 0, np.arange(len(labels))
 
     def __len__(self) -> int:
-        return -(-len(self._images) // self._batch_size)
+        return -(-len(self._labels) // self._batch_size)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
-        rows = self._order[number * self._batch_size:(number + 1) * self._batch_size]
-        labels = self._images.labels[rows]
-        batch = self._images.pixels[rows], labels
+        numbers = self._order[number * self._batch_size:(number + 1) * self._batch_size]
+        labels = self._labels[numbers]
+        batch = self._rows(numbers, self._epoch), labels
         return batch if self._weights is None else (*batch, self._weights[labels])
 
     def begin(self, epoch: int) -> None:
         """Draw the order of an epoch. Keras' own hooks will not do: it calls them more often than epochs end."""
+        self._epoch = epoch
         if self._seed is not None:
-            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._labels))
 
 
 def balanced_weights(labels: np.ndarray) -> dict[int, float]:

@@ -10,12 +10,21 @@ import keras
 import numpy as np
 
 from core.experiment.files import write_whole
+from core.learning.activations import Activations
 from core.learning.data import Batches, TrainingData
+from core.learning.model import model_above
 
 
-def evaluate(model: keras.Model, data: TrainingData, batch_size: int) -> tuple[dict[str, Any], np.ndarray]:
-    """What the model says of the test split: (the content of evaluation.json, probabilities (images, classes))."""
-    probabilities = model.predict(Batches(data.test, batch_size), verbose=0)
+def evaluate(model: keras.Model, data: TrainingData, batch_size: int,
+             activations: Activations | None = None) -> tuple[dict[str, Any], np.ndarray]:
+    """What the model says of the test split: (the content of evaluation.json, probabilities (images, classes)).
+
+    With `activations` it starts from what they hold of the part that never trained, in full precision.
+    """
+    above, rows = model, lambda numbers, epoch: data.test.pixels[numbers]
+    if activations:
+        above, rows = model_above(model, activations.lowest), activations.exact(data.test)
+    probabilities = above.predict(Batches(rows, data.test.labels, batch_size), verbose=0)
     confusion = confusion_matrix(data.test.labels, probabilities.argmax(axis=1), len(data.classes))
     per_class = {name: scores for name, scores in zip(data.classes, class_scores(confusion), strict=True)}
     return {"split": "test", "images": len(data.test), "accuracy": float(np.trace(confusion) / confusion.sum()),
@@ -44,7 +53,7 @@ def write_evaluation(folder: Path, evaluation: dict[str, Any], probabilities: np
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["path", "label", "predicted", *(f"p_{name}" for name in data.classes)])
-    for item, row in zip(data.test_items, probabilities, strict=True):
+    for item, row in zip(data.test.items, probabilities, strict=True):
         writer.writerow([item.path, item.label, data.classes[row.argmax()], *(f"{p:.6f}" for p in row)])
     write_whole(folder / "predictions.csv", text.getvalue(), durable=True)
     write_whole(folder / "evaluation.json", json.dumps(evaluation, indent=1), durable=True)

@@ -7,8 +7,11 @@ from typing import Any, Protocol
 import keras
 
 from core.data.dataset import data_folder, find_root
+from core.data.keeper import Keeper
+from core.data.shelves import Shelves
 from core.data.split import Manifest
 from core.experiment.run import Row, RunConfig, State
+from core.learning.activations import Activations
 from core.learning.checkpoint import Checkpoints
 from core.learning.data import TrainingData, load_data
 from core.learning.evaluation import evaluate, write_evaluation
@@ -37,18 +40,20 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     _prepare_keras(config, precision, reporter)
     reporter.say(note="Reading the weights")
     manifest = Manifest.from_csv((reporter.folder / "manifest.csv").read_text(encoding="utf-8"))
-    model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights,
-                                 config.augmentation, config.seed)
-    data = _read_images(config, manifest, reporter)
-    outcome = _train(config, model, data, reporter)
+    model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
+    keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items), lambda text: reporter.say(remark=text))
+    data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper)
+    activations = Activations(config, model, keeper)
+    outcome = _train(config, model, data, activations, reporter)
     if outcome.rows:
         _save(model, reporter.folder / "model.keras")
     if outcome.stopped:
         return False
     reporter.say(note="Measuring on the test images")
-    evaluation, probabilities = evaluate(model, data, config.batch_size)
+    evaluation, probabilities = evaluate(model, data, config.batch_size, activations)
     write_evaluation(reporter.folder, evaluation, probabilities, data)
     write_hparams(reporter.folder / "tensorboard", config, evaluation["accuracy"])
+    reporter.say(saved_seconds=round(keeper.saved_seconds, 1))
     return True
 
 
@@ -65,16 +70,8 @@ def _prepare_keras(config: RunConfig, precision: str, reporter: Reporter) -> Non
         tf.config.experimental.enable_op_determinism()
 
 
-def _read_images(config: RunConfig, manifest: Manifest, reporter: Reporter) -> TrainingData:
-    def report(done: int, total: int) -> None:
-        reporter.say(note=f"Reading images: {done:,} of {total:,}")
-        if reporter.should_stop():
-            raise KeyboardInterrupt
-
-    return load_data(manifest, find_root(data_folder(config.data)), config.image_size, report)
-
-
-def _train(config: RunConfig, model: keras.Model, data: TrainingData, reporter: Reporter) -> Outcome:
+def _train(config: RunConfig, model: keras.Model, data: TrainingData, activations: Activations,
+           reporter: Reporter) -> Outcome:
     checkpoints = Checkpoints(reporter.folder / "checkpoint")
     start = checkpoints.load()
     rows = start.rows if start else ()
@@ -86,7 +83,7 @@ def _train(config: RunConfig, model: keras.Model, data: TrainingData, reporter: 
             if row["kind"] == "epoch":
                 board.write(row)
 
-        return train(config, model, data, emit, reporter.should_stop, checkpoints, start)
+        return train(config, model, data, emit, reporter.should_stop, checkpoints, start, activations)
 
 
 def _save(model: keras.Model, path: Path) -> None:

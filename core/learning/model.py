@@ -1,4 +1,4 @@
-"""The network: augmentation - rescaling to [-1, 1] - pretrained base - head, all in one model."""
+"""The network: rescaling to [-1, 1] - pretrained base - head, all in one model; and its part above a cut."""
 
 import math
 
@@ -6,38 +6,24 @@ import keras
 from keras import layers
 
 from core.experiment.layers import HEAD_UNITS
-from core.experiment.run import Augmentation
 from core.experiment.strategy import ALL_LAYERS, expect_integer
-from core.learning.backbone import BASE_NAME, build_base
+from core.learning.backbone import BASE_NAME, always_infer, build_base
+from core.learning.cuts import POOL, Cut
 
 
 def build_transfer_model(classes: int, image_size: int = 224, alpha: float = 1.0, weights: str = "imagenet",
-                         augmentation: Augmentation | None = None, seed: int = 0) -> keras.Model:
+                         seed: int = 0) -> keras.Model:
     """A model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities, base frozen.
 
     Raises `WeightsError` where the weights cannot be had.
     """
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
-    x = pixels
-    for layer in augmentation_layers(augmentation or Augmentation(), seed):
-        x = layer(x)
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(x)
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(pixels)
     x = build_base(alpha, image_size, weights)(x, training=False)
     model = keras.Model(pixels, _head(x, classes, seed), name="transfer_model")
     unfreeze_layers(model, 0)
     return model
-
-
-def augmentation_layers(augmentation: Augmentation, seed: int) -> list[keras.Layer]:
-    """The layers that change training images at random, in their order; they take and give RGB values in 0..255."""
-    chosen = [
-        augmentation.flip and layers.RandomFlip("horizontal", seed=seed, name="flip"),
-        augmentation.rotation and layers.RandomRotation(augmentation.rotation, seed=seed + 1, name="rotation"),
-        augmentation.zoom and layers.RandomZoom(augmentation.zoom, seed=seed + 2, name="zoom"),
-        augmentation.contrast and layers.RandomContrast(augmentation.contrast, seed=seed + 3, name="contrast"),
-    ]
-    return [layer for layer in chosen if layer]
 
 
 def _head(features: keras.KerasTensor, classes: int, seed: int) -> keras.KerasTensor:
@@ -52,6 +38,25 @@ def _head(features: keras.KerasTensor, classes: int, seed: int) -> keras.KerasTe
 def base_of(model: keras.Model) -> keras.Model:
     """The pretrained part of a model that `build_transfer_model` built."""
     return model.get_layer(BASE_NAME)
+
+
+def model_above(model: keras.Model, cut: Cut | None) -> keras.Model:
+    """The part of a model above a cut, from rows there to (n, classes) probabilities; its layers are the model's own.
+
+    None gives the model itself.
+    """
+    if cut is None:
+        return model
+    base, rows = base_of(model), keras.Input(cut.shape, name="rows")
+    x = rows
+    if cut.name != POOL:
+        upper = keras.Model(base.layers[cut.below - 1].output, base.output, name="upper_base")
+        always_infer(upper)
+        x = upper(rows)
+    head = model.layers[model.layers.index(base) + 1:]
+    for layer in head[1:] if cut.name == POOL else head:
+        x = layer(x)
+    return keras.Model(rows, x, name="model_above")
 
 
 def unfreeze_layers(model: keras.Model, unfreeze: int) -> None:

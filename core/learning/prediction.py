@@ -1,4 +1,4 @@
-"""A trained run, ready to classify; and what augmentation makes of a picture."""
+"""A trained run, ready to classify."""
 
 from pathlib import Path
 
@@ -6,8 +6,6 @@ import keras
 import numpy as np
 
 from core.experiment.errors import first_line
-from core.experiment.run import Augmentation
-from core.learning.model import augmentation_layers
 
 BATCH = 4
 """Images that go through the network at once. Every batch is filled up to it: Keras would trace a model anew for a new
@@ -52,11 +50,3 @@ def _unusable(path: Path, error: Exception) -> str:
         return f"Expected the model {path}; received nothing: it is gone. Choose another run."
     return (f"Expected a model that Keras can open; received {path} ({first_line(error)[:120]}). "
             "Train it again, or choose another run.")
-
-
-def augmented_views(pixels: np.ndarray, augmentation: Augmentation, count: int, seed: int = 0) -> np.ndarray:
-    """`count` changed versions, (count, H, W, 3) uint8, of one picture (H, W, 3) uint8, as training would see it."""
-    views = np.repeat(pixels[None], count, axis=0).astype(np.float32)
-    for layer in augmentation_layers(augmentation, seed):
-        views = layer(views, training=True)
-    return np.clip(np.rint(keras.ops.convert_to_numpy(views)), 0, 255).astype(np.uint8)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from core.data.keeper import Keeper
 from core.experiment.errors import Diverged
 from core.experiment.metrics import best_key
 from core.experiment.run import Row, RunConfig
 from core.experiment.strategy import Phase
+from core.learning.activations import Activations
 from core.learning.checkpoint import Arrays, Checkpoint, Checkpoints
 from core.learning.data import Batches, TrainingData, balanced_weights
-from core.learning.model import count_trainable, unfreeze_layers
+from core.learning.model import base_of, count_trainable, model_above, unfreeze_layers
 
 STEP_ROW_SECONDS = 0.25
 """A step row is written at most this often: curves stream, files stay small."""
@@ -36,13 +38,15 @@ class Outcome:
 
 def train(config: RunConfig, model: keras.Model, data: TrainingData, emit: Emit,
           should_stop: Callable[[], bool] = lambda: False, checkpoints: Checkpoints | None = None,
-          start: Checkpoint | None = None) -> Outcome:
+          start: Checkpoint | None = None, activations: Activations | None = None) -> Outcome:
     """Train `model` through the phases of the strategy, from `start` on where it is given.
 
     Every phase compiles afresh, so its optimizer starts anew. `emit` gets a row an epoch and a few a second in
-    between. A stop request, or `KeyboardInterrupt`, ends it in good order. Raises `Diverged`.
+    between. A stop request, or `KeyboardInterrupt`, ends it in good order. What the frozen part says comes from
+    `activations`; without them it is computed in each epoch anew. Raises `Diverged`.
     """
-    training = _Training(config, model, data, emit, should_stop, checkpoints)
+    activations = activations or Activations(config, model, Keeper())
+    training = _Training(config, model, data, emit, should_stop, checkpoints, activations)
     if start:
         training.restore(start)
     stopped = False
@@ -59,40 +63,43 @@ class _Training:
     """What a training knows between its phases."""
 
     def __init__(self, config: RunConfig, model: keras.Model, data: TrainingData, emit: Emit,
-                 should_stop: Callable[[], bool], checkpoints: Checkpoints | None) -> None:
+                 should_stop: Callable[[], bool], checkpoints: Checkpoints | None, activations: Activations) -> None:
         self.config, self.model, self.data = config, model, data
         self.emit, self.should_stop, self.checkpoints = emit, should_stop, checkpoints
+        self.activations = activations
         self.rows: list[Row] = []
+        self._moving = moving_weights(model, max(phase.unfreeze for phase in config.strategy.phases))
         self.best: Arrays = ()
         self._optimizer: Arrays = ()
 
     def restore(self, state: Checkpoint) -> None:
         """Stand where the checkpoint stood."""
         self.rows, self.best, self._optimizer = list(state.rows), state.best, state.optimizer
-        self.model.set_weights(state.weights)
+        _assign(self._moving, state.weights)
 
     def run_phase(self, number: int, phase: Phase) -> None:
         """Train what is left of a phase."""
         left = self._epochs_left(number, phase)
         if left == 0:
             return
-        self._compile(phase, resumed=left < phase.epochs)
-        done = len(self.rows)
-        weights = balanced_weights(self.data.train.labels) if self.config.class_weights else None
-        batch_size = self.config.batch_size
-        batches = Batches(self.data.train, batch_size, self.config.seed, weights)
+        above = self._compile(number, phase, resumed=left < phase.epochs)
+        done, data, batch_size = len(self.rows), self.data, self.config.batch_size
+        weights = balanced_weights(data.train.labels) if self.config.class_weights else None
+        batches = Batches(self.activations.training(data.train, number), data.train.labels, batch_size,
+                          self.config.seed, weights)
+        validation = Batches(self.activations.plain(data.validation, number), data.validation.labels, batch_size)
         # shuffle=False: Keras would shuffle the batches once more, in an order that no seed and no epoch fixes
-        self.model.fit(batches, validation_data=Batches(self.data.validation, batch_size), shuffle=False, verbose=0,
-                       initial_epoch=done, epochs=done + left, callbacks=[_Follow(self, number, phase, batches)])
+        above.fit(batches, validation_data=validation, shuffle=False, verbose=0, initial_epoch=done,
+                  epochs=done + left, callbacks=[_Follow(self, number, phase, batches)])
 
-    def finish_epoch(self, row: Row) -> None:
+    def finish_epoch(self, row: Row, optimizer: keras.Optimizer) -> None:
         """Keep the epoch: first the checkpoint, then its row, so that no row is without a state to go on from."""
+        weights = _copy(self._moving)
         if not self.rows or best_key(row) > max(map(best_key, self.rows)):
-            self.best = _copy(self.model.weights)
+            self.best = weights
         self.rows.append(row)
         if self.checkpoints:
-            self.checkpoints.save(Checkpoint(tuple(self.rows), _copy(self.model.weights),
-                                             _copy(self.model.optimizer.variables), self.best))
+            self.checkpoints.save(Checkpoint(tuple(self.rows), weights, _copy(optimizer.variables), self.best))
         self.emit(row)
 
     def is_out_of_patience(self, number: int) -> bool:
@@ -103,7 +110,7 @@ class _Training:
 
     def take_best_weights(self) -> None:
         if self.best:
-            self.model.set_weights(self.best)
+            _assign(self._moving, self.best)
 
     def _epochs_left(self, number: int, phase: Phase) -> int:
         later = any(row["phase"] > number for row in self.rows)
@@ -111,21 +118,23 @@ class _Training:
             return 0
         return phase.epochs - sum(row["phase"] == number for row in self.rows)
 
-    def _compile(self, phase: Phase, resumed: bool) -> None:
+    def _compile(self, number: int, phase: Phase, resumed: bool) -> keras.Model:
+        """What trains in this phase: the part of the model above the phase's cut."""
         unfreeze_layers(self.model, phase.unfreeze)
+        above = model_above(self.model, self.activations.cut(number))
         on_gpu = bool(keras.distribution.list_devices("gpu"))
-        self.model.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
-                           metrics=["accuracy"], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
+        above.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
+                      metrics=["accuracy"], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
         if resumed:
-            self._restore_optimizer()
+            self._restore_optimizer(above)
+        return above
 
-    def _restore_optimizer(self) -> None:
+    def _restore_optimizer(self, above: keras.Model) -> None:
         """Go on with the stored state; in another precision there is none that fits, and the optimizer starts anew."""
-        self.model.optimizer.build(self.model.trainable_variables)
-        variables = self.model.optimizer.variables
+        above.optimizer.build(above.trainable_variables)
+        variables = above.optimizer.variables
         if [variable.shape for variable in variables] == [array.shape for array in self._optimizer]:
-            for variable, array in zip(variables, self._optimizer, strict=True):
-                variable.assign(array)
+            _assign(variables, self._optimizer)
 
 
 class _Follow(keras.callbacks.Callback):
@@ -169,8 +178,8 @@ class _Follow(keras.callbacks.Callback):
         self._training.finish_epoch({
             "kind": "epoch", "epoch": epoch + 1, "phase": self._number, "unfreeze": self._phase.unfreeze,
             "learning_rate": self._phase.learning_rate, **values, "seconds": round(seconds, 3),
-            "elapsed": round(self._earlier_seconds, 3), "trainable_parameters": count_trainable(self.model),
-            "images_per_second": round(len(self._training.data.train) / seconds, 1)})
+            "elapsed": round(self._earlier_seconds, 3), "trainable_parameters": count_trainable(self._training.model),
+            "images_per_second": round(len(self._training.data.train) / seconds, 1)}, self.model.optimizer)
         self.model.stop_training = self._training.is_out_of_patience(self._number)
 
     def _obey(self) -> None:
@@ -180,6 +189,18 @@ class _Follow(keras.callbacks.Callback):
     def _expect_number(self, loss: float, step: int) -> None:
         if not math.isfinite(float(loss)):
             raise Diverged(step, self._phase.learning_rate)
+
+
+def moving_weights(model: keras.Model, deepest: int) -> list[keras.Variable]:
+    """The weights that a run may change whose phases train at most the top `deepest` layers of the base."""
+    base = base_of(model)
+    frozen = {id(weight) for layer in base.layers[:len(base.layers) - deepest] for weight in layer.weights}
+    return [weight for weight in model.weights if id(weight) not in frozen]
+
+
+def _assign(variables: list[keras.Variable], arrays: Arrays) -> None:
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
 
 
 def _copy(variables: list[keras.Variable]) -> Arrays:

@@ -20,7 +20,7 @@ def choose_rest(here: Services, data: str) -> core.RunConfig:
         with middle:
             template = replace(template, weights=_choose_weights(here, template), **_choose_stopping())
         with right:
-            template = replace(template, augmentation=choose_augmentation())
+            template = replace(template, augmentation=choose_augmentation(), views=_choose_views())
     return template
 
 
@@ -35,6 +35,13 @@ def _choose_sizes(template: core.RunConfig) -> core.RunConfig:
                                help="1.0 is the usual network; 0.35 has a third of its channels."),
         seed=st.number_input("Seed", 0, 2**31 - 1, key="seed", **KEPT,
                              help="Fixes the split, the order of images and every other chance."))
+
+
+def _choose_views() -> int:
+    return st.number_input(
+        "Views of each training image", 0, 64, key="views", **KEPT,
+        help="Epochs take them in turn. What the frozen part says of a view is computed once and kept, so few views "
+             "are fast. 0: a new one in each epoch, nothing is kept. 1: the image as it is.")
 
 
 def _batch_sizes() -> list[int]:

@@ -48,7 +48,7 @@ def fill(preset: core.Preset) -> None:
 def _fill_rest(template: core.RunConfig) -> None:
     state = st.session_state
     for name in ("image_size", "batch_size", "seed", "alpha", "patience", "class_weights", "deterministic",
-                 "mixed_precision"):
+                 "mixed_precision", "views"):
         state[name.replace("_", "-")] = getattr(template, name)
     for name in ("flip", "rotation", "zoom", "contrast"):
         state[f"augment-{name}"] = getattr(template.augmentation, name)

@@ -8,13 +8,13 @@ import streamlit as st
 
 import core
 from pages.parts.augmentation import choose_augmentation
-from pages.parts.services import Services, refuse
+from pages.parts.services import refuse
 
 _VIEWS, _SIDE = 8, 160
 _WIDTH = 104  # nine of them make a square on a phone
 
 
-def show_views(here: Services, report: core.Report, pictures: Sequence[core.Picture]) -> None:
+def show_views(report: core.Report, pictures: Sequence[core.Picture]) -> None:
     """Pick an image, turn the dials, see eight views of it; once asked for, the views follow the dials."""
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -26,25 +26,26 @@ def show_views(here: Services, report: core.Report, pictures: Sequence[core.Pict
     with right:
         wanted = st.session_state.get("views-of") == report.dataset.root
         if not wanted:
-            st.caption("In each epoch a training image comes as a new view: changed at random, within these dials. "
+            st.caption("Epochs take views of a training image in turn: changed at random, within these dials. "
                        "Validation and test images come as they are.")
-        _show(here, report.dataset.root / picture.path, picture.hash, augmentation if wanted else None)
+        _show(report.dataset.root / picture.path, picture.hash, augmentation if wanted else None)
 
 
-def _show(here: Services, path: Path, content: str, augmentation: core.Augmentation | None) -> None:
+def _show(path: Path, content: str, augmentation: core.Augmentation | None) -> None:
     """The image as it is, and eight views of it unless `augmentation` is None."""
     try:
-        views = [] if augmentation is None else _views(content, augmentation, path, here.assistant)
+        views = [] if augmentation is None else _views(content, augmentation, path)
         with st.container(horizontal=True):
             for number, view in enumerate([core.load_image(path, _SIDE), *views]):
                 name = f"View {number}" if number else "As it is"
                 st.image(view, name, width=_WIDTH, alt=name)
-    except (core.AssistantError, core.UnreadableImage, OSError) as error:
+    except (core.UnreadableImage, OSError) as error:
         st.session_state.pop("views-of", None)  # asked again by the button, not by every rerun
         refuse(error)
 
 
-@st.cache_data(max_entries=64, show_spinner="Starting Keras")
-def _views(content: str, augmentation: core.Augmentation, _path: Path, _assistant: core.Assistant) -> np.ndarray:
-    """(8, side, side, 3) uint8 views of the image with this content."""
-    return _assistant.augmented(core.load_image(_path, _SIDE), augmentation, _VIEWS, 0)
+@st.cache_data(max_entries=64, show_spinner=False)
+def _views(content: str, augmentation: core.Augmentation, _path: Path) -> list[np.ndarray]:
+    """(side, side, 3) uint8 views of the image with this content, as training makes them."""
+    pixels = core.load_image(_path, _SIDE)
+    return [core.make_view(pixels, content, augmentation, number) for number in range(_VIEWS)]

@@ -1,8 +1,6 @@
 """One ingest for training and prediction, and a reason for whatever is no picture."""
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 from painted import COLOUR, GREYS, HEIGHT, KINDS, LOSSY, WIDTH, oriented, saved, upright
 from PIL import Image
 
-from core.data.images import UnreadableImage, decode, decode_all, load_image, open_image, to_square
+from core.data.images import UnreadableImage, decode, load_image, open_image, to_square
 
 pytestmark = pytest.mark.faults
 SIZE = 32
@@ -46,13 +44,6 @@ def test_path_bytes_and_file_object_are_the_same_picture(folder, kind):
         assert (load_image(file, SIZE) == pixels).all(), "also when it has been read before"
     assert (load_image(path.read_bytes(), SIZE) == pixels).all()
     assert (load_image(io.BytesIO(path.read_bytes()), SIZE) == pixels).all()
-
-
-def test_training_decodes_as_prediction_does(folder):
-    paths, seen = sorted(folder.iterdir()), []
-    pixels = decode_all(paths, SIZE, lambda done, total: seen.append((done, total)))
-    assert all((row == load_image(path, SIZE)).all() for row, path in zip(pixels, paths, strict=True))
-    assert seen == [(len(paths), len(paths))]
 
 
 @pytest.mark.parametrize("kind", COLOUR)
@@ -159,50 +150,3 @@ def test_flipped_and_cut_files_never_raise_anything_else(kind, data):
     for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=4)):
         content[place] ^= 1 << data.draw(st.integers(0, 7))
     expect_picture_or_reason(bytes(content[: data.draw(st.integers(1, len(content)))]))
-
-
-def test_a_picture_that_changed_is_named_and_ends_the_decoding(tmp_path):
-    class Asked(list):
-        """Paths that remember which of them were asked for."""
-
-        asked = 0
-
-        def __getitem__(self, number):
-            self.asked += 1
-            return super().__getitem__(number)
-
-    good, bad = tmp_path / "good.jpg", tmp_path / "bad.jpg"
-    good.write_bytes(KINDS["jpeg"])
-    bad.write_bytes(KINDS["jpeg"][:300])
-    paths = Asked([bad] + [good] * 3_000)
-    with pytest.raises(UnreadableImage, match=r"bad\.jpg as it was at the start; received: damaged"):
-        decode_all(paths, SIZE)
-    assert paths.asked < len(paths)
-
-
-DECODE_ON_A_FULL_DISK = """
-import sys, tempfile
-from pathlib import Path
-from core.data.images import decode_all
-from core.experiment.files import is_disk_full
-tempfile.tempdir = sys.argv[1]
-try:
-    decode_all([Path(sys.argv[2])] * 100, 224)
-except OSError as error:
-    print(is_disk_full(error))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk")
-def test_a_full_disk_is_an_error_and_no_crash(tmp_path):
-    """The pixels need 15 MB; the disk that they go to has 1 MB."""
-    picture, disk = tmp_path / "a.jpg", tmp_path / "disk"
-    picture.write_bytes(KINDS["jpeg"])
-    disk.mkdir()
-    alone = ["unshare", "--user", "--map-root-user", "--mount"]
-    if subprocess.run([*alone, "true"], capture_output=True).returncode:
-        pytest.skip("this system lets nobody mount a disk of their own")
-    mount = f'mount -t tmpfs -o size=1m tmpfs "{disk}" && exec "$@"'
-    done = subprocess.run([*alone, "sh", "-c", mount, "sh", sys.executable, "-c", DECODE_ON_A_FULL_DISK, disk, picture],
-                          cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr

@@ -17,7 +17,6 @@ from harness import wait_for
 
 from core.execution.assistant import Assistant, AssistantError
 from core.execution.launcher import PROJECT
-from core.experiment.run import Augmentation
 
 SIZE = 96
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
@@ -47,8 +46,6 @@ def test_it_answers_for_several_models_and_threads(assistant, models):
     assert [answer.shape for answer in said] == [(3, 2), (3, 3)] * 8
     assert all((answer == said[number % 2]).all() for number, answer in enumerate(said))
     assert len({answer.dtype for answer in said} | {np.dtype(np.float32)}) == 1
-    views = assistant.augmented(PIXELS[0], Augmentation(), 5)
-    assert views.shape == (5, SIZE, SIZE, 3) and views.dtype == np.uint8
 
 
 def test_it_sees_no_gpu_and_asks_nobody_for_a_port(assistant, models):

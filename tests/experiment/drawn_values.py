@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from core.experiment.run import ALPHAS, IMAGE_SIZES, Augmentation, RunConfig, RunError, RunStatus, State
+from core.experiment.run import ALPHAS, IMAGE_SIZES, PRECISIONS, Augmentation, RunConfig, RunError, RunStatus, State
 from core.experiment.strategy import ALL_LAYERS, MAX_LEARNING_RATE, Phase, Strategy
 
 rates = st.floats(0, MAX_LEARNING_RATE, exclude_min=True)
@@ -17,14 +17,15 @@ places = st.text(st.characters(exclude_characters="\0"), min_size=1).filter(str.
 seeds = st.integers(0, 2**31 - 1)
 configs = st.builds(
     RunConfig, places, strategies, seeds, seeds, st.integers(1, 1_024), st.sampled_from(IMAGE_SIZES),
-    st.sampled_from(ALPHAS), places, augmentations, st.integers(0, 1_000), st.booleans(), st.booleans(), st.booleans())
+    st.sampled_from(ALPHAS), places, augmentations, st.integers(0, 1_000), st.booleans(), st.booleans(), st.booleans(),
+    st.integers(0, 64), st.booleans(), st.sampled_from(PRECISIONS))
 
 moments = st.none() | st.floats(0, 4e9)
 counts = st.integers(0, 2**40)
 errors = st.none() | st.builds(RunError, st.text(), st.text(), st.text())
 statuses = st.builds(
-    RunStatus, st.sampled_from(State), counts, counts, st.text(), moments, moments, counts, st.text(), counts,
-    st.floats(0, 4e9), st.text(), st.text(), st.floats(0, 1e6), errors)
+    RunStatus, st.sampled_from(State), counts, counts, st.text(), st.text(), moments, moments, counts, st.text(),
+    counts, st.floats(0, 4e9), st.text(), st.text(), st.floats(0, 1e6), st.floats(0, 1e6), errors)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),

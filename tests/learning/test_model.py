@@ -7,7 +7,6 @@ import pytest
 from core.data.sample import SAMPLE_CLASSES, draw_image
 from core.data.weights import WeightsError
 from core.experiment.layers import TABLE, head_parameters, layer_table, total_parameters, trainable_parameters
-from core.experiment.run import Augmentation
 from core.experiment.strategy import ALL_LAYERS
 from core.learning.backbone import write_table
 from core.learning.model import base_of, build_transfer_model, count_trainable, unfreeze_layers
@@ -54,11 +53,6 @@ def test_the_base_never_moves_its_statistics_even_in_training_mode(model):
     model(np.random.default_rng(0).integers(0, 255, (4, 96, 96, 3), np.uint8), training=True)
     for old, weight in zip(before, base_of(model).non_trainable_weights, strict=True):
         np.testing.assert_array_equal(old, weight.numpy())
-
-
-def test_augmentation_can_be_switched_off_one_by_one():
-    names = [layer.name for layer in build_transfer_model(2, 96, 0.35, "random", Augmentation(False, 0, 0.1, 0)).layers]
-    assert "zoom" in names and not {"flip", "rotation", "contrast"} & set(names)
 
 
 def test_same_seed_same_first_weights():

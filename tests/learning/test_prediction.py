@@ -1,4 +1,4 @@
-"""A trained model answers as it did in training; augmentation as the pages show it is that of training."""
+"""A trained model answers as it did in training."""
 
 import os
 import time
@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from core.experiment.run import Augmentation
-from core.learning.model import augmentation_layers, build_transfer_model
-from core.learning.prediction import BATCH, ModelError, Predictor, augmented_views
+from core.learning.model import build_transfer_model
+from core.learning.prediction import BATCH, ModelError, Predictor
 from core.learning.predictors import Predictors
 
 SIZE = 96
@@ -63,23 +62,6 @@ def test_a_missing_and_a_damaged_file_are_refused_in_words(tmp_path, model):
         with pytest.raises(ModelError, match="Expected a model that Keras can open") as caught:
             Predictor(tmp_path / "bad.keras")
         assert "\n" not in str(caught.value)
-
-
-def test_views_are_those_of_the_training_layers(pixels):
-    augmentation = Augmentation()
-    views = augmented_views(pixels[0], augmentation, 4, seed=7)
-    expected = np.repeat(pixels[:1], 4, axis=0).astype(np.float32)
-    for layer in augmentation_layers(augmentation, 7):
-        expected = layer(expected, training=True)
-    assert views.shape == (4, SIZE, SIZE, 3) and views.dtype == np.uint8
-    assert np.abs(views - np.clip(np.asarray(expected), 0, 255)).max() <= 0.5
-    assert len({view.tobytes() for view in views}) == 4, "each view is another one"
-    assert (augmented_views(pixels[0], augmentation, 4, seed=7) == views).all()
-
-
-def test_no_augmentation_leaves_the_picture_as_it_is(pixels):
-    views = augmented_views(pixels[0], Augmentation(flip=False, rotation=0, zoom=0, contrast=0), 2)
-    assert (views == pixels[0]).all()
 
 
 class Loaded:

@@ -1,0 +1,51 @@
+"""The frozen part of a base as one function: images in, rows at its cuts out."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from core.learning.cuts import POOL, Cut
+from core.learning.onnx_graph import INPUT, to_onnx
+
+Trunk = Callable[[np.ndarray], list[np.ndarray]]
+"""(n, size, size, 3) uint8 -> for each cut its rows (n, ...) as floats. May be called from any thread."""
+
+
+def build_trunk(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trunk:
+    """The layers of the base below the highest of these cuts, as they are now.
+
+    On a GPU Keras computes them, in batches of `batch_size`; on a CPU ONNX Runtime does, about twice as fast.
+    """
+    if keras.distribution.list_devices("gpu"):
+        return _through_keras(base, cuts, batch_size)
+    return _through_onnx_runtime(base, cuts)
+
+
+def _through_onnx_runtime(base: keras.Model, cuts: Sequence[Cut]) -> Trunk:
+    import onnxruntime  # only where it computes
+
+    session = onnxruntime.InferenceSession(to_onnx(base, cuts), providers=["CPUExecutionProvider"])
+    return lambda pixels: session.run(None, {INPUT: pixels})
+
+
+def _through_keras(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trunk:
+    model = keras.Model(base.input, [_tensor(base, cut) for cut in cuts])
+
+    def compute(pixels: np.ndarray) -> list[np.ndarray]:
+        filled = np.zeros((-(-len(pixels) // batch_size) * batch_size, *pixels.shape[1:]), np.float32)
+        filled[:len(pixels)] = pixels / np.float32(127.5) - 1  # one shape: Keras would trace a model anew for each
+        parts = [_as_list(model.predict_on_batch(filled[start:start + batch_size]))
+                 for start in range(0, len(filled), batch_size)]
+        return [np.concatenate(part)[:len(pixels)] for part in zip(*parts, strict=True)]
+
+    return compute
+
+
+def _tensor(base: keras.Model, cut: Cut) -> keras.KerasTensor:
+    output = base.layers[cut.below - 1].output
+    return keras.layers.GlobalAveragePooling2D()(output) if cut.name == POOL else output
+
+
+def _as_list(rows: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
+    return rows if isinstance(rows, list) else [rows]

@@ -1,0 +1,121 @@
+"""What is kept stays within its budget, and a run goes on where it cannot be kept."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.data.keeper import Keeper
+from core.data.shelf import Kind
+from core.data.shelves import Shelves
+
+pytestmark = pytest.mark.faults
+
+IMAGES = ["ab" * 32, "cd" * 32]
+ROWS = np.ones((2, 1000), np.uint8)
+
+
+def kind(number: int) -> Kind:
+    return Kind(f"kind {number}", (1000,), "uint8", {"number": number})
+
+
+def fill(shelves: Shelves, number: int) -> None:
+    shelf = shelves.open(kind(number), len(IMAGES))
+    shelf.put(IMAGES, ROWS, 2.0)
+    os.utime(shelf.folder / "about.json", (number, number))
+
+
+@pytest.fixture
+def shelves(tmp_path) -> Shelves:
+    return Shelves(tmp_path / "kept", budget=8_000)
+
+
+def test_the_least_used_goes_first(shelves):
+    for number in (1, 2, 3):
+        fill(shelves, number)
+    shelves.open(kind(1), 2)  # used again
+    fill(shelves, 4)
+    assert {kept.what for kept in shelves.kept()} == {"kind 1", "kind 3", "kind 4"}
+    assert sum(kept.bytes for kept in shelves.kept()) <= shelves.budget
+
+
+def test_what_is_larger_than_the_budget_is_refused(shelves):
+    fill(shelves, 1)
+    with pytest.raises(OSError, match=r"takes 0\.0 GB, more than"):
+        shelves.open(kind(2), 9)
+
+
+def test_the_budget_is_a_setting_that_is_kept(tmp_path):
+    shelves = Shelves(tmp_path / "kept")
+    assert 0 < shelves.budget <= 20 * 10**9
+    fill(shelves, 1)
+    shelves.set_budget(1_000)
+    assert Shelves(tmp_path / "kept").budget == 1_000 and shelves.kept() == ()
+    with pytest.raises(ValueError, match="Expected a budget of 0 bytes or more; received -1"):
+        shelves.set_budget(-1)
+
+
+def test_clearing_leaves_nothing(shelves):
+    fill(shelves, 1)
+    (shelves.root / "no shelf").mkdir()
+    shelves.clear()
+    assert shelves.kept() == () and [path.name for path in shelves.root.iterdir()] == ["no shelf"]
+
+
+def test_a_keeper_counts_what_it_saved(shelves):
+    first, second = Keeper(shelves, 2), Keeper(shelves, 2)
+    assert not first.take(kind(1), IMAGES)[1].any()
+    first.put(kind(1), IMAGES, ROWS, 3.0)
+    rows, here = second.take(kind(1), IMAGES)
+    assert here.all() and (rows == ROWS).all()
+    assert (first.saved_seconds, second.saved_seconds) == (0.0, pytest.approx(3.0))
+
+
+def test_what_is_cleared_or_too_large_ends_keeping_with_a_word_and_no_error(tmp_path):
+    shelves = Shelves(tmp_path / "kept")
+    for break_it in (shelves.clear, lambda: shelves.set_budget(0)):
+        told = []
+        keeper = Keeper(shelves, 2, told.append)
+        keeper.take(kind(1), IMAGES)
+        break_it()
+        keeper.put(kind(1), IMAGES, ROWS, 1.0)
+        keeper.put(kind(1), IMAGES, ROWS, 1.0)
+        assert len(told) == 1 and told[0].startswith("Nothing more is kept for later runs: ")
+        assert not Keeper(shelves, 2).take(kind(1), IMAGES)[1].any()
+    told = []
+    keeper = Keeper(Shelves(shelves.root, budget=1), 2, told.append)
+    assert not keeper.take(kind(2), IMAGES)[1].any() and len(told) == 1
+
+
+KEEP_ON_A_FULL_DISK = """
+import sys
+from pathlib import Path
+from core.data.keeper import Keeper
+from core.data.shelves import Shelves
+from tests.data.test_shelves import kind
+import numpy as np
+told = []
+keeper = Keeper(Shelves(Path(sys.argv[1]), budget=10**9), 3_000, told.append)
+for number in range(3_000):
+    keeper.put(kind(1), [f"{number:064x}"], np.full((1, 1000), number % 256, np.uint8), 1.0)
+rows, here = keeper.take(kind(1), [f"{number:064x}" for number in range(3_000)])
+assert all((rows[n] == n % 256).all() for n in range(3_000) if here[n])
+print(told, 100 < here.sum() < 2_000)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk")
+def test_a_full_disk_ends_keeping_and_what_was_kept_is_sound(tmp_path):
+    """The rows need 3 MB; the disk that they go to has 1 MB."""
+    (disk := tmp_path / "disk").mkdir()
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*alone, "true"], capture_output=True).returncode:
+        pytest.skip("this system lets nobody mount a disk of their own")
+    mount = f'mount -t tmpfs -o size=1m tmpfs "{disk}" && exec "$@"'
+    done = subprocess.run([*alone, "sh", "-c", mount, "sh", sys.executable, "-c", KEEP_ON_A_FULL_DISK, disk],
+                          cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    expected = "['Nothing more is kept for later runs: the disk is full. This run goes on all the same.'] True"
+    assert done.stdout.strip() == expected, done.stderr
