@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts.kept import show_kept
 from pages.parts.live import watch
 from pages.parts.rail import choose_runs
 from pages.parts.services import services
@@ -14,6 +15,7 @@ def main() -> None:
     runs = choose_runs(here)
     if runs:
         watch(here, runs)
+        show_kept()
     elif not here.store.runs():
         empty("Nothing has trained yet. Set up a study, or try the sample set from Home.",
               ("pages/train.py", "Set up a study", ":material/model_training:"),

@@ -1,6 +1,7 @@
 """Figures and names as pages and terminal say them."""
 
 import re
+from datetime import datetime
 
 
 def percent(share: float | None) -> str:
@@ -28,6 +29,11 @@ def moment(study_id: str) -> str:
     return f"{study_id[:4]}-{study_id[4:6]}-{study_id[6:8]} {study_id[9:11]}:{study_id[11:13]}"
 
 
+def moment_of(unix_seconds: float) -> str:
+    """The same of a time in Unix seconds, in the machine's own time zone."""
+    return datetime.fromtimestamp(unix_seconds).strftime("%Y-%m-%d %H:%M")
+
+
 def rate(learning_rate: float) -> str:
     """0.0001 -> "1e-4"; 0.00025 -> "2.5e-4"."""
     digits, _, exponent = f"{learning_rate:.2e}".partition("e")
@@ -42,6 +48,11 @@ def millions(number: int) -> str:
 def gigabytes(size: int) -> str:
     """Bytes -> "23.4 GB"."""
     return f"{size / 1024**3:.1f} GB"
+
+
+def size(bytes: int) -> str:
+    """2_400_000 -> "2 MB"; 3_000_000_000 -> "2.8 GB"."""
+    return gigabytes(bytes) if bytes >= 1024**3 else f"{bytes / 1024**2:.0f} MB"
 
 
 def count(number: int, noun: str) -> str:

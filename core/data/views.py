@@ -5,7 +5,7 @@ So a view can be made again at any time, in any order, by any process, and what 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from math import pi
 
 import cv2
@@ -13,53 +13,57 @@ import numpy as np
 
 from core.experiment.run import Augmentation, RunConfig
 
-PLAIN = -1
-"""The number of the view that is the image as it is."""
-
 NONE = Augmentation(flip=False, rotation=0, zoom=0, contrast=0)
 
 
-def view_of(config: RunConfig, epoch: int) -> int:
-    """The view that epoch `epoch` (from 0) trains on: one of `config.views` in turn, or a new one each time."""
+@dataclass(frozen=True)
+class View:
+    """Which version of an image: within which bounds it was changed, its number, and what chance is drawn from."""
+
+    augmentation: Augmentation
+    number: int
+    seed: int = 0
+
+
+def view_of(config: RunConfig, epoch: int) -> View | None:
+    """The view that epoch `epoch` (from 0) trains on; None for images as they are.
+
+    Views that come again are the same for all runs, whatever their seeds, so that runs share what is kept of them.
+    """
     if config.views == 1 or config.augmentation == NONE:
-        return PLAIN
-    return epoch % config.views if config.views else epoch
+        return None
+    if config.views == 0:
+        return View(config.augmentation, epoch, config.seed)
+    return View(config.augmentation, epoch % config.views)
 
 
-def view_seed(config: RunConfig) -> int:
-    """What views are drawn from. Those that come again are the same for all runs, so that runs share them."""
-    return 0 if config.views else config.seed
-
-
-def make_views(pixels: np.ndarray, images: Sequence[str], augmentation: Augmentation, view: int,
-               seed: int = 0) -> np.ndarray:
-    """(n, H, W, 3) uint8 images, known by their SHA-256, to the same of their view `view`."""
-    if view == PLAIN:
+def make_views(pixels: np.ndarray, images: Sequence[str], view: View | None) -> np.ndarray:
+    """(n, H, W, 3) uint8 images, known by their SHA-256, to the same of one view of each."""
+    if view is None:
         return pixels
-    return np.stack([make_view(one, image, augmentation, view, seed)
-                     for one, image in zip(pixels, images, strict=True)])
+    return np.stack([make_view(one, image, view) for one, image in zip(pixels, images, strict=True)])
 
 
-def make_view(pixels: np.ndarray, image: str, augmentation: Augmentation, view: int, seed: int = 0) -> np.ndarray:
-    """One image (H, W, 3) uint8 mirrored, turned, zoomed and changed in contrast, by chance within `augmentation`.
+def make_view(pixels: np.ndarray, image: str, view: View) -> np.ndarray:
+    """One image (H, W, 3) uint8 mirrored, turned, zoomed and changed in contrast, by chance within its bounds.
 
     What turning or zooming out uncovers is filled with the mirrored image.
     """
-    chance = _chance(image, view, seed)
-    flip = bool(chance.integers(2)) and augmentation.flip
-    angle = chance.uniform(-1, 1) * augmentation.rotation * 2 * pi
-    zoom = 1 + chance.uniform(-1, 1, 2) * augmentation.zoom
-    contrast = 1 + chance.uniform(-1, 1) * augmentation.contrast
-    if augmentation != replace(NONE, contrast=augmentation.contrast):
+    chance, bounds = _chance(image, view), view.augmentation
+    flip = bool(chance.integers(2)) and bounds.flip
+    angle = chance.uniform(-1, 1) * bounds.rotation * 2 * pi
+    zoom = 1 + chance.uniform(-1, 1, 2) * bounds.zoom
+    contrast = 1 + chance.uniform(-1, 1) * bounds.contrast
+    if replace(bounds, contrast=0) != NONE:
         height, width = pixels.shape[:2]
         pixels = cv2.warpAffine(pixels, _matrix(height, width, flip, angle, zoom), (width, height),
                                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT)
-    return _with_contrast(pixels, contrast) if augmentation.contrast else pixels
+    return _with_contrast(pixels, contrast) if bounds.contrast else pixels
 
 
-def _chance(image: str, view: int, seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(int.from_bytes(
-        hashlib.blake2b(f"{seed}:{view}:{image}".encode(), digest_size=16).digest())))
+def _chance(image: str, view: View) -> np.random.Generator:
+    key = hashlib.blake2b(f"{view.seed}:{view.number}:{image}".encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(int.from_bytes(key)))
 
 
 def _matrix(height: int, width: int, flip: bool, angle: float, zoom: np.ndarray) -> np.ndarray:
@@ -75,8 +79,3 @@ def _with_contrast(pixels: np.ndarray, factor: float) -> np.ndarray:
     mean = np.array(cv2.mean(pixels)[:3])
     table = (np.arange(256)[:, None] - mean) * factor + mean
     return cv2.LUT(pixels, np.clip(np.rint(table), 0, 255).astype(np.uint8)[None])
-
-
-def describe(augmentation: Augmentation, view: int, seed: int) -> dict[str, object]:
-    """What a kept row needs to tell of the view that it was computed from."""
-    return {} if view == PLAIN else {"augmentation": asdict(augmentation), "view": view, "seed": seed}

@@ -237,6 +237,14 @@ class Study:
         return all(run.state.is_finished for run in self.runs)
 
 
+def queue_place(run: Run) -> tuple[str, int, str]:
+    """Sorts runs in the order in which they train: studies as they were started, and within one those first that open
+    more depths, since what they compute for their phases serves the others too.
+    """
+    depths = len({phase.unfreeze for phase in run.config.strategy.phases}) if run.config else 0
+    return run.study, -depths, run.id
+
+
 def study_of(run_id: str) -> str:
     """The study part of a run id, e.g. `20261123-220052-417` of `20261123-220052-417-01-two-phase`."""
     match = RUN_ID.fullmatch(run_id)

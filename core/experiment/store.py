@@ -16,7 +16,18 @@ from core.experiment.files import is_held, read_json, write_whole
 from core.experiment.index import Index, Stamp, stamp_of
 from core.experiment.metrics import Metrics, MetricsReader
 from core.experiment.pulse import STALE_AFTER, Pulse
-from core.experiment.run import RUN_ID, STUDY_ID, Run, RunConfig, RunError, RunStatus, State, Study, study_of
+from core.experiment.run import (
+    RUN_ID,
+    STUDY_ID,
+    Run,
+    RunConfig,
+    RunError,
+    RunStatus,
+    State,
+    Study,
+    queue_place,
+    study_of,
+)
 
 KEPT_READERS = 64
 """Runs whose rows stay in memory: those looked at last."""
@@ -98,7 +109,7 @@ class RunStore:
         return Study(study_id, runs)
 
     def active(self) -> tuple[Run, ...]:
-        """Runs that wait or train, the oldest first. Costs the same however many runs have finished."""
+        """Runs that wait or train, in the order of the queue. Costs the same however many runs have finished."""
         runs = []
         if not self._active.is_dir():
             self.rebuild_active()
@@ -108,7 +119,7 @@ class RunStore:
                 marker.unlink(missing_ok=True)  # its folder was deleted by hand
             elif not run.state.is_finished:
                 runs.append(run)
-        return tuple(runs)
+        return tuple(sorted(runs, key=queue_place))
 
     def metrics(self, run_id: str) -> Metrics:
         """The rows of a run so far; only what is new since the last call is read. Raises `NoSuchRun`."""

@@ -2,20 +2,25 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cache
 
 import keras
 import numpy as np
 
 from core.data.keeper import Keeper
+from core.data.pixels import INGEST
 from core.data.shelf import Kind
-from core.data.views import PLAIN, describe, make_views, view_of, view_seed
+from core.data.views import View, make_views, view_of
 from core.experiment.run import RunConfig
 from core.learning.cuts import Cut, cut_for
 from core.learning.data import Images, Rows
 from core.learning.model import base_of
 from core.learning.trunk import Trunk, build_trunk
+
+NOTHING = Keeper()
+"""Keeps nothing."""
 
 
 class Activations:
@@ -45,57 +50,54 @@ class Activations:
 
     def training(self, images: Images, phase: int) -> Rows:
         """Rows for training in this phase: of an image's view in that epoch."""
-        wanted = self._still_wanted(phase)
-        seed = view_seed(self._config)
-        return lambda numbers, epoch: self._rows(images, numbers, wanted, view_of(self._config, epoch), seed,
-                                                 self._config.kept_precision)
+        return self._source(images, self._still_wanted(phase), self._config.kept_precision,
+                            lambda epoch: view_of(self._config, epoch))
 
     def plain(self, images: Images, phase: int) -> Rows:
         """Rows of images as they are, for validation in this phase."""
-        wanted = self._still_wanted(phase)
-        return lambda numbers, epoch: self._rows(images, numbers, wanted, PLAIN, 0, self._config.kept_precision)
+        return self._source(images, self._still_wanted(phase), self._config.kept_precision)
 
     def exact(self, images: Images) -> Rows:
         """Rows of images as they are at the lowest cut, in full precision: for the test."""
-        wanted = self.lowest and (self.lowest,)
-        return lambda numbers, epoch: self._rows(images, numbers, wanted, PLAIN, 0, "float32")
+        return self._source(images, (self.lowest,) if self.lowest else (), "float32")
 
-    def _still_wanted(self, phase: int) -> tuple[Cut, ...] | None:
-        """This phase's cut, then those of later phases."""
+    def _still_wanted(self, phase: int) -> tuple[Cut, ...]:
+        """This phase's cut, then those of later phases; none where this phase starts from the images."""
         cut = self.cut(phase)
-        later = [other for other in self._cuts[phase:] if other and other != cut]
-        return cut and (cut, *dict.fromkeys(later))
+        return tuple(dict.fromkeys(other for other in (cut, *self._cuts[phase:]) if other)) if cut else ()
 
-    def _rows(self, images: Images, numbers: np.ndarray, wanted: tuple[Cut, ...] | None, view: int, seed: int,
-              precision: str) -> np.ndarray:
-        hashes = [images.hashes[number] for number in numbers]
-        if wanted is None:
-            return make_views(images.pixels[numbers], hashes, self._config.augmentation, view, seed)
-        kinds = [self._kind(cut, view, seed, precision) for cut in wanted]
-        rows, here = self._keeper.take(kinds[0], hashes)
-        missing = np.flatnonzero(~here)
-        if len(missing):
-            rows[missing] = self._compute(images, numbers[missing], wanted, kinds, view, seed)
+    def _source(self, images: Images, wanted: tuple[Cut, ...], precision: str,
+                view_in: Callable[[int], View | None] = lambda epoch: None) -> Rows:
+        def rows(numbers: np.ndarray, epoch: int) -> np.ndarray:
+            view, hashes = view_in(epoch), [images.hashes[number] for number in numbers]
+            if not wanted:
+                return make_views(images.pixels[numbers], hashes, view)
+            keeper = self._keeper if view is None or self._config.views else NOTHING  # a fresh view never comes again
+            kinds = [self._kind(cut, view, precision) for cut in wanted]
+            found, here = keeper.take(kinds[0], hashes)
+            if not here.all():
+                missing = np.flatnonzero(~here)
+                views = make_views(images.pixels[numbers[missing]], [hashes[i] for i in missing], view)
+                found[missing] = self._compute(views, [hashes[i] for i in missing], wanted, kinds, keeper)
+            return found
+
         return rows
 
-    def _compute(self, images: Images, numbers: np.ndarray, wanted: tuple[Cut, ...], kinds: Sequence[Kind], view: int,
-                 seed: int) -> np.ndarray:
-        """Rows at the first of the wanted cuts, as they are stored; those at all of them are kept."""
-        hashes = [images.hashes[number] for number in numbers]
-        pixels = images.pixels[numbers]
+    def _compute(self, views: np.ndarray, hashes: Sequence[str], wanted: tuple[Cut, ...], kinds: Sequence[Kind],
+                 keeper: Keeper) -> np.ndarray:
+        """Rows at the first of the wanted cuts, rounded as they are stored; those at all of them are kept."""
         began = time.perf_counter()
-        views = make_views(pixels, hashes, self._config.augmentation, view, seed)
         found = [rows.astype(kind.dtype) for rows, kind in zip(self._trunk(wanted)(views), kinds, strict=True)]
         seconds = time.perf_counter() - began
         for kind, rows in zip(kinds, found, strict=True):
-            self._keeper.put(kind, hashes, rows, seconds)
-        self.computed += len(numbers)
+            keeper.put(kind, hashes, rows, seconds)
+        self.computed += len(hashes)
         return found[0]
 
-    def _kind(self, cut: Cut, view: int, seed: int, precision: str) -> Kind:
-        made = {"weights": self._fingerprint(cut), "size": self._config.image_size, "cut": cut.name}
-        return Kind(f"activations at {cut.name}", cut.shape, precision,
-                    made | describe(self._config.augmentation, view, seed))
+    def _kind(self, cut: Cut, view: View | None, precision: str) -> Kind:
+        made = {"weights": self._fingerprint(cut), "size": self._config.image_size, "cut": cut.name,
+                "ingest": INGEST, "view": view and asdict(view)}
+        return Kind(f"activations at {cut.name}", cut.shape, precision, made)
 
     def _build_trunk(self, wanted: tuple[Cut, ...]) -> Trunk:
         return build_trunk(self._base, wanted, self._config.batch_size)

@@ -29,6 +29,8 @@ def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, co
         st.progress(done.share, _waits(run, waiting) if run.state is core.State.QUEUED else _now(run, metrics, done))
     if run.status.error:
         st.error(plain(f"{run.status.error.message} {run.status.error.advice}"))
+    if run.status.remark:
+        st.caption(f":material/info: {plain(run.status.remark)}")
     if metrics.skipped:
         st.caption(f"{count(metrics.skipped, 'damaged line')} in its metrics, left out.")
 
@@ -66,7 +68,8 @@ def _outcome(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
     early = "Ended within its first epoch" if run.status.started else "Never started"
     epochs = f"{done.epoch} of {count(done.epochs, 'epoch')}" if done.epoch else early
     spent = [f"{duration(metrics.elapsed)} of training"] if metrics.elapsed else []
-    return ", ".join([epochs, *_best(metrics), *spent])
+    saved = [f"{duration(run.status.saved_seconds)} saved by what was kept"] if run.status.saved_seconds >= 1 else []
+    return ", ".join([epochs, *_best(metrics), *spent, *saved])
 
 
 def _waits(run: core.Run, waiting: Sequence[str]) -> str:

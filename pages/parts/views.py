@@ -48,4 +48,4 @@ def _show(path: Path, content: str, augmentation: core.Augmentation | None) -> N
 def _views(content: str, augmentation: core.Augmentation, _path: Path) -> list[np.ndarray]:
     """(side, side, 3) uint8 views of the image with this content, as training makes them."""
     pixels = core.load_image(_path, _SIDE)
-    return [core.make_view(pixels, content, augmentation, number) for number in range(_VIEWS)]
+    return [core.make_view(pixels, content, core.View(augmentation, number)) for number in range(_VIEWS)]

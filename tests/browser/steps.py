@@ -36,6 +36,10 @@ def fill_in_the_smallest_study(page: Page, url: str) -> None:
     page.get_by_text("Advanced", exact=True).click()
     slide(page, "Image size", "Home")
     slide(page, "Width of MobileNetV2 (alpha)", "Home")
+    views = page.locator('input[aria-label="Views of each training image"]')
+    views.fill("0")  # new ones in each epoch: training that takes its time
+    views.press("Enter")
+    settle(page)
 
 
 def start_button(page: Page) -> Locator:

@@ -18,15 +18,15 @@ def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server,
     start_button(page).dblclick()
     expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
     assert len(server.store.runs()) == 3, "a double click starts one study"
-    first = server.store.runs()[-1]
+    first = server.store.active()[0]
 
-    expect(page.get_by_text("Epoch 3 of 15")).to_be_visible(timeout=120 * SECOND)
+    expect(page.get_by_text("Epoch 3 of 25")).to_be_visible(timeout=120 * SECOND)
     before = reach(page)
     wait_for(lambda: reach(page) > before)
 
     (server.folder / "pages" / "parts" / "live.py").open("a").write("\n# edited while training\n")
     page.reload()
-    expect(page.get_by_text("of 15, phase 1")).to_be_visible(timeout=60 * SECOND)
+    expect(page.get_by_text("of 25, phase 1")).to_be_visible(timeout=60 * SECOND)
     pid = server.store.get(first.id).status.pid
 
     server.end(signal.SIGKILL)
@@ -38,9 +38,9 @@ def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server,
 
     wait_for(lambda: server.store.get(first.id).state is State.COMPLETED)
     expect(page.get_by_text("On the test images")).to_be_visible(timeout=30 * SECOND)
-    assert [row["epoch"] for row in server.store.metrics(first.id).epochs] == list(range(1, 16))
+    assert [row["epoch"] for row in server.store.metrics(first.id).epochs] == list(range(1, 26))
 
-    second = server.store.runs()[-2]
+    second = server.store.active()[0]
     wait_for(lambda: server.store.get(second.id).state is State.RUNNING)
     stop_buttons(page).first.click()
     wait_for(lambda: server.store.get(second.id).state is State.STOPPED, 30)
@@ -112,7 +112,7 @@ def test_ctrl_c_leaves_the_training_alone_and_says_how_to_stop_it(server, page):
     fill_in_the_smallest_study(page, server.url)
     start_button(page).click()
     expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
-    first = server.store.runs()[-1]
+    first = server.store.active()[0]
     wait_for(lambda: server.store.get(first.id).state is State.RUNNING)
     server.end(signal.SIGINT)
     epochs = len(server.store.metrics(first.id).epochs)

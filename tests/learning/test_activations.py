@@ -27,7 +27,7 @@ def shelves(tmp_path) -> Shelves:
 @pytest.fixture
 def config(tiny_config) -> RunConfig:
     """Feature extraction for two epochs, then the top 30 layers for one, on two views."""
-    phases = (Phase(0, 1e-4, 2), Phase(30, 1e-4, 1))
+    phases = (Phase(0, 1e-4, 2), Phase(30, 1e-5, 1))
     return replace(tiny_config, strategy=Strategy("tiny", phases), views=2, kept_precision="float32")
 
 
@@ -104,6 +104,7 @@ def test_fresh_views_are_new_each_epoch_and_follow_the_seed(config, tiny_dataset
     other.model.set_weights(lab.model.get_weights())
     rows = [one.activations.training(lab.data.train, 1)(numbers, epoch) for one in (lab, other) for epoch in (0, 1)]
     assert len({row.tobytes() for row in rows}) == 4
+    assert {kept.what for kept in shelves.kept()} == {"decoded images"}, "what never comes again is not kept"
 
 
 def test_a_damaged_row_is_computed_again(config, tiny_dataset, shelves):
