@@ -16,7 +16,7 @@ import pytest
 from harness import wait_for
 
 from core.execution.assistant import Assistant, AssistantError
-from core.execution.launcher import PROJECT
+from core.execution.processes import PROJECT
 from core.experiment.run import Augmentation
 
 SIZE = 96
