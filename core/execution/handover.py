@@ -39,11 +39,14 @@ def _redirect(path: str | Path, mode: int, *targets: int) -> None:
 @contextlib.contextmanager
 def expendable() -> Iterator[None]:
     """When memory runs out meanwhile, Linux shall end this process rather than one that trains."""
-    with contextlib.suppress(OSError):
-        before = _EXPENDABILITY.read_text()
+    if not _EXPENDABILITY.exists():
+        yield
+        return
+    before = _EXPENDABILITY.read_text()
+    with contextlib.suppress(OSError):  # a container may forbid it; then all are equal before the kernel
         _EXPENDABILITY.write_text("1000")
     try:
         yield
     finally:
-        with contextlib.suppress(OSError, NameError):  # where it could not be read, nothing was changed
+        with contextlib.suppress(OSError):
             _EXPENDABILITY.write_text(before)

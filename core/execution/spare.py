@@ -86,12 +86,12 @@ class Spare:
         if idle is None or idle.device_id != device_id:
             return None
         try:
-            if idle.code == _last_change(self._code) and idle.process.poll() is None:
+            if idle.code == _last_change(self._code):
                 hand_over(run, idle.process.stdin)
                 self._idle, self._patience = None, self._terms.calm
                 return idle.process
         except OSError:
-            pass  # it died this very moment, or the code is being replaced: close() is right for both
+            pass  # it is dead, or the code is just being replaced
         self.close()
         return None
 

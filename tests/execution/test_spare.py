@@ -213,7 +213,7 @@ def test_not_ahead_one_is_kept_only_for_a_run_that_waits(lab: Lab):
     spare = stub_spare(SpareTerms(ahead=False, calm=0.0, room=0, reserve=0))
     lab.launch(spare=spare)
     first = lab.add("endless")
-    lab.wait(first, State.RUNNING)
+    wait_for(lambda: lab.store.get(first.id).status.phase)
     time.sleep(1.0)
     assert spare.pid is None
     second = lab.add("quick")
