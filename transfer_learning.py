@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         store = core.RunStore(arguments.runs)
         if arguments.stop:
             return _stop(store, arguments.stop)
-        launcher = core.Launcher(store)
+        launcher = core.Launcher(store, spare=core.Spare(core.SpareTerms(ahead=False)))
         if arguments.resume:
             launcher.resume(arguments.resume)
             run_ids = [arguments.resume]

@@ -41,6 +41,7 @@ from core.execution.answers import Answers
 from core.execution.assistant import Assistant, AssistantError
 from core.execution.devices import Device, gpu_memory, training_devices
 from core.execution.launcher import Launcher, farewell
+from core.execution.spare import Spare, SpareTerms
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
 from core.experiment.layers import block_reached, blocks, layer_table, total_parameters, trainable_parameters
 from core.experiment.metrics import Metrics
@@ -101,15 +102,15 @@ __all__ = [
     "DataRoots", "Dataset", "Device", "Incoming", "Kept", "Launcher", "Manifest", "Measured", "Metrics",
     "ModelError", "NoSuchRun", "Phase", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem",
     "Progress", "Refused", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves",
-    "State", "StoreError", "Strategy", "Study", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage",
-    "UploadError", "View", "WeightsError", "accuracy_bars", "agree", "agreement", "batch_size", "block_reached",
-    "blocks", "build_transfer_model", "chart_points", "class_bars", "class_table", "colours", "comparison_table",
-    "confusion_chart", "data_folder", "data_name", "default_models", "differences", "differing", "evaluate",
-    "farewell", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "headline", "held_out_images", "home",
-    "imagenet_is_reachable", "imagenet_path", "labels", "layer_table", "layers_to_unfreeze", "learning_curves",
-    "load_data", "load_image", "make_view", "matching", "measured", "plan_study", "predictable", "prediction_rows",
-    "progress", "promised_rows", "receive", "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder",
-    "scan", "settings_of", "short_study", "split", "stamp", "store_files", "study_of", "summarise",
+    "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study", "Summary", "Thumbnails", "TrainedModel",
+    "UnreadableImage", "UploadError", "View", "WeightsError", "accuracy_bars", "agree", "agreement", "batch_size",
+    "block_reached", "blocks", "build_transfer_model", "chart_points", "class_bars", "class_table", "colours",
+    "comparison_table", "confusion_chart", "data_folder", "data_name", "default_models", "differences", "differing",
+    "evaluate", "farewell", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "headline", "held_out_images",
+    "home", "imagenet_is_reachable", "imagenet_path", "labels", "layer_table", "layers_to_unfreeze",
+    "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "plan_study", "predictable",
+    "prediction_rows", "progress", "promised_rows", "receive", "resolve_weights", "rules_of_thumb", "run_colours",
+    "sample_folder", "scan", "settings_of", "short_study", "split", "stamp", "store_files", "study_of", "summarise",
     "total_parameters", "train", "trainable_parameters", "trained_model", "training_devices", "unfreeze_layers",
     "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
 ]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.execution.devices import CPU, environment
-from core.execution.launcher import PROJECT
+from core.execution.processes import PROJECT
 
 IDLE_SECONDS = 600.0
 """Without a question for so long, the process ends and gives its memory back."""

@@ -14,18 +14,17 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from core.execution.devices import Device, Leases, environment, training_devices
-from core.execution.processes import DEVICE_TAKEN, RUN_TAKEN, find, kill_group
+from core.execution.devices import Device, Leases, training_devices
+from core.execution.processes import DEVICE_TAKEN, RUN_TAKEN, find, kill_group, start_worker
+from core.execution.spare import Spare
 from core.experiment.errors import ended
 from core.experiment.run import Run, State
 from core.experiment.store import NoSuchRun, RunStore
 
-PROJECT = Path(__file__).resolve().parents[2]
 TICK_SECONDS = 0.25
 GRACE_SECONDS = 10.0
 ORDERLY_EXIT_CODES = (0, DEVICE_TAKEN, RUN_TAKEN)
 """The worker said how its run ended, or found its device or its run taken and changed nothing."""
-_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_new_session is on Windows
 
 Command = Callable[[Path, str, Path], Sequence[str]]
 
@@ -45,6 +44,7 @@ def default_leases() -> Leases:
 class _Worker:
     process: subprocess.Popen
     device_id: str
+    was_spare: bool
 
 
 class Launcher:
@@ -59,13 +59,14 @@ class Launcher:
         devices: what may be trained on.
         command: how a worker is started.
         grace: seconds a worker has to stop by itself before it is killed with all it started.
+        spare: keeps a worker started ahead while this launcher leads; none where it is None.
     """
 
     def __init__(self, store: RunStore, leases: Leases | None = None,
                  devices: Callable[[], Sequence[Device]] = training_devices, command: Command = worker_command,
-                 grace: float = GRACE_SECONDS) -> None:
+                 grace: float = GRACE_SECONDS, spare: Spare | None = None) -> None:
         self._store, self._leases = store, leases or default_leases()
-        self._devices, self._command, self._grace = devices, command, grace
+        self._devices, self._command, self._grace, self._spare = devices, command, grace, spare
         self._workers: dict[str, _Worker] = {}
         self._asked: dict[str, float] = {}
         self._trouble = ""
@@ -89,7 +90,7 @@ class Launcher:
         self._wake.set()
 
     def close(self) -> None:
-        """End the thread; workers go on."""
+        """End the thread and the spare; workers go on."""
         self._closed.set()
         self._wake.set()
         self._thread.join()
@@ -115,9 +116,13 @@ class Launcher:
 
     def _lead(self) -> None:
         self._store.rebuild_active()
-        while not self._closed.is_set():
-            self._tick()
-            self._rest()
+        try:
+            while not self._closed.is_set():
+                self._tick()
+                self._rest()
+        finally:
+            if self._spare:
+                self._spare.close()  # who leads next keeps its own
 
     def _rest(self) -> None:
         self._wake.wait(TICK_SECONDS)
@@ -126,10 +131,13 @@ class Launcher:
     def _tick(self) -> None:
         for run_id in list(self._workers):
             self._attempt(self._reap, run_id)
-        waiting = [run for run in self._store.active() if self._attempt(self._look_after, run) is False]
+        active = self._store.active()
+        waiting = [run for run in active if self._attempt(self._look_after, run) is False]
         for device in self._free_devices() if waiting else ():
             while waiting and not self._attempt(self._start, waiting.pop(0), device):
                 continue  # a run that cannot be started keeps no other from the device
+        if self._spare:
+            self._attempt(self._tend, self._spare, active)
 
     def _attempt(self, act: Callable[..., bool | None], *arguments: object) -> bool | None:
         """One run's trouble, say a folder that cannot be written, must not hold up the others."""
@@ -140,11 +148,12 @@ class Launcher:
             return None
 
     def _reap(self, run_id: str) -> None:
-        exit_code = self._workers[run_id].process.poll()
+        worker = self._workers[run_id]
+        exit_code = worker.process.poll()
         if exit_code is None:
             return
         if exit_code not in ORDERLY_EXIT_CODES:
-            self._bury(run_id, exit_code)
+            self._bury(run_id, exit_code, worker.was_spare)
         del self._workers[run_id]
         self._asked.pop(run_id, None)
 
@@ -179,12 +188,15 @@ class Launcher:
         except psutil.NoSuchProcess:
             return None
 
-    def _bury(self, run_id: str, exit_code: int | None) -> None:
-        """Write how a run ended whose worker did not, or that never had one."""
+    def _bury(self, run_id: str, exit_code: int | None, was_spare: bool = False) -> None:
+        """Write how a run ended whose worker did not, or that never had one.
+
+        A run that a spare took and never began has not ended: it waits for an ordinary start.
+        """
         try:
             with self._store.lock(run_id).acquire(blocking=False):
                 run = self._store.get(run_id)
-                if run.state.is_finished:
+                if run.state.is_finished or (was_spare and run.state is State.QUEUED):
                     return
                 stopped = self._store.stop_requested(run_id)
                 error = None if stopped else ended(exit_code, self._store.log_tail(run_id))
@@ -199,14 +211,30 @@ class Launcher:
 
     def _start(self, run: Run, device: Device) -> bool:
         folder = self._store.path(run.id)
-        quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
         with (folder / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                self._command(folder, device.id, self._leases.folder), cwd=PROJECT, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, creationflags=_NEW_GROUP,
-                env=os.environ | quiet | environment(device.id))
-        self._workers[run.id] = _Worker(process, device.id)
+            process = self._spare.take(device.id, folder) if self._spare else None
+            was_spare = process is not None
+            process = process or start_worker(self._command(folder, device.id, self._leases.folder), device.id,
+                                              subprocess.DEVNULL, log)
+        self._workers[run.id] = _Worker(process, device.id, was_spare)
         return True
+
+    def _tend(self, spare: Spare, active: Sequence[Run]) -> None:
+        """Keep a worker started ahead, where no run's own start suffers from it."""
+        waiting = [run for run in active if run.state is State.QUEUED and run.id not in self._workers]
+        starting = [run for run in active if run not in waiting and not _has_trained(run)]
+        spare.tend(self._likely_device, self._leases.folder, calm=not starting, awaited=bool(waiting))
+
+    def _likely_device(self) -> str | None:
+        """Where the next run will probably train: on a free device, or on the one whose run started first."""
+        free = [device.id for device in self._free_devices()]
+        taken = [worker.device_id for worker in self._workers.values()]
+        return next(iter([*free, *taken, *(device.id for device in self._devices())]), None)
+
+
+def _has_trained(run: Run) -> bool:
+    """Whether the worker that has the run now has written rows: with them its status names a phase."""
+    return run.state is not State.QUEUED and run.status.phase > 0
 
 
 def farewell(store: RunStore) -> str:

@@ -1,15 +1,30 @@
-"""Telling a process from another one that was given its number later, and ending one for good."""
+"""Starting a worker, telling it from a process that was given its number later, and ending it for good."""
 
 import os
 import signal
 import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
+from core.execution.devices import environment
 from core.experiment.run import RunStatus
 
+PROJECT = Path(__file__).resolve().parents[2]
 DEVICE_TAKEN, RUN_TAKEN = 75, 76
 """Exit codes of a worker that found its device or its run taken, and changed nothing."""
+
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_new_session is on Windows
+
+
+def start_worker(command: Sequence[str], device_id: str, stdin: int, output: BinaryIO | int) -> subprocess.Popen:
+    """A process that sees this device alone and leads a session of its own, so that it outlives who starts it."""
+    return subprocess.Popen(command, cwd=PROJECT, start_new_session=True, creationflags=_NEW_GROUP, stdin=stdin,
+                            stdout=output, stderr=subprocess.STDOUT, env=os.environ | _QUIET | environment(device_id))
 
 
 def own_identity() -> dict[str, str | int | float]:

@@ -1,5 +1,8 @@
 """`python -m core.execution.worker RUN_DIR --device ID --leases DIR`: trains one run, then exits.
 
+With `--wait` in place of the folder it imports Keras, then waits until a line on stdin names the folder, and from there
+on is the same; where stdin ends first, so does it.
+
 Exit codes: 0 it said how it ended; 75 the device is taken; 76 another worker has the run.
 """
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from core.execution.devices import CPU, Leases, gains_from_half_precision
+from core.execution.handover import await_run, expendable
 from core.execution.processes import DEVICE_TAKEN, RUN_TAKEN
 from core.execution.session import Job, Session
 from core.experiment.run import RunConfig
@@ -19,12 +23,23 @@ from core.experiment.store import RunStore
 def main(argv: list[str], job: Job | None = None) -> int:
     """Train the run in `argv` with `job` (the real one where none is given) and return the exit code."""
     arguments = _parse(argv)
-    store = RunStore(arguments.run.parent)
+    run = _awaited(prepare=job is None) if arguments.wait else arguments.run
+    if run is None:
+        return 0
+    store = RunStore(run.parent)
     try:
         with Leases(arguments.leases).lock(arguments.device).acquire(blocking=False):
-            return _work(store, arguments.run.name, arguments.device, job or _train)
+            return _work(store, run.name, arguments.device, job or _train)
     except Timeout:
         return DEVICE_TAKEN
+
+
+def _awaited(prepare: bool) -> Path | None:
+    """The run this worker was started ahead for; with all that takes long and depends on no run done before."""
+    with expendable():
+        if prepare:
+            import core.learning.job  # noqa: F401
+        return await_run()
 
 
 def _work(store: RunStore, run_id: str, device_id: str, job: Job) -> int:
@@ -46,10 +61,14 @@ def _train(config: RunConfig, session: Session) -> bool:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m core.execution.worker")
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, nargs="?")
+    parser.add_argument("--wait", action="store_true", help="for a line on stdin that names the run, Keras imported")
     parser.add_argument("--device", default=CPU)
     parser.add_argument("--leases", type=Path, required=True)
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if (arguments.run is None) != arguments.wait:
+        parser.error("Expected a run's folder or --wait; received both or neither. Give one of them.")
+    return arguments
 
 
 if __name__ == "__main__":

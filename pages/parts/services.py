@@ -60,7 +60,8 @@ def _services(runs: str, data_roots: tuple[str, ...], address: str) -> Services:
     store = core.RunStore(runs)
     atexit.register(_say_farewell, store)
     roots = core.DataRoots.default(address, [Path(root) for root in data_roots])
-    return Services(store, core.Launcher(store), core.Assistant(), roots, core.PresetStore(core.home() / "presets"))
+    launcher = core.Launcher(store, spare=core.Spare())
+    return Services(store, launcher, core.Assistant(), roots, core.PresetStore(core.home() / "presets"))
 
 
 def _release(services: Services) -> None:

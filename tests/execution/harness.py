@@ -58,7 +58,9 @@ class Lab:
         """A queued run whose worker will do `job`."""
         seed = len(self.jobs)
         self.jobs[seed] = job
-        return self.store.create(RunConfig(seed=seed), "path,hash,label,split\n")
+        run = self.store.create(RunConfig(seed=seed), "path,hash,label,split\n")
+        (self.store.path(run.id) / "job").write_text(job)
+        return run
 
     def state(self, run: Run) -> State:
         return self.store.get(run.id).state

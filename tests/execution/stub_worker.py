@@ -93,8 +93,20 @@ def fill_disk_with_checkpoints(_config: RunConfig, session: Session) -> bool:
     return True
 
 
+def told(config: RunConfig, session: Session) -> bool:
+    """What the run's folder says: a worker that was started ahead learns its job with its run."""
+    return JOBS[(session.folder / "job").read_text()](config, session)
+
+
+def starting(_config: RunConfig, session: Session) -> bool:
+    """Never gets as far as training."""
+    while not session.should_stop():
+        time.sleep(0.05)
+    return False
+
+
 JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {job.__name__: job for job in (
-    quick, endless, deaf, busy, out_of_memory, diverge, crash, fill_disk, fill_disk_with_checkpoints)}
+    quick, endless, deaf, busy, out_of_memory, diverge, crash, fill_disk, fill_disk_with_checkpoints, told, starting)}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]

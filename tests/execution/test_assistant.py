@@ -16,7 +16,7 @@ import pytest
 from harness import wait_for
 
 from core.execution.assistant import Assistant, AssistantError
-from core.execution.launcher import PROJECT
+from core.execution.processes import PROJECT
 
 SIZE = 96
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
