@@ -1,0 +1,50 @@
+"""`python -m benchmarks.engine_run FOLDER`: the run in FOLDER as a worker trains it, timed from the end of the imports.
+
+Prints one JSON object: a row an epoch with the seconds since the start, test accuracy, memory.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core.experiment.run import Row, RunConfig
+from core.learning.job import train_run
+
+
+class Clock:
+    """A reporter that notes when each epoch ends, and does what a worker's session does no more than training needs."""
+
+    device_id = "cpu"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.rows = folder, []
+        self._began = time.perf_counter()
+
+    def emit(self, row: Row) -> None:
+        if row["kind"] == "epoch":
+            self.rows.append({"seconds": time.perf_counter() - self._began, "val_accuracy": row["val_accuracy"]})
+
+    def say(self, **changes: Any) -> None:
+        pass
+
+    def resume_from(self, rows: Any) -> None:
+        pass
+
+    def should_stop(self) -> bool:
+        return False
+
+
+def main(folder: Path) -> None:
+    config = RunConfig.from_json(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    clock = Clock(folder)
+    train_run(config, clock)
+    accuracy = json.loads((folder / "evaluation.json").read_text())["accuracy"]
+    print(json.dumps({"rows": clock.rows, "test_accuracy": accuracy,
+                      "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
