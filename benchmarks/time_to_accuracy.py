@@ -1,9 +1,9 @@
 """How much sooner the same accuracy is there: `python benchmarks/time_to_accuracy.py --data DIR --weights FILE`.
 
-Side by side in one run, on the same images, split and settings: (a) the tutorial that everybody copies, (b) the same with
-decoded images cached, (c) this engine with nothing kept yet, (d) the same again at another rate, with everything kept.
-Feature extraction is phase 1 of two-phase. Each measurement is written to `--out` at once; what is there already is not
-measured again, so a long benchmark can be made in pieces.
+Side by side in one run, on the same images, split and settings: (a) the tutorial that everybody copies, (b) the same
+with decoded images cached, (c) this engine with nothing kept yet, (d) the same again at another rate, with everything
+kept. Feature extraction is phase 1 of two-phase. Each measurement is written to `--out` at once; what is there already
+is not measured again, so a long benchmark can be made in pieces.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The script that everybody copies, as one file: `python benchmarks/tutorial.py PLAN`, in plain Keras.
 
 PLAN is a JSON file: folder (with train/, validation/ and test/), weights, size, alpha, seed, phases as [unfreeze, rate,
-epochs]; `cached` keeps the decoded images in memory between epochs. Prints one JSON object: a row an epoch, test accuracy,
-memory. It imports nothing of the project.
+epochs]; `cached` keeps the decoded images in memory between epochs. Prints one JSON object: a row an epoch, test
+accuracy, memory. It imports nothing of the project.
 """
 
 import json
