@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from core.analysis.comparison import class_table, comparison_table, differences
+from core.analysis.estimate import Estimate, estimate
 from core.analysis.headline import headline
 from core.analysis.measured import Measured, measured
 from core.analysis.models import (
@@ -45,6 +46,7 @@ from core.execution.spare import Spare, SpareTerms
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
 from core.experiment.layers import block_reached, blocks, layer_table, total_parameters, trainable_parameters
 from core.experiment.metrics import Metrics
+from core.experiment.pace import Pace, Paces, PhasePace
 from core.experiment.preset import Preset, PresetStore
 from core.experiment.run import (
     ALPHAS,
@@ -99,18 +101,19 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "ALL_LAYERS", "ALPHAS", "FEATURE_EXTRACTION", "FINE_TUNING", "IMAGE_SIZES", "SAMPLE", "SAMPLE_CLASSES",
     "STRATEGIES", "TWO_PHASE", "Answers", "Assistant", "AssistantError", "Augmentation", "CurveView", "DataError",
-    "DataRoots", "Dataset", "Device", "Incoming", "Kept", "Launcher", "Manifest", "Measured", "Metrics",
-    "ModelError", "NoSuchRun", "Phase", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem",
-    "Progress", "Refused", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves",
-    "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study", "Summary", "Thumbnails", "TrainedModel",
-    "UnreadableImage", "UploadError", "View", "WeightsError", "accuracy_bars", "agree", "agreement", "batch_size",
-    "block_reached", "blocks", "build_transfer_model", "chart_points", "class_bars", "class_table", "colours",
-    "comparison_table", "confusion_chart", "data_folder", "data_name", "default_models", "differences", "differing",
-    "evaluate", "farewell", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "headline", "held_out_images",
-    "home", "imagenet_is_reachable", "imagenet_path", "labels", "layer_table", "layers_to_unfreeze",
-    "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "plan_study", "predictable",
-    "prediction_rows", "progress", "promised_rows", "receive", "resolve_weights", "rules_of_thumb", "run_colours",
-    "sample_folder", "scan", "settings_of", "short_study", "split", "stamp", "store_files", "study_of", "summarise",
+    "DataRoots", "Dataset", "Device", "Estimate", "Incoming", "Kept", "Launcher", "Manifest", "Measured", "Metrics",
+    "ModelError", "NoSuchRun", "Pace", "Paces", "Phase", "PhasePace", "PhaseSummary", "Picture", "Prediction",
+    "Preset", "PresetStore", "Problem", "Progress", "Refused", "Report", "Reports", "Run", "RunConfig", "RunError",
+    "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study",
+    "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "View", "WeightsError",
+    "accuracy_bars", "agree", "agreement", "batch_size", "block_reached", "blocks", "build_transfer_model",
+    "chart_points", "class_bars", "class_table", "colours", "comparison_table", "confusion_chart", "data_folder",
+    "data_name", "default_models", "differences", "differing", "estimate", "evaluate", "farewell",
+    "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "headline", "held_out_images", "home",
+    "imagenet_is_reachable", "imagenet_path", "labels", "layer_table", "layers_to_unfreeze", "learning_curves",
+    "load_data", "load_image", "make_view", "matching", "measured", "plan_study", "predictable", "prediction_rows",
+    "progress", "promised_rows", "receive", "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder",
+    "scan", "settings_of", "short_study", "split", "stamp", "store_files", "study_of", "summarise",
     "total_parameters", "train", "trainable_parameters", "trained_model", "training_devices", "unfreeze_layers",
     "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
 ]

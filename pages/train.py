@@ -6,6 +6,7 @@ import core
 from core.analysis.words import count
 from pages.parts.advanced import choose_rest
 from pages.parts.choose_data import choose_data, show_report
+from pages.parts.estimate import show_estimate
 from pages.parts.form import fill_from_url, fill_once
 from pages.parts.preset_bar import load_preset, save_preset
 from pages.parts.services import refuse, services
@@ -26,7 +27,8 @@ def main() -> None:
     except (core.NoSuchRun, ValueError) as error:
         refuse(error)
     data = choose_data(here)
-    dataset = show_report(data) if data else None
+    report = show_report(data) if data else None
+    dataset = report.dataset if report else None
     load_preset(here, len(dataset.pictures) if dataset else None)
     strategies = _choose_strategies(dataset)
     preset = None
@@ -38,6 +40,8 @@ def main() -> None:
     if preset and preset.template.weights == "random":
         st.caption(f":material/warning: {RANDOM_WEIGHTS}")
     st.caption(_plan(strategies))
+    if preset and report:
+        show_estimate(here, preset, report)
     with st.container(horizontal=True):
         ready = bool(dataset and preset)
         pressed = st.button("Start", type="primary", disabled=not ready)

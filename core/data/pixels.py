@@ -10,11 +10,8 @@ import numpy as np
 
 from core.data.images import THREADS, UnreadableImage, load_image
 from core.data.keeper import Keeper
-from core.data.shelf import Kind
+from core.data.kinds import decoded_images
 from core.data.split import Item
-
-INGEST = 1
-"""Raise it when `load_image` gives other pixels than before: what was kept is then left alone."""
 
 
 class Pixels:
@@ -27,7 +24,7 @@ class Pixels:
 
     def __init__(self, root: Path, items: Sequence[Item], size: int, keeper: Keeper) -> None:
         self._root, self._items, self._size, self._keeper = root, items, size, keeper
-        self._kind = Kind("decoded images", (size, size, 3), "uint8", {"size": size, "ingest": INGEST})
+        self._kind = decoded_images(size)
 
     def __len__(self) -> int:
         return len(self._items)

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 
 from core.execution.devices import CPU, environment
 from core.execution.processes import PROJECT
+from core.experiment.pace import Pace
+from core.experiment.run import RunConfig
 
 IDLE_SECONDS = 600.0
 """Without a question for so long, the process ends and gives its memory back."""
@@ -30,7 +33,7 @@ class AssistantError(RuntimeError):
 
 
 class Assistant:
-    """Answers what only Keras can: what a trained model says of images.
+    """Answers what only Keras can: what a trained model says of images, how fast this machine trains.
 
     Its process starts at the first question, on the CPU alone: the GPUs' memory is for training. It ends with the
     process that asks, and when nobody asked for `idle_seconds`; the next question starts another. Threads may ask at
@@ -55,6 +58,10 @@ class Assistant:
         """Load a model for a question that is likely to come; waits for nothing and raises nothing."""
         with contextlib.suppress(_Gone, AssistantError):
             self._running().send("prepare", (model,))
+
+    def measure_pace(self, config: RunConfig, classes: int, files: Sequence[Path], depths: Sequence[int]) -> Pace:
+        """How fast this machine trains at these settings and depths, on the CPU. Raises `AssistantError`."""
+        return self._ask("measure_pace", config, classes, files, depths)
 
     def close(self) -> None:
         """End the process; a later question would start it again."""

@@ -58,10 +58,12 @@ def _answers() -> Mapping[str, Answer]:
     """What can be asked."""
     with _silent():
         from core.learning.predictors import Predictors
+        from core.learning.probe import measure_pace
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several models, each traced once
     predictors = Predictors()
-    return {"classify": predictors.classify, "prepare": lambda path: predictors.of(path) and None}
+    return {"classify": predictors.classify, "prepare": lambda path: predictors.of(path) and None,
+            "measure_pace": measure_pace}
 
 
 def _leave_when_idle(desk: "Desk", idle: float) -> None:

@@ -3,14 +3,13 @@
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import cache
 
 import keras
 import numpy as np
 
 from core.data.keeper import Keeper
-from core.data.pixels import INGEST
+from core.data.kinds import activations_at
 from core.data.shelf import Kind
 from core.data.views import View, make_views, view_of
 from core.experiment.run import RunConfig
@@ -36,7 +35,7 @@ class Activations:
         self._cuts = [cut_for(self._base, phase.unfreeze) if config.reuse else None
                       for phase in config.strategy.phases]
         self._trunk = cache(self._build_trunk)
-        self._fingerprint = cache(self._hash_weights)
+        self._fingerprint = cache(lambda cut: fingerprint(self._base, cut))
         self.computed = 0
 
     def cut(self, phase: int) -> Cut | None:
@@ -95,17 +94,16 @@ class Activations:
         return found[0]
 
     def _kind(self, cut: Cut, view: View | None, precision: str) -> Kind:
-        made = {"weights": self._fingerprint(cut), "size": self._config.image_size, "cut": cut.name,
-                "ingest": INGEST, "view": view and asdict(view)}
-        return Kind(f"activations at {cut.name}", cut.shape, precision, made)
+        return activations_at(cut.name, cut.shape, self._fingerprint(cut), self._config.image_size, view, precision)
 
     def _build_trunk(self, wanted: tuple[Cut, ...]) -> Trunk:
         return build_trunk(self._base, wanted, self._config.batch_size)
 
-    def _hash_weights(self, cut: Cut) -> str:
-        """Of all weights below the cut: whatever file they came from, and whatever trains above."""
-        digest = hashlib.sha256()
-        for layer in self._base.layers[:cut.below]:
-            for weight in layer.get_weights():
-                digest.update(weight.tobytes())
-        return digest.hexdigest()
+
+def fingerprint(base: keras.Model, cut: Cut) -> str:
+    """SHA-256 of all weights below the cut: whatever file they came from, and whatever trains above."""
+    digest = hashlib.sha256()
+    for layer in base.layers[:cut.below]:
+        for weight in layer.get_weights():
+            digest.update(weight.tobytes())
+    return digest.hexdigest()

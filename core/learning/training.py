@@ -15,6 +15,7 @@ from core.experiment.run import Row, RunConfig
 from core.experiment.strategy import Phase
 from core.learning.activations import Activations
 from core.learning.checkpoint import Arrays, Checkpoint, Checkpoints
+from core.learning.cuts import Cut
 from core.learning.data import Batches, TrainingData, balanced_weights
 from core.learning.model import base_of, count_trainable, model_above, unfreeze_layers
 
@@ -119,12 +120,8 @@ class _Training:
         return phase.epochs - sum(row["phase"] == number for row in self.rows)
 
     def _compile(self, number: int, phase: Phase, resumed: bool) -> keras.Model:
-        """What trains in this phase: the part of the model above the phase's cut."""
-        unfreeze_layers(self.model, phase.unfreeze)
-        above = model_above(self.model, self.activations.cut(number))
-        on_gpu = bool(keras.distribution.list_devices("gpu"))
-        above.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
-                      metrics=["accuracy"], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
+        """What trains in this phase, with the optimizer's state where it goes on."""
+        above = compile_above(self.model, phase, self.activations.cut(number))
         if resumed:
             self._restore_optimizer(above)
         return above
@@ -189,6 +186,15 @@ class _Follow(keras.callbacks.Callback):
     def _expect_number(self, loss: float, step: int) -> None:
         if not math.isfinite(float(loss)):
             raise Diverged(step, self._phase.learning_rate)
+
+
+def compile_above(model: keras.Model, phase: Phase, cut: Cut | None) -> keras.Model:
+    """The part of the model above a phase's cut, ready to train as that phase does."""
+    unfreeze_layers(model, phase.unfreeze)
+    above, on_gpu = model_above(model, cut), bool(keras.distribution.list_devices("gpu"))
+    above.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
+                  metrics=["accuracy"], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
+    return above
 
 
 def moving_weights(model: keras.Model, deepest: int) -> list[keras.Variable]:

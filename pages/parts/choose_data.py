@@ -55,7 +55,7 @@ def _choose_folder(roots: core.DataRoots) -> str | None:
     return str(roots.resolve(path)) if path.strip() else None
 
 
-def show_report(data: str) -> core.Dataset | None:
+def show_report(data: str) -> core.Report | None:
     """Say in two lines what is in the images; None where they cannot be trained on."""
     report = look(data)
     if report is None:
@@ -67,7 +67,7 @@ def show_report(data: str) -> core.Dataset | None:
         with st.expander(f"{count(len(dataset.problems), 'problem')}: these files are not used"):
             show_problems(dataset)
     st.page_link("pages/data.py", label="Look at the images", icon=":material/photo_library:")
-    return dataset if report.manifest else None
+    return report if report.manifest else None
 
 
 def look(data: str) -> core.Report | None:

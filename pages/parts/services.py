@@ -15,13 +15,16 @@ from pages.parts.navigation import expect_navigation
 
 @dataclass(frozen=True)
 class Services:
-    """What pages ask: the runs, who trains them, who answers with Keras, which folders may be read, the presets."""
+    """What pages ask: the runs, who trains them, who answers with Keras, which folders may be read,
+    the presets, how fast this machine is.
+    """
 
     store: core.RunStore
     launcher: core.Launcher
     assistant: core.Assistant
     roots: core.DataRoots
     presets: core.PresetStore
+    paces: core.Paces
 
 
 def services() -> Services:
@@ -61,7 +64,8 @@ def _services(runs: str, data_roots: tuple[str, ...], address: str) -> Services:
     atexit.register(_say_farewell, store)
     roots = core.DataRoots.default(address, [Path(root) for root in data_roots])
     launcher = core.Launcher(store, spare=core.Spare())
-    return Services(store, launcher, core.Assistant(), roots, core.PresetStore(core.home() / "presets"))
+    return Services(store, launcher, core.Assistant(), roots, core.PresetStore(core.home() / "presets"),
+                    core.Paces(core.home() / "paces"))
 
 
 def _release(services: Services) -> None:

@@ -4,10 +4,13 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import streamlit as st
 from pages_harness import MANIFEST, button, epoch, finish, make_study, open_page, progress_texts, texts, write_rows
 
+from core.data.shelf import Kind
+from core.data.shelves import Shelves
 from core.experiment.run import RunConfig, RunError, RunStatus, State
 from core.experiment.store import RunStore
 
@@ -148,3 +151,26 @@ def test_status_changes_are_followed(root):
         store.write_status(run.id, replace(run.status, state=State.STOPPED))
     page.run()
     assert "Stopped" in texts(page) and "Stop" not in [found.label for found in page.button]
+
+
+def test_what_is_kept_is_listed_bounded_and_cleared(root, monkeypatch, tmp_path):
+    monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))
+    shelves, kind = Shelves(), Kind("activations at pool", (4,), "float32", {})
+    shelves.open(kind, 1).put(["ab" * 32], np.ones((1, 4), np.float32), 1.0)
+    make_study(root)
+    page = open_page("runs")
+    assert "activations at pool" in str(page.dataframe[-1].value) and "instead of computing it again" in texts(page)
+    page.number_input(key="kept-room").set_value(1.0).run()
+    button(page, "Set").click().run()
+    assert Shelves().budget == 10**9 and len(shelves.kept()) == 1
+    button(page, "Clear all of it").click().run()
+    assert shelves.kept() == () and not page.exception and "Kept computation: 0 MB" in [e.label for e in page.expander]
+
+
+def test_a_remark_and_what_was_saved_stand_beside_the_run(root):
+    store, study = make_study(root)
+    finish(store, study.runs[0])
+    status = store.get(study.runs[0].id).status
+    store.write_status(study.runs[0].id, replace(status, remark="Nothing more is kept: <b>full</b>.", saved_seconds=75))
+    page = open_page("runs", study=study.id)
+    assert "Nothing more is kept: <b>full</b>." in texts(page) and "1 min 15 s saved by what was kept" in texts(page)

@@ -1,8 +1,11 @@
 """Setting up a study, without a browser."""
 
+from typing import ClassVar
+
 import pytest
 from pages_harness import button, make_study, open_page, texts
 
+import core
 from core.data.places import home
 from core.experiment.preset import PresetStore
 from core.experiment.run import RunConfig
@@ -145,3 +148,37 @@ def test_random_weights_are_said_to_transfer_nothing(root):
     assert "nothing is transferred" in texts(page)
     button(page, "Fill in").click().run()
     assert page.selectbox(key="weights").value in ("ImageNet", "Nothing (random)")
+
+
+class Measuring(core.Assistant):
+    """Stands for the assistant: knows a pace without measuring one, and what it was asked for."""
+
+    asked: ClassVar[list[list[int]]] = []
+    trouble = ""
+
+    def measure_pace(self, config, classes, files, depths):
+        Measuring.asked.append(list(depths))
+        if Measuring.trouble:
+            raise core.AssistantError(Measuring.trouble)
+        assert classes == 10 and all(path.is_file() for path in files)
+        pace = core.PhasePace("pool", (1280,), "weights", 2.0, 0.1, 0.05, 0.01)
+        return core.Pace(1.0, 0.0, {depth: pace for depth in depths})
+
+
+def test_the_time_is_estimated_once_for_each_depth(root, monkeypatch, tmp_path):
+    monkeypatch.setattr(core, "Assistant", Measuring)
+    monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))
+    Measuring.asked, Measuring.trouble = [], "Expected the assistant to answer; <nothing> came."
+    page = open_page("train")
+    button(page, "Estimate the time").click().run()
+    assert "Expected the assistant to answer" in page.error[0].value and not page.exception
+    Measuring.trouble = ""
+    button(page, "Estimate the time").click().run()
+    assert Measuring.asked[1:] == [[0, 30, 154]] and "on this machine" in texts(page)
+    # 3 builds, 4 phases, 65 epochs of 14 + 3 batches, and each view of 420 images and 90 plain ones once
+    assert "About 2 min 09 s on this machine. Of 1,770 views" in texts(page)
+    page.number_input(key="card-0-phase-0-epochs").set_value(5).run()
+    assert "About 1 min 54 s" in texts(page) and len(Measuring.asked) == 2
+    depth(page, 1).set_value(100).run()
+    button(page, "Estimate the time").click().run()
+    assert Measuring.asked[2:] == [[100]]

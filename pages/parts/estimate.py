@@ -1,0 +1,51 @@
+"""How long a study will take: at once where this machine's pace is known, else at the press of a button."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+import core
+from core.analysis.words import duration
+from pages.parts.services import Services, refuse
+
+
+def show_estimate(here: Services, preset: core.Preset, report: core.Report) -> None:
+    """`About 6 min on this machine. Of 7,438 views that go through the frozen part, 1,765 are already kept.`"""
+    if report.manifest is None or core.training_devices()[0].capability is not None:
+        return  # the pace is measured on the CPU
+    pace = here.paces.load(preset.template)
+    lacking = sorted({phase.unfreeze for strategy in preset.strategies for phase in strategy.phases} - set(pace.phases))
+    if lacking:
+        pressed = st.button("Estimate the time", type="tertiary", icon=":material/timer:",
+                            help="Measures this machine at these settings: some seconds for each depth, once.")
+        pace = _measure(here, preset.template, report.dataset, lacking) if pressed else None
+    if pace:
+        st.caption(f":material/timer: {_in_words(_estimate(preset, pace, str(report.dataset.root), report))}")
+
+
+def _measure(here: Services, template: core.RunConfig, dataset: core.Dataset, depths: list[int]) -> core.Pace | None:
+    files = [dataset.root / picture.path for picture in dataset.pictures[:16]]
+    try:
+        with st.spinner("Measuring this machine"):
+            return here.paces.add(template, here.assistant.measure_pace(template, len(dataset.classes), files, depths))
+    except (core.AssistantError, OSError) as error:
+        refuse(error)
+        return None
+
+
+@st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={core.Preset: repr, core.Pace: repr})
+def _estimate(preset: core.Preset, pace: core.Pace, root: str, _report: core.Report) -> core.Estimate:
+    """Looked up again after a while: a run may have kept more meanwhile."""
+    seed = preset.template.seed
+    manifest = core.split(_report.dataset, seed) if seed else _report.manifest
+    configs = [replace(preset.template, strategy=strategy, split_seed=seed) for strategy in preset.strategies]
+    return core.estimate(configs, manifest, pace, core.Shelves())
+
+
+def _in_words(expected: core.Estimate) -> str:
+    about = f"About {duration(expected.seconds)} on this machine"
+    if not expected.needed:
+        return f"{about}."
+    if expected.kept == expected.needed:
+        return f"{about}. What the frozen part says is already kept."
+    return f"{about}. Of {expected.needed:,} views that go through the frozen part, {expected.kept:,} are already kept."

@@ -1,0 +1,72 @@
+"""What was measured fits what then happens: the same cuts, the same rows, plausible seconds."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from core.analysis.estimate import estimate
+from core.data.keeper import Keeper
+from core.data.shelves import Shelves
+from core.data.split import Manifest, split
+from core.experiment.pace import Pace, Paces
+from core.experiment.run import RunConfig
+from core.experiment.strategy import Phase, Strategy
+from core.learning.activations import Activations
+from core.learning.data import load_data
+from core.learning.model import build_transfer_model
+from core.learning.probe import measure_pace
+from core.learning.training import train
+
+
+@pytest.fixture
+def config(tiny_config) -> RunConfig:
+    return replace(tiny_config, strategy=Strategy("tiny", (Phase(0, 1e-3, 2), Phase(30, 1e-4, 1))), views=2)
+
+
+@pytest.fixture
+def manifest(tiny_dataset) -> Manifest:
+    return split(tiny_dataset)
+
+
+def test_an_estimate_counts_exactly_what_the_run_then_computes(config, tiny_dataset, manifest, tmp_path):
+    files = [tiny_dataset.root / picture.path for picture in tiny_dataset.pictures[:4]]
+    began = time.perf_counter()
+    pace = measure_pace(config, 10, files, [0, 30])
+    assert 0 < pace.build + sum(phase.prepare for phase in pace.phases.values()) < time.perf_counter() - began
+    assert all(phase.step > 0 and phase.check > 0 and phase.frozen > 0 for phase in pace.phases.values())
+    shelves = Shelves(tmp_path / "kept", budget=10**9)
+    before = estimate([config], manifest, pace, shelves)
+    model = build_transfer_model(10, 96, 0.35, "random", config.seed)
+    keeper = Keeper(shelves, len(manifest.items))
+    activations = Activations(config, model, keeper)
+    train(config, model, load_data(manifest, tiny_dataset.root, 96, keeper), lambda row: None,
+          activations=activations)
+    after = estimate([config], manifest, pace, shelves)
+    assert (before.needed, before.kept) == (activations.computed, 0)
+    assert after.kept == after.needed == before.needed and after.seconds < before.seconds
+    assert estimate([replace(config, views=3)], manifest, pace, shelves).kept == before.needed
+    assert estimate([replace(config, kept_precision="float32")], manifest, pace, shelves).kept == 0
+
+
+def test_the_next_run_of_a_study_takes_what_the_first_computed(config, manifest, tmp_path, tiny_dataset):
+    pace, shelves = measure_pace(config, 10, [], [0, 30, 154]), Shelves(tmp_path / "kept")
+    one = estimate([config], manifest, pace, shelves)
+    head = replace(config, strategy=Strategy("head", (Phase(0, 1e-3, 2),)))
+    both = estimate([head, config], manifest, pace, shelves)
+    assert both.needed == one.needed and both.seconds > one.seconds, "two-phase goes first and serves the other"
+    everything = estimate([replace(config, strategy=Strategy("all", (Phase(154, 1e-4, 1),)))], manifest, pace, shelves)
+    assert everything.needed == 0 and everything.seconds > 0
+    assert estimate([replace(config, strategy=Strategy("x", (Phase(7, 1e-4, 1),)))], manifest, pace, shelves) is None
+
+
+def test_paces_are_kept_by_what_changes_them(config, tmp_path):
+    paces, pace = Paces(tmp_path / "paces"), measure_pace(config, 10, [], [0])
+    assert paces.load(config).phases == {}
+    assert paces.add(config, pace) == pace == paces.load(replace(config, patience=3))
+    assert paces.load(replace(config, batch_size=4)).phases == paces.load(replace(config, seed=1)).phases == {}
+    other = Pace(1.0, 0.0, {30: pace.phases[0]})
+    assert set(paces.add(config, other).phases) == {0, 30}
+    for path in (tmp_path / "paces").iterdir():
+        path.write_text("{")
+    assert paces.load(config) == Pace(0.0, 0.0, {})
