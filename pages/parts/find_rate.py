@@ -35,16 +35,24 @@ class _Found:
 
 def find_rate(lab: Laboratory, card: int, strategy: core.Strategy, colour: str) -> None:
     """Offer a rate for the last phase of `strategy`, which is the card's strategy up to that phase."""
-    phase = len(strategy.phases)
-    question = core.rate_question(lab.template, strategy, phase)
     with st.popover("Find a rate", type="tertiary", icon=":material/search_insights:",
-                    key=key_of(card, phase - 1, "find")):
-        found = _known(lab, question)
-        if found is None:
+                    key=key_of(card, len(strategy.phases) - 1, "find")):
+        _find(lab, card, strategy, colour)
+
+
+@st.fragment
+def _find(lab: Laboratory, card: int, strategy: core.Strategy, colour: str) -> None:
+    """A fragment: the rest of the page stays as it is while the assistant works."""
+    phase = len(strategy.phases)
+    question, place = core.rate_question(lab.template, strategy, phase), st.empty()
+    found = _known(lab, question)
+    if found is None:
+        with place.container():
             st.caption(WHAT_IT_DOES)
             if st.button("Try rates", key=key_of(card, phase - 1, "try")):
                 found = _ask(lab, question, phase)
-        if found:
+    if found:
+        with place.container():
             _show(found, key_of(card, phase - 1, "rate"), colour)
 
 
@@ -77,8 +85,9 @@ def _show(found: _Found, rate_key: str, colour: str) -> None:
         st.markdown(plain(f"{suggestion.reason}."))
         return
     st.markdown(f"Suggested: **{plain(rate(suggestion.rate))}**, {plain(suggestion.reason)}.")
-    st.button("Take it", key=f"{rate_key}-take", on_click=_take, args=(rate_key, suggestion.rate),
-              disabled=st.session_state[rate_key] == suggestion.rate)
+    if st.button("Take it", key=f"{rate_key}-take", on_click=_take, args=(rate_key, suggestion.rate),
+                 disabled=st.session_state[rate_key] == suggestion.rate):
+        st.rerun()  # the whole page: the slider is outside of this fragment
 
 
 def _take(rate_key: str, suggested: float) -> None:
