@@ -21,6 +21,7 @@ from core.analysis.models import (
 from core.analysis.palette import colours, run_colours
 from core.analysis.predictions import Prediction, agree, agreement, prediction_rows
 from core.analysis.promised import promised_rows
+from core.analysis.rates import Suggestion, rate_question, suggest
 from core.analysis.search import matching
 from core.analysis.settings import data_name, differing, labels, settings_of
 from core.analysis.summary import PhaseSummary, Progress, Summary, progress, summarise
@@ -89,6 +90,7 @@ _LATER = {
     "accuracy_bars": "core.analysis.bars",
     "confusion_chart": "core.analysis.confusion",
     "class_bars": "core.analysis.data_charts",
+    "rate_chart": "core.analysis.rate_chart",
 }
 
 
@@ -105,15 +107,16 @@ __all__ = [
     "ModelError", "NoSuchRun", "Pace", "Paces", "Phase", "PhasePace", "PhaseSummary", "Picture", "Prediction",
     "Preset", "PresetStore", "Problem", "Progress", "Refused", "Report", "Reports", "Run", "RunConfig", "RunError",
     "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study",
-    "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "View", "WeightsError",
+    "Suggestion", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "View", "WeightsError",
     "accuracy_bars", "agree", "agreement", "batch_size", "block_reached", "blocks", "build_transfer_model",
     "chart_points", "class_bars", "class_table", "colours", "comparison_table", "confusion_chart", "data_folder",
     "data_name", "default_models", "differences", "differing", "estimate", "evaluate", "farewell",
     "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "headline", "held_out_images", "home",
     "imagenet_is_reachable", "imagenet_path", "labels", "layer_table", "layers_to_unfreeze", "learning_curves",
     "load_data", "load_image", "make_view", "matching", "measured", "plan_study", "predictable", "prediction_rows",
-    "progress", "promised_rows", "receive", "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder",
-    "scan", "settings_of", "short_study", "split", "stamp", "store_files", "study_of", "summarise",
-    "total_parameters", "train", "trainable_parameters", "trained_model", "training_devices", "unfreeze_layers",
-    "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
+    "progress", "promised_rows", "rate_chart", "rate_question", "receive", "resolve_weights", "rules_of_thumb",
+    "run_colours", "sample_folder", "scan", "settings_of", "short_study", "split", "stamp", "store_files",
+    "study_of", "suggest", "summarise", "total_parameters", "train", "trainable_parameters", "trained_model",
+    "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "with_phases",
+    "with_settings",
 ]

@@ -7,6 +7,7 @@ from core.analysis.words import count
 from pages.parts.advanced import choose_rest
 from pages.parts.choose_data import choose_data, show_report
 from pages.parts.estimate import show_estimate
+from pages.parts.find_rate import Laboratory
 from pages.parts.form import fill_from_url, fill_once
 from pages.parts.preset_bar import load_preset, save_preset
 from pages.parts.services import refuse, services
@@ -30,13 +31,16 @@ def main() -> None:
     report = show_report(data) if data else None
     dataset = report.dataset if report else None
     load_preset(here, len(dataset.pictures) if dataset else None)
-    strategies = _choose_strategies(dataset)
-    preset = None
+    cards, template, preset = st.container(), None, None  # the cards stand first; what they offer hangs on the rest
     try:
         template = choose_rest(here, data or core.SAMPLE)
-        preset = core.Preset(strategies, template) if strategies else None
     except ValueError as error:
         refuse(error)
+    lab = Laboratory(here, dataset, template) if dataset and template else None
+    with cards:
+        strategies = _choose_strategies(dataset, lab)
+    if strategies and template:
+        preset = core.Preset(strategies, template)
     if preset and preset.template.weights == "random":
         st.caption(f":material/warning: {RANDOM_WEIGHTS}")
     st.caption(_plan(strategies))
@@ -51,14 +55,14 @@ def main() -> None:
         start(here, preset, dataset)
 
 
-def _choose_strategies(dataset: core.Dataset | None) -> tuple[core.Strategy, ...]:
+def _choose_strategies(dataset: core.Dataset | None, lab: Laboratory | None) -> tuple[core.Strategy, ...]:
     """The ticked strategies, a card each."""
     origins, chosen = st.session_state["cards"], []
     for first in range(0, len(origins), CARDS_IN_A_ROW):
         for number, column in enumerate(st.columns(CARDS_IN_A_ROW), start=first):
             if number < len(origins):
                 with column:
-                    chosen.append(strategy_card(number, origins[number], dataset))
+                    chosen.append(strategy_card(number, origins[number], dataset, lab))
     return tuple(strategy for strategy in chosen if strategy)
 
 

@@ -25,6 +25,9 @@ IDLE_SECONDS = 600.0
 PATIENCE_SECONDS = 180.0
 """A process that leaves a question open for so long hangs."""
 
+RATE_SECONDS = 900.0
+"""The same for a range test: before its batches, images may have to be decoded and to pass the frozen part."""
+
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_new_session is on Windows
 
 
@@ -33,7 +36,7 @@ class AssistantError(RuntimeError):
 
 
 class Assistant:
-    """Answers what only Keras can: what a trained model says of images, how fast this machine trains.
+    """Answers what only Keras can: what a model says of images, which rate suits a phase, how fast this machine is.
 
     Its process starts at the first question, on the CPU alone: the GPUs' memory is for training. It ends with the
     process that asks, and when nobody asked for `idle_seconds`; the next question starts another. Threads may ask at
@@ -54,6 +57,13 @@ class Assistant:
         """What a model says of images: (n, size, size, 3) uint8 -> (n, classes) float32. Raises `AssistantError`."""
         return self._ask("classify", model, pixels)
 
+    def find_rate(self, config: RunConfig, manifest_csv: str, phase: int) -> tuple[tuple[float, float], ...]:
+        """The range test of phase number `phase` (from 1): (learning rate, smoothed loss) by rising rate.
+
+        Raises `AssistantError`.
+        """
+        return self._ask("find_rate", config, manifest_csv, phase, patience=max(self._patience, RATE_SECONDS))
+
     def prepare(self, model: Path) -> None:
         """Load a model for a question that is likely to come; waits for nothing and raises nothing."""
         with contextlib.suppress(_Gone, AssistantError):
@@ -70,19 +80,19 @@ class Assistant:
                 self._process.kill()
             self._process = None
 
-    def _ask(self, what: str, *arguments: Any) -> Any:
+    def _ask(self, what: str, *arguments: Any, patience: float | None = None) -> Any:
         """The answer; a process that was killed over the question is asked once more in a new one."""
         for _ in range(2):
             process = self._running()
-            patience = threading.Timer(self._patience, process.kill)
-            patience.daemon = True
-            patience.start()
+            alarm = threading.Timer(patience or self._patience, process.kill)
+            alarm.daemon = True
+            alarm.start()
             try:
                 return process.send(what, arguments).result()
             except _Gone:
                 continue
             finally:
-                patience.cancel()
+                alarm.cancel()
         raise AssistantError("Expected an answer of the assistant; its process ended twice without one. Free "
                              "some memory and try again; the dashboard's terminal may say more.")
 

@@ -59,11 +59,12 @@ def _answers() -> Mapping[str, Answer]:
     with _silent():
         from core.learning.predictors import Predictors
         from core.learning.probe import measure_pace
+        from core.learning.rate_finder import find_rate
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several models, each traced once
     predictors = Predictors()
     return {"classify": predictors.classify, "prepare": lambda path: predictors.of(path) and None,
-            "measure_pace": measure_pace}
+            "measure_pace": measure_pace, "find_rate": find_rate}
 
 
 def _leave_when_idle(desk: "Desk", idle: float) -> None:
@@ -108,7 +109,7 @@ class Desk:
         except BaseException as trouble:
             traceback.print_exc()
             value = None
-            error = f"The assistant could not answer: {first_line(trouble)}. Try again, with fewer images."
+            error = f"The assistant could not answer: {first_line(trouble)}. Try again, with fewer or smaller images."
         self._send((number, value, error))
         self._count(-1)
 

@@ -17,7 +17,7 @@ from core.learning.activations import fingerprint
 from core.learning.cuts import Cut, cut_for
 from core.learning.data import Batches
 from core.learning.model import base_of, build_transfer_model
-from core.learning.training import compile_above
+from core.learning.training import compile_phase
 from core.learning.trunk import build_trunk
 
 FILES = 16
@@ -46,7 +46,7 @@ def _decoding(files: Sequence[Path], size: int) -> float:
 def _measure_phase(config: RunConfig, model: keras.Model, classes: int, depth: int) -> PhasePace:
     base, cut = base_of(model), cut_for(base_of(model), depth) if config.reuse else None
     began = time.perf_counter()
-    above = compile_above(model, Phase(depth, 1e-6, 1), cut)
+    above = compile_phase(model, Phase(depth, 1e-6, 1), cut)
     clock = _Clock()
     steps = 8 if cut else 2
     shape = cut.shape if cut else model.input_shape[1:]

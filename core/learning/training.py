@@ -120,8 +120,8 @@ class _Training:
         return phase.epochs - sum(row["phase"] == number for row in self.rows)
 
     def _compile(self, number: int, phase: Phase, resumed: bool) -> keras.Model:
-        """What trains in this phase, with the optimizer's state where it goes on."""
-        above = compile_above(self.model, phase, self.activations.cut(number))
+        """What trains in this phase: the part of the model above the phase's cut."""
+        above = compile_phase(self.model, phase, self.activations.cut(number))
         if resumed:
             self._restore_optimizer(above)
         return above
@@ -144,7 +144,7 @@ class _Follow(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Row | None = None) -> None:
         self._batches.begin(epoch)
-        _reseed(self.model, self._training.config.seed, epoch)
+        reseed(self.model, self._training.config.seed, epoch)
         self._epoch, self._began, self._images_before = epoch, time.perf_counter(), 0
         self._emitted = self._began
 
@@ -188,10 +188,11 @@ class _Follow(keras.callbacks.Callback):
             raise Diverged(step, self._phase.learning_rate)
 
 
-def compile_above(model: keras.Model, phase: Phase, cut: Cut | None) -> keras.Model:
-    """The part of the model above a phase's cut, ready to train as that phase does."""
+def compile_phase(model: keras.Model, phase: Phase, cut: Cut | None) -> keras.Model:
+    """The part of a model above a cut, ready to train as the phase says, with an optimizer that starts anew."""
     unfreeze_layers(model, phase.unfreeze)
-    above, on_gpu = model_above(model, cut), bool(keras.distribution.list_devices("gpu"))
+    above = model_above(model, cut)
+    on_gpu = bool(keras.distribution.list_devices("gpu"))
     above.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
                   metrics=["accuracy"], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
     return above
@@ -213,7 +214,7 @@ def _copy(variables: list[keras.Variable]) -> Arrays:
     return tuple(np.array(keras.ops.convert_to_numpy(variable)) for variable in variables)
 
 
-def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
+def reseed(model: keras.Model, seed: int, epoch: int) -> None:
     """Make dropout and augmentation of an epoch a function of seed and epoch, so that a resumed run repeats them."""
     states = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
     for number, state in enumerate(states):

@@ -14,9 +14,16 @@ POLL_SECONDS = 1.0
 
 
 def watch(here: Services, runs: Sequence[core.Run]) -> None:
-    """Show these runs, and poll them until all have ended."""
-    finished = all(run.state.is_finished for run in runs)
-    st.fragment(_poll, run_every=None if finished else POLL_SECONDS)(
+    """Show these runs, and poll them until all have ended.
+
+    Rows of runs that have ended stand outside what is polled: a browser that falls behind is cut off by the server.
+    """
+    ended = [run for run in runs if run.state.is_finished]
+    try:
+        _show_rows(here, runs, ended)
+    except core.NoSuchRun:  # deleted since it was listed
+        st.rerun()
+    st.fragment(_poll, run_every=None if len(ended) == len(runs) else POLL_SECONDS)(
         here, [run.id for run in runs], [run.state for run in runs])
 
 
@@ -31,14 +38,19 @@ def _poll(here: Services, run_ids: Sequence[str], states: Sequence[core.State]) 
         st.rerun()
 
 
-def _show(here: Services, runs: Sequence[core.Run], metrics: dict[str, core.Metrics]) -> None:
+def _show_rows(here: Services, runs: Sequence[core.Run], some: Sequence[core.Run]) -> None:
+    """A row for some of the runs, each with the name that tells it from all of them."""
     names, colours = core.labels(runs), core.run_colours(runs)
     waiting = [run.id for run in here.store.active() if run.state is core.State.QUEUED]
-    for run in runs:
-        show_run(here, run, metrics[run.id], names[run.id], colours[run.id], waiting)
+    for run in some:
+        show_run(here, run, here.store.metrics(run.id), names[run.id], colours[run.id], waiting)
+
+
+def _show(here: Services, runs: Sequence[core.Run], metrics: dict[str, core.Metrics]) -> None:
+    _show_rows(here, runs, [run for run in runs if not run.state.is_finished])
     if any(metrics[run.id].epochs or metrics[run.id].steps for run in runs):
         show_curves(runs, metrics)
     elif not all(run.state.is_finished for run in runs):
         st.caption("Curves appear with the first batches.")
-    show_details(here, runs, names)
+    show_details(here, runs, core.labels(runs))
 

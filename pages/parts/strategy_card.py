@@ -1,22 +1,30 @@
 """One strategy on the Train page: a tick to include it, and its phases."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 import core
 from core.analysis.words import millions, plain, rate
+from pages.parts.find_rate import Laboratory, find_rate
 from pages.parts.form import KEPT, key_of
 from pages.parts.network import show_network
 
 RATES = [float(f"{digit}e{power}") for power in range(-7, 0) for digit in (1, 2, 3, 5)]
 
 
-def strategy_card(number: int, origin: core.Strategy, dataset: core.Dataset | None) -> core.Strategy | None:
-    """The strategy as it is set; None where its tick is out."""
+def strategy_card(number: int, origin: core.Strategy, dataset: core.Dataset | None,
+                  lab: Laboratory | None) -> core.Strategy | None:
+    """The strategy as it is set; None where its tick is out. With a `lab` each phase can have its rate found."""
     with st.container(border=True, height="stretch"):
         strip, head = st.container(), st.container()
-        phases = tuple(_choose_phase(number, j, origin, dataset) for j in range(len(origin.phases)))
+        phases: tuple[core.Phase, ...] = ()
+        for j in range(len(origin.phases)):
+            phases += (_choose_phase(number, j, origin, dataset),)
+            if lab:
+                find_rate(lab, number, replace(origin, phases=phases), _colour(origin, phases[-1]))
         strategy = core.with_phases(origin, phases)
-        colour = _colour(strategy)
+        colour = core.colours([strategy.name])[strategy.name]
         strip.html(f'<div style="height:4px;border-radius:2px;background:{colour}"></div>')
         chosen = head.checkbox(f"**{strategy.title}**", key=f"card-{number}-use", **KEPT)
         for warning in core.warnings(strategy, len(dataset.pictures) if dataset else None):
@@ -24,8 +32,10 @@ def strategy_card(number: int, origin: core.Strategy, dataset: core.Dataset | No
     return strategy if chosen else None
 
 
-def _colour(strategy: core.Strategy) -> str:
-    return core.colours([strategy.name])[strategy.name]
+def _colour(origin: core.Strategy, phase: core.Phase) -> str:
+    """The colour of a card while this phase is set: a strategy of one phase is named by its depth."""
+    name = (core.with_phases(origin, (phase,)) if len(origin.phases) == 1 else origin).name
+    return core.colours([name])[name]
 
 
 def _choose_phase(card: int, number: int, origin: core.Strategy, dataset: core.Dataset | None) -> core.Phase:
@@ -35,8 +45,7 @@ def _choose_phase(card: int, number: int, origin: core.Strategy, dataset: core.D
     unfreeze = st.slider("How deep to unfreeze", 0, core.ALL_LAYERS, key=key_of(card, number, "depth"), **KEPT,
                          help="Layers of the base that train, from its top; 0: the head alone. In the strip "
                               f"below the image enters at the left, and the head is at the right. {advice}")
-    show_network(unfreeze, _colour(core.with_phases(origin, (core.Phase(unfreeze, 1e-3, 1),)))
-                 if len(origin.phases) == 1 else _colour(origin))
+    show_network(unfreeze, _colour(origin, core.Phase(unfreeze, 1e-3, 1)))
     _show_count(unfreeze, dataset)
     left, right = st.columns(2)
     learning_rate = left.select_slider(

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from harness import wait_for
 
+from core.data.split import split
 from core.execution.assistant import Assistant, AssistantError
 from core.execution.processes import PROJECT
 
@@ -53,6 +55,15 @@ def test_it_sees_no_gpu_and_asks_nobody_for_a_port(assistant, models):
     process = psutil.Process(assistant.pid)
     assert process.environ()["CUDA_VISIBLE_DEVICES"] == "-1"
     assert process.net_connections() == [] and os.getsid(assistant.pid) != os.getsid(0)
+
+
+def test_it_finds_a_rate_and_says_in_a_line_why_it_cannot(assistant, tiny_config, tiny_dataset):
+    manifest = split(tiny_dataset).to_csv()
+    points = assistant.find_rate(tiny_config, manifest, 1)
+    assert len(points) > 20 and all(low[0] < high[0] for low, high in pairwise(points))
+    with pytest.raises(AssistantError, match="Expected phase") as caught:
+        assistant.find_rate(tiny_config, manifest, 3)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.faults

@@ -1,0 +1,94 @@
+"""A learning rate for one phase, suggested by a range test that the assistant makes."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+import core
+from core.analysis.words import plain, rate
+from pages.parts.form import key_of
+from pages.parts.services import Services, refuse
+from pages.parts.show import show_chart
+
+WHAT_IT_DOES = ("Trains this phase on about a hundred batches while the rate grows, and looks at the loss. "
+                "What the frozen layers compute is kept for the run.")
+MOST = 32
+"""Curves that a visitor's session keeps."""
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """What a range test needs besides the strategy: who makes it, on which images, under which settings."""
+
+    here: Services
+    dataset: core.Dataset
+    template: core.RunConfig
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The points of a test, and the images that they hold for."""
+
+    dataset: core.Dataset
+    points: tuple[tuple[float, float], ...]
+
+
+def find_rate(lab: Laboratory, card: int, strategy: core.Strategy, colour: str) -> None:
+    """Offer a rate for the last phase of `strategy`, which is the card's strategy up to that phase."""
+    with st.popover("Find a rate", type="tertiary", icon=":material/search_insights:",
+                    key=key_of(card, len(strategy.phases) - 1, "find")):
+        _find(lab, card, strategy, colour)
+
+
+@st.fragment
+def _find(lab: Laboratory, card: int, strategy: core.Strategy, colour: str) -> None:
+    """A fragment: the rest of the page stays as it is while the assistant works."""
+    phase = len(strategy.phases)
+    question, place = core.rate_question(lab.template, strategy, phase), st.empty()
+    found = _known(lab, question)
+    if found is None:
+        with place.container():
+            st.caption(WHAT_IT_DOES)
+            if st.button("Try rates", key=key_of(card, phase - 1, "try")):
+                found = _ask(lab, question, phase)
+    if found:
+        with place.container():
+            _show(found, key_of(card, phase - 1, "rate"), colour)
+
+
+def _known(lab: Laboratory, question: core.RunConfig) -> _Found | None:
+    found = st.session_state.get("found-rates", {}).get(question)
+    return found if found and found.dataset == lab.dataset else None
+
+
+def _ask(lab: Laboratory, question: core.RunConfig, phase: int) -> _Found | None:
+    """Have the test made and keep its curve for the session; say in a line why it cannot be made."""
+    try:
+        with st.spinner("Trying rates: seconds to a few minutes"):
+            manifest = core.split(lab.dataset, question.split_seed).to_csv()
+            found = _Found(lab.dataset, lab.here.assistant.find_rate(question, manifest, phase))
+    except (core.AssistantError, ValueError) as error:
+        refuse(error)
+        return None
+    kept = st.session_state.setdefault("found-rates", {})
+    kept[question] = found
+    for oldest in list(kept)[:-MOST]:
+        del kept[oldest]
+    return found
+
+
+def _show(found: _Found, rate_key: str, colour: str) -> None:
+    suggestion = core.suggest(found.points)
+    show_chart(core.rate_chart(found.points, suggestion, colour), f"{rate_key}-test",
+               "The loss at each learning rate, from low rates on the left to high ones on the right")
+    if suggestion.rate is None:
+        st.markdown(plain(f"{suggestion.reason}."))
+        return
+    st.markdown(f"Suggested: **{plain(rate(suggestion.rate))}**, {plain(suggestion.reason)}.")
+    if st.button("Take it", key=f"{rate_key}-take", on_click=_take, args=(rate_key, suggestion.rate),
+                 disabled=st.session_state[rate_key] == suggestion.rate):
+        st.rerun()  # the whole page: the slider is outside of this fragment
+
+
+def _take(rate_key: str, suggested: float) -> None:
+    st.session_state[rate_key] = suggested
