@@ -24,7 +24,8 @@ class Keeper:
                  tell: Callable[[str], None] = lambda text: None) -> None:
         self._shelves, self._images, self._tell = shelves, images, tell
         self._open: dict[str, Shelf | None] = {}
-        self._keeps = shelves is not None
+        self._full: set[str] = set()
+        self._told = False
         self.saved_seconds = 0.0
 
     def take(self, kind: Kind, images: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -39,12 +40,12 @@ class Keeper:
     def put(self, kind: Kind, images: Sequence[str], rows: np.ndarray, seconds: float) -> None:
         """Keep rows that took `seconds` to compute, as long as that can be done."""
         shelf = self._shelf(kind)
-        if shelf is None or not self._keeps:
+        if shelf is None or kind.name in self._full:
             return
         try:
             shelf.put(images, rows, seconds)
         except OSError as error:
-            self._give_up(error)
+            self._give_up(kind, error)
 
     def _shelf(self, kind: Kind) -> Shelf | None:
         if kind.name not in self._open:
@@ -57,11 +58,13 @@ class Keeper:
         try:
             return self._shelves.open(kind, self._images)
         except OSError as error:
-            self._give_up(error)
+            self._give_up(kind, error)
             return self._shelves.find(kind)
 
-    def _give_up(self, error: OSError) -> None:
-        if self._keeps:
-            self._keeps = False
+    def _give_up(self, kind: Kind, error: OSError) -> None:
+        """Keep no more rows of this kind; those of others are tried on."""
+        self._full.add(kind.name)
+        if not self._told:
+            self._told = True
             reason = "the disk is full" if is_disk_full(error) else (error.strerror or str(error))
-            self._tell(f"Nothing more is kept for later runs: {reason}. This run goes on all the same.")
+            self._tell(f"Not all of what is computed is kept for later runs: {reason}. This run goes on all the same.")

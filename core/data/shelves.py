@@ -33,6 +33,7 @@ class Shelves:
     def __init__(self, root: Path | None = None, budget: int | None = None) -> None:
         self.root = root or home() / "kept"
         self._budget = budget
+        self._opened: set[str] = set()
 
     @property
     def budget(self) -> int:
@@ -50,15 +51,19 @@ class Shelves:
             raise ValueError(f"Expected a budget of 0 bytes or more; received {budget!r}.")
         self.root.mkdir(parents=True, exist_ok=True)
         write_whole(self.root / "budget.json", str(budget))
-        self._make_room(0, besides="")
+        self._make_room(0)
 
     def open(self, kind: Kind, rows: int) -> Shelf:
-        """The shelf of this kind, with room for `rows` rows. Raises `OSError`, also where the budget is too small."""
+        """The shelf of this kind, with room for `rows` rows: others go for it, but none that was opened here before.
+
+        Raises `OSError`, also where the budget is too small.
+        """
         folder = self.root / kind.name
         more = max(0, rows * kind.row_bytes - _bytes_in(folder))
-        if not self._make_room(more, besides=kind.name):
-            raise OSError(f"Keeping {kind.what} takes {more / 1e9:.1f} GB, more than the {self.budget / 1e9:.1f} GB "
-                          "that may be kept")
+        if not self._make_room(more, kind.name):
+            raise OSError(f"keeping {kind.what} would take {more / 1e9:.1f} GB, and the limit is "
+                          f"{self.budget / 1e9:.1f} GB")
+        self._opened.add(kind.name)
         return Shelf(folder, kind)
 
     def find(self, kind: Kind) -> Shelf | None:
@@ -85,16 +90,18 @@ class Shelves:
             except (OSError, ValueError, TypeError, KeyError):
                 continue  # no shelf, or one that is being removed
 
-    def _make_room(self, more: int, besides: str) -> bool:
-        """Drop what was not used for longest until `more` bytes fit; False where they cannot."""
-        kept = list(self.kept())
-        taken, budget = sum(one.bytes for one in kept), self.budget
-        while taken + more > budget and kept:
-            oldest = kept.pop()
-            if oldest.name != besides:
-                shutil.rmtree(self.root / oldest.name, ignore_errors=True)
-                taken -= oldest.bytes
-        return taken + more <= budget
+    def _make_room(self, more: int, name: str = "") -> bool:
+        """Drop what was not used for longest until `more` bytes fit; False, and nothing dropped, where they cannot."""
+        kept, in_use, budget = self.kept(), self._opened | {name}, self.budget
+        droppable = [one for one in kept if one.name not in in_use]
+        taken = sum(one.bytes for one in kept)
+        if taken - sum(one.bytes for one in droppable) + more > budget:
+            return False
+        while taken + more > budget:
+            oldest = droppable.pop()
+            shutil.rmtree(self.root / oldest.name, ignore_errors=True)
+            taken -= oldest.bytes
+        return True
 
     def _default_budget(self) -> int:
         place = self.root

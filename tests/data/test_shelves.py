@@ -23,7 +23,8 @@ def kind(number: int) -> Kind:
 
 
 def fill(shelves: Shelves, number: int) -> None:
-    shelf = shelves.open(kind(number), len(IMAGES))
+    """As a run of its own would."""
+    shelf = Shelves(shelves.root, shelves.budget).open(kind(number), len(IMAGES))
     shelf.put(IMAGES, ROWS, 2.0)
     os.utime(shelf.folder / "about.json", (number, number))
 
@@ -36,7 +37,7 @@ def shelves(tmp_path) -> Shelves:
 def test_the_least_used_goes_first(shelves):
     for number in (1, 2, 3):
         fill(shelves, number)
-    shelves.open(kind(1), 2)  # used again
+    Shelves(shelves.root).find(kind(1))  # used again
     fill(shelves, 4)
     assert {kept.what for kept in shelves.kept()} == {"kind 1", "kind 3", "kind 4"}
     assert sum(kept.bytes for kept in shelves.kept()) <= shelves.budget
@@ -44,8 +45,22 @@ def test_the_least_used_goes_first(shelves):
 
 def test_what_is_larger_than_the_budget_is_refused(shelves):
     fill(shelves, 1)
-    with pytest.raises(OSError, match=r"takes 0\.0 GB, more than"):
+    with pytest.raises(OSError, match=r"keeping kind 2 would take 0\.0 GB, and the limit is"):
         shelves.open(kind(2), 9)
+    assert [kept.what for kept in shelves.kept()] == ["kind 1"], "nothing goes for what does not fit all the same"
+
+
+def test_what_a_run_uses_itself_does_not_go_for_its_next_shelf(shelves):
+    fill(shelves, 1)
+    for number in (2, 3, 4):
+        shelves.open(kind(number), 2).put(IMAGES, ROWS, 1.0)
+    assert {kept.what for kept in shelves.kept()} == {"kind 2", "kind 3", "kind 4"}
+    told = []
+    keeper = Keeper(shelves, 2, told.append)
+    for number in (5, 4):
+        keeper.put(kind(number), IMAGES, ROWS, 1.0)
+        assert keeper.take(kind(number), IMAGES)[1].all() == (number == 4), "one kind that does not fit stops no other"
+    assert len(told) == 1
 
 
 def test_the_budget_is_a_setting_that_is_kept(tmp_path):
@@ -75,16 +90,16 @@ def test_a_keeper_counts_what_it_saved(shelves):
 
 
 def test_what_is_cleared_or_too_large_ends_keeping_with_a_word_and_no_error(tmp_path):
-    shelves = Shelves(tmp_path / "kept")
+    shelves = Shelves(tmp_path / "kept")  # as a page has it
     for break_it in (shelves.clear, lambda: shelves.set_budget(0)):
         told = []
-        keeper = Keeper(shelves, 2, told.append)
+        keeper = Keeper(Shelves(tmp_path / "kept"), 2, told.append)
         keeper.take(kind(1), IMAGES)
         break_it()
         keeper.put(kind(1), IMAGES, ROWS, 1.0)
         keeper.put(kind(1), IMAGES, ROWS, 1.0)
-        assert len(told) == 1 and told[0].startswith("Nothing more is kept for later runs: ")
-        assert not Keeper(shelves, 2).take(kind(1), IMAGES)[1].any()
+        assert len(told) == 1 and told[0].startswith("Not all of what is computed is kept for later runs: ")
+        assert not Keeper(Shelves(shelves.root), 2).take(kind(1), IMAGES)[1].any()
     told = []
     keeper = Keeper(Shelves(shelves.root, budget=1), 2, told.append)
     assert not keeper.take(kind(2), IMAGES)[1].any() and len(told) == 1
@@ -117,5 +132,6 @@ def test_a_full_disk_ends_keeping_and_what_was_kept_is_sound(tmp_path):
     mount = f'mount -t tmpfs -o size=1m tmpfs "{disk}" && exec "$@"'
     done = subprocess.run([*alone, "sh", "-c", mount, "sh", sys.executable, "-c", KEEP_ON_A_FULL_DISK, disk],
                           cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    expected = "['Nothing more is kept for later runs: the disk is full. This run goes on all the same.'] True"
+    expected = ("['Not all of what is computed is kept for later runs: the disk is full. "
+                "This run goes on all the same.'] True")
     assert done.stdout.strip() == expected, done.stderr

@@ -120,7 +120,7 @@ def test_a_damaged_row_is_computed_again(config, tiny_dataset, shelves):
 def test_without_room_the_run_goes_on_and_says_so(config, tiny_dataset, tmp_path):
     lab = Lab(config, tiny_dataset, Shelves(tmp_path / "kept", budget=1))
     assert len(lab.train()) == 3
-    assert len(lab.told) == 1 and "more than the 0.0 GB that may be kept" in lab.told[0]
+    assert len(lab.told) == 1 and "the limit is 0.0 GB" in lab.told[0]
 
 
 def test_a_depth_whose_cut_is_larger_than_the_image_is_computed_and_not_kept(config, tiny_dataset, shelves):
