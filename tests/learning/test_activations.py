@@ -124,5 +124,6 @@ def test_without_room_the_run_goes_on_and_says_so(config, tiny_dataset, tmp_path
 
 def test_a_depth_whose_cut_is_larger_than_the_image_is_computed_and_not_kept(config, tiny_dataset, shelves):
     lab = Lab(replace(config, strategy=Strategy("deep", (Phase(145, 1e-4, 1),))), tiny_dataset, shelves)
-    assert lab.activations.cut(1) is None and len(lab.train()) == 1
+    rows = lab.activations.training(lab.data.train, 1)(np.arange(3), 0)
+    assert lab.activations.cut(1) is None and rows.shape == (3, 96, 96, 3) and rows.dtype == np.uint8
     assert {kept.what for kept in shelves.kept()} == {"decoded images"}
