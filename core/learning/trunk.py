@@ -25,7 +25,9 @@ def build_trunk(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trun
 def _through_onnx_runtime(base: keras.Model, cuts: Sequence[Cut]) -> Trunk:
     import onnxruntime  # only where it computes
 
-    session = onnxruntime.InferenceSession(to_onnx(base, cuts), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are for what trains meanwhile
+    session = onnxruntime.InferenceSession(to_onnx(base, cuts), options, providers=["CPUExecutionProvider"])
     return lambda pixels: session.run(None, {INPUT: pixels})
 
 

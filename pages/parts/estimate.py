@@ -16,21 +16,23 @@ def show_estimate(here: Services, preset: core.Preset, report: core.Report) -> N
     pace = here.paces.load(preset.template)
     lacking = sorted({phase.unfreeze for strategy in preset.strategies for phase in strategy.phases} - set(pace.phases))
     if lacking:
-        pressed = st.button("Estimate the time", type="tertiary", icon=":material/timer:",
-                            help="Measures this machine at these settings: some seconds for each depth, once.")
-        pace = _measure(here, preset.template, report.dataset, lacking) if pressed else None
-    if pace:
+        if st.button("Estimate the time", type="tertiary", icon=":material/timer:",
+                     help="Measures this machine at these settings: up to a minute for each depth, once."):
+            _measure(here, preset.template, report.dataset, lacking)
+    else:
         st.caption(f":material/timer: {_in_words(_estimate(preset, pace, str(report.dataset.root), report))}")
 
 
-def _measure(here: Services, template: core.RunConfig, dataset: core.Dataset, depths: list[int]) -> core.Pace | None:
+def _measure(here: Services, template: core.RunConfig, dataset: core.Dataset, depths: list[int]) -> None:
+    """Measure and keep what is not known yet, then show the page anew; say in a line why that cannot be done."""
     files = [dataset.root / picture.path for picture in dataset.pictures[:16]]
     try:
         with st.spinner("Measuring this machine"):
-            return here.paces.add(template, here.assistant.measure_pace(template, len(dataset.classes), files, depths))
+            here.paces.add(template, here.assistant.measure_pace(template, len(dataset.classes), files, depths))
     except (core.AssistantError, OSError) as error:
         refuse(error)
-        return None
+    else:
+        st.rerun()
 
 
 @st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={core.Preset: repr, core.Pace: repr})
