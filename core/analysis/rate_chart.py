@@ -17,12 +17,13 @@ def rate_chart(points: Sequence[Point], suggestion: Suggestion, colour: str = GR
     figure = go.Figure(go.Scatter(
         x=rates, y=losses, mode="lines", name="Loss", showlegend=False, line={"color": colour, "width": 2},
         hovertemplate="%{x:.1e}: %{y:.3f}<extra></extra>"))
-    found = {"Suggested": (suggestion.valley, "star", 14), "Steepest": (suggestion.steepest, "circle-open", 11)}
-    for name, (rate, symbol, size) in found.items():
+    found = {"Suggested": (suggestion.valley, "star", 15, 0),
+             "Steepest": (suggestion.steepest, "circle-open", 11, 2)}
+    for name, (rate, symbol, size, width) in found.items():
         if rate is not None:
             loss = losses[np.argmin(np.abs(np.log(rates / rate)))]
             figure.add_scatter(x=[rate], y=[loss], mode="markers", name=name, cliponaxis=False, hoverinfo="skip",
-                               marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": 2}})
+                               marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": width}})
     return _dress(figure, losses)
 
 

@@ -35,25 +35,25 @@ class _Found:
 
 def find_rate(lab: Laboratory, card: int, strategy: core.Strategy, colour: str) -> None:
     """Offer a rate for the last phase of `strategy`, which is the card's strategy up to that phase."""
+    phase = len(strategy.phases)
+    question = core.rate_question(lab.template, strategy, phase)
     with st.popover("Find a rate", type="tertiary", icon=":material/search_insights:",
-                    key=key_of(card, len(strategy.phases) - 1, "find")):
-        _find(lab, card, strategy, colour)
+                    key=key_of(card, phase - 1, "find")):
+        if found := _known(lab, question):
+            _show(found, key_of(card, phase - 1, "rate"), colour)
+        else:
+            _offer(lab, question, phase, key_of(card, phase - 1, "try"))
 
 
 @st.fragment
-def _find(lab: Laboratory, card: int, strategy: core.Strategy, colour: str) -> None:
-    """A fragment: the rest of the page stays as it is while the assistant works."""
-    phase = len(strategy.phases)
-    question, place = core.rate_question(lab.template, strategy, phase), st.empty()
-    found = _known(lab, question)
-    if found is None:
-        with place.container():
-            st.caption(WHAT_IT_DOES)
-            if st.button("Try rates", key=key_of(card, phase - 1, "try")):
-                found = _ask(lab, question, phase)
-    if found:
-        with place.container():
-            _show(found, key_of(card, phase - 1, "rate"), colour)
+def _offer(lab: Laboratory, question: core.RunConfig, phase: int, key: str) -> None:
+    """A fragment, so that the rest of the page stays as it is while the assistant works.
+
+    What is found is shown outside of it: a fragment that sets another widget's value does not reach the browser.
+    """
+    st.caption(WHAT_IT_DOES)
+    if st.button("Try rates", key=key) and _ask(lab, question, phase):
+        st.rerun()
 
 
 def _known(lab: Laboratory, question: core.RunConfig) -> _Found | None:
@@ -61,33 +61,32 @@ def _known(lab: Laboratory, question: core.RunConfig) -> _Found | None:
     return found if found and found.dataset == lab.dataset else None
 
 
-def _ask(lab: Laboratory, question: core.RunConfig, phase: int) -> _Found | None:
-    """Have the test made and keep its curve for the session; say in a line why it cannot be made."""
+def _ask(lab: Laboratory, question: core.RunConfig, phase: int) -> bool:
+    """Have the test made and keep its curve for the session; where it cannot be made, say so in a line."""
     try:
         with st.spinner("Trying rates: seconds to a few minutes"):
             manifest = core.split(lab.dataset, question.split_seed).to_csv()
             found = _Found(lab.dataset, lab.here.assistant.find_rate(question, manifest, phase))
     except (core.AssistantError, ValueError) as error:
         refuse(error)
-        return None
+        return False
     kept = st.session_state.setdefault("found-rates", {})
     kept[question] = found
     for oldest in list(kept)[:-MOST]:
         del kept[oldest]
-    return found
+    return True
 
 
 def _show(found: _Found, rate_key: str, colour: str) -> None:
     suggestion = core.suggest(found.points)
-    show_chart(core.rate_chart(found.points, suggestion, colour), f"{rate_key}-test",
-               "The loss at each learning rate, from low rates on the left to high ones on the right")
     if suggestion.rate is None:
         st.markdown(plain(f"{suggestion.reason}."))
-        return
-    st.markdown(f"Suggested: **{plain(rate(suggestion.rate))}**, {plain(suggestion.reason)}.")
-    if st.button("Take it", key=f"{rate_key}-take", on_click=_take, args=(rate_key, suggestion.rate),
-                 disabled=st.session_state[rate_key] == suggestion.rate):
-        st.rerun()  # the whole page: the slider is outside of this fragment
+    else:
+        st.markdown(f"Suggested: **{plain(rate(suggestion.rate))}**, {plain(suggestion.reason)}.")
+        st.button("Take it", key=f"{rate_key}-take", on_click=_take, args=(rate_key, suggestion.rate),
+                  disabled=st.session_state[rate_key] == suggestion.rate)
+    show_chart(core.rate_chart(found.points, suggestion, colour), f"{rate_key}-test",
+               "The loss at each learning rate, from low rates on the left to high ones on the right")
 
 
 def _take(rate_key: str, suggested: float) -> None:
