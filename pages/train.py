@@ -37,8 +37,12 @@ def main() -> None:
     except ValueError as error:
         refuse(error)
     lab = Laboratory(here, dataset, template) if dataset and template else None
+    strategies: tuple[core.Strategy, ...] = ()
     with cards:
-        strategies = _choose_strategies(dataset, lab)
+        try:
+            strategies = _choose_strategies(dataset, lab)
+        except ValueError as error:  # e.g. phases that have too many epochs together
+            refuse(error)
     if strategies and template:
         preset = core.Preset(strategies, template)
     if preset and preset.template.weights == "random":

@@ -36,8 +36,9 @@ def estimate(configs: Sequence[RunConfig], manifest: Manifest, pace: Pace, shelv
     counts, there = manifest.counts(), _There(manifest, shelves)
     seconds = 0.0
     for config in sorted(configs, key=lambda config: -len({phase.unfreeze for phase in config.strategy.phases})):
-        seconds += pace.build + sum(_phase_seconds(config, phase, pace.phases[phase.unfreeze], counts)
-                                    for phase in config.strategy.phases)
+        seconds += pace.build + sum(
+            _phase_seconds(config, phase, pace.phases[depth], counts)
+            for phase, depth in zip(config.strategy.phases, config.strategy.deepest_so_far, strict=True))
         seconds += sum(_missing_seconds(config, pace, there))
     return Estimate(seconds, there.needed, there.kept)
 
@@ -50,9 +51,9 @@ def _phase_seconds(config: RunConfig, phase: Phase, pace: PhasePace, counts: dic
 
 def _missing_seconds(config: RunConfig, pace: Pace, there: "_There") -> Iterator[float]:
     """Image by image what has to go through the frozen part, and what has to be read for it."""
-    epoch = 0
+    epoch, depths = 0, config.strategy.deepest_so_far
     for number, phase in enumerate(config.strategy.phases):
-        paces = [pace.phases[later.unfreeze] for later in config.strategy.phases[number:]]
+        paces = [pace.phases[depth] for depth in depths[number:]]
         own, wanted = paces[0], [later for later in paces if later.cut]
         views = {view_of(config, epoch + i) for i in range(phase.epochs)}
         epoch += phase.epochs

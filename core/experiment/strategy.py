@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from typing import Any, Final
 
 ALL_LAYERS: Final = 154
@@ -77,6 +78,11 @@ class Strategy:
     def epochs(self) -> int:
         """Planned epochs over all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def deepest_so_far(self) -> tuple[int, ...]:
+        """For each phase, how many layers from the top have been open by its end: what lies below never changed."""
+        return tuple(accumulate((phase.unfreeze for phase in self.phases), max))
 
     @property
     def boundaries(self) -> tuple[int, ...]:

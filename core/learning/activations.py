@@ -26,14 +26,15 @@ class Activations:
     """Where the batches of a run come from.
 
     A phase that trains the top n layers starts from the rows at the highest cut below them, and one that trains all of
-    them from pixels. A pass through the frozen part keeps the rows at the cuts of all phases still to come. `computed`
-    counts the images that went through it.
+    them from pixels. One that opens fewer layers than a phase before it starts where that one did: what lies above has
+    changed. A pass through the frozen part keeps the rows at the cuts of all phases still to come. `computed` counts
+    the images that went through it.
     """
 
     def __init__(self, config: RunConfig, model: keras.Model, keeper: Keeper) -> None:
         self._config, self._base, self._keeper = config, base_of(model), keeper
-        self._cuts = [cut_for(self._base, phase.unfreeze) if config.reuse else None
-                      for phase in config.strategy.phases]
+        self._cuts = [cut_for(self._base, depth) if config.reuse else None
+                      for depth in config.strategy.deepest_so_far]
         self._trunk = cache(self._build_trunk)
         self._fingerprint = cache(lambda cut: fingerprint(self._base, cut))
         self.computed = 0

@@ -178,3 +178,8 @@ def test_a_strategy_of_one_phase_is_called_what_it_does(strategy, drawn):
         assert named.title == titles.get(depth, f"Fine-tuning {depth} layers")
     else:
         assert named.name == strategy.name
+
+
+def test_what_was_open_once_counts_as_changed_ever_after():
+    phases = (Phase(0, 1e-3, 1), Phase(30, 1e-4, 1), Phase(11, 1e-4, 1), Phase(56, 1e-5, 1))
+    assert Strategy("up-and-down", phases).deepest_so_far == (0, 30, 30, 56)

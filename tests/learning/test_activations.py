@@ -51,7 +51,11 @@ def losses(rows: list[dict]) -> np.ndarray:
     return np.array([(row["loss"], row["val_loss"]) for row in rows])
 
 
-def test_kept_or_computed_each_time_the_losses_are_the_same(config, tiny_dataset, shelves):
+@pytest.mark.parametrize("phases", [
+    pytest.param((Phase(0, 1e-4, 2), Phase(30, 1e-5, 1)), id="two-phase"),
+    pytest.param((Phase(11, 1e-4, 1), Phase(0, 1e-4, 1)), id="frozen again after it has changed")])
+def test_kept_or_computed_each_time_the_losses_are_the_same(config, tiny_dataset, shelves, phases):
+    config = replace(config, strategy=Strategy("tiny", phases))
     kept = Lab(config, tiny_dataset, shelves)
     whole = Lab(replace(config, reuse=False), tiny_dataset, None)
     kept_rows, whole_rows = kept.train(), whole.train()

@@ -150,6 +150,18 @@ def test_random_weights_are_said_to_transfer_nothing(root):
     assert page.selectbox(key="weights").value in ("ImageNet", "Nothing (random)")
 
 
+@pytest.mark.faults
+def test_too_many_epochs_together_are_refused_in_a_line(root):
+    page = open_page("train")
+    for phase in (0, 1):
+        page.number_input(key=f"card-2-phase-{phase}-epochs").set_value(1_000)
+    page.run()
+    assert "Expected" in page.error[0].value and not page.exception and button(page, "Start").disabled
+    page.number_input(key="card-2-phase-1-epochs").set_value(10)
+    page.number_input(key="card-2-phase-0-epochs").set_value(15).run()
+    assert not page.error and not button(page, "Start").disabled
+
+
 class Measuring(core.Assistant):
     """Stands for the assistant: knows a pace without measuring one, and what it was asked for."""
 
