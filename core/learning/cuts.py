@@ -31,13 +31,17 @@ def find_cuts(base: keras.Model) -> tuple[Cut, ...]:
     producer = {id(layer.output): number for number, layer in enumerate(base.layers)}
     reach = [number for number in range(len(base.layers))]  # the last layer that reads each layer's output
     for number, layer in enumerate(base.layers[1:], start=1):
-        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        for tensor in inputs:
+        for tensor in inputs_of(layer):
             reach[producer[id(tensor)]] = number
     open_until = np.maximum.accumulate([0, *reach])  # before each layer: how far up earlier outputs are still read
     cuts = [Cut(layer.name, number + 1, tuple(layer.output.shape[1:])) for number, layer in enumerate(base.layers)
             if open_until[number] <= number]
     return (*cuts, Cut(POOL, len(base.layers), (base.output.shape[-1],)))
+
+
+def inputs_of(layer: keras.Layer) -> list[keras.KerasTensor]:
+    """What a layer of the base reads: one tensor, or two where it adds them."""
+    return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
 def cut_for(base: keras.Model, unfreeze: int) -> Cut | None:

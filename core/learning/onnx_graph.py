@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from core.learning.cuts import POOL, Cut
+from core.learning.cuts import POOL, Cut, inputs_of
 
 OPSET = 17
 INPUT = "pixels"
@@ -30,8 +30,7 @@ def to_onnx(base: keras.Model, cuts: Sequence[Cut]) -> bytes:
     values = {id(base.layers[0].output): graph.add("Transpose", [value], perm=[0, 3, 1, 2])}
     top = max(cut.below for cut in cuts)
     for layer in base.layers[1:top]:
-        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        values[id(layer.output)] = _write(graph, layer, [values[id(tensor)] for tensor in inputs])
+        values[id(layer.output)] = _write(graph, layer, [values[id(tensor)] for tensor in inputs_of(layer)])
     outputs = [_output(graph, cut, values[id(base.layers[cut.below - 1].output)]) for cut in cuts]
     return graph.finished(base.input_shape[1:], outputs, cuts)
 

@@ -11,7 +11,7 @@ from pages.parts.services import Services, refuse
 
 def show_estimate(here: Services, preset: core.Preset, report: core.Report) -> None:
     """`About 6 min on this machine. Of 7,438 views that go through the frozen part, 1,765 are already kept.`"""
-    if report.manifest is None or core.training_devices()[0].capability is not None:
+    if report.manifest is None or core.gpu_memory() is not None:
         return  # the pace is measured on the CPU
     pace = here.paces.load(preset.template)
     lacking = sorted({phase.unfreeze for strategy in preset.strategies for phase in strategy.phases} - set(pace.phases))

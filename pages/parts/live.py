@@ -20,7 +20,7 @@ def watch(here: Services, runs: Sequence[core.Run]) -> None:
     """
     ended = [run for run in runs if run.state.is_finished]
     try:
-        _show_rows(here, runs, ended)
+        _show_rows(here, runs, ended, core.labels(runs))
     except core.NoSuchRun:  # deleted since it was listed
         st.rerun()
     st.fragment(_poll, run_every=None if len(ended) == len(runs) else POLL_SECONDS)(
@@ -38,19 +38,20 @@ def _poll(here: Services, run_ids: Sequence[str], states: Sequence[core.State]) 
         st.rerun()
 
 
-def _show_rows(here: Services, runs: Sequence[core.Run], some: Sequence[core.Run]) -> None:
-    """A row for some of the runs, each with the name that tells it from all of them."""
-    names, colours = core.labels(runs), core.run_colours(runs)
+def _show_rows(here: Services, runs: Sequence[core.Run], some: Sequence[core.Run], names: dict[str, str]) -> None:
+    """A row for some of the runs, each with the name and colour that tell it from all of them."""
+    colours = core.run_colours(runs)
     waiting = [run.id for run in here.store.active() if run.state is core.State.QUEUED]
     for run in some:
         show_run(here, run, here.store.metrics(run.id), names[run.id], colours[run.id], waiting)
 
 
 def _show(here: Services, runs: Sequence[core.Run], metrics: dict[str, core.Metrics]) -> None:
-    _show_rows(here, runs, [run for run in runs if not run.state.is_finished])
+    names = core.labels(runs)
+    _show_rows(here, runs, [run for run in runs if not run.state.is_finished], names)
     if any(metrics[run.id].epochs or metrics[run.id].steps for run in runs):
         show_curves(runs, metrics)
     elif not all(run.state.is_finished for run in runs):
         st.caption("Curves appear with the first batches.")
-    show_details(here, runs, core.labels(runs))
+    show_details(here, runs, names)
 
