@@ -1,7 +1,9 @@
 """Learning curves, and the controls above them, kept in the URL."""
 
 from collections.abc import Mapping, Sequence
+from math import log
 
+import plotly.graph_objects as go
 import streamlit as st
 
 import core
@@ -9,6 +11,8 @@ from core.analysis.words import count
 from pages.parts.show import show_chart
 
 _AXES = {"Epoch": "epoch", "Step": "step", "Time": "elapsed"}
+_VISIBLE_GROWTH = 1.005
+"""What a line must have grown by to look longer: some three pixels of a chart as wide as half a screen."""
 _SMOOTHING = {"epoch": 0.0, "step": 0.6, "elapsed": 0.6}  # epochs are few points, steps many
 
 
@@ -17,8 +21,20 @@ def show_curves(runs: Sequence[core.Run], metrics: Mapping[str, core.Metrics]) -
     view = _choose_view()
     for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         with column:
-            show_chart(core.learning_curves(runs, metrics, measure, view), measure,
+            show_chart(_drawn(runs, metrics, measure, view), measure,
                        f"{measure.capitalize()} of {count(len(runs), 'run')} in training and validation")
+
+
+def _drawn(runs: Sequence[core.Run], metrics: Mapping[str, core.Metrics], measure: str,
+           view: core.CurveView) -> go.Figure:
+    """The chart as this visitor saw it last, unless it would look different now: browsers skip what is the same."""
+    elapsed = sum(metrics[run.id].elapsed for run in runs)
+    looks = ([(run.id, run.state) for run in runs], int(log(max(elapsed, 1.0), _VISIBLE_GROWTH)), view)
+    before, figure = st.session_state.get(f"drawn-{measure}", (None, None))
+    if before != looks:
+        figure = core.learning_curves(runs, metrics, measure, view)
+        st.session_state[f"drawn-{measure}"] = (looks, figure)
+    return figure
 
 
 def _choose_view() -> core.CurveView:

@@ -9,13 +9,13 @@ from core.analysis.words import duration, percent, plain
 from pages.parts.services import Services
 from pages.parts.show import show_table
 
-LOG_LINES = 30
+LOG_LINES, LOG_SECONDS = 30, 5.0
 _FORMATS = {**dict.fromkeys(("Test accuracy", "Macro F1", "Best validation accuracy"), percent),
             "Training time": duration}
 
 
 def show_details(here: Services, runs: Sequence[core.Run], names: dict[str, str]) -> None:
-    """Test figures of all runs, then one run's settings and log."""
+    """Test figures of all runs, then one run's settings and its log."""
     _show_results(here, runs, names)
     with st.expander("Settings, device and log"):
         run_id = st.selectbox("Of", [run.id for run in runs], key="details", bind="query-params",
@@ -27,7 +27,12 @@ def show_details(here: Services, runs: Sequence[core.Run], names: dict[str, str]
             if run.config:
                 show_table([{"Setting": name, "Value": value} for name, value in core.settings_of(run.config).items()],
                            "settings", "The settings of the run")
-        log.code(here.store.log_tail(run.id, LOG_LINES) or "The log is empty.", language=None, height=400)
+        with log:
+            st.fragment(_show_log, run_every=None if run.state.is_finished else LOG_SECONDS)(here, run.id)
+
+
+def _show_log(here: Services, run_id: str) -> None:
+    st.code(here.store.log_tail(run_id, LOG_LINES) or "The log is empty.", language=None, height=400)
 
 
 def _where(here: Services, run: core.Run) -> str:

@@ -71,6 +71,8 @@ def test_from_the_first_button_to_a_comparison_and_a_prediction(server, page, ti
     expect(stop_buttons(page)).to_have_count(3, timeout=60 * SECOND)
     wait_for(lambda: not server.store.active(), 300)
     assert {run.state for run in server.store.runs()} == {State.COMPLETED}
+    expect(stop_buttons(page)).to_have_count(0, timeout=60 * SECOND)
+    settle(page)  # a link that is drawn again between press and release is not clicked
     page.get_by_role("link", name="Compare them").click(timeout=60 * SECOND)
     settle(page)
     headline = page.get_by_text("on the test images: ").first  # "did best", or "did equally well" where two tie
