@@ -14,20 +14,20 @@ from pages.parts.run_details import show_details
 from pages.parts.run_row import show_run
 from pages.parts.services import Services
 
-POLL_SECONDS = 1.0
+ROWS_SECONDS, CURVES_SECONDS = 1.0, 2.0
 
 
 def watch(here: Services, runs: Sequence[core.Run]) -> None:
     """Show these runs, and poll them until all have ended."""
-    every = None if all(run.state.is_finished for run in runs) else POLL_SECONDS
+    live = not all(run.state.is_finished for run in runs)
     queued = [run for run in runs if run.state is core.State.QUEUED]
     ended = [run for run in runs if run.state.is_finished]
     queue = _queue(here)
     try:
         _show_rows(here, runs, ended, queue)
-        st.fragment(_follow_rows, run_every=every)(here, runs, queue)
+        st.fragment(_follow_rows, run_every=ROWS_SECONDS if live else None)(here, runs, queue)
         _show_rows(here, runs, queued, queue)
-        st.fragment(_follow_curves, run_every=every)(here, [run.id for run in runs])
+        st.fragment(_follow_curves, run_every=CURVES_SECONDS if live else None)(here, [run.id for run in runs])
         show_details(here, runs, core.labels(runs))
     except core.NoSuchRun:  # deleted since it was listed
         st.rerun()
