@@ -15,7 +15,7 @@ def main() -> None:
     runs = choose_runs(here)
     if runs:
         watch(here, runs)
-        show_kept()
+        show_kept(here)
     elif not here.store.runs():
         empty("Nothing has trained yet. Set up a study, or try the sample set from Home.",
               ("pages/train.py", "Set up a study", ":material/model_training:"),

@@ -3,18 +3,21 @@
 import streamlit as st
 
 import core
-from core.analysis.words import moment_of, size
-from pages.parts.services import refuse
+from core.analysis.words import duration, moment_of, size
+from pages.parts.services import Services, refuse
 from pages.parts.show import show_table
 
 
-def show_kept() -> None:
-    """The shelves in a table, the budget, and a way to clear them that asks once."""
+def show_kept(here: Services) -> None:
+    """The shelves in a table, what they saved, the budget, and a way to clear them that asks once."""
     shelves = core.Shelves()
     kept = shelves.kept()
     with st.expander(f"Kept computation: {size(sum(one.bytes for one in kept))}"):
         st.caption("Decoded images, and what the frozen part of a network says of them. Later runs take it from here "
                    "instead of computing it again; what was used least goes first when the room runs out.")
+        saved = sum(run.status.saved_seconds for run in here.store.runs())
+        if saved >= 1:
+            st.markdown(f"The runs in the list took **{duration(saved)}** of computing from it.")
         if kept:
             show_table([{"What": one.what, "Size": one.bytes, "Last used": moment_of(one.used)} for one in kept],
                        "kept", "What is kept of earlier computation", {"Size": size})

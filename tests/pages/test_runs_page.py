@@ -174,3 +174,6 @@ def test_a_remark_and_what_was_saved_stand_beside_the_run(root):
     store.write_status(study.runs[0].id, replace(status, remark="Nothing more is kept: <b>full</b>.", saved_seconds=75))
     page = open_page("runs", study=study.id)
     assert "Nothing more is kept: <b>full</b>." in texts(page) and "1 min 15 s saved by what was kept" in texts(page)
+    other = store.get(study.runs[1].id).status
+    store.write_status(study.runs[1].id, replace(other, state=State.STOPPED, saved_seconds=30))
+    assert "The runs in the list took **1 min 45 s** of computing from it" in texts(open_page("runs", study=study.id))
