@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        template, strategies = _configuration(arguments)
+        preset = _configuration(arguments)
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             launcher.resume(arguments.resume)
             run_ids = [arguments.resume]
         else:
-            run_ids = _start(store, template, strategies, arguments)
+            run_ids = _start(store, preset)
         return _follow(store, launcher, run_ids, arguments.json)
     except (ValueError, OSError, core.NoSuchRun) as error:
         say.print(str(error), style="red", markup=False)
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--alpha", type=float, default=1.0, choices=core.ALPHAS, help="width of MobileNetV2")
     add("--weights", metavar="imagenet|random|PATH", help="imagenet where it can be had, unless given")
     add("--seed", type=int, default=0)
+    add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")
     add("--views", type=int, default=4,
         help="augmented views of each training image that epochs take in turn; 0: new ones, 1: as it is")
     add("--no-reuse", action="store_true", help="compute the frozen part in each epoch, and keep nothing")
@@ -72,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _configuration(arguments: argparse.Namespace) -> tuple[core.RunConfig, list[core.Strategy]]:
+def _configuration(arguments: argparse.Namespace) -> core.Preset:
     names = list(core.STRATEGIES) if arguments.strategy == "all" else [arguments.strategy]
     strategies = [core.with_settings(core.STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs,
                                      arguments.phase1_lr, arguments.phase2_lr, arguments.unfreeze) for name in names]
@@ -80,7 +81,7 @@ def _configuration(arguments: argparse.Namespace) -> tuple[core.RunConfig, list[
     template = core.RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, alpha=arguments.alpha,
                               image_size=arguments.image_size, weights=_weights(arguments), views=arguments.views,
                               reuse=not arguments.no_reuse)
-    return template, strategies
+    return core.Preset(tuple(strategies), template, arguments.seeds)
 
 
 def _weights(arguments: argparse.Namespace) -> str:
@@ -96,16 +97,16 @@ def _weights(arguments: argparse.Namespace) -> str:
     return "imagenet"
 
 
-def _start(store: core.RunStore, template: core.RunConfig, strategies: list[core.Strategy],
-           arguments: argparse.Namespace) -> list[str]:
+def _start(store: core.RunStore, preset: core.Preset) -> list[str]:
+    template = preset.template
     core.resolve_weights(template.weights, template.alpha, template.image_size)
     with Progress(TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=say, transient=True) as bars:
         task = bars.add_task("", total=None)
         dataset = core.scan(core.data_folder(template.data),
                             lambda done, total: bars.update(task, completed=done, total=total))
-    planned = core.plan_study(template, strategies, dataset, [arguments.seed])
+    planned = core.plan_study(template, preset.strategies, dataset, preset.every_seed)
     _report(dataset, core.Manifest.from_csv(planned[0][1]))
-    for strategy in strategies:
+    for strategy in preset.strategies:
         for warning in core.warnings(strategy):
             say.print(warning, style="yellow", markup=False)
     return [run.id for run in store.create_study(planned).runs]
@@ -143,7 +144,8 @@ def _watch(store: core.RunStore, run_ids: list[str]) -> None:
     """Show a bar a run until all have ended."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[now]}")
     with Progress(*columns, console=say) as bars:
-        tasks = {run_id: bars.add_task(store.get(run_id).title, total=1.0, now="queued") for run_id in run_ids}
+        names = core.labels([store.get(run_id) for run_id in run_ids])
+        tasks = {run_id: bars.add_task(names[run_id], total=1.0, now="queued") for run_id in run_ids}
         while not all([_update(store, bars, run_id, task) for run_id, task in tasks.items()]):
             time.sleep(POLL_SECONDS)
 
@@ -184,17 +186,21 @@ def _stop(store: core.RunStore, run_id: str) -> int:
 
 
 def _print_summary(store: core.RunStore, runs: Sequence[core.Run], as_json: bool) -> None:
-    summaries = [core.summarise(store, run) for run in runs]
-    table = Table("Strategy", "State", "Epochs", "Best", "Validation", "Test", "F1", "Time")
+    summaries, names = [core.summarise(store, run) for run in runs], core.labels(runs)
+    table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", "F1", "Time")
     for row in summaries:
-        table.add_row(row.title, row.state, str(row.epochs), str(row.best_epoch or "–"), percent(row.best_val_accuracy),
-                      percent(row.test_accuracy), percent(row.macro_f1), duration(row.seconds))
+        table.add_row(names[row.id], row.state, str(row.epochs), str(row.best_epoch or "–"),
+                      percent(row.best_val_accuracy), percent(row.test_accuracy), percent(row.macro_f1),
+                      duration(row.seconds))
     say.print(table)
+    verdict = core.judge(store, runs)
+    say.print(core.headline(verdict), markup=False)
     for row in summaries:
         if row.error:
             say.print(f"{row.title}: {row.error}", style="red", markup=False)
     if as_json:
-        print(json.dumps({"study": runs[0].study, "runs": [row.to_json() for row in summaries]}))
+        print(json.dumps({"study": runs[0].study, "runs": [row.to_json() for row in summaries],
+                          "verdict": core.headline(verdict)}))
 
 
 if __name__ == "__main__":

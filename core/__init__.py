@@ -1,6 +1,6 @@
 """The front door: the names that pages, terminal and notebooks use.
 
-Importing it imports no Keras: what needs Keras or Plotly is loaded when its name is first used.
+Importing it imports no Keras: what needs Keras, Plotly or SciPy is loaded when its name is first used.
 """
 
 from importlib import import_module
@@ -8,7 +8,6 @@ from typing import Any
 
 from core.analysis.comparison import class_table, comparison_table, differences
 from core.analysis.estimate import Estimate, estimate
-from core.analysis.headline import headline
 from core.analysis.measured import Measured, measured
 from core.analysis.models import (
     ModelError,
@@ -91,6 +90,11 @@ _LATER = {
     "confusion_chart": "core.analysis.confusion",
     "class_bars": "core.analysis.data_charts",
     "rate_chart": "core.analysis.rate_chart",
+    "contrast_chart": "core.analysis.contrast_chart",
+    "contrast_table": "core.analysis.contrast_table",
+    **dict.fromkeys(("Contrast", "Judgement", "Verdict", "judge"), "core.analysis.verdict"),
+    "headline": "core.analysis.headline",
+    "smallest_detectable": "core.analysis.inference",
 }
 
 
@@ -102,21 +106,21 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "ALL_LAYERS", "ALPHAS", "FEATURE_EXTRACTION", "FINE_TUNING", "IMAGE_SIZES", "SAMPLE", "SAMPLE_CLASSES",
-    "STRATEGIES", "TWO_PHASE", "Answers", "Assistant", "AssistantError", "Augmentation", "CurveView", "DataError",
-    "DataRoots", "Dataset", "Device", "Estimate", "Incoming", "Kept", "Launcher", "Manifest", "Measured", "Metrics",
-    "ModelError", "NoSuchRun", "Pace", "Paces", "Phase", "PhasePace", "PhaseSummary", "Picture", "Prediction",
-    "Preset", "PresetStore", "Problem", "Progress", "Refused", "Report", "Reports", "Run", "RunConfig", "RunError",
-    "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study",
-    "Suggestion", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "View", "WeightsError",
-    "accuracy_bars", "agree", "agreement", "batch_size", "block_reached", "blocks", "build_transfer_model",
-    "chart_points", "class_bars", "class_table", "colours", "comparison_table", "confusion_chart", "data_folder",
-    "data_name", "default_models", "differences", "differing", "estimate", "evaluate", "farewell",
-    "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "headline", "held_out_images", "home",
-    "imagenet_is_reachable", "imagenet_path", "labels", "layer_table", "layers_to_unfreeze", "learning_curves",
-    "load_data", "load_image", "make_view", "matching", "measured", "plan_study", "predictable", "prediction_rows",
-    "progress", "promised_rows", "rate_chart", "rate_question", "receive", "resolve_weights", "rules_of_thumb",
-    "run_colours", "sample_folder", "scan", "settings_of", "short_study", "split", "stamp", "store_files",
-    "study_of", "suggest", "summarise", "total_parameters", "train", "trainable_parameters", "trained_model",
-    "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "with_phases",
-    "with_settings",
+    "STRATEGIES", "TWO_PHASE", "Answers", "Assistant", "AssistantError", "Augmentation", "Contrast", "CurveView",
+    "DataError", "DataRoots", "Dataset", "Device", "Estimate", "Incoming", "Judgement", "Kept", "Launcher", "Manifest",
+    "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace", "Paces", "Phase", "PhasePace", "PhaseSummary", "Picture",
+    "Prediction", "Preset", "PresetStore", "Problem", "Progress", "Refused", "Report", "Reports", "Run", "RunConfig",
+    "RunError", "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study",
+    "Suggestion", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "Verdict", "View",
+    "WeightsError", "accuracy_bars", "agree", "agreement", "batch_size", "block_reached", "blocks",
+    "build_transfer_model", "chart_points", "class_bars", "class_table", "colours", "comparison_table",
+    "confusion_chart", "contrast_chart", "contrast_table", "data_folder", "data_name", "default_models", "differences",
+    "differing", "estimate", "evaluate", "farewell", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing",
+    "headline", "held_out_images", "home", "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table",
+    "layers_to_unfreeze", "learning_curves", "load_data", "load_image", "make_view", "matching", "measured",
+    "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question",
+    "receive", "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder", "scan", "settings_of",
+    "short_study", "smallest_detectable", "split", "stamp", "store_files", "study_of", "suggest", "summarise",
+    "total_parameters", "train", "trainable_parameters", "trained_model", "training_devices", "unfreeze_layers",
+    "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
 ]

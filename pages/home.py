@@ -59,7 +59,7 @@ def _show_newest(here: Services) -> None:
 
 def _show_study(here: Services, runs: Sequence[core.Run]) -> None:
     st.subheader("Newest results")
-    st.markdown(plain(core.headline(here.store, runs)))
+    st.markdown(plain(core.headline(core.judge(here.store, runs))))
     rows = [core.summarise(here.store, run) for run in runs]
     show_chart(core.accuracy_bars(rows, core.labels(runs), core.run_colours(runs)), "newest-study",
                "Test accuracy of each run with its 95% interval")

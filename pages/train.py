@@ -10,6 +10,7 @@ from pages.parts.estimate import show_estimate
 from pages.parts.find_rate import Laboratory
 from pages.parts.form import fill_from_url, fill_once
 from pages.parts.preset_bar import load_preset, save_preset
+from pages.parts.seeds import choose_seeds
 from pages.parts.services import refuse, services
 from pages.parts.start import start
 from pages.parts.strategy_card import strategy_card
@@ -44,10 +45,10 @@ def main() -> None:
         except ValueError as error:  # e.g. phases that have too many epochs together
             refuse(error)
     if strategies and template:
-        preset = core.Preset(strategies, template)
+        preset = core.Preset(strategies, template, choose_seeds(report))
     if preset and preset.template.weights == "random":
         st.caption(f":material/warning: {RANDOM_WEIGHTS}")
-    st.caption(_plan(strategies))
+    st.caption(_plan(strategies, preset.seeds if preset else 1))
     if preset and report:
         show_estimate(here, preset, report)
     with st.container(horizontal=True):
@@ -70,18 +71,18 @@ def _choose_strategies(dataset: core.Dataset | None, lab: Laboratory | None) -> 
     return tuple(strategy for strategy in chosen if strategy)
 
 
-def _plan(strategies: tuple[core.Strategy, ...]) -> str:
+def _plan(strategies: tuple[core.Strategy, ...], seeds: int) -> str:
     """What Start will do: `3 runs, 65 epochs in all, one after another on the CPU.`"""
     if not strategies:
         return "Tick a strategy to train."
     lengths = {strategy.epochs for strategy in strategies}
-    epochs = sum(strategy.epochs for strategy in strategies)
-    long = f"{count(lengths.pop(), 'epoch')} each" if len(lengths) == 1 < len(strategies) else (
-        f"{count(epochs, 'epoch')}{' in all' if len(strategies) > 1 else ''}")
+    runs, epochs = seeds * len(strategies), seeds * sum(strategy.epochs for strategy in strategies)
+    long = f"{count(lengths.pop(), 'epoch')} each" if len(lengths) == 1 < runs else (
+        f"{count(epochs, 'epoch')}{' in all' if runs > 1 else ''}")
     devices = core.training_devices()
     where = f"on {len(devices)} GPUs, one run each" if len(devices) > 1 else (
-        f"{'one after another ' if len(strategies) > 1 else ''}on {_named(devices[0])}")
-    return f"{count(len(strategies), 'run')}, {long}, {where}."
+        f"{'one after another ' if runs > 1 else ''}on {_named(devices[0])}")
+    return f"{count(runs, 'run')}, {long}, {where}."
 
 
 def _named(device: core.Device) -> str:

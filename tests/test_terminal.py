@@ -52,12 +52,22 @@ def test_all_strategies_end_with_one_json_object(terminal, tiny_folder):
     assert [run["epochs"] for run in answer["runs"]] == [1, 2, 2]
     assert all(run["state"] == "completed" and run["test_images"] == 10 for run in answer["runs"])
     assert "60 images, 10 classes" in err and len(RunStore(terminal.runs).runs()) == 3
+    assert "on the test images: " in answer["verdict"] and " ".join(answer["verdict"].split()) in " ".join(err.split())
+
+
+@pytest.mark.slow
+def test_several_seeds_are_one_study_with_one_verdict(terminal, tiny_folder):
+    code, out, err = terminal.run("--data", str(tiny_folder), "--strategy", "feature-extraction", "--phase1-epochs",
+                                  "1", "--seeds", "2", "--seed", "3", "--json", *SMALL)
+    assert code == 0, err
+    answer = json.loads(out.splitlines()[-1])
+    assert [run["seed"] for run in answer["runs"]] == [3, 4] and "on average over 2 runs" in answer["verdict"]
 
 
 @pytest.mark.parametrize("wrong", [
     ["--phase1-epochs", "0"], ["--phase2-lr", "nan"], ["--phase1-lr", "-1"], ["--unfreeze", "155"],
     ["--batch-size", "0"], ["--image-size", "100"], ["--alpha", "2"], ["--strategy", "magic"], ["--seed", "-1"],
-    ["--phase1-epochs", "1000000000"]])
+    ["--seeds", "0"], ["--phase1-epochs", "1000000000"]])
 def test_wrong_arguments_end_with_2_and_say_what_was_expected(wrong, capsys):
     with pytest.raises(SystemExit) as end:
         main([*wrong, "--weights", "random"])

@@ -1,5 +1,6 @@
 """How long a study will take, from the machine's measured pace, the plan, and what is kept already."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,21 +26,21 @@ class Estimate:
     kept: int
 
 
-def estimate(configs: Sequence[RunConfig], manifest: Manifest, pace: Pace, shelves: Shelves) -> Estimate | None:
+def estimate(plan: Sequence[tuple[RunConfig, Manifest]], pace: Pace, shelves: Shelves) -> Estimate | None:
     """The time of these runs one after another, in the order of the queue; what one computes the next takes.
 
     None where the pace of one of their depths was not measured.
     """
-    depths = {phase.unfreeze for config in configs for phase in config.strategy.phases}
-    if not configs or not depths <= pace.phases.keys():
+    depths = {phase.unfreeze for config, _ in plan for phase in config.strategy.phases}
+    if not plan or not depths <= pace.phases.keys():
         return None
-    counts, there = manifest.counts(), _There(manifest, shelves)
-    seconds = 0.0
-    for config in sorted(configs, key=lambda config: -len({phase.unfreeze for phase in config.strategy.phases})):
+    there, seconds = _There(shelves), 0.0
+    for config, manifest in sorted(plan, key=lambda one: -len({phase.unfreeze for phase in one[0].strategy.phases})):
+        counts = manifest.counts()
         seconds += pace.build + sum(
             _phase_seconds(config, phase, pace.phases[depth], counts)
             for phase, depth in zip(config.strategy.phases, config.strategy.deepest_so_far, strict=True))
-        seconds += sum(_missing_seconds(config, pace, there))
+        seconds += sum(_missing_seconds(config, manifest, pace, there))
     return Estimate(seconds, there.needed, there.kept)
 
 
@@ -49,9 +50,11 @@ def _phase_seconds(config: RunConfig, phase: Phase, pace: PhasePace, counts: dic
     return pace.prepare + phase.epochs * (steps * pace.step + checks * pace.check)
 
 
-def _missing_seconds(config: RunConfig, pace: Pace, there: "_There") -> Iterator[float]:
+def _missing_seconds(config: RunConfig, manifest: Manifest, pace: Pace, there: "_There") -> Iterator[float]:
     """Image by image what has to go through the frozen part, and what has to be read for it."""
     epoch, depths = 0, config.strategy.deepest_so_far
+    weights = config.seed if config.weights == "random" else None  # drawn anew by each seed
+    images = {split: [item.hash for item in manifest.of(split)] for split in ("train", "validation")}
     for number, phase in enumerate(config.strategy.phases):
         paces = [pace.phases[depth] for depth in depths[number:]]
         own, wanted = paces[0], [later for later in paces if later.cut]
@@ -63,28 +66,30 @@ def _missing_seconds(config: RunConfig, pace: Pace, there: "_There") -> Iterator
         for split, which in [("train", view) for view in views] + [("validation", None)]:
             kinds = [activations_at(later.cut, later.shape, later.weights, config.image_size, which,
                                     config.kept_precision) for later in wanted]
-            yield (dearest + pace.decode) * there.missing(split, kinds, keeps=which is None or config.views > 0)
+            keeps = which is None or config.views > 0
+            yield (dearest + pace.decode) * there.missing(images[split], kinds, keeps, weights)
 
 
 class _There:
     """What is kept, and what the runs before will have kept."""
 
-    def __init__(self, manifest: Manifest, shelves: Shelves) -> None:
-        self._images = {split: [item.hash for item in manifest.of(split)] for split in ("train", "validation")}
+    def __init__(self, shelves: Shelves) -> None:
         self._shelves = shelves
-        self._coming: set[tuple[str, str]] = set()
+        self._coming: dict[tuple[str, int | None], set[str]] = defaultdict(set)
         self.needed = self.kept = 0
 
-    def missing(self, split: str, kinds: Sequence[Kind], keeps: bool) -> int:
-        """How many images must be computed for the first of these kinds; the rows of all of them are kept then."""
-        if (split, kinds[0].name) in self._coming:
-            return 0
-        images = self._images[split]
-        shelf = self._shelves.find(kinds[0]) if keeps else None
-        kept = shelf.holds(images) if shelf else 0
+    def missing(self, images: Sequence[str], kinds: Sequence[Kind], keeps: bool, weights: int | None) -> int:
+        """How many images must be computed for the first of these kinds; the rows of all of them are kept then.
+
+        `weights` tells bases with other weights apart.
+        """
+        open_ones = [image for image in images if image not in self._coming[kinds[0].name, weights]]
+        shelf = self._shelves.find(kinds[0]) if keeps and open_ones else None
+        kept = shelf.holds(open_ones) if shelf else 0
         if shelf:
             shelf.close()
-        self.needed, self.kept = self.needed + len(images), self.kept + kept
+        self.needed, self.kept = self.needed + len(open_ones), self.kept + kept
         if keeps:
-            self._coming |= {(split, kind.name) for kind in kinds}
-        return len(images) - kept
+            for kind in kinds:
+                self._coming[kind.name, weights].update(images)
+        return len(open_ones) - kept

@@ -1,148 +1,111 @@
-"""One careful sentence about runs: which did best on the test images, and whether that settles anything."""
+"""A verdict in plain words: which did best on the test images, whether that settles anything, and what would."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from statistics import fmean
 
 from core.analysis.intervals import wilson_interval
-from core.analysis.measured import Measured, measured
-from core.analysis.settings import labels
+from core.analysis.replicates import Group
+from core.analysis.verdict import Contrast, Judgement, Verdict
 from core.analysis.words import count, percent
-from core.experiment.index import Stamp, stamp_of
-from core.experiment.run import Run
-from core.experiment.store import RunStore
 
-_KEPT_TESTS = 1_000
-"""Manifests whose test images are known by a number: those asked about last."""
+_MINUS = "\N{MINUS SIGN}"
 
 
-@dataclass(frozen=True)
-class _Result:
-    """One run: its accuracy, on how many images, which test split that was (a number) and the seed it trained with."""
-
-    accuracy: float
-    images: int | None
-    test: int
-    seed: int | str
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Runs of the same settings."""
-
-    name: str
-    results: tuple[_Result, ...]
-
-    @property
-    def accuracies(self) -> list[float]:
-        return [result.accuracy for result in self.results]
-
-    @property
-    def accuracy(self) -> float:
-        """Each test split weighs the same, however many runs were tested on it."""
-        return fmean(fmean(r.accuracy for r in self.results if r.test == test) for test in self.tests)
-
-    @property
-    def tests(self) -> set[int]:
-        return {result.test for result in self.results}
-
-    @property
-    def seeds(self) -> int:
-        return len({result.seed for result in self.results})
-
-    @property
-    def images(self) -> int | None:
-        return self.results[0].images
-
-    def on(self, tests: set[int]) -> "_Group":
-        """Only what was measured on these test splits."""
-        return replace(self, results=tuple(result for result in self.results if result.test in tests))
-
-
-def headline(store: RunStore, runs: Sequence[Run]) -> str:
-    """What the runs say on the test images, in plain words; what keeps it from being said, where something does.
-
-    Means over seeds are compared, on the test images that all settings share. Raises `NoSuchRun`.
-    """
-    results = {run.id: measured(store.evaluation(run.id)) for run in runs}
-    tested = [run for run in runs if results[run.id].accuracy is not None]
-    if not tested:
+def headline(verdict: Verdict) -> str:
+    """A few sentences: the best against the next, whom else it beats, what is missing and what would settle it."""
+    if not verdict.groups:
         return "None of these runs has been measured on the test images yet."
-    groups = _groups(store, tested, results)
-    said = _alone(groups[0]) if len(groups) == 1 else _compared(groups)
-    classes = max(len(results[run.id].classes) for run in tested)
-    parts = said, _guessing(groups, classes), _missing(len(runs) - len(tested), len(runs))
+    said = _alone(verdict.groups[0]) if len(verdict.groups) == 1 else _compared(verdict)
+    parts = said, _guessing(verdict.groups), _left_out(verdict)
     return " ".join(part for part in parts if part)
 
 
-def _guessing(groups: Sequence[_Group], classes: int) -> str:
-    """Where the best is no better than naming any of the classes."""
-    best = max(groups, key=lambda group: group.accuracy)
-    if not classes or not best.images or wilson_interval(best.accuracy, best.images)[0] > 1 / classes:
-        return ""
-    return f"That is no better than guessing among {classes} classes: {percent(1 / classes)}."
+def contrast_in_words(contrast: Contrast) -> str:
+    """`3.1 points, 95% interval 1.2 to 5.0`."""
+    low, high = contrast.interval
+    return f"{_points(contrast.difference)}, 95% interval {_number(low)} to {_number(high)}"
 
 
-def _groups(store: RunStore, tested: Sequence[Run], results: dict[str, Measured]) -> list[_Group]:
-    alike: dict[object, list[Run]] = {}
-    for run in tested:
-        alike.setdefault(run.config.without_seeds() if run.config else run.id, []).append(run)
-    named = [replace(run, config=run.config.without_seeds()) if run.config else run
-             for run, *_ in alike.values()]  # a name for the settings, whichever seed is the first
-    names = labels(named)
-    return [_Group(names[members[0].id], tuple(_result(store, run, results[run.id]) for run in members))
-            for members in alike.values()]
+def _compared(verdict: Verdict) -> str:
+    best, second, *rest = verdict.groups
+    contrast = verdict.between(best, second)
+    if contrast is None:
+        return ("These runs were not tested on the same images, nor on images of one data set and the same classes, so "
+                "their test accuracies do not compare. Choose runs of one study.")
+    others = [one for group in rest if (one := verdict.between(best, group))]
+    parts = _score(best, contrast), _judged(contrast), _doubt(contrast), _beaten(contrast, others)
+    return " ".join(part for part in parts if part)
 
 
-def _result(store: RunStore, run: Run, result: Measured) -> _Result:
-    return _Result(result.accuracy or 0.0, result.test_images, _test_of(store, run),
-                   run.config.seed if run.config else run.id)
-
-
-def _test_of(store: RunStore, run: Run) -> int:
-    """Tells test splits apart: equal numbers, the same images."""
-    try:
-        return _test_images(store, run.id, stamp_of(store.path(run.id) / "manifest.csv"))
-    except (OSError, ValueError):
-        return hash((run.config.data, run.config.split_seed) if run.config else run.id)
-
-
-@lru_cache(_KEPT_TESTS)
-def _test_images(store: RunStore, run_id: str, _stamp: Stamp) -> int:
-    """A number for the test lines of a manifest, as it is at this stamp. Raises `OSError`; `ValueError` without any."""
-    lines = [line for line in store.manifest(run_id).splitlines() if line.endswith((',"test"', ",test"))]
-    if not lines:
-        raise ValueError(f"Expected test images in the manifest of {run_id}; received none.")
-    return hash(tuple(lines))
-
-
-def _compared(groups: Sequence[_Group]) -> str:
-    shared = set.intersection(*(group.tests for group in groups))
-    if not shared:
-        return ("These runs were not tested on the same images, so their test accuracies do not compare. "
-                "Choose runs of one study and one seed.")
-    fair = sorted((group.on(shared) for group in groups), key=lambda group: -group.accuracy)
-    left_out = sum(len(group.results) for group in groups) - sum(len(group.results) for group in fair)
-    said = _verdict(fair)
-    return f"{said} {count(left_out, 'run')} on other test images left out." if left_out else said
-
-
-def _verdict(groups: Sequence[_Group]) -> str:
-    """Of groups tested on the same images, the best first."""
-    best, second = groups[:2]
+def _score(best: Group, contrast: Contrast) -> str:
     share = percent(best.accuracy) + (" on average" if len(best.results) > 1 else "")
-    equal = [group.name for group in groups if round(best.accuracy - group.accuracy, 9) <= 0]
-    if len(equal) > 1:
-        names = [equal[0], *map(_inside, equal[1:])]
-        return (f"{', '.join(names[:-1])} and {names[-1]} did equally well on the test images: "
-                f"{share} {_basis(groups)}.")
-    ahead = f"{100 * (best.accuracy - second.accuracy):.1f} points above {_inside(second.name)}"
-    sentence = f"{best.name} did best on the test images: {share}, {ahead} {_basis(groups)}."
-    return f"{sentence} {_doubt(best, second)}" if _overlap(best, second) else sentence
+    if round(contrast.difference, 9) == 0:
+        return (f"{contrast.first.name} and {_inside(contrast.second.name)} did equally well on the test images: "
+                f"{share} ({_basis(contrast)}).")
+    return (f"{contrast.first.name} did best on the test images: {share}, {_points(contrast.difference)} above "
+            f"{_inside(contrast.second.name)} (95% interval {' to '.join(map(_number, contrast.interval))}, "
+            f"{_basis(contrast)}).")
 
 
-def _alone(group: _Group) -> str:
+def _basis(contrast: Contrast) -> str:
+    """`5 seeds, 379 test images`."""
+    seeds = f"{contrast.seeds} seeds" if contrast.seeds > 1 else "one run each"
+    return f"{seeds}, {count(contrast.images, 'test image')}"
+
+
+def _judged(contrast: Contrast) -> str:
+    """What the difference amounts to. One run each says something of two models, not yet of two strategies."""
+    one, zone = contrast.seeds == 1, _points(contrast.zone)
+    if contrast.judgement is Judgement.EQUAL:
+        return f"They are practically equal: less than {zone} apart."
+    if contrast.judgement is Judgement.OPEN:
+        return f"That is too close to call{_settle(contrast)}."
+    what = "That model is better on such images" if one else "It is better"
+    return f"{what}{_cost(contrast)}."
+
+
+def _cost(contrast: Contrast) -> str:
+    ratio = contrast.time_ratio
+    if ratio is None or 0.9 < ratio < 1.1:
+        return ""
+    return f", and takes {ratio:.1f} times as long to train" if ratio > 1 else (
+        f", and trains in {100 * ratio:.0f}% of the time")
+
+
+def _settle(contrast: Contrast) -> str:
+    """`; about 8 seeds would settle it`: what would tell this difference from none, should it stay as it is."""
+    images = contrast.images_to_settle()
+    if contrast.difference < contrast.zone:
+        return ", and small"
+    if contrast.seeds == 1:
+        return f"; about {images:,} test images would settle it" if images else ""
+    seeds = contrast.seeds_to_settle()
+    if seeds:
+        return f"; about {seeds} seeds would settle it"
+    more = f", about {images:,} test images would" if images else ""
+    return f"; more seeds would hardly settle it{more}"
+
+
+def _doubt(contrast: Contrast) -> str:
+    """What the comparison does not cover."""
+    doubts = []
+    if not contrast.is_paired:
+        doubts.append("They were not compared image by image, which makes the interval wider.")
+    if contrast.seeds == 1 and contrast.judgement is not Judgement.OPEN:
+        doubts.append("Another training of either may come out otherwise: several seeds would tell.")
+    return " ".join(doubts)
+
+
+def _beaten(first: Contrast, others: Sequence[Contrast]) -> str:
+    """Whom the best beats besides, where it does not beat the next."""
+    beaten = [one for one in others if one.judgement is Judgement.BETTER and one.first.name == first.first.name]
+    if not beaten:
+        return ""
+    names = [f"{_inside(one.second.name)} by {_points(one.difference)}" for one in beaten]
+    also = "also " if first.judgement is Judgement.BETTER else ""
+    return f"It {also}beats {' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))}."
+
+
+def _alone(group: Group) -> str:
     runs = len(group.results)
     if runs > 1:
         return (f"{group.name} names {percent(group.accuracy)} of the test images right on average over "
@@ -154,29 +117,34 @@ def _alone(group: _Group) -> str:
             f"on all such images that may be {percent(low)} to {percent(high)}.")
 
 
-def _basis(groups: Sequence[_Group]) -> str:
-    """`(379 images, one seed)`"""
-    found = sorted({group.seeds for group in groups})
-    seeds = " to ".join(map(str, dict.fromkeys((found[0], found[-1])))) + " seeds" if found != [1] else "one seed"
-    return f"({count(groups[0].images, 'image')}, {seeds})" if groups[0].images else f"({seeds})"
+def _guessing(groups: Sequence[Group]) -> str:
+    """Where the best is no better than naming any of the classes."""
+    best = groups[0]
+    classes = max(len(result.classes) for group in groups for result in group.results)
+    if not classes or not best.images or wilson_interval(best.accuracy, best.images)[0] > 1 / classes:
+        return ""
+    return f"That is no better than guessing among {classes} classes: {percent(1 / classes)}."
 
 
-def _overlap(best: _Group, second: _Group) -> bool:
-    """Whether the intervals do, or the seeds: for means too the images of one test split are the measure of doubt."""
-    if min(best.accuracies) <= max(second.accuracies):
-        return True
-    if not best.images or not second.images:
-        return False
-    return wilson_interval(best.accuracy, best.images)[0] <= wilson_interval(second.accuracy, second.images)[1]
+def _left_out(verdict: Verdict) -> str:
+    parts = []
+    if verdict.left_out:
+        parts.append(f"{count(verdict.left_out, 'run')} on other test images left out.")
+    if verdict.missing:
+        parts.append(f"{verdict.missing} of {verdict.runs} runs {'has' if verdict.missing == 1 else 'have'} no result "
+                     "on test images.")
+    return " ".join(parts)
 
 
-def _doubt(best: _Group, second: _Group) -> str:
-    what = "one run each does" if len(best.results) == len(second.results) == 1 else "so few images and seeds do"
-    return f"Their intervals overlap: {what} not settle it."
+def _points(share: float) -> str:
+    """0.031 -> "3.1 points"."""
+    number = f"{100 * share:.1f}"
+    return f"{number} point{'' if number == '1.0' else 's'}"
 
 
-def _missing(missing: int, runs: int) -> str:
-    return f"{missing} of {runs} runs {'has' if missing == 1 else 'have'} no result on test images." if missing else ""
+def _number(share: float) -> str:
+    """A difference in points, with a true minus sign."""
+    return f"{round(100 * share, 1) + 0.0:.1f}".replace("-", _MINUS)
 
 
 def _inside(name: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from core.experiment.files import read_json, write_whole
 from core.experiment.run import RunConfig
-from core.experiment.strategy import STRATEGIES, Strategy
+from core.experiment.strategy import STRATEGIES, Strategy, expect_integer
 
-MAX_STRATEGIES = 12
+MAX_STRATEGIES, MAX_SEEDS = 12, 20
 _NAME = re.compile(r"\w[\w .,()+-]{0,59}")
 
 
@@ -18,34 +18,44 @@ _NAME = re.compile(r"\w[\w .,()+-]{0,59}")
 class Preset:
     """What the Train page is filled in with: the strategies, and all other settings as `template`.
 
-    The template's own strategy says nothing.
+    The template's own strategy says nothing. `seeds` is how many there are, from the template's on.
     """
 
     strategies: tuple[Strategy, ...] = tuple(STRATEGIES.values())
     template: RunConfig = field(default_factory=RunConfig)
+    seeds: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.strategies) <= MAX_STRATEGIES:
             raise ValueError(f"Expected 1 to {MAX_STRATEGIES} strategies in a preset; received "
                              f"{len(self.strategies)}.")
+        expect_integer("seeds", self.seeds, 1, MAX_SEEDS)
+
+    @property
+    def every_seed(self) -> range:
+        """The seed of each replicate."""
+        return range(self.template.seed, self.template.seed + self.seeds)
 
     @classmethod
     def of(cls, configs: list[RunConfig]) -> "Preset":
         """The settings of runs that differ in nothing but their strategies and seeds."""
         strategies = tuple(dict.fromkeys(config.strategy for config in configs))
-        return cls(strategies, configs[0])
+        seeds = {config.seed for config in configs}
+        first = min(configs, key=lambda config: config.seed)
+        return cls(strategies, first, min(len(seeds), MAX_SEEDS))
 
     def to_json(self) -> dict[str, Any]:
         template = replace(self.template, strategy=self.strategies[0]).to_json()
-        return {"strategies": [strategy.to_json() for strategy in self.strategies], "template": template}
+        return {"strategies": [strategy.to_json() for strategy in self.strategies], "template": template,
+                "seeds": self.seeds}
 
     @classmethod
     def from_json(cls, data: Any) -> "Preset":
         """The preset that `to_json` wrote. Raises `ValueError` on anything else."""
         try:
             return cls(tuple(Strategy.from_json(item) for item in data["strategies"]),
-                       RunConfig.from_json(data["template"]))
-        except (TypeError, KeyError) as error:
+                       RunConfig.from_json(data["template"]), data.get("seeds", 1))
+        except (AttributeError, TypeError, KeyError) as error:
             raise ValueError(f"Expected a preset with strategies and template; received {str(data)[:80]}.") from error
 
 

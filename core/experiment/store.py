@@ -142,6 +142,10 @@ class RunStore:
         """The manifest's CSV text. Raises `NoSuchRun`."""
         return (self.path(run_id) / "manifest.csv").read_bytes().decode()
 
+    def predictions(self, run_id: str) -> str:
+        """The CSV text of what the model said of each test image. Raises `OSError` before there is any, `NoSuchRun`."""
+        return (self.path(run_id) / "predictions.csv").read_bytes().decode()
+
     def log_tail(self, run_id: str, lines: int = 20) -> str:
         """The last lines of the worker's own output."""
         try:

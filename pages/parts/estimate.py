@@ -38,10 +38,12 @@ def _measure(here: Services, template: core.RunConfig, dataset: core.Dataset, de
 @st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={core.Preset: repr, core.Pace: repr})
 def _estimate(preset: core.Preset, pace: core.Pace, root: str, _report: core.Report) -> core.Estimate:
     """Looked up again after a while: a run may have kept more meanwhile."""
-    seed = preset.template.seed
-    manifest = core.split(_report.dataset, seed) if seed else _report.manifest
-    configs = [replace(preset.template, strategy=strategy, split_seed=seed) for strategy in preset.strategies]
-    return core.estimate(configs, manifest, pace, core.Shelves())
+    plan = []
+    for seed in preset.every_seed:
+        manifest = core.split(_report.dataset, seed) if seed else _report.manifest
+        plan += [(replace(preset.template, strategy=strategy, split_seed=seed), manifest)
+                 for strategy in preset.strategies]
+    return core.estimate(plan, pace, core.Shelves())
 
 
 def _in_words(expected: core.Estimate) -> str:

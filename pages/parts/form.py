@@ -42,6 +42,7 @@ def fill(preset: core.Preset) -> None:
             state[key_of(i, j, "depth")] = phase.unfreeze
             state[key_of(i, j, "rate")] = phase.learning_rate
             state[key_of(i, j, "epochs")] = phase.epochs
+    state["seeds"] = preset.seeds
     _fill_rest(preset.template)
 
 

@@ -13,7 +13,7 @@ def start(here: Services, preset: core.Preset, dataset: core.Dataset) -> None:
         with st.spinner("Preparing the study"):
             core.resolve_weights(template.weights, template.alpha, template.image_size)
             study = here.store.create_study(
-                core.plan_study(template, preset.strategies, dataset, [template.seed]))
+                core.plan_study(template, preset.strategies, dataset, preset.every_seed))
         for run in study.runs:
             here.launcher.submit(run.id)
     except (ValueError, OSError) as error:

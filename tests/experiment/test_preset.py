@@ -1,5 +1,6 @@
 """Presets: kept under a name, read back exactly, refused where they are none."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from core.experiment.strategy import FINE_TUNING, TWO_PHASE
 def test_a_preset_round_trips_through_json(drawn):
     preset = Preset.of(drawn)
     again = Preset.from_json(preset.to_json())
-    assert again.strategies == preset.strategies
+    assert (again.strategies, again.seeds) == (preset.strategies, preset.seeds)
     assert replace(again.template, strategy=TWO_PHASE) == replace(preset.template, strategy=TWO_PHASE)
 
 
@@ -42,11 +43,21 @@ def test_names_that_are_no_file_names_are_refused(tmp_path, name):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"strategies": [], "template": {}}', '{"strategies": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"strategies": [], "template": {}}', '{"strategies": 1}',
+                                     json.dumps(Preset().to_json() | {"seeds": 0})])
 def test_a_damaged_preset_is_refused(tmp_path, content):
     (tmp_path / "mine.json").write_text(content)
     with pytest.raises(ValueError, match="Expected"):
         PresetStore(tmp_path).load("mine")
+
+
+def test_seeds_follow_each_other_and_a_preset_of_before_them_has_one():
+    preset = Preset(template=RunConfig(seed=7), seeds=3)
+    assert list(preset.every_seed) == [7, 8, 9]
+    assert Preset.of([replace(preset.template, seed=seed) for seed in (9, 7, 8)]).every_seed == preset.every_seed
+    old = preset.to_json()
+    del old["seeds"]
+    assert Preset.from_json(old).seeds == 1
 
 
 def test_a_missing_preset_is_said_to_be_missing(tmp_path):

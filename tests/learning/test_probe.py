@@ -43,28 +43,39 @@ def test_every_part_takes_its_time(pace):
 
 def test_an_estimate_counts_exactly_what_the_run_then_computes(config, tiny_dataset, manifest, pace, tmp_path):
     shelves = Shelves(tmp_path / "kept", budget=10**9)
-    before = estimate([config], manifest, pace, shelves)
+    before = estimate([(config, manifest)], pace, shelves)
     model = build_transfer_model(10, 96, 0.35, "random", config.seed)
     keeper = Keeper(shelves, len(manifest.items))
     activations = Activations(config, model, keeper)
     train(config, model, load_data(manifest, tiny_dataset.root, 96, keeper), lambda row: None,
           activations=activations)
-    after = estimate([config], manifest, pace, shelves)
+    after = estimate([(config, manifest)], pace, shelves)
     assert (before.needed, before.kept) == (activations.computed, 0)
     assert after.kept == after.needed == before.needed and after.seconds < before.seconds
-    assert estimate([replace(config, views=3)], manifest, pace, shelves).kept == before.needed
-    assert estimate([replace(config, kept_precision="float32")], manifest, pace, shelves).kept == 0
+    assert estimate([(replace(config, views=3), manifest)], pace, shelves).kept == before.needed
+    assert estimate([(replace(config, kept_precision="float32"), manifest)], pace, shelves).kept == 0
 
 
 def test_the_next_run_of_a_study_takes_what_the_first_computed(config, manifest, pace, tmp_path):
     shelves = Shelves(tmp_path / "kept")
-    one = estimate([config], manifest, pace, shelves)
+    one = estimate([(config, manifest)], pace, shelves)
     head = replace(config, strategy=Strategy("head", (Phase(0, 1e-3, 2),)))
-    both = estimate([head, config], manifest, pace, shelves)
+    both = estimate([(head, manifest), (config, manifest)], pace, shelves)
     assert both.needed == one.needed and both.seconds > one.seconds, "two-phase goes first and serves the other"
-    everything = estimate([replace(config, strategy=Strategy("all", (Phase(154, 1e-4, 1),)))], manifest, pace, shelves)
+    all_layers, other = (replace(config, strategy=Strategy("x", (Phase(depth, 1e-4, 1),))) for depth in (154, 7))
+    everything = estimate([(all_layers, manifest)], pace, shelves)
     assert everything.needed == 0 and everything.seconds > 0
-    assert estimate([replace(config, strategy=Strategy("x", (Phase(7, 1e-4, 1),)))], manifest, pace, shelves) is None
+    assert estimate([(other, manifest)], pace, shelves) is None
+
+
+def test_another_seed_computes_only_images_that_are_new_to_its_training(config, manifest, tiny_dataset, pace, tmp_path):
+    shelves, other = Shelves(tmp_path / "kept"), split(tiny_dataset, 1)
+    of_a_file = replace(config, weights="/weights.h5")
+    one = estimate([(of_a_file, manifest)], pace, shelves)
+    both = estimate([(of_a_file, manifest), (replace(of_a_file, seed=1), other)], pace, shelves)
+    assert one.needed < both.needed < 2 * one.needed
+    drawn = estimate([(config, manifest), (replace(config, seed=1), other)], pace, shelves)
+    assert drawn.needed == 2 * one.needed, "random weights are others for each seed"
 
 
 def test_paces_are_kept_by_what_changes_them(config, pace, tmp_path):

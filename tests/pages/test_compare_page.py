@@ -42,12 +42,24 @@ def test_finished_it_starts_with_the_verdict_and_what_it_rests_on(root):
     _, study = finished(root)
     page = open_page("compare", study=study.id)
     assert "Two-phase did best on the test images: 83.0%, 11.0 points above" in texts(page)
-    bars, accuracy, loss = charts(page)
+    bars, differences, accuracy, loss = charts(page)
+    assert differences["data"][0]["x"] == [pytest.approx(11.0)] and len(table(page, "Judgement")) == 3
     assert [bar["x"] for bar in bars["data"]] and (accuracy["layout"]["title"]["text"], loss["layout"]["title"]["text"]
                                                    ) == ("Accuracy", "Loss")
     assert table(page, "Test accuracy") == [0.71, 0.72, 0.83]
     assert table(page, "Trainable parameters") == ["165,514"] * 3
     assert "Watch" not in [link.proto.label for link in page.main.get("page_link")]
+
+
+def test_what_counts_as_a_difference_is_asked_and_kept_in_the_url(root):
+    store, study = make_study(root)
+    for run, accuracy in zip(study.runs, (0.810, 0.815, 0.812), strict=True):
+        finish(store, run, accuracy)
+    page = open_page("compare", study=study.id)
+    assert set(table(page, "Judgement")) == {"too close to call"}
+    page.number_input(key="zone").set_value(8.0).run()
+    assert set(table(page, "Judgement")) == {"practically equal"} and "practically equal: less than" in texts(page)
+    assert set(table(open_page("compare", study=study.id, zone="8.0"), "Judgement")) == {"practically equal"}
 
 
 def test_differences_are_from_the_baseline_that_is_pinned(root):
@@ -64,9 +76,9 @@ def test_each_tab_shows_what_it_promises(root):
     _, study = finished(root)
     assert table(open_page("compare", study=study.id), "Class") == ["glass", "paper"]
     page = open_page("compare", study=study.id, more="Confusions")
-    assert [chart["data"][0]["type"] for chart in charts(page)[3:]] == ["heatmap"] * 3
+    assert [chart["data"][0]["type"] for chart in charts(page)[4:]] == ["heatmap"] * 3
     page = open_page("compare", study=study.id, more="Confusions", cells="Percent")
-    assert charts(page)[3]["data"][0]["text"][0] == ["79", "21"]
+    assert charts(page)[4]["data"][0]["text"][0] == ["79", "21"]
     page = open_page("compare", study=study.id, more="Settings")
     assert table(page, "Setting") == ["Strategy", "Phase 1", "Phase 2"]
     page.toggle(key="apart").set_value(False).run()
@@ -77,9 +89,9 @@ def test_each_tab_shows_what_it_promises(root):
 def test_the_view_of_the_curves_is_in_the_url(root):
     _, study = finished(root)
     page = open_page("compare", study=study.id, **{"curves-by": "Time", "curves-aligned": "true"})
-    assert charts(page)[1]["layout"]["xaxis"]["title"]["text"] == "Seconds from the start of fine-tuning"
+    assert charts(page)[2]["layout"]["xaxis"]["title"]["text"] == "Seconds from the start of fine-tuning"
     page.toggle(key="curves-log").set_value(True).run()
-    assert charts(page)[2]["layout"]["yaxis"]["type"] == "log"
+    assert charts(page)[3]["layout"]["yaxis"]["type"] == "log"
 
 
 def test_busy_it_says_how_many_still_train_and_where_to_watch(root):
@@ -141,7 +153,7 @@ def test_wild_ids_and_views_are_messages_and_defaults(root):
         assert "no longer in the runs folder" in texts(open_page("compare", run=[wild, study.runs[0].id]))
     page = open_page("compare", study=study.id, baseline="<b>", more="x", cells="y", apart="z", **{
         "curves-by": "Nothing", "curves-aligned": "7", "curves-smooth-epoch": "nan", "curves-log": "<"})
-    assert len(charts(page)) == 3 and table(page, "Run")[0] == "Feature extraction (baseline)"
+    assert len(charts(page)) == 4 and table(page, "Run")[0] == "Feature extraction (baseline)"
 
 
 @pytest.mark.faults
@@ -163,7 +175,7 @@ def test_names_of_classes_are_no_markup(root):
             {"accuracy": 0.5, "images": 12, "classes": WILD, "per_class": scores, "confusion": [[1, 1, 1, 0]] * 4}))
     assert table(open_page("compare", study=study.id), "Class") == WILD, "a table's cells are text"
     page = open_page("compare", study=study.id, more="Confusions")
-    for chart in charts(page)[3:]:
+    for chart in charts(page)[4:]:
         shown = [*chart["layout"]["xaxis"]["ticktext"], *chart["data"][0]["x"]]
         assert shown and not any("<" in text or "\u202e" in text for text in shown)
     assert not any("<img" in element.value for element in (*page.markdown, *page.caption))

@@ -24,6 +24,19 @@ def test_it_offers_the_course_settings_and_says_the_plan(root):
     assert "1,691,914 of 2.42 M parameters train" in texts(page) and not button(page, "Start").disabled
 
 
+def test_seeds_are_chosen_by_what_they_can_tell(root):
+    page = open_page("train")
+    assert "Whether the next training would come out the same it cannot tell" in texts(page)
+    page.segmented_control(key="seeds").set_value(5).run()
+    assert "15 runs, 325 epochs in all" in texts(page) and "four times in five" in texts(page)
+    button(page, "Start").click().run()
+    runs = RunStore(root).runs()
+    assert [run.config.seed for run in reversed(runs)] == [seed for seed in range(5) for _ in range(3)]
+    assert all(run.config.split_seed == run.config.seed for run in runs)
+    again = open_page("train", **{"from": runs[0].study})
+    assert "15 runs" in texts(again) and again.session_state["seeds"] == 5
+
+
 @pytest.mark.faults
 def test_start_makes_one_study_however_often_and_wherever_it_is_pressed(root):
     for page in (open_page("train"), open_page("train")):

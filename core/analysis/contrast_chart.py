@@ -1,0 +1,46 @@
+"""Differences between settings with their intervals, and the zone in which they count as none."""
+
+from html import escape
+
+import plotly.graph_objects as go
+
+from core.analysis.charts import plain_text
+from core.analysis.palette import GREY
+from core.analysis.verdict import Contrast, Judgement, Verdict
+from core.analysis.words import points
+
+_FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 70, 54, 34
+_MARKS = {Judgement.BETTER: "circle", Judgement.EQUAL: "square", Judgement.OPEN: "circle-open"}
+
+
+def contrast_chart(verdict: Verdict) -> go.Figure:
+    """A row a pair: its difference in points with the 95% interval. Filled marks are settled, open ones are not."""
+    figure = go.Figure([_row(number, contrast) for number, contrast in enumerate(verdict.contrasts)])
+    zone = 100 * max((contrast.zone for contrast in verdict.contrasts), default=0)
+    figure.add_vrect(-zone, zone, fillcolor=GREY, opacity=0.18, line_width=0, layer="below")
+    figure.add_vline(0, line={"color": GREY, "width": 1})
+    rows = list(range(len(verdict.contrasts)))
+    figure.update_layout(showlegend=False, height=_FRAME_PIXELS + _ROW_PIXELS * len(rows),
+                         margin={"l": 10, "r": 20, "t": 10, "b": 40})
+    figure.update_xaxes(title={"text": "Difference in points"}, fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, automargin=True, showgrid=False, zeroline=False,
+                        tickvals=rows, ticktext=[_label(contrast) for contrast in verdict.contrasts])
+    return figure
+
+
+def _row(number: int, contrast: Contrast) -> go.Scatter:
+    low, high = (100 * end for end in contrast.interval)
+    middle = 100 * contrast.difference
+    name = f"{plain_text(contrast.first.name)} against {plain_text(contrast.second.name)}"
+    return go.Scatter(
+        x=[middle], y=[number], mode="markers", name=name,
+        marker={"symbol": _MARKS[contrast.judgement], "size": 12, "color": "#3A86CF", "line": {"width": 2}},
+        error_x={"type": "data", "symmetric": False, "array": [high - middle], "arrayminus": [middle - low],
+                 "thickness": 2.5, "width": 7, "color": "#3A86CF"},
+        hovertemplate=f"{name}: {escape(points(contrast.difference))}, {low:.1f} to {high:.1f}: "
+                      f"{contrast.judgement}<extra></extra>")
+
+
+def _label(contrast: Contrast) -> str:
+    first, second = (plain_text(group.name, _NAME_LENGTH) for group in (contrast.first, contrast.second))
+    return f"{first}<br>against {second[:1].lower()}{second[1:]}"

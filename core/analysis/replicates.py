@@ -1,0 +1,147 @@
+"""Runs as replicates of settings: what each was tested on, and which images it named right."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from statistics import fmean
+
+import numpy as np
+
+from core.analysis.measured import Measured
+from core.analysis.settings import labels
+from core.data.split import FRACTIONS
+from core.experiment.index import Stamp, stamp_of
+from core.experiment.run import Run
+from core.experiment.store import RunStore
+
+_KEPT = 1_000
+"""Manifests and predictions that are known without being read again: those asked about last."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a run was tested on: equal numbers, the same images; and test images over training images."""
+
+    test: int
+    share: float = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
+
+
+@dataclass(frozen=True)
+class Right:
+    """Test images by their paths, and (images,) whether the run named each right."""
+
+    paths: tuple[str, ...]
+    right: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run on its test images. `seconds` is what it would take to train with nothing kept before."""
+
+    run_id: str
+    accuracy: float
+    images: int | None
+    classes: tuple[str, ...]
+    split: Split
+    seed: int | str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of the same settings, which differ in nothing but their seeds."""
+
+    name: str
+    data: str
+    results: tuple[Result, ...]
+
+    @property
+    def accuracies(self) -> list[float]:
+        return [result.accuracy for result in self.results]
+
+    @property
+    def accuracy(self) -> float:
+        """Each test split weighs the same, however many runs were tested on it."""
+        return fmean(fmean(r.accuracy for r in self.results if r.split.test == test) for test in self.tests)
+
+    @property
+    def tests(self) -> set[int]:
+        return {result.split.test for result in self.results}
+
+    @property
+    def seeds(self) -> int:
+        return len({result.seed for result in self.results})
+
+    @property
+    def images(self) -> int | None:
+        """Test images of one replicate."""
+        return self.results[0].images
+
+    @property
+    def seconds(self) -> float:
+        return fmean(result.seconds for result in self.results)
+
+    def on(self, tests: set[int]) -> "Group":
+        """Only what was measured on these test splits."""
+        return replace(self, results=tuple(result for result in self.results if result.split.test in tests))
+
+    def by_replicate(self) -> dict[tuple[int, int | str], list[Result]]:
+        """Results by test images and seed."""
+        found: dict[tuple[int, int | str], list[Result]] = {}
+        for result in self.results:
+            found.setdefault((result.split.test, result.seed), []).append(result)
+        return found
+
+
+def groups_of(store: RunStore, tested: Sequence[Run], results: dict[str, Measured]) -> list[Group]:
+    """The runs by their settings. Raises `NoSuchRun`."""
+    alike: dict[object, list[Run]] = {}
+    for run in tested:
+        alike.setdefault(run.config.without_seeds() if run.config else run.id, []).append(run)
+    named = [replace(run, config=run.config.without_seeds()) if run.config else run
+             for run, *_ in alike.values()]  # a name for the settings, whichever seed is the first
+    names = labels(named)
+    return [Group(names[members[0].id], members[0].config.data if members[0].config else members[0].id,
+                  tuple(_result(store, run, results[run.id]) for run in members)) for members in alike.values()]
+
+
+def _result(store: RunStore, run: Run, result: Measured) -> Result:
+    seed = run.config.seed if run.config else run.id
+    return Result(run.id, result.accuracy or 0.0, result.test_images, result.classes, _split_of(store, run), seed,
+                  store.metrics(run.id).elapsed + run.status.saved_seconds)
+
+
+def _split_of(store: RunStore, run: Run) -> Split:
+    try:
+        return _read_split(store, run.id, stamp_of(store.path(run.id) / "manifest.csv"))
+    except (OSError, ValueError):
+        return Split(hash((run.config.data, run.config.split_seed) if run.config else run.id))
+
+
+@lru_cache(_KEPT)
+def _read_split(store: RunStore, run_id: str, _stamp: Stamp) -> Split:
+    """The split of a manifest, as it is at this stamp. Raises `OSError`; `ValueError` without test images."""
+    lines = store.manifest(run_id).splitlines()
+    tests = [line for line in lines if line.endswith((',"test"', ",test"))]
+    if not tests:
+        raise ValueError(f"Expected test images in the manifest of {run_id}; received none.")
+    train = sum(line.endswith((',"train"', ",train")) for line in lines)
+    return Split(hash(tuple(tests)), len(tests) / max(1, train))
+
+
+def right_of(store: RunStore, run_id: str) -> Right | None:
+    """Which test images a run named right; None where that was not written down. Raises `NoSuchRun`."""
+    try:
+        return _read_right(store, run_id, stamp_of(store.path(run_id) / "predictions.csv"))
+    except (OSError, ValueError, csv.Error):
+        return None
+
+
+@lru_cache(_KEPT)
+def _read_right(store: RunStore, run_id: str, _stamp: Stamp) -> Right:
+    header, *rows = csv.reader(store.predictions(run_id).splitlines())
+    path, label, predicted = (header.index(name) for name in ("path", "label", "predicted"))
+    if not rows or any(len(row) != len(header) for row in rows):
+        raise ValueError(f"Expected a line an image in predictions.csv of {run_id}; received another form.")
+    return Right(tuple(row[path] for row in rows), np.array([row[label] == row[predicted] for row in rows]))

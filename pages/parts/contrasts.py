@@ -1,0 +1,38 @@
+"""What the verdict rests on: every pair of settings, and what counts as a difference."""
+
+import streamlit as st
+
+import core
+from core.analysis.words import plain
+from pages.parts.show import show_chart, show_table
+
+
+def show_contrasts(verdict: core.Verdict) -> core.Verdict:
+    """A chart and a table of all pairs; returns the verdict for the zone that the visitor asks for."""
+    if not verdict.contrasts:
+        return verdict
+    st.subheader("Differences")
+    chart = st.container()
+    with st.expander("Pairs in figures"):
+        zone = st.number_input("Points that make no difference", 0.0, 20.0, 1.0, 0.5, key="zone", width=240,
+                               bind="query-params", help="Two settings are practically equal where the whole interval "
+                               "lies this close to zero.")
+        verdict = verdict.with_zone(zone / 100)
+        rows, formats = core.contrast_table(verdict)
+        show_table(rows, "pairs", "Every pair of settings with its difference, interval and p", formats)
+        st.caption("p: how often chance alone would make a difference as large, raised for the number of pairs (Holm).")
+    with chart:
+        show_chart(core.contrast_chart(verdict), "differences",
+                   "Difference of each pair of settings in points, with its 95% interval")
+        st.caption(plain(f"{_method(verdict)} The shaded zone counts as no difference; open marks are not settled."))
+    return verdict
+
+
+def _method(verdict: core.Verdict) -> str:
+    """How the intervals were made."""
+    if any(contrast.seeds > 1 for contrast in verdict.contrasts):
+        return ("Intervals are over seeds, by the corrected resampled t-test: seeds train on much the same images, "
+                "which a plain t-test would overlook.")
+    if any(contrast.is_paired for contrast in verdict.contrasts):
+        return "Intervals are over the test images, image by image, for one training of each."
+    return "Intervals are over the test images, which were not compared image by image."

@@ -1,0 +1,34 @@
+"""How often a study is repeated, and what that is able to tell."""
+
+import streamlit as st
+
+import core
+from pages.parts.form import KEPT
+
+CHOICES = (1, 3, 5, 10)
+
+
+def choose_seeds(report: core.Report | None) -> int:
+    """How many seeds; below it the smallest difference that so many can tell on this data set."""
+    if st.session_state["seeds"] not in CHOICES:
+        st.session_state["seeds"] = min(CHOICES, key=lambda choice: abs(choice - st.session_state["seeds"]))
+    seeds = st.segmented_control(
+        "How sure do you want to be?", CHOICES, key="seeds", required=True, format_func=_name, **KEPT,
+        help="Each seed divides the images anew and trains every strategy once on that division. Several tell "
+             "whether a strategy is better, or was lucky.")
+    if report and report.manifest:
+        st.caption(_promise(seeds, report.manifest.counts()))
+    return seeds
+
+
+def _name(seeds: int) -> str:
+    return "1 seed" if seeds == 1 else f"{seeds} seeds"
+
+
+def _promise(seeds: int, counts: dict[str, int]) -> str:
+    least = 100 * core.smallest_detectable(counts["test"], counts["train"], seeds)
+    apart = f"{least:.1f} points or more apart on {counts['test']:,} test images"
+    if seeds == 1:
+        return (f"One training each finds, four times in five, which of two models is better that are {apart}. "
+                "Whether the next training would come out the same it cannot tell.")
+    return f"{seeds} seeds find, four times in five, which of two strategies is better that are {apart}."
