@@ -35,7 +35,7 @@ from core.data.sample import SAMPLE_CLASSES, sample_folder
 from core.data.shelves import Kept, Shelves
 from core.data.split import Manifest, split
 from core.data.study import plan_study, short_study
-from core.data.thumbnails import Thumbnails
+from core.data.thumbnails import Thumbnails, thumbnail
 from core.data.upload import UploadError, store_files, unpack_zip
 from core.data.weights import WeightsError, imagenet_is_reachable, imagenet_path, resolve_weights
 from core.execution.answers import Answers
@@ -92,6 +92,8 @@ _LATER = {
     "rate_chart": "core.analysis.rate_chart",
     "contrast_chart": "core.analysis.contrast_chart",
     "contrast_table": "core.analysis.contrast_table",
+    **dict.fromkeys(("cost_chart", "cost_in_words"), "core.analysis.cost_chart"),
+    **dict.fromkeys(("Answer", "Dispute", "Disputes", "disputes", "mistaken_pairs"), "core.analysis.disputes"),
     **dict.fromkeys(("Contrast", "Judgement", "Verdict", "judge"), "core.analysis.verdict"),
     "headline": "core.analysis.headline",
     "smallest_detectable": "core.analysis.inference",
@@ -106,21 +108,22 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "ALL_LAYERS", "ALPHAS", "FEATURE_EXTRACTION", "FINE_TUNING", "IMAGE_SIZES", "SAMPLE", "SAMPLE_CLASSES",
-    "STRATEGIES", "TWO_PHASE", "Answers", "Assistant", "AssistantError", "Augmentation", "Contrast", "CurveView",
-    "DataError", "DataRoots", "Dataset", "Device", "Estimate", "Incoming", "Judgement", "Kept", "Launcher", "Manifest",
-    "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace", "Paces", "Phase", "PhasePace", "PhaseSummary", "Picture",
-    "Prediction", "Preset", "PresetStore", "Problem", "Progress", "Refused", "Report", "Reports", "Run", "RunConfig",
-    "RunError", "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study",
-    "Suggestion", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "Verdict", "View",
-    "WeightsError", "accuracy_bars", "agree", "agreement", "batch_size", "block_reached", "blocks",
-    "build_transfer_model", "chart_points", "class_bars", "class_table", "colours", "comparison_table",
-    "confusion_chart", "contrast_chart", "contrast_table", "data_folder", "data_name", "default_models", "differences",
-    "differing", "estimate", "evaluate", "farewell", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing",
-    "headline", "held_out_images", "home", "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table",
-    "layers_to_unfreeze", "learning_curves", "load_data", "load_image", "make_view", "matching", "measured",
-    "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question",
-    "receive", "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder", "scan", "settings_of",
-    "short_study", "smallest_detectable", "split", "stamp", "store_files", "study_of", "suggest", "summarise",
+    "STRATEGIES", "TWO_PHASE", "Answer", "Answers", "Assistant", "AssistantError", "Augmentation", "Contrast",
+    "CurveView", "DataError", "DataRoots", "Dataset", "Device", "Dispute", "Disputes", "Estimate", "Incoming",
+    "Judgement", "Kept", "Launcher", "Manifest", "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace", "Paces",
+    "Phase", "PhasePace", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem", "Progress",
+    "Refused", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves", "Spare",
+    "SpareTerms", "State", "StoreError", "Strategy", "Study", "Suggestion", "Summary", "Thumbnails", "TrainedModel",
+    "UnreadableImage", "UploadError", "Verdict", "View", "WeightsError", "accuracy_bars", "agree", "agreement",
+    "batch_size", "block_reached", "blocks", "build_transfer_model", "chart_points", "class_bars", "class_table",
+    "colours", "comparison_table", "confusion_chart", "contrast_chart", "contrast_table", "cost_chart",
+    "cost_in_words", "data_folder", "data_name", "default_models", "differences", "differing", "disputes", "estimate",
+    "evaluate", "farewell", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "headline", "held_out_images",
+    "home", "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table", "layers_to_unfreeze",
+    "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs", "plan_study",
+    "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question", "receive",
+    "resolve_weights", "rules_of_thumb", "run_colours", "sample_folder", "scan", "settings_of", "short_study",
+    "smallest_detectable", "split", "stamp", "store_files", "study_of", "suggest", "summarise", "thumbnail",
     "total_parameters", "train", "trainable_parameters", "trained_model", "training_devices", "unfreeze_layers",
     "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
 ]

@@ -7,7 +7,7 @@ import streamlit as st
 import core
 from core.analysis.words import count, plain
 from pages.parts.compare_details import show_details
-from pages.parts.contrasts import show_contrasts
+from pages.parts.contrasts import show_contrasts, show_cost
 from pages.parts.curve_controls import show_curves
 from pages.parts.rail import choose_runs
 from pages.parts.services import Services, services
@@ -34,7 +34,9 @@ def _show(here: Services, runs: Sequence[core.Run]) -> None:
     said = st.container()  # the sentence stands first, and hangs on what counts as a difference below
     _show_working(runs)
     _show_bars(runs, rows, names)
-    said.markdown(plain(core.headline(show_contrasts(core.judge(here.store, runs)))))
+    verdict = show_contrasts(core.judge(here.store, runs))
+    said.markdown(plain(core.headline(verdict)))
+    show_cost(verdict, runs)
     metrics = {run.id: here.store.metrics(run.id) for run in runs}
     if any(rows.epochs or rows.steps for rows in metrics.values()):
         st.subheader("Curves")

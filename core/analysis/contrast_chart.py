@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from core.analysis.charts import plain_text
 from core.analysis.palette import GREY
 from core.analysis.verdict import Contrast, Judgement, Verdict
-from core.analysis.words import points
+from core.analysis.words import inside, points
 
 _FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 70, 54, 34
 _MARKS = {Judgement.BETTER: "circle", Judgement.EQUAL: "square", Judgement.OPEN: "circle-open"}
@@ -43,4 +43,4 @@ def _row(number: int, contrast: Contrast) -> go.Scatter:
 
 def _label(contrast: Contrast) -> str:
     first, second = (plain_text(group.name, _NAME_LENGTH) for group in (contrast.first, contrast.second))
-    return f"{first}<br>against {second[:1].lower()}{second[1:]}"
+    return f"{first}<br>against {inside(second)}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core.analysis.intervals import wilson_interval
 from core.analysis.replicates import Group
 from core.analysis.verdict import Contrast, Judgement, Verdict
-from core.analysis.words import count, percent
+from core.analysis.words import count, inside, percent
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -39,10 +39,10 @@ def _compared(verdict: Verdict) -> str:
 def _score(best: Group, contrast: Contrast) -> str:
     share = percent(best.accuracy) + (" on average" if len(best.results) > 1 else "")
     if round(contrast.difference, 9) == 0:
-        return (f"{contrast.first.name} and {_inside(contrast.second.name)} did equally well on the test images: "
+        return (f"{contrast.first.name} and {inside(contrast.second.name)} did equally well on the test images: "
                 f"{share} ({_basis(contrast)}).")
     return (f"{contrast.first.name} did best on the test images: {share}, {_points(contrast.difference)} above "
-            f"{_inside(contrast.second.name)} (95% interval {' to '.join(map(_number, contrast.interval))}, "
+            f"{inside(contrast.second.name)} (95% interval {' to '.join(map(_number, contrast.interval))}, "
             f"{_basis(contrast)}).")
 
 
@@ -100,7 +100,7 @@ def _beaten(first: Contrast, others: Sequence[Contrast]) -> str:
     beaten = [one for one in others if one.judgement is Judgement.BETTER and one.first.name == first.first.name]
     if not beaten:
         return ""
-    names = [f"{_inside(one.second.name)} by {_points(one.difference)}" for one in beaten]
+    names = [f"{inside(one.second.name)} by {_points(one.difference)}" for one in beaten]
     also = "also " if first.judgement is Judgement.BETTER else ""
     return f"It {also}beats {' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))}."
 
@@ -145,8 +145,3 @@ def _points(share: float) -> str:
 def _number(share: float) -> str:
     """A difference in points, with a true minus sign."""
     return f"{round(100 * share, 1) + 0.0:.1f}".replace("-", _MINUS)
-
-
-def _inside(name: str) -> str:
-    """A name within a sentence."""
-    return name[:1].lower() + name[1:]

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import fmean
 
 import numpy as np
@@ -28,11 +28,20 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Right:
-    """Test images by their paths, and (images,) whether the run named each right."""
+class Answered:
+    """What a run said of each test image, by the images' paths: true class, class it named, how sure it was (0 to 1,
+    nan where that was not written down).
+    """
 
     paths: tuple[str, ...]
-    right: np.ndarray
+    labels: tuple[str, ...]
+    named: tuple[str, ...]
+    sureness: np.ndarray
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """(images,) whether it named each right."""
+        return np.array([label == named for label, named in zip(self.labels, self.named, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -130,18 +139,20 @@ def _read_split(store: RunStore, run_id: str, _stamp: Stamp) -> Split:
     return Split(hash(tuple(tests)), len(tests) / max(1, train))
 
 
-def right_of(store: RunStore, run_id: str) -> Right | None:
-    """Which test images a run named right; None where that was not written down. Raises `NoSuchRun`."""
+def answered(store: RunStore, run_id: str) -> Answered | None:
+    """What a run said of its test images; None where that was not written down. Raises `NoSuchRun`."""
     try:
-        return _read_right(store, run_id, stamp_of(store.path(run_id) / "predictions.csv"))
+        return _read_answers(store, run_id, stamp_of(store.path(run_id) / "predictions.csv"))
     except (OSError, ValueError, csv.Error):
         return None
 
 
 @lru_cache(_KEPT)
-def _read_right(store: RunStore, run_id: str, _stamp: Stamp) -> Right:
+def _read_answers(store: RunStore, run_id: str, _stamp: Stamp) -> Answered:
     header, *rows = csv.reader(store.predictions(run_id).splitlines())
-    path, label, predicted = (header.index(name) for name in ("path", "label", "predicted"))
+    path, label, named = (header.index(name) for name in ("path", "label", "predicted"))
+    shares = [number for number, name in enumerate(header) if name.startswith("p_")]
     if not rows or any(len(row) != len(header) for row in rows):
         raise ValueError(f"Expected a line an image in predictions.csv of {run_id}; received another form.")
-    return Right(tuple(row[path] for row in rows), np.array([row[label] == row[predicted] for row in rows]))
+    sureness = [max((float(row[number]) for number in shares), default=np.nan) for row in rows]
+    return Answered(*(tuple(row[number] for row in rows) for number in (path, label, named)), np.array(sureness))

@@ -21,7 +21,7 @@ from core.analysis.inference import (
     unpaired_interval,
 )
 from core.analysis.measured import measured
-from core.analysis.replicates import Group, Result, groups_of, right_of
+from core.analysis.replicates import Group, Result, answered, groups_of
 from core.experiment.run import Run
 from core.experiment.store import RunStore
 
@@ -178,7 +178,7 @@ def _over_replicates(first: Group, second: Group, common: Sequence[tuple[list[Re
 
 def _pairing(store: RunStore, ours: Sequence[Result], theirs: Sequence[Result]) -> Pairing | None:
     """Image by image, for the first run of each; None where their answers are not known, or not of the same images."""
-    first, second = right_of(store, ours[0].run_id), right_of(store, theirs[0].run_id)
+    first, second = answered(store, ours[0].run_id), answered(store, theirs[0].run_id)
     if first is None or second is None or first.paths != second.paths:
         return None
     a, b = first.right, second.right

@@ -67,6 +67,11 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=@&])", r"\\\1", one_line)
 
 
+def inside(name: str) -> str:
+    """A name within a sentence: "Two-phase" -> "two-phase"."""
+    return name[:1].lower() + name[1:]
+
+
 def shortened(text: str, length: int = 60) -> str:
     """At most so many characters, cut in the middle: the end of a path says most."""
     return text if len(text) <= length else f"{text[:length // 3]}…{text[-(length - length // 3 - 1):]}"

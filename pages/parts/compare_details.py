@@ -6,17 +6,18 @@ import streamlit as st
 
 import core
 from core.analysis.words import plain
+from pages.parts.disputed import show_disputes
 from pages.parts.services import Services
 from pages.parts.show import show_chart, show_table
 
 _IN_A_ROW, _LARGE_IN_A_ROW, _LARGE = 3, 2, 14  # charts beside each other; classes from which on one is large
-_TABS = ("Classes", "Confusions", "Settings", "Promised")
+_TABS = ("Classes", "Confusions", "Images", "Settings", "Promised")
 
 
 def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.Summary], names: dict[str, str],
                  baseline: str) -> None:
-    """Four tabs, of which only the open one is made; the URL tells which."""
-    classes, confusions, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
+    """Five tabs, of which only the open one is made; the URL tells which."""
+    classes, confusions, images, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
     results = {run.id: core.measured(here.store.evaluation(run.id)) for run in runs}
     if classes.open:
         with classes:
@@ -24,6 +25,9 @@ def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.S
     if confusions.open:
         with confusions:
             _show_confusions(results, names)
+    if images.open:
+        with images:
+            show_disputes(here, list(runs), names, core.run_colours(runs))
     if settings.open:
         with settings:
             _show_settings(runs, names)

@@ -1,4 +1,6 @@
-"""What the verdict rests on: every pair of settings, and what counts as a difference."""
+"""What the verdict rests on: every pair of settings, what counts as a difference, and what accuracy costs."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -26,6 +28,17 @@ def show_contrasts(verdict: core.Verdict) -> core.Verdict:
                    "Difference of each pair of settings in points, with its 95% interval")
         st.caption(plain(f"{_method(verdict)} The shaded zone counts as no difference; open marks are not settled."))
     return verdict
+
+
+def show_cost(verdict: core.Verdict, runs: Sequence[core.Run]) -> None:
+    """What accuracy costs in training time; nothing where there is nothing to weigh."""
+    if len(verdict.groups) < 2 or not all(group.seconds for group in verdict.groups):
+        return
+    st.subheader("Cost")
+    show_chart(core.cost_chart(verdict.groups, core.run_colours(runs)), "cost",
+               "Test accuracy of each setting over its training time")
+    st.caption(plain(f"{core.cost_in_words(verdict.groups)} Times are what training takes with nothing kept before; "
+                     "upright lines reach from the worst seed to the best."))
 
 
 def _method(verdict: core.Verdict) -> str:

@@ -1,12 +1,12 @@
 """A row an image: what it looks like, what each model says of it, and whether they agree."""
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
 import core
 from core.analysis.words import percent, plain, shortened
+from pages.parts.show import name_in_html
 
 _BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
 _WIDEST = 10  # more models than three stand below each other
@@ -27,7 +27,7 @@ def show_row(picture: core.Incoming, models: Sequence[core.TrainedModel], names:
 
 
 def _cell(name: str, colour: str, said: str) -> str:
-    return f'<div style="min-width:0"><span style="color:{colour}">■</span> {_inert(name)}{said}</div>'
+    return f'<div style="min-width:0"><span style="color:{colour}">■</span> {name_in_html(name)}{said}</div>'
 
 
 def _said(picture: core.Incoming, model: core.TrainedModel, colour: str, answers: core.Answers) -> str:
@@ -47,11 +47,6 @@ def _why_not(picture: core.Incoming, model: core.TrainedModel, answers: core.Ans
 
 def _bar(label: str, share: float, colour: str) -> str:
     return (f'<div style="display:flex;justify-content:space-between;gap:8px;{_SMALL}">'
-            f"<span>{_inert(shortened(label, 28))}</span><span>{percent(share)}</span></div>"
+            f"<span>{name_in_html(shortened(label, 28))}</span><span>{percent(share)}</span></div>"
             f'<div style="{_THIN};background:rgba(128,128,128,.18)">'
             f'<div style="{_THIN};background:{colour};width:{100 * share:.1f}%"></div></div>')
-
-
-def _inert(text: str) -> str:
-    """A name as text alone, whichever way its letters run."""
-    return f"<bdi>{escape(text)}</bdi>"

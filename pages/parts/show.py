@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -67,6 +68,11 @@ def offer_csv(make: Callable[[], str], filename: str, help: str) -> None:
 def state_badge(state: core.State) -> None:
     """The state of a run as a chip."""
     st.badge(state.capitalize(), color=BADGES.get(state, "gray"))
+
+
+def name_in_html(text: str) -> str:
+    """A name as text alone in HTML, whichever way its letters run."""
+    return f"<bdi>{escape(text)}</bdi>"
 
 
 def swatch(colour: str) -> str:

@@ -42,7 +42,8 @@ def test_finished_it_starts_with_the_verdict_and_what_it_rests_on(root):
     _, study = finished(root)
     page = open_page("compare", study=study.id)
     assert "Two-phase did best on the test images: 83.0%, 11.0 points above" in texts(page)
-    bars, differences, accuracy, loss = charts(page)
+    bars, differences, cost, accuracy, loss = charts(page)
+    assert len(cost["data"]) == 4, "three settings and the frontier"
     assert differences["data"][0]["x"] == [pytest.approx(11.0)] and len(table(page, "Judgement")) == 3
     assert [bar["x"] for bar in bars["data"]] and (accuracy["layout"]["title"]["text"], loss["layout"]["title"]["text"]
                                                    ) == ("Accuracy", "Loss")
@@ -76,9 +77,10 @@ def test_each_tab_shows_what_it_promises(root):
     _, study = finished(root)
     assert table(open_page("compare", study=study.id), "Class") == ["glass", "paper"]
     page = open_page("compare", study=study.id, more="Confusions")
-    assert [chart["data"][0]["type"] for chart in charts(page)[4:]] == ["heatmap"] * 3
+    assert [chart["data"][0]["type"] for chart in charts(page)[5:]] == ["heatmap"] * 3
     page = open_page("compare", study=study.id, more="Confusions", cells="Percent")
-    assert charts(page)[4]["data"][0]["text"][0] == ["79", "21"]
+    assert charts(page)[5]["data"][0]["text"][0] == ["79", "21"]
+    assert "not known of these runs" in texts(open_page("compare", study=study.id, more="Images"))
     page = open_page("compare", study=study.id, more="Settings")
     assert table(page, "Setting") == ["Strategy", "Phase 1", "Phase 2"]
     page.toggle(key="apart").set_value(False).run()
@@ -86,12 +88,29 @@ def test_each_tab_shows_what_it_promises(root):
     assert set(table(open_page("compare", study=study.id, more="Promised"), "Result")) == {"above (+2.3 points)"}
 
 
+def test_images_in_dispute_are_shown_with_what_each_model_said(root, tiny_folder):
+    store, study = make_study(root, data=str(tiny_folder))
+    pictures = sorted(path.relative_to(tiny_folder) for path in tiny_folder.rglob("*.jpg"))[:12]
+    for run, named in zip(study.runs, ("<b>", "paper", "<b>"), strict=True):
+        finish(store, run)
+        lines = [f"{path},{path.parent},{named if number < 9 else 'tin'},0.9" for number, path in enumerate(pictures)]
+        (store.path(run.id) / "predictions.csv").write_text("\n".join(["path,label,predicted,p_a", *lines]))
+    page = open_page("compare", study=study.id, more="Images")
+    assert "9 test images, the surest mistakes first" in texts(page)
+    said = "".join(element.proto.body for element in page.get("html"))
+    assert "&lt;b&gt;" in said and "<b></bdi>" not in said and "90.0%, wrong" in said
+    page.segmented_control(key="disputed").set_value("All are wrong").run()
+    assert "12 test images" in texts(page)
+    page.selectbox(key="mistake").select(next(o for o in page.selectbox(key="mistake").options if "tin" in o)).run()
+    assert "3 test images" in texts(page) and not page.exception
+
+
 def test_the_view_of_the_curves_is_in_the_url(root):
     _, study = finished(root)
     page = open_page("compare", study=study.id, **{"curves-by": "Time", "curves-aligned": "true"})
-    assert charts(page)[2]["layout"]["xaxis"]["title"]["text"] == "Seconds from the start of fine-tuning"
+    assert charts(page)[3]["layout"]["xaxis"]["title"]["text"] == "Seconds from the start of fine-tuning"
     page.toggle(key="curves-log").set_value(True).run()
-    assert charts(page)[3]["layout"]["yaxis"]["type"] == "log"
+    assert charts(page)[4]["layout"]["yaxis"]["type"] == "log"
 
 
 def test_busy_it_says_how_many_still_train_and_where_to_watch(root):
@@ -153,7 +172,7 @@ def test_wild_ids_and_views_are_messages_and_defaults(root):
         assert "no longer in the runs folder" in texts(open_page("compare", run=[wild, study.runs[0].id]))
     page = open_page("compare", study=study.id, baseline="<b>", more="x", cells="y", apart="z", **{
         "curves-by": "Nothing", "curves-aligned": "7", "curves-smooth-epoch": "nan", "curves-log": "<"})
-    assert len(charts(page)) == 4 and table(page, "Run")[0] == "Feature extraction (baseline)"
+    assert len(charts(page)) == 5 and table(page, "Run")[0] == "Feature extraction (baseline)"
 
 
 @pytest.mark.faults
@@ -175,7 +194,7 @@ def test_names_of_classes_are_no_markup(root):
             {"accuracy": 0.5, "images": 12, "classes": WILD, "per_class": scores, "confusion": [[1, 1, 1, 0]] * 4}))
     assert table(open_page("compare", study=study.id), "Class") == WILD, "a table's cells are text"
     page = open_page("compare", study=study.id, more="Confusions")
-    for chart in charts(page)[4:]:
+    for chart in charts(page)[5:]:
         shown = [*chart["layout"]["xaxis"]["ticktext"], *chart["data"][0]["x"]]
         assert shown and not any("<" in text or "\u202e" in text for text in shown)
     assert not any("<img" in element.value for element in (*page.markdown, *page.caption))
