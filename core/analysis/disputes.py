@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.analysis.replicates import Answered, answered
+from core.analysis.replicates import Answered, answered, split_of
 from core.data.dataset import DataError, data_folder, find_root
 from core.experiment.run import Run
 from core.experiment.store import RunStore
@@ -51,18 +51,26 @@ class Disputes:
 
 def disputes(store: RunStore, runs: Sequence[Run]) -> Disputes:
     """What the runs' answers to their test images say beside each other. Raises `NoSuchRun`."""
-    told = [(run, said) for run in runs if (said := answered(store, run.id))]
-    together = [(run, said) for run, said in told if said.paths == told[0][1].paths]
-    found = [_dispute(number, together) for number in range(len(told[0][1].paths))] if told else []
-    found.sort(key=_worst, reverse=True)
-    return Disputes(tuple(run for run, _ in together), _root(told[0][0]) if told else None,
-                    tuple(one for one in found if len({answer.named for answer in one.answers.values()}) > 1),
-                    tuple(one for one in found if not any(answer.is_right for answer in one.answers.values())))
+    first = next((run for run in runs if answered(store, run.id)), None)
+    if first is None:
+        return Disputes((), None, (), ())
+    test, paths = split_of(store, first).test, answered(store, first.id).paths
+    alike = [run for run in runs if split_of(store, run).test == test]
+    together = [(run, said) for run in alike if (said := answered(store, run.id)) and said.paths == paths]
+    named = np.array([said.named for _, said in together])
+    wrong = ~np.array([said.right for _, said in together])
+    return Disputes(tuple(run for run, _ in together), _root(first),
+                    _worst_first(np.flatnonzero((named != named[0]).any(axis=0)), together),
+                    _worst_first(np.flatnonzero(wrong.all(axis=0)), together))
 
 
 def mistaken_pairs(found: Sequence[Dispute]) -> list[tuple[tuple[str, str], int]]:
     """((true class, class it was taken for), on how many images), the most frequent first."""
     return Counter(pair for one in found for pair in sorted(one.mistakes)).most_common()
+
+
+def _worst_first(numbers: np.ndarray, together: Sequence[tuple[Run, Answered]]) -> tuple[Dispute, ...]:
+    return tuple(sorted((_dispute(int(number), together) for number in numbers), key=_worst, reverse=True))
 
 
 def _dispute(number: int, together: Sequence[tuple[Run, Answered]]) -> Dispute:

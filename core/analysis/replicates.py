@@ -117,11 +117,12 @@ def groups_of(store: RunStore, tested: Sequence[Run], results: dict[str, Measure
 
 def _result(store: RunStore, run: Run, result: Measured) -> Result:
     seed = run.config.seed if run.config else run.id
-    return Result(run.id, result.accuracy or 0.0, result.test_images, result.classes, _split_of(store, run), seed,
+    return Result(run.id, result.accuracy or 0.0, result.test_images, result.classes, split_of(store, run), seed,
                   store.metrics(run.id).elapsed + run.status.saved_seconds)
 
 
-def _split_of(store: RunStore, run: Run) -> Split:
+def split_of(store: RunStore, run: Run) -> Split:
+    """What a run was tested on; a guess from its settings where its manifest cannot be read. Raises `NoSuchRun`."""
     try:
         return _read_split(store, run.id, stamp_of(store.path(run.id) / "manifest.csv"))
     except (OSError, ValueError):
