@@ -45,23 +45,28 @@ class _Curve:
 
 
 def learning_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: str,
-                    view: CurveView = BY_EPOCH) -> go.Figure:
-    """Training and validation `measure` ("accuracy" or "loss") of runs.
+                    view: CurveView = BY_EPOCH, names: Mapping[str, str] | None = None) -> go.Figure:
+    """Training and validation `measure` ("accuracy" or "loss") of runs, called `names` by id where those are given.
 
     By epoch, training is each epoch's value, and within the epoch that trains now it goes on from step to step; by
     step and by time it is every step. Smoothed lines have the raw ones faint behind them.
     """
-    names, colours = labels(runs), run_colours(runs)
+    names, colours = names or labels(runs), run_colours(runs)
     curves = []
     for run in runs:
         places = Places(metrics[run.id], view)
         if places.exist:
-            curves.append(_Curve(run, plain_text(names[run.id], _NAME_LENGTH), colours[run.id], metrics[run.id], places,
+            curves.append(_Curve(run, plain_name(names[run.id]), colours[run.id], metrics[run.id], places,
                                  _lines(metrics[run.id], places, measure, view)))
     scale, unit = _unit(view, curves)
     figure = go.Figure([trace for curve in curves for trace in _traces(curve, scale, measure, view)])
     mark_boundaries(figure, [(curve.metrics, curve.places, curve.colour) for curve in curves], scale)
     return _dress(figure, curves, measure, view, unit)
+
+
+def plain_name(name: str) -> str:
+    """A run's name as its lines have it."""
+    return plain_text(name, _NAME_LENGTH)
 
 
 def smoothed(values: Sequence[float], weight: float) -> list[float]:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiment.run import RunConfig, RunError, RunStatus, State, Study
 from core.experiment.store import RunStore
-from core.experiment.strategy import TWO_PHASE
+from core.experiment.strategy import STRATEGIES, TWO_PHASE
 
 WILD = ["<img src=x onerror=alert(1)>", r"$\href{javascript:alert(1)}{x}$", "[x](javascript:alert(1))",
         "\u202egpj" + "a" * 300]
@@ -103,6 +103,23 @@ def test_images_in_dispute_are_shown_with_what_each_model_said(root, tiny_folder
     assert "12 test images" in texts(page)
     page.selectbox(key="mistake").select(next(o for o in page.selectbox(key="mistake").options if "tin" in o)).run()
     assert "3 test images" in texts(page) and not page.exception
+
+
+def test_several_seeds_are_drawn_as_means_or_run_by_run(root):
+    store = RunStore(root)
+    study = store.create_study([(RunConfig(strategy=strategy, seed=seed, split_seed=seed),
+                                 MANIFEST + f"b.jpg,{seed},a,test\n")
+                                for seed in range(2) for strategy in STRATEGIES.values()])
+    for number, run in enumerate(study.runs):
+        finish(store, run, 0.7 + number / 100)
+    page = open_page("compare", study=study.id)
+    assert "2 seeds" in texts(page) and "on average" in texts(page)
+    assert {trace["name"] for trace in charts(page)[3]["data"] if trace.get("showlegend")} == {
+        "Feature extraction, 2 seeds", "Fine-tuning all layers, 2 seeds", "Two-phase, 2 seeds"}
+    page.segmented_control(key="curves-seeds").set_value("Each run").run()
+    assert "Two-phase, seed 1" in {trace.get("name") for trace in charts(page)[3]["data"]} and not page.exception
+    by_step = open_page("compare", study=study.id, **{"curves-by": "Step"})
+    assert "Runs of several seeds" not in [control.label for control in by_step.segmented_control]
 
 
 def test_the_view_of_the_curves_is_in_the_url(root):
