@@ -193,14 +193,14 @@ def _print_summary(store: core.RunStore, runs: Sequence[core.Run], as_json: bool
                       percent(row.best_val_accuracy), percent(row.test_accuracy), percent(row.macro_f1),
                       duration(row.seconds))
     say.print(table)
-    verdict = core.judge(store, runs)
-    say.print(core.headline(verdict), markup=False)
+    verdict = core.headline(core.judge(store, runs))
+    say.print(verdict, markup=False)
     for row in summaries:
         if row.error:
             say.print(f"{row.title}: {row.error}", style="red", markup=False)
     if as_json:
         print(json.dumps({"study": runs[0].study, "runs": [row.to_json() for row in summaries],
-                          "verdict": core.headline(verdict)}))
+                          "verdict": verdict}))
 
 
 if __name__ == "__main__":

@@ -27,8 +27,7 @@ Forward = Callable[[np.ndarray], np.ndarray]
 SECONDS = 4.0
 RATES = "images/s", "images a second of processor time"
 KERAS, ONNX, OPENVINO = "keras", "onnx", "openvino"
-BASELINE = (KERAS, 32, 0, {})
-WAYS = {"TensorFlow, batches of 32": BASELINE,
+WAYS = {"TensorFlow, batches of 32": (KERAS, 32, 0, {}),
         "TensorFlow, batches of 8": (KERAS, 8, 0, {}),
         "TensorFlow, batches of 128": (KERAS, 128, 0, {}),
         "TensorFlow without oneDNN": (KERAS, 32, 0, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
@@ -119,13 +118,10 @@ def _keras(base: "keras.Model") -> Forward:  # noqa: F821 - imported only where 
 
 
 def _onnx(graph: bytes, threads: int) -> Forward:
-    import onnxruntime
+    from core.learning.trunk import run_onnx
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads  # 0 = as many as there are cores
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in the engine
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    return lambda pixels: session.run(None, {"pixels": pixels})[0]
+    run = run_onnx(graph, threads)
+    return lambda pixels: run(pixels)[0]
 
 
 def _openvino(graph: bytes, threads: int) -> Forward:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from core.analysis.inference import CONFIDENCE, Pairing, exact_mcnemar, paired_interval, resampled
-from core.data.split import FRACTIONS
+from core.data.split import FRACTIONS, TEST_TO_TRAINING
 
 _DIFFICULTY, _TASTE, _NOISE = 1.2, 0.5, 0.5
 """On a probit scale: how unlike images are, how unlike the strategies find them, and what chance does at each."""
@@ -44,7 +44,7 @@ class Errors:
 
 def claims_and_coverage(world: World, seeds: int, difference: float, studies: int, rng: np.random.Generator) -> Errors:
     """Draw studies of two strategies whose accuracies truly differ by `difference`, and judge each."""
-    found = [_judge(world, _study(world, seeds, difference, rng)) for _ in range(studies)]
+    found = [_judge(_study(world, seeds, difference, rng)) for _ in range(studies)]
     return Errors(float(np.mean([p <= 1 - CONFIDENCE for p, _ in found])),
                   float(np.mean([low <= difference <= high for _, (low, high) in found])))
 
@@ -61,12 +61,12 @@ def _replicate(world: World, base: np.ndarray, ease: np.ndarray, rng: np.random.
     test = rng.permutation(world.images)[:round(FRACTIONS["test"] * world.images)]
     skill = base + rng.normal(0, world.spread * math.sqrt(1 - world.shared), 2)
     a, b = rng.random((2, len(test))) < ndtr((skill[:, None] + ease[:, test]) / _NOISE)
-    return Pairing(*(int(np.count_nonzero(cell)) for cell in (a & b, a & ~b, b & ~a, ~a & ~b)))
+    return Pairing.of(a, b)
 
 
-def _judge(world: World, study: list[Pairing]) -> tuple[float, tuple[float, float]]:
+def _judge(study: list[Pairing]) -> tuple[float, tuple[float, float]]:
     """p and interval, as `core.analysis.verdict` has them for so many seeds."""
     if len(study) == 1:
         return exact_mcnemar(study[0]), paired_interval(study[0])
-    found = resampled([pairing.difference for pairing in study], FRACTIONS["test"] / (1 - sum(FRACTIONS.values())))
+    found = resampled([pairing.difference for pairing in study], TEST_TO_TRAINING)
     return found.p, found.interval

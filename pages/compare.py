@@ -17,11 +17,12 @@ from pages.parts.show import empty, show_chart, show_table
 def main() -> None:
     here = services()
     st.title("Compare")
-    runs = choose_runs(here)
+    listed = here.store.runs()
+    runs = choose_runs(listed)
     try:
         if runs:
             _show(here, runs)
-        elif not here.store.runs():
+        elif not listed:
             empty("Nothing to compare yet: no run has trained.",
                   ("pages/home.py", "Train on the sample set", ":material/home:"),
                   ("pages/train.py", "Set up a study", ":material/model_training:"))

@@ -12,11 +12,12 @@ from pages.parts.show import empty
 def main() -> None:
     here = services()
     st.title("Runs")
-    runs = choose_runs(here)
+    listed = here.store.runs()
+    runs = choose_runs(listed)
     if runs:
         watch(here, runs)
-        show_kept(here)
-    elif not here.store.runs():
+        show_kept(listed)
+    elif not listed:
         empty("Nothing has trained yet. Set up a study, or try the sample set from Home.",
               ("pages/train.py", "Set up a study", ":material/model_training:"),
               ("pages/home.py", "Home", ":material/home:"))

@@ -1,7 +1,5 @@
 """Differences between settings with their intervals, and the zone in which they count as none."""
 
-from html import escape
-
 import plotly.graph_objects as go
 
 from core.analysis.charts import plain_text
@@ -10,6 +8,7 @@ from core.analysis.verdict import Contrast, Judgement, Verdict
 from core.analysis.words import inside, points
 
 _FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 70, 54, 34
+_COLOUR = "#3A86CF"
 _MARKS = {Judgement.BETTER: "circle", Judgement.EQUAL: "square", Judgement.OPEN: "circle-open"}
 
 
@@ -34,10 +33,10 @@ def _row(number: int, contrast: Contrast) -> go.Scatter:
     name = f"{plain_text(contrast.first.name)} against {plain_text(contrast.second.name)}"
     return go.Scatter(
         x=[middle], y=[number], mode="markers", name=name,
-        marker={"symbol": _MARKS[contrast.judgement], "size": 12, "color": "#3A86CF", "line": {"width": 2}},
+        marker={"symbol": _MARKS[contrast.judgement], "size": 12, "color": _COLOUR, "line": {"width": 2}},
         error_x={"type": "data", "symmetric": False, "array": [high - middle], "arrayminus": [middle - low],
-                 "thickness": 2.5, "width": 7, "color": "#3A86CF"},
-        hovertemplate=f"{name}: {escape(points(contrast.difference))}, {low:.1f} to {high:.1f}: "
+                 "thickness": 2.5, "width": 7, "color": _COLOUR},
+        hovertemplate=f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}: "
                       f"{contrast.judgement}<extra></extra>")
 
 

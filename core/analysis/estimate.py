@@ -31,11 +31,11 @@ def estimate(plan: Sequence[tuple[RunConfig, Manifest]], pace: Pace, shelves: Sh
 
     None where the pace of one of their depths was not measured.
     """
-    depths = {phase.unfreeze for config, _ in plan for phase in config.strategy.phases}
+    depths = frozenset().union(*(config.strategy.depths for config, _ in plan))
     if not plan or not depths <= pace.phases.keys():
         return None
     there, seconds = _There(shelves), 0.0
-    for config, manifest in sorted(plan, key=lambda one: -len({phase.unfreeze for phase in one[0].strategy.phases})):
+    for config, manifest in sorted(plan, key=lambda one: -len(one[0].strategy.depths)):
         counts = manifest.counts()
         seconds += pace.build + sum(
             _phase_seconds(config, phase, pace.phases[depth], counts)

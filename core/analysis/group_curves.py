@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
 import plotly.graph_objects as go
-from scipy.special import stdtrit
 
 from core.analysis.curves import learning_curves, plain_name, smoothed
-from core.analysis.settings import labels
+from core.analysis.inference import two_sided_t
+from core.analysis.settings import by_setting, labels
 from core.analysis.view import BY_EPOCH, CurveView
 from core.experiment.metrics import Metrics
 from core.experiment.run import Row, Run
@@ -23,8 +22,7 @@ _MEANT = "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "elapsed", "
 
 def has_several_seeds(runs: Sequence[Run]) -> bool:
     """Whether some of the runs differ in nothing but their seeds."""
-    settings = [run.config.without_seeds() for run in runs if run.config]
-    return len(set(settings)) < len(settings)
+    return any(len(members) > 1 for _, members in by_setting(runs))
 
 
 def group_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: str, view: CurveView = BY_EPOCH,
@@ -37,7 +35,7 @@ def group_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: s
     if view.axis == "step" or band not in BANDS:
         raise ValueError(f"Expected the axis epoch or elapsed and one of {', '.join(BANDS)}; "
                          f"received {view.axis!r} and {band!r}.")
-    groups = _groups([run for run in runs if metrics[run.id].epochs])
+    groups = by_setting([run for run in runs if metrics[run.id].epochs])
     means = {run.id: mean_metrics([metrics[member.id] for member in members]) for run, members in groups}
     named = labels([run for run, _ in groups])
     names = {run.id: f"{named[run.id]}, {_seeds(len(members))}" for run, members in groups}
@@ -60,15 +58,6 @@ def _mean(rows: Sequence[Row]) -> Row:
     return rows[0] | {name: fmean(row[name] for row in rows) for name in _MEANT if all(name in row for row in rows)}
 
 
-def _groups(runs: Sequence[Run]) -> list[tuple[Run, list[Run]]]:
-    """For each setting a run that stands for it, and its runs."""
-    alike: dict[object, list[Run]] = {}
-    for run in runs:
-        alike.setdefault(run.config.without_seeds() if run.config else run.id, []).append(run)
-    return [(replace(members[0], config=members[0].config and members[0].config.without_seeds()), members)
-            for members in alike.values()]
-
-
 def _seeds(count: int) -> str:
     return "one seed" if count == 1 else f"{count} seeds"
 
@@ -89,5 +78,5 @@ def _edges(values: np.ndarray, band: str) -> tuple[np.ndarray, np.ndarray]:
     if band == "range":
         return values.min(axis=0), values.max(axis=0)
     seeds = len(values)
-    half = values.std(axis=0, ddof=1) * (1 if band == "deviation" else stdtrit(seeds - 1, 0.975) / math.sqrt(seeds))
+    half = values.std(axis=0, ddof=1) * (1 if band == "deviation" else two_sided_t(seeds - 1) / math.sqrt(seeds))
     return values.mean(axis=0) - half, values.mean(axis=0) + half

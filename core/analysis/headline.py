@@ -19,12 +19,6 @@ def headline(verdict: Verdict) -> str:
     return " ".join(part for part in parts if part)
 
 
-def contrast_in_words(contrast: Contrast) -> str:
-    """`3.1 points, 95% interval 1.2 to 5.0`."""
-    low, high = contrast.interval
-    return f"{_points(contrast.difference)}, 95% interval {_number(low)} to {_number(high)}"
-
-
 def _compared(verdict: Verdict) -> str:
     best, second, *rest = verdict.groups
     contrast = verdict.between(best, second)

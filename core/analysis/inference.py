@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+import numpy as np
 from scipy.special import bdtr, ndtri, stdtr, stdtrit
 
 from core.analysis.intervals import wilson_interval
@@ -24,6 +25,12 @@ class Pairing:
     first: int
     second: int
     neither: int
+
+    @classmethod
+    def of(cls, first: np.ndarray, second: np.ndarray) -> "Pairing":
+        """Counted from (images,) booleans: what each names right."""
+        return cls(*(int(np.count_nonzero(cell)) for cell in (first & second, first & ~second, second & ~first,
+                                                              ~first & ~second)))
 
     @property
     def images(self) -> int:
@@ -97,11 +104,21 @@ def resampled(differences: Sequence[float], share: float, confidence: float = CO
     if len(differences) < 2 or not 0 < share < math.inf:
         raise ValueError("Expected two differences or more and a share above 0; "
                          f"received {len(differences)} and {share!r}.")
-    freedom, mean = len(differences) - 1, fmean(differences)
-    error = stdev(differences) * math.sqrt(1 / len(differences) + share)
-    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
-    p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
+    count, mean = len(differences), fmean(differences)
+    error = resampled_error(stdev(differences), count, share)
+    half = two_sided_t(count - 1, confidence) * error
+    p = 2 * float(stdtr(count - 1, -abs(mean) / error)) if error else float(mean == 0)
     return Resampled(mean, (mean - half, mean + half), p, error)
+
+
+def resampled_error(deviation: float, replicates: int, share: float) -> float:
+    """Standard error of the mean of so many replicates with this standard deviation, corrected as in `Resampled`."""
+    return deviation * math.sqrt(1 / replicates + share)
+
+
+def two_sided_t(freedom: int, confidence: float = CONFIDENCE) -> float:
+    """How many standard errors an interval reaches either way, at so many degrees of freedom."""
+    return float(stdtrit(freedom, (1 + confidence) / 2))
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -125,6 +142,5 @@ def smallest_detectable(test_images: int, train_images: int, seeds: int, apart: 
     one = math.sqrt(apart / test_images)
     if seeds == 1:
         return float(ndtri((1 + CONFIDENCE) / 2) + ndtri(power)) * one
-    freedom = seeds - 1
-    error = one * math.sqrt(1 / seeds + test_images / train_images)
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2) + stdtrit(freedom, power)) * error
+    reach = two_sided_t(seeds - 1) + float(stdtrit(seeds - 1, power))
+    return reach * resampled_error(one, seeds, test_images / train_images)

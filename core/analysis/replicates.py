@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from statistics import fmean
+from sys import intern
 
 import numpy as np
 
 from core.analysis.measured import Measured
-from core.analysis.settings import labels
-from core.data.split import FRACTIONS
+from core.analysis.settings import by_setting, labels
+from core.data.split import TEST_TO_TRAINING
 from core.experiment.index import Stamp, stamp_of
 from core.experiment.run import Run
 from core.experiment.store import RunStore
 
-_KEPT = 1_000
-"""Manifests and predictions that are known without being read again: those asked about last."""
+_KEPT_SPLITS, _KEPT_ANSWERS = 1_000, 64
+"""Runs whose split, or answers, are known without being read again: those asked about last. Answers take room."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Split:
     """What a run was tested on: equal numbers, the same images; and test images over training images."""
 
     test: int
-    share: float = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
+    share: float = TEST_TO_TRAINING
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,6 @@ class Group:
         return {result.split.test for result in self.results}
 
     @property
-    def seeds(self) -> int:
-        return len({result.seed for result in self.results})
-
-    @property
     def images(self) -> int | None:
         """Test images of one replicate."""
         return self.results[0].images
@@ -105,14 +102,10 @@ class Group:
 
 def groups_of(store: RunStore, tested: Sequence[Run], results: dict[str, Measured]) -> list[Group]:
     """The runs by their settings. Raises `NoSuchRun`."""
-    alike: dict[object, list[Run]] = {}
-    for run in tested:
-        alike.setdefault(run.config.without_seeds() if run.config else run.id, []).append(run)
-    named = [replace(run, config=run.config.without_seeds()) if run.config else run
-             for run, *_ in alike.values()]  # a name for the settings, whichever seed is the first
-    names = labels(named)
-    return [Group(names[members[0].id], members[0].config.data if members[0].config else members[0].id,
-                  tuple(_result(store, run, results[run.id]) for run in members)) for members in alike.values()]
+    settings = by_setting(tested)
+    names = labels([setting for setting, _ in settings])
+    return [Group(names[setting.id], setting.config.data if setting.config else setting.id,
+                  tuple(_result(store, run, results[run.id]) for run in members)) for setting, members in settings]
 
 
 def _result(store: RunStore, run: Run, result: Measured) -> Result:
@@ -129,7 +122,7 @@ def split_of(store: RunStore, run: Run) -> Split:
         return Split(hash((run.config.data, run.config.split_seed) if run.config else run.id))
 
 
-@lru_cache(_KEPT)
+@lru_cache(_KEPT_SPLITS)
 def _read_split(store: RunStore, run_id: str, _stamp: Stamp) -> Split:
     """The split of a manifest, as it is at this stamp. Raises `OSError`; `ValueError` without test images."""
     lines = store.manifest(run_id).splitlines()
@@ -148,7 +141,7 @@ def answered(store: RunStore, run_id: str) -> Answered | None:
         return None
 
 
-@lru_cache(_KEPT)
+@lru_cache(_KEPT_ANSWERS)
 def _read_answers(store: RunStore, run_id: str, _stamp: Stamp) -> Answered:
     header, *rows = csv.reader(store.predictions(run_id).splitlines())
     path, label, named = (header.index(name) for name in ("path", "label", "predicted"))
@@ -156,4 +149,5 @@ def _read_answers(store: RunStore, run_id: str, _stamp: Stamp) -> Answered:
     if not rows or any(len(row) != len(header) for row in rows):
         raise ValueError(f"Expected a line an image in predictions.csv of {run_id}; received another form.")
     sureness = [max((float(row[number]) for number in shares), default=np.nan) for row in rows]
-    return Answered(*(tuple(row[number] for row in rows) for number in (path, label, named)), np.array(sureness))
+    return Answered(*(tuple(intern(row[number]) for row in rows) for number in (path, label, named)),
+                    np.array(sureness))  # runs of one split, and images of one class, share their texts

@@ -1,6 +1,7 @@
 """Settings of runs in plain words, and names that tell runs apart."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.analysis.words import count, moment, rate, shortened
@@ -45,6 +46,19 @@ def differing(tables: Sequence[dict[str, str]]) -> list[str]:
     """The names of the settings in which not all tables agree, in their order."""
     names = dict.fromkeys(name for table in tables for name in table)
     return [name for name in names if len({table.get(name) for table in tables}) > 1]
+
+
+def by_setting(runs: Sequence[Run]) -> list[tuple[Run, list[Run]]]:
+    """The runs of each setting, which differ in nothing but their seeds, behind a run that stands for them.
+
+    It has the id of the first and no seeds, so that its label names the setting. An unreadable configuration is like
+    no other.
+    """
+    alike: dict[RunConfig | str, list[Run]] = {}
+    for run in runs:
+        alike.setdefault(run.config.without_seeds() if run.config else run.id, []).append(run)
+    return [(replace(members[0], config=setting if isinstance(setting, RunConfig) else None), members)
+            for setting, members in alike.items()]
 
 
 def labels(runs: Sequence[Run]) -> dict[str, str]:

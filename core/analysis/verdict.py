@@ -7,8 +7,7 @@ from enum import StrEnum
 from itertools import combinations
 from statistics import fmean
 
-import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr
 
 from core.analysis.inference import (
     CONFIDENCE,
@@ -18,6 +17,8 @@ from core.analysis.inference import (
     holm,
     paired_interval,
     resampled,
+    resampled_error,
+    two_sided_t,
     unpaired_interval,
 )
 from core.analysis.measured import measured
@@ -90,12 +91,10 @@ class Contrast:
         """About how many seeds would tell this difference from none, if it stays; None where no number would."""
         if self.error is None or self.error == 0:
             return None
-        spread = self.error / math.sqrt(1 / self.seeds + self.share)
-        for seeds in range(self.seeds + 1, MOST_SEEDS + 1):
-            half = stdtrit(seeds - 1, (1 + CONFIDENCE) / 2) * spread * math.sqrt(1 / seeds + self.share)
-            if half < abs(self.difference):
-                return seeds
-        return None
+        deviation = self.error / resampled_error(1.0, self.seeds, self.share)
+        return next((seeds for seeds in range(self.seeds + 1, MOST_SEEDS + 1)
+                     if two_sided_t(seeds - 1) * resampled_error(deviation, seeds, self.share) < abs(self.difference)),
+                    None)
 
     def images_to_settle(self) -> int | None:
         """About how many test images would tell this difference from none, if it stays; None beyond reach."""
@@ -181,8 +180,7 @@ def _pairing(store: RunStore, ours: Sequence[Result], theirs: Sequence[Result]) 
     first, second = answered(store, ours[0].run_id), answered(store, theirs[0].run_id)
     if first is None or second is None or first.paths != second.paths:
         return None
-    a, b = first.right, second.right
-    return Pairing(*(int(np.count_nonzero(cell)) for cell in (a & b, a & ~b, b & ~a, ~a & ~b)))
+    return Pairing.of(first.right, second.right)
 
 
 def _unpaired_p(first: Group, second: Group) -> float:
@@ -191,5 +189,3 @@ def _unpaired_p(first: Group, second: Group) -> float:
     pooled = (n * first.accuracy + m * second.accuracy) / (n + m)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     return 2 * float(ndtr(-abs(first.accuracy - second.accuracy) / error)) if error else 1.0
-
-

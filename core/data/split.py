@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from core.data.dataset import SPLITS, DataError, Dataset, Picture
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
+TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
 
 
 @dataclass(frozen=True)

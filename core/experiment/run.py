@@ -241,7 +241,7 @@ def queue_place(run: Run) -> tuple[str, int, str]:
     """Sorts runs in the order in which they train: studies as they were started, and within one those first that open
     more depths, since what they compute for their phases serves the others too.
     """
-    depths = len({phase.unfreeze for phase in run.config.strategy.phases}) if run.config else 0
+    depths = len(run.config.strategy.depths) if run.config else 0
     return run.study, -depths, run.id
 
 

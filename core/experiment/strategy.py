@@ -80,6 +80,11 @@ class Strategy:
         return sum(phase.epochs for phase in self.phases)
 
     @property
+    def depths(self) -> frozenset[int]:
+        """How many layers from the top its phases open."""
+        return frozenset(phase.unfreeze for phase in self.phases)
+
+    @property
     def deepest_so_far(self) -> tuple[int, ...]:
         """For each phase, how many layers from the top have been open by its end: what lies below never changed."""
         return tuple(accumulate((phase.unfreeze for phase in self.phases), max))

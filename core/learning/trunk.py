@@ -23,11 +23,17 @@ def build_trunk(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trun
 
 
 def _through_onnx_runtime(base: keras.Model, cuts: Sequence[Cut]) -> Trunk:
+    return run_onnx(to_onnx(base, cuts))
+
+
+def run_onnx(graph: bytes, threads: int = 0) -> Trunk:
+    """A graph of `to_onnx` as a function, on so many threads; 0 = as many as there are cores."""
     import onnxruntime  # only where it computes
 
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are for what trains meanwhile
-    session = onnxruntime.InferenceSession(to_onnx(base, cuts), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return lambda pixels: session.run(None, {INPUT: pixels})
 
 

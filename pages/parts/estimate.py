@@ -14,7 +14,7 @@ def show_estimate(here: Services, preset: core.Preset, report: core.Report) -> N
     if report.manifest is None or core.gpu_memory() is not None:
         return  # the pace is measured on the CPU
     pace = here.paces.load(preset.template)
-    lacking = sorted({phase.unfreeze for strategy in preset.strategies for phase in strategy.phases} - set(pace.phases))
+    lacking = sorted(frozenset().union(*(strategy.depths for strategy in preset.strategies)) - set(pace.phases))
     if lacking:
         if st.button("Estimate the time", type="tertiary", icon=":material/timer:",
                      help="Measures this machine at these settings: up to a minute for each depth, once."):

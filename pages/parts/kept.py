@@ -1,21 +1,23 @@
 """What is kept of earlier computation: how much, what for, and the button that clears it."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 import core
 from core.analysis.words import duration, moment_of, size
-from pages.parts.services import Services, refuse
+from pages.parts.services import refuse
 from pages.parts.show import show_table
 
 
-def show_kept(here: Services) -> None:
-    """The shelves in a table, what they saved, the budget, and a way to clear them that asks once."""
+def show_kept(runs: Sequence[core.Run]) -> None:
+    """The shelves in a table, what these runs took from them, the budget, and a way to clear them that asks once."""
     shelves = core.Shelves()
     kept = shelves.kept()
     with st.expander(f"Kept computation: {size(sum(one.bytes for one in kept))}"):
         st.caption("Decoded images, and what the frozen part of a network says of them. Later runs take it from here "
                    "instead of computing it again; what was used least goes first when the room runs out.")
-        saved = sum(run.status.saved_seconds for run in here.store.runs())
+        saved = sum(run.status.saved_seconds for run in runs)
         if saved >= 1:
             st.markdown(f"The runs in the list took **{duration(saved)}** of computing from it.")
         if kept:

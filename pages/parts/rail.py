@@ -7,19 +7,17 @@ import streamlit as st
 
 import core
 from core.analysis.words import moment, plain
-from pages.parts.services import Services
 from pages.parts.show import swatch
 
 LISTED, CHOSEN = 24, 30
 """Runs in the rail, and runs on a page at most."""
 
 
-def choose_runs(here: Services) -> list[core.Run]:
-    """The chosen runs, the oldest first: by default those of the newest study.
+def choose_runs(runs: Sequence[core.Run]) -> list[core.Run]:
+    """Of these, the newest first, the chosen ones, the oldest first: by default those of the newest study.
 
     The URL names them: `?study=ID` for a whole study, else `?run=ID` once a run.
     """
-    runs = here.store.runs()
     chosen = _from_url(runs)
     with st.sidebar:
         _show_rail(runs, chosen)

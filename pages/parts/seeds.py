@@ -3,6 +3,7 @@
 import streamlit as st
 
 import core
+from core.analysis.words import count
 from pages.parts.form import KEPT
 
 CHOICES = (1, 3, 5, 10)
@@ -13,16 +14,13 @@ def choose_seeds(report: core.Report | None) -> int:
     if st.session_state["seeds"] not in CHOICES:
         st.session_state["seeds"] = min(CHOICES, key=lambda choice: abs(choice - st.session_state["seeds"]))
     seeds = st.segmented_control(
-        "How sure do you want to be?", CHOICES, key="seeds", required=True, format_func=_name, **KEPT,
+        "How sure do you want to be?", CHOICES, key="seeds", required=True,
+        format_func=lambda number: count(number, "seed"), **KEPT,
         help="Each seed divides the images anew and trains every strategy once on that division. Several tell "
              "whether a strategy is better, or was lucky.")
     if report and report.manifest:
         st.caption(_promise(seeds, report.manifest.counts()))
     return seeds
-
-
-def _name(seeds: int) -> str:
-    return "1 seed" if seeds == 1 else f"{seeds} seeds"
 
 
 def _promise(seeds: int, counts: dict[str, int]) -> str:
