@@ -17,7 +17,7 @@ def _contrast_row(contrast: Contrast) -> dict[str, Any]:
     return {"Ahead": contrast.first.name, "Behind": contrast.second.name, "Difference": contrast.difference,
             "95% from": low, "95% to": high, "Judgement": str(contrast.judgement), "p": contrast.p,
             "Seeds": contrast.seeds, "Test images": contrast.images,
-            "Image by image": "yes" if contrast.is_paired else "no", "Times as long": contrast.time_ratio}
+            "Paired": "yes" if contrast.is_paired else "no", "Times as long": contrast.time_ratio}
 
 
 _CONTRAST_FORMATS: Final[Formats] = {

@@ -11,10 +11,9 @@ CHOICES = (1, 3, 5, 10)
 
 def choose_seeds(report: core.Report | None) -> int:
     """How many seeds; below it the smallest difference that so many can tell on this data set."""
-    if st.session_state["seeds"] not in CHOICES:
-        st.session_state["seeds"] = min(CHOICES, key=lambda choice: abs(choice - st.session_state["seeds"]))
+    choices = sorted({*CHOICES, st.session_state["seeds"]})  # and what a preset or a duplicated study brought
     seeds = st.segmented_control(
-        "How sure do you want to be?", CHOICES, key="seeds", required=True,
+        "How sure do you want to be?", choices, key="seeds", required=True,
         format_func=lambda number: count(number, "seed"), **KEPT,
         help="Each seed divides the images anew and trains every strategy once on that division. Several tell "
              "whether a strategy is better, or was lucky.")

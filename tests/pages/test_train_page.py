@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import pytest
-from pages_harness import button, make_study, open_page, texts
+from pages_harness import MANIFEST, button, make_study, open_page, texts
 
 import core
 from core.data.places import home
@@ -35,6 +35,13 @@ def test_seeds_are_chosen_by_what_they_can_tell(root):
     assert all(run.config.split_seed == run.config.seed for run in runs)
     again = open_page("train", **{"from": runs[0].study})
     assert "15 runs" in texts(again) and again.session_state["seeds"] == 5
+
+
+def test_a_duplicated_study_keeps_its_seeds(root):
+    study = RunStore(root).create_study([(RunConfig(seed=seed, split_seed=seed), MANIFEST) for seed in (4, 5)])
+    page = open_page("train", **{"from": study.id})
+    assert page.segmented_control(key="seeds").value == 2 and page.number_input(key="seed").value == 4
+    assert "2 runs" in texts(page)
 
 
 @pytest.mark.faults
