@@ -119,7 +119,8 @@ def test_ctrl_c_leaves_the_training_alone_and_says_how_to_stop_it(server, page):
     wait_for(lambda: len(server.store.metrics(first.id).epochs) > epochs)
     assert f"transfer_learning.py --stop {first.id}" in server.log.read_text()
     server.start()
-    page.goto(server.url)  # a visitor wakes the queue, and so it ends with the test
+    page.goto(server.url)
+    settle(page)  # a visitor wakes the queue, and so it can be ended
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
