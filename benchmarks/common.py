@@ -16,6 +16,7 @@ from core.execution.devices import cpu, gpus
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "streamlit")
 WIDTHS = 66, 30
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's remarks would stand among the rows
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 Side by side in one run, on the same images, split and settings: (a) the tutorial that everybody copies, (b) the same
 with decoded images cached, (c) this engine with nothing kept yet, (d) the same again at another rate, with everything
-kept. Feature extraction is phase 1 of two-phase. Each measurement is written to `--out` at once; what is there already
-is not measured again, so a long benchmark can be made in pieces.
+kept; with `--settings` also (c) at other numbers of views and with rows kept in 32 bits. Feature extraction is phase 1
+of two-phase. Each measurement is written to `--out` at once; what is there already is not measured again, so a long
+benchmark can be made in pieces. `benchmarks/time_chart.py` draws the file.
 """
 
 import argparse
@@ -12,30 +13,25 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import PROJECT, Figure, machine, own_room, print_table, seconds
+from benchmarks.common import PROJECT, machine, own_room, print_table
+from benchmarks.time_report import CACHED, COLD, SETTINGS, TUTORIAL, VARIANTS, WARM, Done, figures, read
 from core.experiment.strategy import ALL_LAYERS
-
-TUTORIAL, CACHED, COLD, WARM = "tutorial", "tutorial, images cached", "engine, nothing kept", "engine, all kept"
-VARIANTS = (TUTORIAL, CACHED, COLD, WARM)
-TARGETS = {"Feature extraction": {COLD: "10x", WARM: "100x"}, "Two-phase": {COLD: "7x", WARM: "10x"},
-           "All layers": {COLD: "1.3x"}}
 
 
 def main() -> None:
     arguments = _parser().parse_args()
     print(*machine(), "", sep="\n")
-    done = _read(arguments.out)
+    done = read(arguments.out)
     with own_room() as room:
         for seed in range(arguments.seeds):
             _measure_seed(room / f"seed-{seed}", seed, arguments, done)
-    print_table(_figures(done, arguments))
+    print_table(figures(done, None if arguments.all_layers else arguments.phase1_epochs))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,13 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--phase2-epochs", type=int, default=10)
     add("--views", type=int, default=core.RunConfig().views)
     add("--all-layers", action="store_true", help="train all layers, instead of two-phase")
+    add("--settings", action="store_true", help="measure other numbers of views and rows in 32 bits too")
     add("--out", type=Path, default=Path("time-to-accuracy.jsonl"))
     return parser
 
 
-def _measure_seed(room: Path, seed: int, arguments: argparse.Namespace, done: dict[tuple, dict]) -> None:
+def _measure_seed(room: Path, seed: int, arguments: argparse.Namespace, done: Done) -> None:
     """Measure what of this seed is not there yet; what the warm engine takes, the cold one has kept just before."""
-    wanted = [variant for variant in VARIANTS if (variant, seed) not in done]
+    variants = (*VARIANTS, *SETTINGS) if arguments.settings else VARIANTS
+    wanted = [variant for variant in variants if (variant, seed) not in done]
     if not wanted:
         return
     manifest = core.split(core.scan(core.data_folder(arguments.data)), seed)
@@ -64,8 +62,8 @@ def _measure_seed(room: Path, seed: int, arguments: argparse.Namespace, done: di
     if WARM in wanted and COLD not in wanted:
         wanted.insert(wanted.index(WARM), COLD)
     for variant in wanted:
-        engine = variant in (COLD, WARM)
-        found = (_engine if engine else _tutorial)(room, tree, seed, variant, arguments, manifest)
+        measure = _tutorial if variant in (TUTORIAL, CACHED) else _engine
+        found = measure(room, tree, seed, variant, arguments, manifest)
         done[variant, seed] = found
         with arguments.out.open("a") as file:
             file.write(json.dumps({"variant": variant, "seed": seed, **found}) + "\n")
@@ -101,9 +99,10 @@ def _engine(room: Path, tree: Path, seed: int, variant: str, arguments: argparse
     folder, phases = room / variant, _phases(arguments, 0.5 if variant == WARM else 1.0)
     strategy = core.Strategy("measured", tuple(core.Phase(*phase) for phase in phases))
     config = core.RunConfig(data=str(Path(arguments.data).resolve()), strategy=strategy, seed=seed, split_seed=seed,
-                            image_size=arguments.image_size, alpha=arguments.alpha, views=arguments.views,
-                            weights=str(Path(arguments.weights).resolve()))
-    if variant == COLD:
+                            image_size=arguments.image_size, alpha=arguments.alpha,
+                            weights=str(Path(arguments.weights).resolve()),
+                            **{"views": arguments.views} | SETTINGS.get(variant, {}))
+    if variant != WARM:
         core.Shelves().clear()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -119,55 +118,6 @@ def _run(command: Sequence[str]) -> dict:
     if process.returncode:
         raise RuntimeError(f"It ended with {process.returncode}: {process.stderr[-800:]}")
     return json.loads(process.stdout.splitlines()[-1])
-
-
-def _read(path: Path) -> dict[tuple, dict]:
-    if not path.is_file():
-        return {}
-    return {(row["variant"], row["seed"]): row for row in map(json.loads, path.read_text().splitlines())}
-
-
-def _figures(done: dict[tuple, dict], arguments: argparse.Namespace) -> Iterator[Figure]:
-    """Ratios seed by seed against the tutorial, and what came out."""
-    parts = [("All layers", None)] if arguments.all_layers else [("Feature extraction", arguments.phase1_epochs),
-                                                                 ("Two-phase", None)]
-    for name, epochs in parts:
-        for variant in VARIANTS:
-            yield Figure(f"{name}: {variant}", _ratio(done, variant, epochs),
-                         TARGETS[name].get(variant, ""))
-    for variant in VARIANTS:
-        best = [100 * max(row["val_accuracy"] for row in found["rows"]) for found in _of(done, variant)]
-        test = [100 * found["test_accuracy"] for found in _of(done, variant)]
-        yield Figure(f"Validation / test accuracy: {variant}", f"{_spread(best)} / {_spread(test)}")
-    for variant in VARIANTS:
-        yield Figure(f"Time to 98% of the tutorial's best: {variant}", _time_to(done, variant))
-    for variant in VARIANTS:
-        yield Figure(f"Most memory: {variant}", f"{max(found['memory'] for found in _of(done, variant)) / 1e9:.1f} GB")
-    yield Figure("Kept on disk", f"{max(found['kept'] for found in _of(done, COLD)) / 1e6:.0f} MB")
-
-
-def _of(done: dict[tuple, dict], variant: str) -> list[dict]:
-    return [found for (name, _), found in sorted(done.items(), key=lambda entry: entry[0][1]) if name == variant]
-
-
-def _ratio(done: dict[tuple, dict], variant: str, epochs: int | None) -> str:
-    taken = [found["rows"][(epochs or 0) - 1]["seconds"] for found in _of(done, variant)]
-    tutorial = [found["rows"][(epochs or 0) - 1]["seconds"] for found in _of(done, TUTORIAL)]
-    ratios = [a / b for a, b in zip(tutorial, taken, strict=True)]
-    return f"{seconds(mean(taken))}, {mean(ratios):.1f}x ({min(ratios):.1f} to {max(ratios):.1f})"
-
-
-def _time_to(done: dict[tuple, dict], variant: str) -> str:
-    """Mean seconds until validation accuracy is 98% of the tutorial's best, over the seeds that get there."""
-    reached = []
-    for tutorial, found in zip(_of(done, TUTORIAL), _of(done, variant), strict=True):
-        goal = 0.98 * max(row["val_accuracy"] for row in tutorial["rows"])
-        reached += [row["seconds"] for row in found["rows"] if row["val_accuracy"] >= goal][:1]
-    return f"{seconds(mean(reached)) if reached else 'never'} ({len(reached)} of {len(_of(done, variant))} seeds)"
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{mean(values):.1f}% ({min(values):.1f} to {max(values):.1f})"
 
 
 if __name__ == "__main__":

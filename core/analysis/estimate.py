@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.data.kinds import activations_at
 from core.data.shelf import Kind
 from core.data.shelves import Shelves
-from core.data.split import Manifest
+from core.data.split import SPLITS, Manifest
 from core.data.views import view_of
 from core.experiment.pace import Pace, PhasePace
 from core.experiment.run import RunConfig
@@ -40,6 +40,7 @@ def estimate(plan: Sequence[tuple[RunConfig, Manifest]], pace: Pace, shelves: Sh
         seconds += pace.build + sum(
             _phase_seconds(config, phase, pace.phases[depth], counts)
             for phase, depth in zip(config.strategy.phases, config.strategy.deepest_so_far, strict=True))
+        seconds += -(-counts["test"] // config.batch_size) * pace.phases[config.strategy.deepest_so_far[-1]].check
         seconds += sum(_missing_seconds(config, manifest, pace, there))
     return Estimate(seconds, there.needed, there.kept)
 
@@ -54,7 +55,7 @@ def _missing_seconds(config: RunConfig, manifest: Manifest, pace: Pace, there: "
     """Image by image what has to go through the frozen part, and what has to be read for it."""
     epoch, depths = 0, config.strategy.deepest_so_far
     weights = config.seed if config.weights == "random" else None  # drawn anew by each seed
-    images = {split: [item.hash for item in manifest.of(split)] for split in ("train", "validation")}
+    images = {split: [item.hash for item in manifest.of(split)] for split in SPLITS}
     for number, phase in enumerate(config.strategy.phases):
         paces = [pace.phases[depth] for depth in depths[number:]]
         own, wanted = paces[0], [later for later in paces if later.cut]
@@ -68,6 +69,10 @@ def _missing_seconds(config: RunConfig, manifest: Manifest, pace: Pace, there: "
                                     config.kept_precision) for later in wanted]
             keeps = which is None or config.views > 0
             yield (dearest + pace.decode) * there.missing(images[split], kinds, keeps, weights)
+    last = pace.phases[depths[-1]]
+    if last.cut:  # the test, in full precision
+        kind = activations_at(last.cut, last.shape, last.weights, config.image_size, None, "float32")
+        yield (last.frozen + pace.decode) * there.missing(images["test"], [kind], True, weights)
 
 
 class _There:
