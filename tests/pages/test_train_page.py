@@ -207,8 +207,8 @@ def test_the_time_is_estimated_once_for_each_depth(root, monkeypatch, tmp_path):
     Measuring.trouble = ""
     button(page, "Estimate the time").click().run()
     assert Measuring.asked[1:] == [[0, 30, 154]] and "on this machine" in texts(page)
-    # 3 builds, 4 phases, 65 epochs of 14 + 3 batches, and each view of 420 images and 90 plain ones once
-    assert "About 2 min 09 s on this machine. Of 1,770 views" in texts(page)
+    # 3 builds, 4 phases, 65 epochs of 14 + 3 batches, 3 tests; each view of 420 images and 180 plain ones once
+    assert "About 2 min 11 s on this machine. Of 1,860 views" in texts(page)
     page.number_input(key="card-0-phase-0-epochs").set_value(5).run()
     assert "About 1 min 54 s" in texts(page) and len(Measuring.asked) == 2
     depth(page, 1).set_value(100).run()
