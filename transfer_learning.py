@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--data", default=core.SAMPLE, metavar="DIR", help="folder of class folders, or the drawn sample set")
-    add("--strategy", default="two-phase", choices=[*core.STRATEGIES, "all"])
+    add("--strategy", default="two-phase", choices=[*core.STRATEGIES, "all", "depths"],
+        help="all: the three; depths: two-phase at each of several depths")
     add("--phase1-epochs", type=int, default=15, help="epochs with the base frozen")
     add("--phase2-epochs", type=int, default=10, help="epochs with the top layers open")
     add("--phase1-lr", type=float, default=1e-3)
@@ -74,14 +75,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _configuration(arguments: argparse.Namespace) -> core.Preset:
-    names = list(core.STRATEGIES) if arguments.strategy == "all" else [arguments.strategy]
-    strategies = [core.with_settings(core.STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs,
-                                     arguments.phase1_lr, arguments.phase2_lr, arguments.unfreeze) for name in names]
     data = core.SAMPLE if arguments.data == core.SAMPLE else str(Path(arguments.data).expanduser().resolve())
     template = core.RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, alpha=arguments.alpha,
                               image_size=arguments.image_size, weights=_weights(arguments), views=arguments.views,
                               reuse=not arguments.no_reuse)
-    return core.Preset(tuple(strategies), template, arguments.seeds)
+    return core.Preset(_strategies(arguments), template, arguments.seeds)
+
+
+def _strategies(arguments: argparse.Namespace) -> tuple[core.Strategy, ...]:
+    if arguments.strategy == "depths":
+        return core.unfreeze_sweep(head=core.Phase(0, arguments.phase1_lr, arguments.phase1_epochs),
+                                   tuned=core.Phase(0, arguments.phase2_lr, arguments.phase2_epochs))
+    names = list(core.STRATEGIES) if arguments.strategy == "all" else [arguments.strategy]
+    return tuple(core.with_settings(core.STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs,
+                                    arguments.phase1_lr, arguments.phase2_lr, arguments.unfreeze) for name in names)
 
 
 def _weights(arguments: argparse.Namespace) -> str:

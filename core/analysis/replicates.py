@@ -22,10 +22,11 @@ _KEPT_SPLITS, _KEPT_ANSWERS = 1_000, 64
 
 @dataclass(frozen=True)
 class Split:
-    """What a run was tested on: equal numbers, the same images; and test images over training images."""
+    """What a run was tested on: equal numbers, the same images; test images over training images; images in all."""
 
     test: int
     share: float = TEST_TO_TRAINING
+    images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _read_split(store: RunStore, run_id: str, _stamp: Stamp) -> Split:
     if not tests:
         raise ValueError(f"Expected test images in the manifest of {run_id}; received none.")
     train = sum(line.endswith((',"train"', ",train")) for line in lines)
-    return Split(hash(tuple(tests)), len(tests) / max(1, train))
+    return Split(hash(tuple(tests)), len(tests) / max(1, train), len(lines) - 1)
 
 
 def answered(store: RunStore, run_id: str) -> Answered | None:

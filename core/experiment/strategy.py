@@ -9,10 +9,13 @@ from typing import Any, Final
 ALL_LAYERS: Final = 154
 """Layers of MobileNetV2 without its ImageNet top, the same at every width and image size."""
 
+DEPTHS: Final = (0, 11, 20, 30, 56, 100, 154)
+"""What a sweep opens: edges of blocks, but for the course's 30."""
+
 MAX_EPOCHS: Final = 1_000
 MAX_LEARNING_RATE: Final = 10.0
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PARTIAL = re.compile(r"fine-tuning-(\d+)")
+_PARTIAL, _SWEPT = re.compile(r"fine-tuning-(\d+)"), re.compile(r"unfreeze-(\d+)")
 
 
 def expect_integer(name: str, value: object, low: int, high: int) -> None:
@@ -72,6 +75,8 @@ class Strategy:
         """The name as pages show it: `Two-phase`."""
         if depth := _PARTIAL.fullmatch(self.name):
             return f"Fine-tuning {depth[1]} layers"
+        if depth := _SWEPT.fullmatch(self.name):
+            return f"Top {depth[1]} layers" if int(depth[1]) else "Head alone"
         return _TITLES.get(self.name, self.name.replace("-", " ").capitalize())
 
     @property
@@ -116,9 +121,10 @@ STRATEGIES: Final = {s.name: s for s in (FEATURE_EXTRACTION, FINE_TUNING, TWO_PH
 
 
 def with_phases(strategy: Strategy, phases: tuple[Phase, ...]) -> Strategy:
-    """The strategy with other phases; one of a single phase is named by how much of the base it trains."""
+    """The strategy with other phases. Of a single phase or a sweep, it is named by its depth."""
     if len(phases) > 1:
-        return replace(strategy, phases=phases)
+        name = f"unfreeze-{phases[-1].unfreeze}" if _SWEPT.fullmatch(strategy.name) else strategy.name
+        return Strategy(name, phases)
     depth = phases[0].unfreeze
     names = {0: FEATURE_EXTRACTION.name, ALL_LAYERS: FINE_TUNING.name}
     return Strategy(names.get(depth, f"{FINE_TUNING.name}-{depth}"), phases)
@@ -139,7 +145,7 @@ def with_settings(strategy: Strategy, phase1_epochs: int, phase2_epochs: int, ph
     return replace(strategy, phases=phases[strategy.name])
 
 
-def unfreeze_sweep(depths: Sequence[int], head: Phase = TWO_PHASE.phases[0],
+def unfreeze_sweep(depths: Sequence[int] = DEPTHS, head: Phase = TWO_PHASE.phases[0],
                    tuned: Phase = TWO_PHASE.phases[1]) -> tuple[Strategy, ...]:
     """One strategy a depth: the frozen head first, then that many layers. Depth 0 goes on with the head alone."""
     return tuple(Strategy(f"unfreeze-{depth}", (head, replace(tuned, unfreeze=depth))) for depth in depths)

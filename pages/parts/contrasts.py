@@ -26,7 +26,9 @@ def show_contrasts(verdict: core.Verdict) -> core.Verdict:
     with chart:
         show_chart(core.contrast_chart(verdict), "differences",
                    "Difference of each pair of settings in points, with its 95% interval")
-        st.caption(plain(f"{_method(verdict)} The shaded zone counts as no difference; open marks are not settled."))
+        some = "" if len(core.shown_contrasts(verdict)) == len(verdict.contrasts) else "Drawn: the best against each. "
+        st.caption(plain(f"{some}{_method(verdict)} The shaded zone counts as no difference; open marks are not "
+                         "settled."))
     return verdict
 
 

@@ -1,5 +1,6 @@
 """The state of the Train page's form: filled in from a preset, kept while other pages are visited."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -25,9 +26,9 @@ def fill_once() -> None:
         fill_default()
 
 
-def fill_default() -> None:
-    """The course's settings, from weights that can be had."""
-    fill(core.Preset())
+def fill_default(strategies: Sequence[core.Strategy] = tuple(core.STRATEGIES.values())) -> None:
+    """These strategies at the course's settings, from weights that can be had."""
+    fill(core.Preset(tuple(strategies)))
     if not imagenet_is_reachable(1.0, 224):
         st.session_state["weights"] = RANDOM
 

@@ -7,17 +7,18 @@ from core.analysis.words import plain
 from pages.parts.form import fill, fill_default, keep_data
 from pages.parts.services import Services, told
 
-COURSE = "The course's settings"
+COURSE, DEPTHS = "The course's settings", "How deep to unfreeze: seven depths"
+BUILT_IN = {COURSE: tuple(core.STRATEGIES.values()), DEPTHS: core.unfreeze_sweep()}
 
 
 def load_preset(here: Services, images: int | None) -> None:
     """A choice of kept settings that fill in the form; beside it the rules of thumb for so many images."""
-    names = [COURSE, *here.presets.names()]
+    names = [*BUILT_IN, *here.presets.names()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Start from", names, key="preset", width=320,
                             help="Settings kept under a name. Those of an earlier run: Duplicate on the Runs page.")
         st.button("Fill in", on_click=_load, args=(here, name))
-        if name != COURSE:
+        if name not in BUILT_IN:
             with st.popover("Delete", type="tertiary"):
                 st.button("Delete this preset for good", on_click=_delete, args=(here, name))
         with st.popover("Rules of thumb", type="tertiary", icon=":material/lightbulb:"):
@@ -49,8 +50,8 @@ def _delete(here: Services, name: str) -> None:
 
 
 def _load(here: Services, name: str) -> None:
-    if name == COURSE:
-        fill_default()
+    if name in BUILT_IN:
+        fill_default(BUILT_IN[name])
         return
     try:
         preset = here.presets.load(name)

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiment.run import RunConfig, RunError, RunStatus, State, Study
 from core.experiment.store import RunStore
-from core.experiment.strategy import STRATEGIES, TWO_PHASE
+from core.experiment.strategy import STRATEGIES, TWO_PHASE, unfreeze_sweep
 
 WILD = ["<img src=x onerror=alert(1)>", r"$\href{javascript:alert(1)}{x}$", "[x](javascript:alert(1))",
         "\u202egpj" + "a" * 300]
@@ -221,3 +221,15 @@ def test_more_runs_than_the_page_has_room_for_are_counted(root):
     store = RunStore(root)
     store.create_study([(RunConfig(strategy=TWO_PHASE, seed=seed), MANIFEST) for seed in range(31)])
     assert "The first 30 of 31 chosen runs are shown." in texts(open_page("compare"))
+
+
+def test_runs_of_several_depths_show_how_deep_it_pays_to_unfreeze(root):
+    store = RunStore(root)
+    study = store.create_study([(RunConfig(strategy=strategy), MANIFEST) for strategy in unfreeze_sweep([0, 30, 56])])
+    for run, accuracy in zip(study.runs, (0.7, 0.8, 0.75), strict=True):
+        finish(store, run, accuracy)
+    page = open_page("compare", study=study.id)
+    assert "How deep to unfreeze" in [heading.value for heading in page.subheader]
+    assert "The top 30 layers open did best: 80.0% on the test images. One seed each" in texts(page)
+    two = open_page("compare", run=[run.id for run in study.runs[:2]])
+    assert "How deep to unfreeze" not in texts(two)

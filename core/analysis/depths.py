@@ -1,0 +1,83 @@
+"""The unfreeze-depth curve: settings that differ in nothing but how deep their last phase opens the base."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from core.analysis.replicates import Group
+from core.analysis.summary import Summary
+from core.experiment.guidelines import Guideline, layers_to_unfreeze
+from core.experiment.run import Run, RunConfig
+from core.experiment.strategy import Strategy
+
+LEAST_DEPTHS = 3
+"""Fewer are no curve."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """What came of one depth: test accuracy, seconds of training and gap (training minus validation) of each seed."""
+
+    layers: int
+    accuracies: tuple[float, ...]
+    seconds: tuple[float, ...]
+    gaps: tuple[float, ...]
+    trainable_parameters: int | None
+
+    @property
+    def accuracy(self) -> float:
+        return fmean(self.accuracies)
+
+
+def depth_curve(groups: Sequence[Group], runs: Sequence[Run], rows: Sequence[Summary]) -> tuple[Depth, ...]:
+    """The depths of the largest set of settings that differ in nothing else, from the head upwards; () for fewer than
+    `LEAST_DEPTHS`.
+    """
+    configs, summaries = {run.id: run.config for run in runs if run.config}, {row.id: row for row in rows}
+    alike: dict[RunConfig, dict[int, Group]] = {}
+    for group in groups:
+        if config := configs.get(group.results[0].run_id):
+            alike.setdefault(_but_for_depth(config), {})[config.strategy.phases[-1].unfreeze] = group
+    largest = max(alike.values(), key=len, default={})
+    if len(largest) < LEAST_DEPTHS:
+        return ()
+    return tuple(_depth(layers, group, summaries) for layers, group in sorted(largest.items()))
+
+
+def _but_for_depth(config: RunConfig) -> RunConfig:
+    *first, last = config.strategy.phases
+    return replace(config.without_seeds(), strategy=Strategy("any", (*first, replace(last, unfreeze=0))))
+
+
+def _depth(layers: int, group: Group, summaries: Mapping[str, Summary]) -> Depth:
+    rows = [summaries[result.run_id] for result in group.results]
+    return Depth(layers, tuple(group.accuracies), tuple(result.seconds for result in group.results),
+                 tuple(row.gap for row in rows if row.gap is not None), rows[0].trainable_parameters)
+
+
+def rule_for(groups: Sequence[Group]) -> Guideline | None:
+    """How many layers the course would open for so many images; None where nobody knows how many there are."""
+    images = next((result.split.images for group in groups for result in group.results if result.split.images), None)
+    return layers_to_unfreeze(images) if images else None
+
+
+def depth_in_words(depths: Sequence[Depth]) -> str:
+    """Which depth did best on the test images, and whether the seeds agree on that."""
+    best = max(depths, key=lambda depth: depth.accuracy)
+    said = f"{_named(best.layers)} did best: {100 * best.accuracy:.1f}% on the test images."
+    seeds = {len(depth.accuracies) for depth in depths}
+    if seeds == {1}:
+        return f"{said} One seed each: the curve's bends may be chance."
+    close = [depth.layers for depth in depths if depth is not best and max(depth.accuracies) >= min(best.accuracies)]
+    if not close:
+        return f"{said} In every seed it did better than any other depth."
+    return f"{said} The ranges of {_listed(close)} layers overlap with it."
+
+
+def _named(layers: int) -> str:
+    return f"The top {layers} layers open" if layers else "The head alone"
+
+
+def _listed(layers: Sequence[int]) -> str:
+    *most, last = map(str, layers)
+    return f"{', '.join(most)} and {last}" if most else last
