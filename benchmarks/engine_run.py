@@ -36,6 +36,9 @@ class Clock:
     def should_stop(self) -> bool:
         return False
 
+    def depths_to_come(self) -> tuple[int, ...]:
+        return ()
+
 
 def main(folder: Path) -> None:
     config = RunConfig.from_json(json.loads((folder / "config.json").read_text(encoding="utf-8")))

@@ -1,7 +1,7 @@
 """How long a study will take, from the machine's measured pace, the plan, and what is kept already."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.data.kinds import activations_at
@@ -35,13 +35,15 @@ def estimate(plan: Sequence[tuple[RunConfig, Manifest]], pace: Pace, shelves: Sh
     if not plan or not depths <= pace.phases.keys():
         return None
     there, seconds = _There(shelves), 0.0
-    for config, manifest in sorted(plan, key=lambda one: -len(one[0].strategy.depths)):
+    queue = sorted(plan, key=lambda one: -len(one[0].strategy.depths))
+    for number, (config, manifest) in enumerate(queue, start=1):
+        later = config.depths_of_alike(other for other, _ in queue[number:])
         counts = manifest.counts()
         seconds += pace.build + sum(
             _phase_seconds(config, phase, pace.phases[depth], counts)
             for phase, depth in zip(config.strategy.phases, config.strategy.deepest_so_far, strict=True))
         seconds += -(-counts["test"] // config.batch_size) * pace.phases[config.strategy.deepest_so_far[-1]].check
-        seconds += sum(_missing_seconds(config, manifest, pace, there))
+        seconds += sum(_missing_seconds(config, manifest, pace, there, later))
     return Estimate(seconds, there.needed, there.kept)
 
 
@@ -51,22 +53,28 @@ def _phase_seconds(config: RunConfig, phase: Phase, pace: PhasePace, counts: dic
     return pace.prepare + phase.epochs * (steps * pace.step + checks * pace.check)
 
 
-def _missing_seconds(config: RunConfig, manifest: Manifest, pace: Pace, there: "_There") -> Iterator[float]:
-    """Image by image what has to go through the frozen part, and what has to be read for it."""
+def _missing_seconds(config: RunConfig, manifest: Manifest, pace: Pace, there: "_There",
+                     later: Collection[int]) -> Iterator[float]:
+    """Image by image what has to go through the frozen part, and what has to be read for it.
+
+    Args:
+        later: depths of runs to come, for which rows are kept in passing.
+    """
     epoch, depths = 0, config.strategy.deepest_so_far
     weights = config.seed if config.weights == "random" else None  # drawn anew by each seed
     images = {split: [item.hash for item in manifest.of(split)] for split in SPLITS}
     for number, phase in enumerate(config.strategy.phases):
         paces = [pace.phases[depth] for depth in depths[number:]]
-        own, wanted = paces[0], [later for later in paces if later.cut]
+        own, in_passing = paces[0], [pace.phases[depth] for depth in later if depth >= depths[number]]
+        wanted = [one for one in (*paces, *in_passing) if one.cut]
         views = {view_of(config, epoch + i) for i in range(phase.epochs)}
         epoch += phase.epochs
         if not own.cut:
             continue
-        dearest = max(later.frozen for later in wanted)
+        dearest = max(one.frozen for one in wanted)
         for split, which in [("train", view) for view in views] + [("validation", None)]:
-            kinds = [activations_at(later.cut, later.shape, later.weights, config.image_size, which,
-                                    config.kept_precision) for later in wanted]
+            kinds = [activations_at(one.cut, one.shape, one.weights, config.image_size, which,
+                                    config.kept_precision) for one in wanted]
             keeps = which is None or config.views > 0
             yield (dearest + pace.decode) * there.missing(images[split], kinds, keeps, weights)
     last = pace.phases[depths[-1]]

@@ -63,6 +63,11 @@ class Session:
         if written.epochs or written.steps:
             self._metrics.append({"kind": "resume", "epoch": len(rows)})
 
+    def depths_to_come(self) -> frozenset[int]:
+        """Down to which depths those runs of its study train that still wait and share this one's frozen part."""
+        others = (run for run in self._store.study(self.run.study).runs if run.id != self.run.id)
+        return self.run.config.depths_of_alike(run.config for run in others if run.state is State.QUEUED and run.config)
+
     def _follow(self, **changes: Any) -> None:
         with self._lock:
             self._status = replace(self._status, **changes)  # the next beat writes it

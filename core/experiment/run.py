@@ -1,6 +1,7 @@
 """What was asked for and what happened: the words that every other room uses."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -95,6 +96,11 @@ class RunConfig:
     def without_seeds(self) -> "RunConfig":
         """The setting that replicates share: the same for runs that differ in their seeds alone."""
         return replace(self, seed=0, split_seed=0)
+
+    def depths_of_alike(self, others: Iterable["RunConfig"]) -> frozenset[int]:
+        """Down to which depths those of the others train that differ from this run in their strategy alone."""
+        return frozenset().union(*(other.strategy.deepest_so_far for other in others
+                                   if replace(self, strategy=other.strategy) == other))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"strategy": self.strategy.to_json()}

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
 import keras
@@ -27,14 +27,18 @@ class Activations:
 
     A phase that trains the top n layers starts from the rows at the highest cut below them, and one that trains all of
     them from pixels. One that opens fewer layers than a phase before it starts where that one did: what lies above has
-    changed. A pass through the frozen part keeps the rows at the cuts of all phases still to come. `computed` counts
-    the images that went through it.
+    changed. A pass through the frozen part keeps the rows at the cuts of all phases still to come, and at those below
+    that later runs start from. `computed` counts the images that went through it.
+
+    Args:
+        later: depths of those runs.
     """
 
-    def __init__(self, config: RunConfig, model: keras.Model, keeper: Keeper) -> None:
+    def __init__(self, config: RunConfig, model: keras.Model, keeper: Keeper, later: Collection[int] = ()) -> None:
         self._config, self._base, self._keeper = config, base_of(model), keeper
         self._cuts = [cut_for(self._base, depth) if config.reuse else None
                       for depth in config.strategy.deepest_so_far]
+        self._later = [cut for depth in sorted(later) if config.reuse and (cut := cut_for(self._base, depth))]
         self._trunk = cache(self._build_trunk)
         self._fingerprint = cache(lambda cut: fingerprint(self._base, cut))
         self.computed = 0
@@ -62,9 +66,10 @@ class Activations:
         return self._source(images, (self.lowest,) if self.lowest else (), "float32")
 
     def _still_wanted(self, phase: int) -> tuple[Cut, ...]:
-        """This phase's cut, then those of later phases; none where this phase starts from the images."""
+        """This phase's cut, then those of later phases and runs; none where this phase starts from the images."""
         cut = self.cut(phase)
-        return tuple(dict.fromkeys(other for other in (cut, *self._cuts[phase:]) if other)) if cut else ()
+        others = [*self._cuts[phase:], *(later for later in self._later if cut and later.below <= cut.below)]
+        return tuple(dict.fromkeys(other for other in (cut, *others) if other)) if cut else ()
 
     def _source(self, images: Images, wanted: tuple[Cut, ...], precision: str,
                 view_in: Callable[[int], View | None] = lambda epoch: None) -> Rows:

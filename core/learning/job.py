@@ -1,6 +1,6 @@
 """One run from its folder's configuration to its evaluation: what a worker does."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ class Reporter(Protocol):
     def emit(self, row: Row) -> None: ...
     def resume_from(self, rows: Sequence[Row]) -> None: ...
     def should_stop(self) -> bool: ...
+    def depths_to_come(self) -> Collection[int]: ...
 
 
 def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32") -> bool:
@@ -43,7 +44,7 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
     keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items), lambda text: reporter.say(remark=text))
     data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper)
-    activations = Activations(config, model, keeper)
+    activations = Activations(config, model, keeper, reporter.depths_to_come())
     outcome = _train(config, model, data, activations, reporter)
     if outcome.rows:
         _save(model, reporter.folder / "model.keras")

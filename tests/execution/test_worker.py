@@ -14,11 +14,12 @@ from core.data.study import plan_study
 from core.execution.devices import Leases, cpu
 from core.execution.launcher import Launcher
 from core.execution.processes import find
+from core.execution.session import Session
 from core.experiment.layers import trainable_parameters
 from core.experiment.metrics import Metrics
-from core.experiment.run import Run, RunConfig, State
+from core.experiment.run import Run, RunConfig, RunStatus, State
 from core.experiment.store import RunStore
-from core.experiment.strategy import Phase, Strategy
+from core.experiment.strategy import Phase, Strategy, unfreeze_sweep
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -42,6 +43,15 @@ def start(store: RunStore, launcher: Launcher, config: RunConfig, dataset: Datas
     run = store.create_study(plan_study(config, [strategy], dataset)).runs[0]
     launcher.submit(run.id)
     return run
+
+
+def test_a_worker_knows_what_the_waiting_runs_of_its_study_start_from(store, tiny_config):
+    manifest = "path,hash,label,split\na.jpg,0,a,train\n"
+    sweep = [replace(tiny_config, strategy=strategy) for strategy in unfreeze_sweep([30, 0, 11, 56])]
+    study = store.create_study([(config, manifest) for config in [*sweep, replace(sweep[3], seed=1)]])
+    store.write_status(study.runs[2].id, RunStatus(State.STOPPED))
+    assert Session(store, study.runs[0].id, "cpu").depths_to_come() == {0, 56}
+    assert Session(store, study.runs[4].id, "cpu").depths_to_come() == set(), "another seed trains on other images"
 
 
 def raw_epochs(store: RunStore, run: Run) -> list[int]:

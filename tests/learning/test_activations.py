@@ -1,5 +1,6 @@
 """What the frozen part says is computed once, and training from what was kept is training through the whole model."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from core.data.keeper import Keeper
 from core.data.shelves import Shelves
 from core.data.split import split
 from core.experiment.run import RunConfig
-from core.experiment.strategy import Phase, Strategy
+from core.experiment.strategy import Phase, Strategy, unfreeze_sweep
 from core.learning.activations import Activations
 from core.learning.data import TrainingData, load_data
 from core.learning.evaluation import evaluate
@@ -34,17 +35,30 @@ def config(tiny_config) -> RunConfig:
 class Lab:
     """One run in parts that a test can look at."""
 
-    def __init__(self, config: RunConfig, dataset, shelves: Shelves | None) -> None:
+    def __init__(self, config: RunConfig, dataset, shelves: Shelves | None, later: Collection[int] = ()) -> None:
         self.config, self.told = config, []
         self.model = build_transfer_model(10, config.image_size, config.alpha, config.weights, config.seed)
         manifest = split(dataset, config.split_seed)
         keeper = Keeper(shelves, len(manifest.items), self.told.append)
         self.data: TrainingData = load_data(manifest, dataset.root, config.image_size, keeper)
-        self.activations = Activations(config, self.model, keeper)
+        self.activations = Activations(config, self.model, keeper, later)
 
     def train(self) -> list[dict]:
         outcome = train(self.config, self.model, self.data, lambda row: None, activations=self.activations)
         return list(outcome.rows)
+
+
+def test_one_pass_keeps_what_other_depths_of_the_study_start_from(config, tiny_dataset, shelves):
+    sweep = [replace(config, strategy=strategy) for strategy in unfreeze_sweep([0, 11, 56], *config.strategy.phases)]
+    later = sweep[0].depths_of_alike(sweep[1:])
+    assert later == {0, 11, 56} and not sweep[0].depths_of_alike([replace(sweep[1], seed=5)])
+    first = Lab(sweep[0], tiny_dataset, shelves, later)
+    first.train()
+    assert first.activations.computed > 0
+    for other in sweep[1:]:
+        lab, alone = Lab(other, tiny_dataset, shelves), Lab(other, tiny_dataset, None)
+        assert losses(lab.train()).tolist() == losses(alone.train()).tolist(), "the same rows as computed"
+        assert lab.activations.computed == 0
 
 
 def losses(rows: list[dict]) -> np.ndarray:

@@ -10,7 +10,7 @@ from core.data.shelves import Shelves
 from core.data.split import Manifest, split
 from core.experiment.pace import Pace, Paces
 from core.experiment.run import RunConfig
-from core.experiment.strategy import Phase, Strategy
+from core.experiment.strategy import Phase, Strategy, unfreeze_sweep
 from core.learning.activations import Activations
 from core.learning.data import load_data
 from core.learning.evaluation import evaluate
@@ -71,6 +71,14 @@ def test_the_next_run_of_a_study_takes_what_the_first_computed(config, manifest,
     everything = estimate([(all_layers, manifest)], pace, shelves)
     assert everything.needed == 0 and everything.seconds > 0
     assert estimate([(other, manifest)], pace, shelves) is None
+
+
+def test_one_pass_serves_all_depths_of_a_study(config, manifest, pace, tmp_path):
+    shelves = Shelves(tmp_path / "kept")
+    sweep = unfreeze_sweep([0, 30], *config.strategy.phases)
+    plan = [(replace(config, strategy=strategy), manifest) for strategy in sweep]
+    one, both = estimate(plan[1:], pace, shelves), estimate(plan, pace, shelves)
+    assert both.needed == one.needed + manifest.counts()["test"], "the head alone is tested from its own cut"
 
 
 def test_another_seed_computes_only_images_that_are_new_to_its_training(config, manifest, tiny_dataset, pace, tmp_path):
