@@ -13,6 +13,7 @@ class Measured:
     """Figures on the test images. Shares are 0 to 1; None, or a class left out, stands for what was not measured.
 
     `f1` and `images` go by class; `confusion` is (classes, classes) counts, a row a true class, a column a predicted.
+    `temperature` makes probabilities honest (`calibration.py`).
     """
 
     accuracy: float | None = None
@@ -22,6 +23,7 @@ class Measured:
     f1: Mapping[str, float] = field(default_factory=dict)
     images: Mapping[str, int] = field(default_factory=dict)
     confusion: np.ndarray | None = None
+    temperature: float | None = None
 
 
 def measured(evaluation: Mapping[str, Any] | None) -> Measured:
@@ -35,12 +37,19 @@ def measured(evaluation: Mapping[str, Any] | None) -> Measured:
         _share(found.get("accuracy")), _share(found.get("macro_f1")), _count(found.get("images")), classes,
         {name: f1 for name, of in scores.items() if (f1 := _share(of.get("f1"))) is not None},
         {name: images for name, of in scores.items() if (images := _count(of.get("images"))) is not None},
-        _matrix(found.get("confusion"), len(classes)))
+        _matrix(found.get("confusion"), len(classes)), _positive(found.get("temperature")))
 
 
 def _share(value: object) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if number and 0 <= value <= 1 else None
+    return float(value) if _is_number(value) and 0 <= value <= 1 else None
+
+
+def _positive(value: object) -> float | None:
+    return float(value) if _is_number(value) and value > 0 else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _count(value: object) -> int | None:

@@ -25,12 +25,15 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The best model of a run. `classes` are what its probabilities stand for; `stamp` changes when it trains anew."""
+    """The best model of a run. `classes` are what its probabilities stand for, `temperature` makes them honest where it
+    is known; `stamp` changes when it trains anew.
+    """
 
     run: Run
     path: Path
     stamp: int
     classes: tuple[str, ...]
+    temperature: float | None = None
 
     @property
     def image_size(self) -> int:
@@ -63,8 +66,9 @@ def trained_model(store: RunStore, run: Run) -> TrainedModel:
     """The model of a run and its classes. Raises `ModelError` where either is gone."""
     try:
         path = store.path(run.id) / MODEL_FILE
-        classes = measured(store.evaluation(run.id)).classes or _manifest(store, run).classes
-        return TrainedModel(run, path, path.stat().st_mtime_ns, classes)
+        result = measured(store.evaluation(run.id))
+        classes = result.classes or _manifest(store, run).classes
+        return TrainedModel(run, path, path.stat().st_mtime_ns, classes, result.temperature)
     except (NoSuchRun, OSError, DataError) as error:
         raise ModelError(f"Expected the model of {run.title} ({run.id}) in the runs folder; received none. "
                          "Choose another.") from error

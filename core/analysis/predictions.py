@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.analysis.calibration import calibrated
 from core.analysis.models import TrainedModel
 
 TOP = 3
@@ -20,7 +21,8 @@ class Prediction:
 
     @classmethod
     def of(cls, model: TrainedModel, probabilities: np.ndarray) -> "Prediction":
-        return cls(model.classes, tuple(map(float, probabilities)))
+        """From what a model says, (classes,), made honest where its temperature is known."""
+        return cls(model.classes, tuple(calibrated(probabilities, model.temperature).tolist()))
 
     @property
     def label(self) -> str:

@@ -31,14 +31,20 @@ class Split:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a run said of each test image, by the images' paths: true class, class it named, how sure it was (0 to 1,
-    nan where that was not written down).
+    """What a run said of each test image, by the images' paths: true class, class it named, and the (images, classes)
+    probabilities of `classes`, none where those were not written down.
     """
 
     paths: tuple[str, ...]
     labels: tuple[str, ...]
     named: tuple[str, ...]
-    sureness: np.ndarray
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+
+    @cached_property
+    def sureness(self) -> np.ndarray:
+        """(images,) the probability of the class it named, 0 to 1; nan where that is not known."""
+        return self.probabilities.max(axis=1) if self.classes else np.full(len(self.paths), np.nan)
 
     @cached_property
     def right(self) -> np.ndarray:
@@ -149,6 +155,6 @@ def _read_answers(store: RunStore, run_id: str, _stamp: Stamp) -> Answered:
     shares = [number for number, name in enumerate(header) if name.startswith("p_")]
     if not rows or any(len(row) != len(header) for row in rows):
         raise ValueError(f"Expected a line an image in predictions.csv of {run_id}; received another form.")
-    sureness = [max((float(row[number]) for number in shares), default=np.nan) for row in rows]
-    return Answered(*(tuple(intern(row[number]) for row in rows) for number in (path, label, named)),
-                    np.array(sureness))  # runs of one split, and images of one class, share their texts
+    told = (tuple(intern(row[number]) for row in rows) for number in (path, label, named))  # runs share these texts
+    probabilities = np.array([[row[number] for number in shares] for row in rows], dtype=np.float64)
+    return Answered(*told, tuple(header[number].removeprefix("p_") for number in shares), probabilities)

@@ -61,6 +61,10 @@ class Activations:
         """Rows of images as they are, for validation in this phase."""
         return self._source(images, self._still_wanted(phase), self._config.kept_precision)
 
+    def last(self, images: Images) -> Rows:
+        """Rows of images as they are at the lowest cut, as the last phase's validation reads them."""
+        return self.plain(images, len(self._cuts))
+
     def exact(self, images: Images) -> Rows:
         """Rows of images as they are at the lowest cut, in full precision: for the test."""
         return self._source(images, (self.lowest,) if self.lowest else (), "float32")

@@ -11,24 +11,31 @@ import numpy as np
 
 from core.experiment.files import write_whole
 from core.learning.activations import Activations
-from core.learning.data import Batches, TrainingData
+from core.learning.data import Batches, Images, Rows, TrainingData
 from core.learning.model import model_above
+from core.learning.temperature import fit_temperature
 
 
 def evaluate(model: keras.Model, data: TrainingData, batch_size: int,
              activations: Activations | None = None) -> tuple[dict[str, Any], np.ndarray]:
     """What the model says of the test split: (the content of evaluation.json, probabilities (images, classes)).
 
-    With `activations` it starts from what they hold of the part that never trained, in full precision.
+    With `activations` it starts from what they hold of the part that never trained, in full precision. The
+    temperature is that of the validation split.
     """
-    above, rows = model, lambda numbers, epoch: data.test.pixels[numbers]
-    if activations:
-        above, rows = model_above(model, activations.lowest), activations.exact(data.test)
-    probabilities = above.predict(Batches(rows, data.test.labels, batch_size), verbose=0)
+    above = model_above(model, activations.lowest) if activations else model
+
+    def said(images: Images, rows: Rows | None) -> np.ndarray:
+        rows = rows or (lambda numbers, epoch: images.pixels[numbers])
+        return above.predict(Batches(rows, images.labels, batch_size), verbose=0)
+
+    temperature = fit_temperature(said(data.validation, activations and activations.last(data.validation)),
+                                  data.validation.labels)
+    probabilities = said(data.test, activations and activations.exact(data.test))
     confusion = confusion_matrix(data.test.labels, probabilities.argmax(axis=1), len(data.classes))
     per_class = {name: scores for name, scores in zip(data.classes, class_scores(confusion), strict=True)}
     return {"split": "test", "images": len(data.test), "accuracy": float(np.trace(confusion) / confusion.sum()),
-            "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])),
+            "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])), "temperature": temperature,
             "classes": list(data.classes), "per_class": per_class, "confusion": confusion.tolist()}, probabilities
 
 

@@ -6,18 +6,19 @@ import streamlit as st
 
 import core
 from core.analysis.words import plain
+from pages.parts.calibration import show_calibration
 from pages.parts.disputed import show_disputes
 from pages.parts.services import Services
 from pages.parts.show import show_chart, show_table
 
 _IN_A_ROW, _LARGE_IN_A_ROW, _LARGE = 3, 2, 14  # charts beside each other; classes from which on one is large
-_TABS = ("Classes", "Confusions", "Images", "Settings", "Promised")
+_TABS = ("Classes", "Confusions", "Images", "Calibration", "Settings", "Promised")
 
 
 def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.Summary], names: dict[str, str],
                  baseline: str) -> None:
-    """Five tabs, of which only the open one is made; the URL tells which."""
-    classes, confusions, images, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
+    """Six tabs, of which only the open one is made; the URL tells which."""
+    classes, confusions, images, calibration, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
     results = {run.id: core.measured(here.store.evaluation(run.id)) for run in runs}
     if classes.open:
         with classes:
@@ -28,6 +29,9 @@ def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.S
     if images.open:
         with images:
             show_disputes(here, list(runs), names, core.run_colours(runs))
+    if calibration.open:
+        with calibration:
+            show_calibration(here, runs, results, names)
     if settings.open:
         with settings:
             _show_settings(runs, names)

@@ -22,6 +22,12 @@ def test_classes_are_ranked():
     assert said(0.5, 0.5).top() == [("a", 0.5), ("b", 0.5)], "a draw keeps the order of the classes"
 
 
+def test_a_model_with_a_temperature_is_as_sure_as_it_should_be():
+    model = TrainedModel(RUN, Path("m"), 0, ("a", "b"), temperature=2.0)
+    honest = Prediction.of(model, np.float32([0.9, 0.1]))
+    assert honest.label == "a" and honest.top(1)[0][1] == pytest.approx(0.75), "odds of 9 become 3"
+
+
 @pytest.mark.parametrize(("labels", "words"), [
     ("a", ""), ("aa", "All agree: a"), ("aaa", "All agree: a"), ("aab", "They disagree: 2 of 3 say a"),
     ("abc", "They disagree"), ("aabb", "They disagree"), ("", "")])

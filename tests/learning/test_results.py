@@ -19,6 +19,7 @@ from core.experiment.store import RunStore
 from core.experiment.strategy import Phase, Strategy
 from core.learning.evaluation import class_scores, confusion_matrix
 from core.learning.job import train_run
+from core.learning.temperature import HIGHEST, LOWEST
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,7 @@ def test_the_evaluation_agrees_with_the_predictions(folder):
     right = sum(row["label"] == row["predicted"] for row in rows)
     assert evaluation["accuracy"] == pytest.approx(right / len(rows))
     assert np.sum(evaluation["confusion"]) == len(rows)
+    assert LOWEST <= evaluation["temperature"] <= HIGHEST
 
 
 def test_tensorboard_shows_the_same_curves(finished, folder):

@@ -233,3 +233,19 @@ def test_runs_of_several_depths_show_how_deep_it_pays_to_unfreeze(root):
     assert "The top 30 layers open did best: 80.0% on the test images. One seed each" in texts(page)
     two = open_page("compare", run=[run.id for run in study.runs[:2]])
     assert "How deep to unfreeze" not in texts(two)
+
+
+def test_the_tab_calibration_tells_how_sure_models_were_and_what_their_temperature_makes_of_it(root):
+    store, study = finished(root)
+    first = store.path(study.runs[0].id)
+    rows = [f"{i}.jpg,glass,{'glass,0.9,0.1' if i < 6 else 'paper,0.1,0.9'}" for i in range(10)]
+    (first / "predictions.csv").write_text("\n".join(["path,label,predicted,p_glass,p_paper", *rows]))
+    page = open_page("compare", study=study.id, more="Calibration")
+    assert "as often right as" not in texts(page) and "Below the dotted line a model is too sure" in texts(page)
+    table = next(frame.value for frame in page.dataframe if "Too sure by" in frame.value)
+    assert table["Too sure by"].tolist() == [pytest.approx(0.3)] and table["Temperature"].isna().all()
+    evaluation = json.loads((first / "evaluation.json").read_text()) | {"temperature": 3.0}
+    (first / "evaluation.json").write_text(json.dumps(evaluation))
+    page = open_page("compare", study=study.id, more="Calibration", probabilities="Calibrated")
+    table = next(frame.value for frame in page.dataframe if "Too sure by" in frame.value)
+    assert table["Error, calibrated"][0] < table["Error"][0] and table["Temperature"].tolist() == [3.0]
