@@ -102,6 +102,7 @@ _LATER = {
     "answered": "core.analysis.replicates",
     "calibration_chart": "core.analysis.calibration_chart",
     "calibration_table": "core.analysis.calibration_table",
+    "fairness": "core.analysis.fairness",
     "headline": "core.analysis.headline",
     "smallest_detectable": "core.analysis.inference",
 }
@@ -126,7 +127,7 @@ __all__ = [
     "calibration_chart", "calibration_table", "chart_points", "class_bars", "class_table", "colours",
     "comparison_table", "confusion_chart", "contrast_chart", "contrast_table", "cost_chart", "cost_in_words",
     "data_folder", "data_name", "default_models", "depth_chart", "depth_curve", "depth_in_words", "differences",
-    "differing", "disputes", "estimate", "evaluate", "farewell", "fine_tuning_rate", "gpu_memory",
+    "differing", "disputes", "estimate", "evaluate", "fairness", "farewell", "fine_tuning_rate", "gpu_memory",
     "gradual_unfreezing", "group_curves", "has_several_seeds", "headline", "held_out_images", "home",
     "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table", "layers_to_unfreeze",
     "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs", "plan_study",

@@ -10,6 +10,7 @@ from pages.parts.compare_details import show_details
 from pages.parts.contrasts import show_contrasts, show_cost
 from pages.parts.curve_controls import show_curves
 from pages.parts.depth_curve import show_depth_curve
+from pages.parts.fairness import show_fairness
 from pages.parts.rail import choose_runs
 from pages.parts.services import Services, services
 from pages.parts.show import empty, show_chart, show_table
@@ -37,7 +38,9 @@ def _show(here: Services, runs: Sequence[core.Run]) -> None:
     _show_working(runs)
     _show_bars(runs, rows, names)
     verdict = show_contrasts(core.judge(here.store, runs))
-    said.markdown(plain(core.headline(verdict)))
+    with said:
+        st.markdown(plain(core.headline(verdict)))
+        show_fairness(verdict, runs)
     show_depth_curve(verdict, runs, rows)
     show_cost(verdict, runs)
     metrics = {run.id: here.store.metrics(run.id) for run in runs}

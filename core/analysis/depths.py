@@ -6,6 +6,7 @@ from statistics import fmean
 
 from core.analysis.replicates import Group
 from core.analysis.summary import Summary
+from core.analysis.words import listed
 from core.experiment.guidelines import Guideline, layers_to_unfreeze
 from core.experiment.run import Run, RunConfig
 from core.experiment.strategy import Strategy
@@ -71,13 +72,8 @@ def depth_in_words(depths: Sequence[Depth]) -> str:
     close = [depth.layers for depth in depths if depth is not best and max(depth.accuracies) >= min(best.accuracies)]
     if not close:
         return f"{said} In every seed it did better than any other depth."
-    return f"{said} The ranges of {_listed(close)} layers overlap with it."
+    return f"{said} The ranges of {listed(close)} layers overlap with it."
 
 
 def _named(layers: int) -> str:
     return f"The top {layers} layers open" if layers else "The head alone"
-
-
-def _listed(layers: Sequence[int]) -> str:
-    *most, last = map(str, layers)
-    return f"{', '.join(most)} and {last}" if most else last

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core.analysis.intervals import wilson_interval
 from core.analysis.replicates import Group
 from core.analysis.verdict import Contrast, Judgement, Verdict
-from core.analysis.words import count, inside, percent
+from core.analysis.words import count, inside, listed, percent
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -96,7 +96,7 @@ def _beaten(first: Contrast, others: Sequence[Contrast]) -> str:
         return ""
     names = [f"{inside(one.second.name)} by {_points(one.difference)}" for one in beaten]
     also = "also " if first.judgement is Judgement.BETTER else ""
-    return f"It {also}beats {' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))}."
+    return f"It {also}beats {listed(names)}."
 
 
 def _alone(group: Group) -> str:

@@ -1,6 +1,7 @@
 """Figures and names as pages and terminal say them."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 
@@ -70,6 +71,12 @@ def plain(text: str) -> str:
 def inside(name: str) -> str:
     """A name within a sentence: "Two-phase" -> "two-phase"."""
     return name[:1].lower() + name[1:]
+
+
+def listed(items: Iterable[object]) -> str:
+    """("a", "b", "c") -> "a, b and c"."""
+    *most, last = map(str, items)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def shortened(text: str, length: int = 60) -> str:
