@@ -28,6 +28,7 @@ from core.analysis.view import CurveView
 from core.data.dataset import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
 from core.data.images import UnreadableImage, load_image
 from core.data.incoming import Incoming, Refused, receive
+from core.data.leaks import leaked
 from core.data.places import home
 from core.data.reports import Report, Reports
 from core.data.roots import DataRoots
@@ -104,6 +105,7 @@ _LATER = {
     "calibration_table": "core.analysis.calibration_table",
     "fairness": "core.analysis.fairness",
     "headline": "core.analysis.headline",
+    "leak_table": "core.analysis.leaks",
     "smallest_detectable": "core.analysis.inference",
 }
 
@@ -129,10 +131,10 @@ __all__ = [
     "data_folder", "data_name", "default_models", "depth_chart", "depth_curve", "depth_in_words", "differences",
     "differing", "disputes", "estimate", "evaluate", "fairness", "farewell", "fine_tuning_rate", "gpu_memory",
     "gradual_unfreezing", "group_curves", "has_several_seeds", "headline", "held_out_images", "home",
-    "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table", "layers_to_unfreeze",
-    "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs", "plan_study",
-    "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question", "receive",
-    "reliability", "resolve_weights", "rule_for", "rules_of_thumb", "run_colours", "sample_folder", "scan",
+    "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table", "layers_to_unfreeze", "leak_table",
+    "leaked", "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs",
+    "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question",
+    "receive", "reliability", "resolve_weights", "rule_for", "rules_of_thumb", "run_colours", "sample_folder", "scan",
     "settings_of", "short_study", "shown_contrasts", "smallest_detectable", "split", "stamp", "store_files",
     "study_of", "suggest", "summarise", "thumbnail", "total_parameters", "train", "trainable_parameters",
     "trained_model", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "with_phases",

@@ -7,6 +7,7 @@ from core.analysis.words import count, plain
 from pages.parts.choose_data import choose_data, divided, look, show_problems
 from pages.parts.form import KEPT, fill_once
 from pages.parts.gallery import show_gallery
+from pages.parts.near import show_near_duplicates
 from pages.parts.services import services
 from pages.parts.show import show_chart, show_table
 from pages.parts.views import show_views
@@ -26,6 +27,7 @@ def main() -> None:
         return
     _show_figures(report.dataset)
     _show_contents(report)
+    show_near_duplicates(here, data, report)
     if report.dataset.pictures:
         st.subheader("Images")
         shown = show_gallery(report)
@@ -40,7 +42,8 @@ def _show_figures(dataset: core.Dataset) -> None:
     width, height = dataset.median_size
     figures = {"Images": f"{len(dataset.pictures):,}", "Classes": f"{len(dataset.classes):,}",
                "Median size": f"{width} × {height}", "Problems": f"{len(dataset.problems):,}",
-               "Groups of equal images": f"{len(dataset.duplicates):,}"}
+               "Groups of equal images": f"{len(dataset.duplicates):,}",
+               "Of near-duplicates": f"{len(dataset.near_duplicates):,}"}
     with st.container(horizontal=True, gap="medium"):
         for label, figure in figures.items():
             st.metric(label, figure, width="content")

@@ -22,6 +22,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
             "What was learned from": weights_name(config.weights), "Augmentation": ", ".join(changes) or "none",
             "Views of each training image": _views(config),
             "Patience": str(config.patience) if config.patience else "never stops early",
+            "Near-duplicates": "in one part" if config.leak_free else "divided carelessly",
             "Rare classes weigh more": _yes(config.class_weights), "Repeatable bit for bit": _yes(config.deterministic),
             "16 bits on a GPU": _yes(config.mixed_precision), "Frozen part": _frozen(config)}
 

@@ -6,11 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from core.data.images import THREADS, Progress, UnreadableImage, decode, open_image
+from core.data.near import CLOSE_SIDE, close_look, find_photos, signature
 from core.data.sample import sample_folder
 from core.experiment.run import SAMPLE
 
@@ -32,7 +35,10 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Picture:
-    """One readable file. `path` is relative to the data set; `split` is "" unless the folder has its own splits."""
+    """One readable file. `path` is relative to the data set; `split` is "" unless the folder has its own splits.
+
+    `photo` is the same for files of a class that show one photo, equal or nearly: the hash of one of them.
+    """
 
     path: str
     hash: str
@@ -40,6 +46,11 @@ class Picture:
     width: int
     height: int
     split: str = ""
+    photo: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.photo:
+            object.__setattr__(self, "photo", self.hash)
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,14 @@ class Dataset:
             groups[picture.hash].append(picture)
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
+    @cached_property
+    def near_duplicates(self) -> tuple[tuple[Picture, ...], ...]:
+        """Groups of pictures that show one photo and are not all equal."""
+        groups = defaultdict(list)
+        for picture in self.pictures:
+            groups[picture.photo].append(picture)
+        return tuple(tuple(group) for group in groups.values() if len({picture.hash for picture in group}) > 1)
+
     @property
     def median_size(self) -> tuple[int, int]:
         """(width, height) in the middle of all pictures; (0, 0) where there are none."""
@@ -94,7 +113,7 @@ class Dataset:
         if len(self.classes) < 2:
             raise DataError(f"Expected at least 2 class folders with pictures in {self.root}; received "
                             f"{len(self.classes)}. Put each class into a folder of its own.")
-        different = Counter(label for label, _ in {(p.label, p.hash) for p in self.pictures})
+        different = Counter(label for label, _ in {(p.label, p.photo) for p in self.pictures})
         few = {name: count for name, count in different.items() if count < MIN_PER_CLASS}
         if few:
             received = ", ".join(f"{name}: {count}" for name, count in sorted(few.items()))
@@ -119,14 +138,15 @@ def scan(folder: Path, progress: Progress | None = None) -> Dataset:
     root = find_root(folder)
     listed, problems = _list_files(root)
     pictures: list[Picture] = []
+    signatures: dict[str, np.ndarray] = {}
     with (ThreadPoolExecutor(THREADS) as pool,
-          closing(pool.map(lambda entry: _read(root, *entry), listed)) as results):
+          closing(pool.map(lambda entry: _read(root, *entry, signatures), listed)) as results):
         for done, result in enumerate(results, start=1):
             (pictures if isinstance(result, Picture) else problems).append(result)
             if progress and (done % 100 == 0 or done == len(listed)):
                 progress(done, len(listed))
     kept, doubtful = _without_contradictions(pictures)
-    kept, leaks = _without_leaks(kept)
+    kept, leaks = _without_leaks(_with_photos(root, kept, signatures))
     problems += doubtful + leaks + _empty_classes(root, kept)
     return Dataset(root, tuple(kept), tuple(sorted(problems, key=lambda problem: problem.where)))
 
@@ -189,8 +209,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _read(root: Path, path: Path, label: str, split: str) -> Picture | Problem:
-    """Hash and decode one file; the decode is coarse but goes through all of its bytes."""
+def _read(root: Path, path: Path, label: str, split: str, signatures: dict[str, np.ndarray]) -> Picture | Problem:
+    """Hash and decode one file; the decode is coarse but goes through all of its bytes. Its signature is noted."""
     name = _shown(path.relative_to(root))
     if name != path.relative_to(root).as_posix():
         return Problem(name, "its name is not valid text", "left out")
@@ -198,10 +218,29 @@ def _read(root: Path, path: Path, label: str, split: str) -> Picture | Problem:
         with open_image(path) as image:
             width, height = image.size
         content = path.read_bytes()
-        decode(content, at_least=_CHECK_SIZE)
+        decoded = decode(content, at_least=_CHECK_SIZE)
     except (UnreadableImage, OSError) as error:
         return Problem(name, str(error), "left out")
-    return Picture(name, hashlib.sha256(content).hexdigest(), label, width, height, split)
+    picture = Picture(name, hashlib.sha256(content).hexdigest(), label, width, height, split)
+    signatures[picture.hash] = signature(decoded)
+    return picture
+
+
+def _with_photos(root: Path, pictures: list[Picture], signatures: dict[str, np.ndarray]) -> list[Picture]:
+    """The pictures, those of one class that show one photo with its name."""
+    path = {picture.hash: root / picture.path for picture in pictures}
+    by_label = defaultdict(dict)
+    for picture in pictures:
+        by_label[picture.label][picture.hash] = signatures[picture.hash]
+
+    def look(name: str) -> np.ndarray:
+        try:
+            return close_look(decode(path[name], at_least=CLOSE_SIDE))
+        except (UnreadableImage, OSError):  # gone since it was read: like nothing else
+            return np.zeros((CLOSE_SIDE, CLOSE_SIDE, 3), np.float32)
+
+    photos = {name: photo for of_class in by_label.values() for name, photo in find_photos(of_class, look).items()}
+    return [replace(picture, photo=photos.get(picture.hash, picture.hash)) for picture in pictures]
 
 
 def _without_contradictions(pictures: list[Picture]) -> tuple[list[Picture], list[Problem]]:
@@ -216,14 +255,16 @@ def _without_contradictions(pictures: list[Picture]) -> tuple[list[Picture], lis
 
 
 def _without_leaks(pictures: list[Picture]) -> tuple[list[Picture], list[Problem]]:
-    """Where own splits share a picture, the strictest of them keeps it: test, then validation."""
+    """Where own splits share a photo, the strictest of them keeps it: test, then validation."""
     sides = defaultdict(set)
     for picture in pictures:
-        sides[picture.hash].add(picture.split)
-    strictest = {hash_: max(names, key=("", *SPLITS).index) for hash_, names in sides.items()}
-    kept = [picture for picture in pictures if picture.split == strictest[picture.hash]]
-    leaks = [Problem(p.path, f"the same picture is in {strictest[p.hash]}", f"left out of {p.split}")
-             for p in pictures if p.split != strictest[p.hash]]
+        sides[picture.photo].add(picture.split)
+    strictest = {photo: max(names, key=("", *SPLITS).index) for photo, names in sides.items()}
+    kept = [picture for picture in pictures if picture.split == strictest[picture.photo]]
+    equal = {(picture.hash, picture.split) for picture in kept}
+    leaks = [Problem(p.path, f"{'' if (p.hash, strictest[p.photo]) in equal else 'nearly '}the same picture is in "
+                     f"{strictest[p.photo]}", f"left out of {p.split}")
+             for p in pictures if p.split != strictest[p.photo]]
     return kept, leaks
 
 

@@ -7,6 +7,7 @@ from threading import Lock
 
 from core.data.dataset import DataError, Dataset, Picture, data_folder, scan, stamp
 from core.data.images import Progress
+from core.data.leaks import leaked
 from core.data.split import Manifest, split
 
 
@@ -22,6 +23,11 @@ class Report:
         """The pictures of a class, or those of them in one split."""
         return [picture for picture in self.dataset.pictures if picture.label == label
                 and (split is None or self._sides.get(picture.path) == split)]
+
+    @cached_property
+    def careless_leaks(self) -> int:
+        """How many test pictures would have their like outside the test if near-duplicates were not looked for."""
+        return len(leaked(self.dataset, split(self.dataset, leak_free=False))) if self.manifest else 0
 
     @cached_property
     def _sides(self) -> dict[str, str]:

@@ -4,8 +4,8 @@ import csv
 import hashlib
 import io
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 from core.data.dataset import SPLITS, DataError, Dataset, Picture
 
@@ -59,36 +59,44 @@ class Manifest:
         return cls(items)
 
 
-def split(dataset: Dataset, seed: int = 0) -> Manifest:
+def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
     """Divide the pictures 70/15/15, the same way for the same contents and seed whatever the files are called.
 
-    Stratified by class; equal pictures stay on one side; every class is on all three sides. A data set with its own
-    train/validation/test folders keeps them, and what it lacks of the three is taken from its training pictures.
-    Raises `DataError` where a class is too small.
+    Stratified by class; pictures of one photo stay on one side, those of equal content alone where it need not be
+    `leak_free`; every class is on all three sides. A data set with its own train/validation/test folders keeps them,
+    and what it lacks of the three is taken from its training pictures. Raises `DataError` where a class is too small.
     """
     dataset.check()
-    own = {picture.split for picture in dataset.pictures} - {""}
-    items = _own_splits(dataset.pictures, own, seed) if own else _divide(dataset.pictures, SPLITS, seed)
+    pictures = dataset.pictures if leak_free else [replace(picture, photo="") for picture in dataset.pictures]
+    own = {picture.split for picture in pictures} - {""}
+    items = _own_splits(pictures, own, seed) if own else _divide(pictures, SPLITS, seed)
     _expect_every_class_trains(items, dataset.classes)
     return Manifest(tuple(sorted(items, key=lambda item: item.path)))
 
 
 def _divide(pictures: Sequence[Picture], into: Sequence[str], seed: int) -> list[Item]:
-    """Deal each class's different pictures, in an order drawn from contents and seed, to the splits in `into`."""
-    by_label = defaultdict(list)
+    """Deal each class's different photos, in an order drawn from contents and seed, to the splits in `into`."""
+    by_label = defaultdict(set)
     for picture in pictures:
-        by_label[picture.label].append(picture)
-    return [item for group in by_label.values() for item in _divide_class(group, into, seed)]
+        by_label[picture.label].add((picture.photo, picture.hash))
+    side = {label: _deal(Counter(photo for photo, _ in contents), into, seed) for label, contents in by_label.items()}
+    return [_item(picture, side[picture.label][picture.photo]) for picture in pictures]
 
 
-def _divide_class(pictures: Sequence[Picture], into: Sequence[str], seed: int) -> list[Item]:
-    hashes = sorted({p.hash for p in pictures}, key=lambda h: hashlib.sha256(f"{seed}:{h}".encode()).digest())
-    side, start = dict.fromkeys(hashes, "train"), 0
-    for name in (name for name in FRACTIONS if name in into):
-        end = start + max(1, round(FRACTIONS[name] * len(hashes)))
-        side |= dict.fromkeys(hashes[start:end], name)
-        start = end
-    return [_item(picture, side[picture.hash]) for picture in pictures]
+def _deal(sizes: Mapping[str, int], into: Sequence[str], seed: int) -> dict[str, str]:
+    """A side for each photo of so many different pictures; every side has one where there are photos enough."""
+    order = sorted(sizes, key=lambda photo: hashlib.sha256(f"{seed}:{photo}".encode()).digest())
+    room = {name: max(1, round(share * sum(sizes.values()))) for name, share in FRACTIONS.items() if name in into}
+    side = {}
+    for photo in order:
+        side[photo] = next((name for name in room if sizes[photo] <= room[name]), "train")
+        if side[photo] in room:
+            room[side[photo]] -= sizes[photo]
+    for name in room:  # none fitted: the smallest one all the same
+        training = sorted((photo for photo in order if side[photo] == "train"), key=sizes.__getitem__)
+        if name not in side.values() and len(training) > 1:
+            side[training[0]] = name
+    return side
 
 
 def _own_splits(pictures: Sequence[Picture], own: set[str], seed: int) -> list[Item]:

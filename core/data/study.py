@@ -21,7 +21,7 @@ def plan_study(template: RunConfig, strategies: Sequence[Strategy], dataset: Dat
         raise ValueError(f"Expected at least one strategy and one seed; received {len(strategies)} and {len(seeds)}.")
     planned = []
     for seed in seeds:
-        manifest = split(dataset, seed).to_csv()
+        manifest = split(dataset, seed, template.leak_free).to_csv()
         planned += [(replace(template, strategy=s, seed=seed, split_seed=seed), manifest) for s in strategies]
     return planned
 

@@ -56,6 +56,7 @@ class RunConfig:
             1 = the image as it is.
         reuse: keep what the frozen part computes and take it from there; False computes everything anew.
         kept_precision: of what is kept, "float16" or "float32".
+        leak_free: near-duplicates stay on one side of the split; False divides carelessly, to see what leaks do.
     """
 
     data: str = SAMPLE
@@ -74,6 +75,7 @@ class RunConfig:
     views: int = 4
     reuse: bool = True
     kept_precision: str = "float16"
+    leak_free: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
@@ -82,7 +84,7 @@ class RunConfig:
         for name, low, high in (("seed", 0, 2**31 - 1), ("split_seed", 0, 2**31 - 1),
                                 ("batch_size", 1, 1_024), ("patience", 0, 1_000), ("views", 0, 64)):
             expect_integer(name, getattr(self, name), low, high)
-        for name in ("class_weights", "deterministic", "mixed_precision", "reuse"):
+        for name in ("class_weights", "deterministic", "mixed_precision", "reuse", "leak_free"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
         _expect_one_of("image_size", self.image_size, IMAGE_SIZES)

@@ -54,6 +54,9 @@ def _choose_stopping() -> dict[str, int | bool]:
             "class_weights": st.checkbox("Weigh rare classes more", key="class-weights", **KEPT),
             "deterministic": st.checkbox("Repeatable bit for bit", key="deterministic", **KEPT,
                                          help="Same seed, same weights on the same machine; slower on GPUs."),
+            "leak_free": st.checkbox("Near-duplicates in one part", key="leak-free", **KEPT,
+                                     help="Otherwise a test image may have its like among those that train, and "
+                                          "accuracy is too high. The Data page shows them."),
             "mixed_precision": st.checkbox("16 bits on a GPU", key="mixed-precision", **KEPT,
                                            help="Where the GPU gains from it: faster, nearly as exact.")}
 

@@ -40,7 +40,8 @@ def _estimate(preset: core.Preset, pace: core.Pace, root: str, _report: core.Rep
     """Looked up again after a while: a run may have kept more meanwhile."""
     plan = []
     for seed in preset.every_seed:
-        manifest = core.split(_report.dataset, seed) if seed else _report.manifest
+        usual = not seed and preset.template.leak_free
+        manifest = _report.manifest if usual else core.split(_report.dataset, seed, preset.template.leak_free)
         plan += [(replace(preset.template, strategy=strategy, split_seed=seed), manifest)
                  for strategy in preset.strategies]
     return core.estimate(plan, pace, core.Shelves())

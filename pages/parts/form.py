@@ -50,7 +50,7 @@ def fill(preset: core.Preset) -> None:
 def _fill_rest(template: core.RunConfig) -> None:
     state = st.session_state
     for name in ("image_size", "batch_size", "seed", "alpha", "patience", "class_weights", "deterministic",
-                 "mixed_precision", "views"):
+                 "mixed_precision", "views", "leak_free"):
         state[name.replace("_", "-")] = getattr(template, name)
     for name in ("flip", "rotation", "zoom", "contrast"):
         state[f"augment-{name}"] = getattr(template.augmentation, name)

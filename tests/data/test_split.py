@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.data.dataset import SPLITS, DataError, Dataset, Picture
+from core.data.leaks import leaked
 from core.data.split import Item, Manifest, split
 from core.data.study import plan_study, short_study
 from core.experiment.run import RunConfig
@@ -60,6 +61,33 @@ def test_equal_pictures_are_on_one_side(data, seed):
     for item in split(data, seed).items:
         found[item.hash].add(item.split)
     assert all(len(sides) == 1 for sides in found.values())
+
+
+@given(datasets, seeds, st.randoms())
+def test_near_duplicates_are_on_one_side_and_every_class_on_all_three(data, seed, random):
+    photo = {}
+    for picture in data.pictures:  # equal pictures are one photo; some others are too
+        others = [other.photo for other in photo.values() if other.label == picture.label]
+        of = random.choice(others) if others and random.random() < 0.4 else picture.hash
+        photo.setdefault(picture.hash, replace(picture, photo=of))
+    grouped = [replace(picture, photo=photo[picture.hash].photo) for picture in data.pictures]
+    for label in data.classes:
+        assume(len({picture.photo for picture in grouped if picture.label == label}) >= 3)
+    found, side = split(Dataset(Path("/set"), tuple(grouped), ()), seed), defaultdict(set)
+    for item in found.items:
+        side[photo[item.hash].photo].add(item.split)
+    assert all(len(sides) == 1 for sides in side.values())
+    for label in data.classes:
+        assert {item.split for item in found.items if item.label == label} == set(SPLITS)
+
+
+def test_a_careless_split_is_that_of_pictures_without_a_like():
+    data = dataset({"a": [1] * 30, "b": [1] * 30})
+    first = data.pictures[0].hash
+    near = Dataset(data.root, tuple(replace(p, photo=first) if p.label == "a" and i < 12 else p
+                                    for i, p in enumerate(data.pictures)), ())
+    assert split(near, 4, leak_free=False) == split(data, 4) != split(near, 4)
+    assert not leaked(near, split(near, 4)) and leaked(near, split(data, 4))
 
 
 @given(datasets, seeds)

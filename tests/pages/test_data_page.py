@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages_harness import button, open_page, texts
-from PIL import Image
+from pages_harness import button, finish, open_page, texts
+from PIL import Image, ImageOps
 from streamlit.testing.v1 import AppTest
 
 import core
 from core.data import reports
+from core.experiment.run import RunConfig
+from core.experiment.store import RunStore
 
 WILD = ("old paper", "Größe 玻璃", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "$\\href{x}{y}$",
         "**bold** :red[x]", "\u202egpj.exe", "x" * 200)
@@ -252,3 +254,27 @@ def test_the_foot_leads_to_training(root):
     page = open_page("data")
     button(page, "Train on these images").click().run()
     assert page.title[0].value != "Data" and not page.exception
+
+
+def test_near_duplicates_are_shown_with_what_leaks_would_do_and_did(root, tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--data-root", str(tmp_path)])
+    folder = tmp_path / "twice"
+    for label in ("glass", "paper"):
+        (folder / label).mkdir(parents=True)
+        for path in (tiny_folder / label).iterdir():
+            image = Image.open(path)
+            image.save(folder / label / path.name)
+            ImageOps.mirror(image).save(folder / label / f"m-{path.name}")
+    page = open_folder(folder)
+    assert figures(page)["Of near-duplicates"] == "12" and "12 groups of images show one photo" in texts(page)
+    assert "In a careless split" in texts(page)
+    page.toggle(key="leaks").set_value(True).run()
+    assert "None of the newest runs on these images was tested on a leaked one" in texts(page)
+    careless = core.split(core.scan(folder), leak_free=False)
+    run = RunStore(root).create(RunConfig(data=str(folder), leak_free=False), careless.to_csv())
+    finish(RunStore(root), run)
+    rows = ["path,label,predicted", *(f"{item.path},{item.label},glass" for item in careless.of("test"))]
+    (root / run.id / "predictions.csv").write_text("\n".join(rows))
+    page.run()
+    table = next(frame.value for frame in page.dataframe if "Without the leaked" in frame.value)
+    assert table["All test images"].tolist() == [0.5] and table["Leaked"][0] > 0 and not page.exception

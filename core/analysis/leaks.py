@@ -1,0 +1,45 @@
+"""What leaks did to runs: their accuracy with and without the test images that have their like in training."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from core.analysis.comparison import Formats
+from core.analysis.replicates import answered
+from core.analysis.settings import labels
+from core.analysis.words import percent
+from core.data.dataset import DataError, Dataset
+from core.data.leaks import leaked
+from core.data.split import Manifest
+from core.experiment.run import Run
+from core.experiment.store import RunStore
+
+_FORMATS: Final[Formats] = {
+    **dict.fromkeys(("All test images", "Without the leaked", "The leaked alone"), percent),
+    "Leaked": "{:,.0f}".format}
+
+
+def leak_table(store: RunStore, runs: Sequence[Run], dataset: Dataset) -> tuple[list[dict[str, Any]], Formats]:
+    """A row a run of which test images leaked, and how to show each column. Raises `NoSuchRun`."""
+    names = labels(runs)
+    rows = [row for run in runs if (row := _row(store, run, names[run.id], dataset))]
+    return rows, _FORMATS
+
+
+def _row(store: RunStore, run: Run, name: str, dataset: Dataset) -> dict[str, Any] | None:
+    """None where nothing leaked, or nobody knows."""
+    said = answered(store, run.id)
+    try:
+        paths = leaked(dataset, Manifest.from_csv(store.manifest(run.id)))
+    except (OSError, DataError, UnicodeDecodeError):
+        return None
+    if not said or not paths:
+        return None
+    right = {path: bool(ok) for path, ok in zip(said.paths, said.right, strict=True)}
+    others = [ok for path, ok in right.items() if path not in paths]
+    alone = [ok for path, ok in right.items() if path in paths]
+    return {"Run": name, "All test images": _share(list(right.values())), "Without the leaked": _share(others),
+            "The leaked alone": _share(alone), "Leaked": len(alone)}
+
+
+def _share(right: Sequence[bool]) -> float | None:
+    return sum(right) / len(right) if right else None

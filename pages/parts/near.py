@@ -1,0 +1,56 @@
+"""Near-duplicates: the groups, what a careless split would have leaked, and what leaks did to runs."""
+
+import streamlit as st
+
+import core
+from core.analysis.words import count, percent, plain, shortened
+from pages.parts.services import Services
+from pages.parts.show import show_table
+
+_GROUPS, _IN_A_GROUP, _WIDTH, _RUNS = 12, 6, 96, 20
+
+
+def show_near_duplicates(here: Services, data: str, report: core.Report) -> None:
+    """Nothing where no picture is like another."""
+    groups = report.dataset.near_duplicates
+    if not groups or report.manifest is None:
+        return
+    st.subheader("Near-duplicates")
+    st.markdown(_told(report, len(groups)))
+    with st.expander(f"{count(len(groups), 'group')} of images that show one photo"):
+        pages = -(-len(groups) // _GROUPS)
+        page = st.pagination(pages, key="near-page") if pages > 1 else 1
+        for group in groups[(page - 1) * _GROUPS:page * _GROUPS]:
+            _show(report, group)
+    _show_leaks(here, data, report)
+
+
+def _told(report: core.Report, groups: int) -> str:
+    """What they are, and what would have come of them."""
+    leaks, tests = report.careless_leaks, report.manifest.counts()["test"]
+    would = (f"In a careless split {leaks:,} of {tests:,} test images ({percent(leaks / tests)}) would have had their "
+             "like outside the test." if leaks else "At seed 0 a careless split would have been lucky: nothing leaks.")
+    return (f"{count(groups, 'group')} of images show one photo: resized, recompressed, cropped a little, brightened, "
+            f"mirrored, or taken twice. Each stays in one part: a test must not ask what was learned by heart. {would}")
+
+
+def _show(report: core.Report, group: tuple[core.Picture, ...]) -> None:
+    shown = group[:_IN_A_GROUP]
+    files = [report.dataset.root / picture.path for picture in shown]
+    st.image([core.thumbnail(file) for file in files], [plain(shortened(picture.path, 18)) for picture in shown],
+             width=_WIDTH)
+    if len(group) > len(shown):
+        st.caption(f"and {len(group) - len(shown):,} more")
+
+
+def _show_leaks(here: Services, data: str, report: core.Report) -> None:
+    """Runs on these images that were tested on what they had learned from; looked up only when asked for."""
+    if not st.toggle("What leaks did to runs on these images", key="leaks", bind="query-params"):
+        return
+    runs = [run for run in here.store.runs() if run.config and run.config.data == data and run.state.is_finished]
+    rows, formats = core.leak_table(here.store, runs[:_RUNS], report.dataset)
+    if rows:
+        show_table(rows, "leaks", "Accuracy of each run with and without test images that leaked", formats)
+    else:
+        st.markdown("None of the newest runs on these images was tested on a leaked one. To see what leaks do, untick "
+                    "Near-duplicates in one part under Advanced on the Train page.")
