@@ -79,7 +79,7 @@ def zip_of(folder: Path) -> bytes:
 def test_the_sample_set_is_there_at_once(root):
     page = open_page("data")
     assert figures(page) == {"Images": "600", "Classes": "10", "Median size": "128 × 128", "Problems": "0",
-                             "Groups of equal images": "0"}
+                             "Groups of equal images": "0", "Of near-duplicates": "0"}
     assert "420 to train, 90 to validate, 90 to test, divided by content: the same way every time" in texts(page)
     assert len(page.image) == 24 + 1 and not page.error and not button(page, "Train on these images").disabled
 
