@@ -22,7 +22,7 @@ from core.analysis.predictions import Prediction, agree, agreement, prediction_r
 from core.analysis.promised import promised_rows
 from core.analysis.rates import Suggestion, rate_question, suggest
 from core.analysis.search import matching
-from core.analysis.settings import data_name, differing, labels, settings_of
+from core.analysis.settings import by_setting, data_name, differing, labels, settings_of
 from core.analysis.summary import PhaseSummary, Progress, Summary, progress, summarise
 from core.analysis.view import CurveView
 from core.data.dataset import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
@@ -88,7 +88,7 @@ _LATER = {
     "learning_curves": "core.analysis.curves",
     **dict.fromkeys(("group_curves", "has_several_seeds"), "core.analysis.group_curves"),
     "chart_points": "core.analysis.charts",
-    "accuracy_bars": "core.analysis.bars",
+    **dict.fromkeys(("accuracy_bars", "setting_bars"), "core.analysis.bars"),
     "confusion_chart": "core.analysis.confusion",
     "class_bars": "core.analysis.data_charts",
     "rate_chart": "core.analysis.rate_chart",
@@ -125,8 +125,8 @@ __all__ = [
     "Refused", "Reliability", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves",
     "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study", "Suggestion", "Summary", "Thumbnails",
     "TrainedModel", "UnreadableImage", "UploadError", "Verdict", "View", "WeightsError", "accuracy_bars", "agree",
-    "agreement", "answered", "batch_size", "block_reached", "blocks", "build_transfer_model", "calibrated",
-    "calibration_chart", "calibration_table", "chart_points", "class_bars", "class_table", "colours",
+    "agreement", "answered", "batch_size", "block_reached", "blocks", "build_transfer_model", "by_setting",
+    "calibrated", "calibration_chart", "calibration_table", "chart_points", "class_bars", "class_table", "colours",
     "comparison_table", "confusion_chart", "contrast_chart", "contrast_table", "cost_chart", "cost_in_words",
     "data_folder", "data_name", "default_models", "depth_chart", "depth_curve", "depth_in_words", "differences",
     "differing", "disputes", "estimate", "evaluate", "fairness", "farewell", "fine_tuning_rate", "gpu_memory",
@@ -135,8 +135,8 @@ __all__ = [
     "leaked", "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs",
     "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question",
     "receive", "reliability", "resolve_weights", "rule_for", "rules_of_thumb", "run_colours", "sample_folder", "scan",
-    "settings_of", "short_study", "shown_contrasts", "smallest_detectable", "split", "stamp", "store_files",
-    "study_of", "suggest", "summarise", "thumbnail", "total_parameters", "train", "trainable_parameters",
-    "trained_model", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "with_phases",
-    "with_settings",
+    "setting_bars", "settings_of", "short_study", "shown_contrasts", "smallest_detectable", "split", "stamp",
+    "store_files", "study_of", "suggest", "summarise", "thumbnail", "total_parameters", "train",
+    "trainable_parameters", "trained_model", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip",
+    "warnings", "with_phases", "with_settings",
 ]

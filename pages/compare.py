@@ -6,6 +6,7 @@ import streamlit as st
 
 import core
 from core.analysis.words import count, plain
+from pages.parts.bars import show_bars
 from pages.parts.compare_details import show_details
 from pages.parts.contrasts import show_contrasts, show_cost
 from pages.parts.curve_controls import show_curves
@@ -13,7 +14,7 @@ from pages.parts.depth_curve import show_depth_curve
 from pages.parts.fairness import show_fairness
 from pages.parts.rail import choose_runs
 from pages.parts.services import Services, services
-from pages.parts.show import empty, show_chart, show_table
+from pages.parts.show import empty, show_table
 
 
 def main() -> None:
@@ -36,8 +37,11 @@ def _show(here: Services, runs: Sequence[core.Run]) -> None:
     rows, names = [core.summarise(here.store, run) for run in runs], core.labels(runs)
     said = st.container()  # the sentence stands first, and hangs on what counts as a difference below
     _show_working(runs)
-    _show_bars(runs, rows, names)
-    verdict = show_contrasts(core.judge(here.store, runs))
+    verdict = core.judge(here.store, runs)
+    if verdict.groups:
+        st.subheader("On the test images")
+        show_bars(verdict, runs, rows, "test-accuracy")
+    verdict = show_contrasts(verdict)
     with said:
         st.markdown(plain(core.headline(verdict)))
         show_fairness(verdict, runs)
@@ -64,15 +68,6 @@ def _show_working(runs: Sequence[core.Run]) -> None:
                         f"{'waits or trains' if len(working) == 1 else 'wait or train'}.", width="content")
             st.page_link("pages/runs.py", label="Watch", icon=":material/monitoring:",
                          query_params={"run": [run.id for run in runs]})
-
-
-def _show_bars(runs: Sequence[core.Run], rows: Sequence[core.Summary], names: dict[str, str]) -> None:
-    if any(row.test_accuracy is not None for row in rows):
-        st.subheader("On the test images")
-        show_chart(core.accuracy_bars(rows, names, core.run_colours(runs)), "test-accuracy",
-                   "Test accuracy of each run with its 95% interval")
-        st.caption("The lines are 95% intervals: what each model would get on many more images of the same kind. "
-                   "They do not tell how another seed would train.")
 
 
 def _show_table(rows: Sequence[core.Summary], names: dict[str, str]) -> str:

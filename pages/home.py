@@ -7,10 +7,11 @@ import streamlit as st
 
 import core
 from core.analysis.words import moment, percent, plain
+from pages.parts.bars import show_bars
 from pages.parts.choose_data import look
 from pages.parts.form import NOTHING_TRANSFERRED, imagenet_is_reachable
 from pages.parts.services import Services, services
-from pages.parts.show import show_chart, show_table
+from pages.parts.show import show_table
 from pages.parts.start import start
 
 STUDIES = 12
@@ -59,10 +60,9 @@ def _show_newest(here: Services) -> None:
 
 def _show_study(here: Services, runs: Sequence[core.Run]) -> None:
     st.subheader("Newest results")
-    st.markdown(plain(core.headline(core.judge(here.store, runs))))
-    rows = [core.summarise(here.store, run) for run in runs]
-    show_chart(core.accuracy_bars(rows, core.labels(runs), core.run_colours(runs)), "newest-study",
-               "Test accuracy of each run with its 95% interval")
+    verdict = core.judge(here.store, runs)
+    st.markdown(plain(core.headline(verdict)))
+    show_bars(verdict, runs, [core.summarise(here.store, run) for run in runs], "newest-study")
     st.page_link("pages/compare.py", label="Compare them", icon=":material/compare_arrows:",
                  query_params={"study": runs[0].study})
 

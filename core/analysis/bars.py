@@ -6,8 +6,9 @@ import plotly.graph_objects as go
 
 from core.analysis.charts import plain_text
 from core.analysis.palette import GREY, colours
+from core.analysis.replicates import Group
 from core.analysis.summary import Summary
-from core.analysis.words import percent
+from core.analysis.words import count, percent
 
 _FRAME_PIXELS, _BAR_PIXELS, _NAME_LENGTH, _LINE_LENGTH = 60, 46, 34, 24
 INTERVAL = "#8A8F98"
@@ -29,7 +30,26 @@ def accuracy_bars(rows: Sequence[Summary], names: Mapping[str, str] | None = Non
     figure = go.Figure()
     for row in shown:
         _add_bar(figure, row, names[row.id], hues.get(row.id, GREY))
-    return _dress(figure, shown, names)
+    return _dress(figure, {row.id: (names[row.id], row.test_accuracy) for row in shown})
+
+
+def setting_bars(groups: Sequence[Group], hues: Mapping[str, str] | None = None) -> go.Figure:
+    """A bar a setting: its mean over seeds, from 0 to 100%, with a mark for each seed, the best setting first.
+
+    Args:
+        hues: each run's colour, by id.
+    """
+    figure, hues = go.Figure(), hues or {}
+    for group in groups:
+        name, colour = plain_text(group.name, _NAME_LENGTH), hues.get(group.results[0].run_id, GREY)
+        figure.add_bar(x=[group.accuracy], y=[group.name], orientation="h", name=name,
+                       marker={"color": colour, "opacity": 0.6},
+                       hovertemplate=f"{name}: %{{x:.1%}}, mean of {count(len(group.results), 'seed')}<extra></extra>")
+        figure.add_scatter(x=group.accuracies, y=[group.name] * len(group.results), mode="markers",
+                           name=f"{name}, seeds",
+                           marker={"color": INTERVAL, "size": 9, "line": {"width": 1, "color": "white"}},
+                           hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>")
+    return _dress(figure, {group.name: (group.name, group.accuracy) for group in groups})
 
 
 def _add_bar(figure: go.Figure, row: Summary, name: str, colour: str) -> None:
@@ -42,15 +62,17 @@ def _add_bar(figure: go.Figure, row: Summary, name: str, colour: str) -> None:
         hovertemplate=f"{label}: %{{x:.1%}}, {percent(low)} to {percent(high)}<extra></extra>")
 
 
-def _dress(figure: go.Figure, rows: Sequence[Summary], names: Mapping[str, str]) -> go.Figure:
+def _dress(figure: go.Figure, bars: Mapping[str, tuple[str, float]]) -> go.Figure:
+    """Bars by their place on the axis: what each is called, and how long it is."""
     figure.update_layout(
-        showlegend=False, height=_FRAME_PIXELS + _BAR_PIXELS * len(rows), bargap=0.35, barmode="overlay",
+        showlegend=False, height=_FRAME_PIXELS + _BAR_PIXELS * len(bars), bargap=0.35, barmode="overlay",
         margin={"l": 10, "r": 64, "t": 10, "b": 30},
-        annotations=[{"xref": "paper", "x": 1, "xanchor": "left", "xshift": 10, "y": row.id, "showarrow": False,
-                      "text": f"<b>{percent(row.test_accuracy)}</b>", "font": {"size": 15}} for row in rows])
+        annotations=[{"xref": "paper", "x": 1, "xanchor": "left", "xshift": 10, "y": place, "showarrow": False,
+                      "text": f"<b>{percent(accuracy)}</b>", "font": {"size": 15}}
+                     for place, (_, accuracy) in bars.items()])
     figure.update_xaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
     figure.update_yaxes(type="category", autorange="reversed", fixedrange=True, automargin=True,
-                        tickvals=[row.id for row in rows], ticktext=[_label(names[row.id]) for row in rows])
+                        tickvals=list(bars), ticktext=[_label(name) for name, _ in bars.values()])
     return figure
 
 

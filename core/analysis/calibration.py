@@ -1,6 +1,8 @@
 """Whether a model is as often right as it says: reliability, its error, and temperature scaling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
@@ -23,7 +25,10 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How sure a model is and how often it is right, from its test images. `temperature` 1 = as the model says."""
+    """How sure models of one setting are and how often they are right, on the test images of all their seeds.
+
+    `temperature` is the mean of theirs; 1 = as the models say.
+    """
 
     bins: tuple[Bin, ...]
     temperature: float
@@ -55,16 +60,27 @@ def calibrated(probabilities: np.ndarray, temperature: float | None) -> np.ndarr
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def reliability(said: Answered, temperature: float | None = None) -> Reliability | None:
-    """From what a run said of its test images; None where probabilities, or a true class, are missing."""
-    if not said.classes or not set(said.labels) <= set(said.classes):
+def reliability(several: Sequence[tuple[Answered, float | None]]) -> Reliability | None:
+    """From what runs said of their test images, each at its temperature, None = as it says.
+
+    None where no run's probabilities, or not those of all true classes, were written down.
+    """
+    known = [(said, temperature) for said, temperature in several
+             if said.classes and set(said.labels) <= set(said.classes)]
+    if not known:
         return None
-    shares = calibrated(said.probabilities, temperature)
-    number = {name: i for i, name in enumerate(said.classes)}
-    labels = np.array([number[label] for label in said.labels])
-    true = shares[np.arange(len(labels)), labels]
-    return Reliability(tuple(_bins(shares.max(axis=1), said.right)), temperature or 1.0,
+    shares = [calibrated(said.probabilities, temperature) for said, temperature in known]
+    true = np.concatenate([rows[np.arange(len(rows)), _labels(said)]
+                           for rows, (said, _) in zip(shares, known, strict=True)])
+    sureness, right = np.concatenate([rows.max(axis=1) for rows in shares]), np.concatenate([s.right for s, _ in known])
+    return Reliability(tuple(_bins(sureness, right)), fmean(temperature or 1.0 for _, temperature in known),
                        float(-np.log(np.maximum(true, _LEAST_PROBABILITY)).mean()))
+
+
+def _labels(said: Answered) -> np.ndarray:
+    """(images,) the number of each true class."""
+    number = {name: i for i, name in enumerate(said.classes)}
+    return np.array([number[label] for label in said.labels])
 
 
 def _bins(sureness: np.ndarray, right: np.ndarray) -> list[Bin]:

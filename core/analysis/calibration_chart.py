@@ -13,14 +13,18 @@ _HEIGHT, _SMALLEST, _LARGEST, _NAME_LENGTH = 380, 5, 18, 40
 
 def calibration_chart(found: Mapping[str, Reliability], names: Mapping[str, str],
                       hues: Mapping[str, str]) -> go.Figure:
-    """A line a run: accuracy over sureness, each mark as large as its share of the images. All by run id."""
+    """A line a setting: accuracy over sureness, each mark as large as its share of the images.
+
+    Args:
+        names, hues: of each setting, by the same keys.
+    """
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", name="As sure as right", hoverinfo="skip",
                                   line={"color": GREY, "dash": "dot", "width": 1.5}))
-    for run_id, one in found.items():
-        name = plain_text(names[run_id], _NAME_LENGTH)
+    for key, one in found.items():
+        name = plain_text(names[key], _NAME_LENGTH)
         figure.add_scatter(
             x=[place.sureness for place in one.bins], y=[place.accuracy for place in one.bins], name=name,
-            mode="lines+markers", line={"color": hues.get(run_id, GREY), "width": 2},
+            mode="lines+markers", line={"color": hues.get(key, GREY), "width": 2},
             marker={"size": [_size(place.images / one.images) for place in one.bins]},
             customdata=[place.images for place in one.bins],
             hovertemplate=f"{name}: %{{x:.0%}} sure, right in %{{y:.0%}} of %{{customdata:,}} images<extra></extra>")

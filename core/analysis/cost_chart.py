@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from core.analysis.charts import plain_text
 from core.analysis.palette import GREY
 from core.analysis.replicates import Group
-from core.analysis.words import duration, inside, percent
+from core.analysis.words import duration, inside, listed, percent
 
 _HEIGHT, _NAME_LENGTH = 320, 40
 
@@ -59,5 +59,5 @@ def cost_in_words(groups: Sequence[Group]) -> str:
              for quicker, slower in pairwise(line)]
     beaten = [inside(group.name) for group in groups if group not in line]
     if beaten:
-        steps.append(f"Others are as accurate in less time as {' and '.join(beaten)}.")
+        steps.append(f"Others are as accurate in less time as {listed(beaten)}.")
     return " ".join(steps)

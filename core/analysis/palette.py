@@ -1,22 +1,36 @@
 """Colour means strategy, on every page and chart: Okabe-Ito, told apart by colour-blind people."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final
 from zlib import crc32
 
 from core.experiment.run import Run, RunConfig
+from core.experiment.strategy import DEPTHS, swept_depth
 
 STRATEGY_COLOURS: Final = {"feature-extraction": "#0072B2", "fine-tuning": "#D55E00", "two-phase": "#009E73",
                            "baseline-cnn": "#7F7F7F"}
+DEPTH_COLOURS: Final = ("#5B6ABF", "#3F8FC4", "#2AA8A8", "#3DB57A", "#8AB33F", "#C2A52A", "#D98E2B")
+"""Of a sweep over depths, a colour up to each of `DEPTHS`."""
+
 GREY: Final = "#7F7F7F"
 FURTHER: Final = ("#CC79A7", "#E69F00", "#56B4E9", "#B8A800")
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each strategy name; names of no fixed colour take the further ones in their order."""
-    others = [name for name in dict.fromkeys(names) if name not in STRATEGY_COLOURS]
-    return STRATEGY_COLOURS | {name: FURTHER[i % len(FURTHER)] for i, name in enumerate(others)}
+    names = tuple(dict.fromkeys(names))
+    fixed = {name: own for name in names if (own := own_colour(name))}
+    others = [name for name in names if name not in fixed]
+    return STRATEGY_COLOURS | fixed | {name: FURTHER[i % len(FURTHER)] for i, name in enumerate(others)}
+
+
+def own_colour(name: str) -> str | None:
+    """The fixed colour of a strategy: the three have one, and each depth of a sweep, from cold to warm."""
+    if (depth := swept_depth(name)) is not None:
+        return DEPTH_COLOURS[min(bisect_left(DEPTHS, depth), len(DEPTHS) - 1)]
+    return STRATEGY_COLOURS.get(name)
 
 
 def run_colours(runs: Sequence[Run]) -> dict[str, str]:
@@ -29,7 +43,7 @@ def run_colours(runs: Sequence[Run]) -> dict[str, str]:
     """
     asked: dict[RunConfig, str] = {}
     for run in sorted((run for run in runs if run.config), key=lambda run: run.id):
-        setting, own = run.config.without_seeds(), STRATEGY_COLOURS.get(run.config.strategy.name)
+        setting, own = run.config.without_seeds(), own_colour(run.config.strategy.name)
         if setting not in asked:
             asked[setting] = own if own and own not in asked.values() else FURTHER[_number(setting) % len(FURTHER)]
     given = _apart(asked)

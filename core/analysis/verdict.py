@@ -121,6 +121,10 @@ class Verdict:
     missing: int
     left_out: int = 0
 
+    @property
+    def has_several_seeds(self) -> bool:
+        return any(len(group.results) > 1 for group in self.groups)
+
     def with_zone(self, zone: float) -> "Verdict":
         """The same where another difference counts as none. Raises `ValueError` for one below 0."""
         if not 0 <= zone < 1:

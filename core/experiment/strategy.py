@@ -75,8 +75,8 @@ class Strategy:
         """The name as pages show it: `Two-phase`."""
         if depth := _PARTIAL.fullmatch(self.name):
             return f"Fine-tuning {depth[1]} layers"
-        if depth := _SWEPT.fullmatch(self.name):
-            return f"Top {depth[1]} layers" if int(depth[1]) else "Head alone"
+        if (swept := swept_depth(self.name)) is not None:
+            return f"Top {swept} layers" if swept else "Head alone"
         return _TITLES.get(self.name, self.name.replace("-", " ").capitalize())
 
     @property
@@ -111,6 +111,12 @@ class Strategy:
             raise ValueError(f"Expected a strategy with name and phases; received {data!r}.") from error
 
 
+def swept_depth(name: str) -> int | None:
+    """The depth after which a strategy of a sweep is named; None for another name."""
+    found = _SWEPT.fullmatch(name)
+    return int(found[1]) if found else None
+
+
 _TITLES: Final = {"feature-extraction": "Feature extraction", "fine-tuning": "Fine-tuning all layers",
                   "two-phase": "Two-phase"}
 
@@ -123,7 +129,7 @@ STRATEGIES: Final = {s.name: s for s in (FEATURE_EXTRACTION, FINE_TUNING, TWO_PH
 def with_phases(strategy: Strategy, phases: tuple[Phase, ...]) -> Strategy:
     """The strategy with other phases. Of a single phase or a sweep, it is named by its depth."""
     if len(phases) > 1:
-        name = f"unfreeze-{phases[-1].unfreeze}" if _SWEPT.fullmatch(strategy.name) else strategy.name
+        name = f"unfreeze-{phases[-1].unfreeze}" if swept_depth(strategy.name) is not None else strategy.name
         return Strategy(name, phases)
     depth = phases[0].unfreeze
     names = {0: FEATURE_EXTRACTION.name, ALL_LAYERS: FINE_TUNING.name}

@@ -11,16 +11,18 @@ from pages.parts.show import show_chart, show_table
 _SAID, _CALIBRATED = "As the models say", "Calibrated"
 
 
-def show_calibration(here: Services, runs: Sequence[core.Run], results: Mapping[str, core.Measured],
-                     names: dict[str, str]) -> None:
-    """Reliability diagrams, and the figures of both states beside each other."""
-    said = {run.id: answers for run in runs if (answers := core.answered(here.store, run.id))}
-    plain = {run_id: found for run_id, answers in said.items() if (found := core.reliability(answers))}
+def show_calibration(here: Services, runs: Sequence[core.Run], results: Mapping[str, core.Measured]) -> None:
+    """Reliability diagrams of the settings, and the figures of both states beside each other."""
+    settings = core.by_setting(runs)
+    names = core.labels([setting for setting, _ in settings])
+    said = {setting.id: [(answers, results[run.id].temperature) for run in members
+                         if (answers := core.answered(here.store, run.id))] for setting, members in settings}
+    plain = {key: found for key, several in said.items()
+             if (found := core.reliability([(answers, None) for answers, _ in several]))}
     if not plain:
         st.markdown("How sure models were of each test image is not known of these runs.")
         return
-    scaled = {run_id: core.reliability(said[run_id], results[run_id].temperature) for run_id in plain
-              if results[run_id].temperature}
+    scaled = {key: core.reliability(said[key]) for key in plain if all(temperature for _, temperature in said[key])}
     st.caption("Below the dotted line a model is too sure: it is less often right than it says. A temperature, found "
                "on the validation images, makes up for that; Predict uses it.")
     which = st.segmented_control("Probabilities", [_SAID, _CALIBRATED], default=_SAID, required=True,
@@ -30,4 +32,4 @@ def show_calibration(here: Services, runs: Sequence[core.Run], results: Mapping[
     rows, formats = core.calibration_table(plain, scaled, names)
     show_table(rows, "calibration-figures", "How far sureness and accuracy are apart, before and after", formats)
     st.caption("Error: how far sureness and accuracy are apart on average over groups of equally sure images (expected "
-               "calibration error). Log loss also falls where a model is right and sure.")
+               "calibration error). Log loss also falls where a model is right and sure. Seeds are taken together.")

@@ -31,7 +31,7 @@ def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.S
             show_disputes(here, list(runs), names, core.run_colours(runs))
     if calibration.open:
         with calibration:
-            show_calibration(here, runs, results, names)
+            show_calibration(here, runs, results)
     if settings.open:
         with settings:
             _show_settings(runs, names)

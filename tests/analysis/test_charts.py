@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.analysis.charts import chart_points, plain_text, thin
-from core.analysis.palette import colours
+from core.analysis.palette import DEPTH_COLOURS, colours
 from core.analysis.words import count, duration, percent, plain, points, rate, shortened
-from core.experiment.strategy import TWO_PHASE
+from core.experiment.strategy import TWO_PHASE, unfreeze_sweep
 
 
 @given(st.lists(st.floats(-9, 9), max_size=400), st.integers(2, 50))
@@ -52,6 +52,13 @@ def test_points_bear_the_names_that_people_wrote(name):
 def test_further_strategies_get_colours_of_their_own():
     found = colours([TWO_PHASE.name, "unfreeze-11", "unfreeze-56"])
     assert found["two-phase"] == "#009E73" and len({found["unfreeze-11"], found["unfreeze-56"], "#009E73"}) == 3
+
+
+def test_depths_of_a_sweep_have_a_colour_each_from_cold_to_warm():
+    names = [strategy.name for strategy in unfreeze_sweep()]
+    found = colours(names)
+    assert [found[name] for name in names] == list(DEPTH_COLOURS)
+    assert colours(["unfreeze-40"])["unfreeze-40"] == found["unfreeze-56"], "one between goes with the next"
 
 
 def test_figures_in_words():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis.bars import accuracy_bars
+from core.analysis.bars import accuracy_bars, setting_bars
 from core.analysis.charts import chart_points
 from core.analysis.comparison import MEASURES, class_table, comparison_table, differences
 from core.analysis.confusion import confusion_chart
@@ -16,6 +16,7 @@ from core.analysis.intervals import wilson_interval
 from core.analysis.measured import Measured, measured
 from core.analysis.palette import STRATEGY_COLOURS
 from core.analysis.promised import beside, promised_rows
+from core.analysis.replicates import Group, Result, Split
 from core.analysis.summary import PhaseSummary, Summary
 
 HEAD, TUNED, OTHER = PhaseSummary(1, 0, 165_514, 15, 0.83), PhaseSummary(2, 30, 1_691_914, 10, 0.84), \
@@ -80,6 +81,15 @@ def test_a_bar_a_measured_run_from_nought_with_its_interval():
     named = accuracy_bars([TWO], {"two": "Two-phase, images <b>everything</b>"}, {"two": "#123456"})
     assert named.layout.yaxis.ticktext == ("Two-phase<br>images &lt;b&gt;everything&lt;/b&gt;",)
     assert named.data[0].marker.color == "#123456" and not accuracy_bars([FAILED]).data
+
+
+def test_a_bar_a_setting_with_a_mark_for_each_seed():
+    results = tuple(Result(f"run-{seed}", accuracy, 100, ("a",), Split(seed), seed, 1.0)
+                    for seed, accuracy in enumerate((0.7, 0.8)))
+    figure = setting_bars([Group("Two-phase", "x", results)], {"run-0": "#123456"})
+    bar, marks = figure.data
+    assert list(bar.x) == [pytest.approx(0.75)] and list(marks.x) == [0.7, 0.8] and bar.marker.color == "#123456"
+    assert figure.layout.annotations[0].text == "<b>75.0%</b>" and list(figure.layout.xaxis.range) == [0, 1]
 
 
 def test_confusions_as_images_and_as_percent():
