@@ -51,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--data", default=core.SAMPLE, metavar="DIR", help="folder of class folders, or the drawn sample set")
-    add("--strategy", default="two-phase", choices=[*core.STRATEGIES, "all", "depths"],
-        help="all: the three; depths: two-phase at each of several depths")
+    add("--strategy", default="two-phase", choices=[*core.STRATEGIES, core.BASELINE.name, "all", "depths"],
+        help="all: the first three; depths: two-phase at each of several depths")
     add("--phase1-epochs", type=int, default=15, help="epochs with the base frozen")
     add("--phase2-epochs", type=int, default=10, help="epochs with the top layers open")
     add("--phase1-lr", type=float, default=1e-3)
@@ -86,9 +86,10 @@ def _strategies(arguments: argparse.Namespace) -> tuple[core.Strategy, ...]:
     if arguments.strategy == "depths":
         return core.unfreeze_sweep(head=core.Phase(0, arguments.phase1_lr, arguments.phase1_epochs),
                                    tuned=core.Phase(0, arguments.phase2_lr, arguments.phase2_epochs))
-    names = list(core.STRATEGIES) if arguments.strategy == "all" else [arguments.strategy]
-    return tuple(core.with_settings(core.STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs,
-                                    arguments.phase1_lr, arguments.phase2_lr, arguments.unfreeze) for name in names)
+    named = core.STRATEGIES | {core.BASELINE.name: core.BASELINE}
+    chosen = core.STRATEGIES.values() if arguments.strategy == "all" else [named[arguments.strategy]]
+    return tuple(core.with_settings(strategy, arguments.phase1_epochs, arguments.phase2_epochs, arguments.phase1_lr,
+                                    arguments.phase2_lr, arguments.unfreeze) for strategy in chosen)
 
 
 def _weights(arguments: argparse.Namespace) -> str:

@@ -19,7 +19,7 @@ from core.analysis.models import (
 )
 from core.analysis.palette import colours, run_colours
 from core.analysis.predictions import Prediction, agree, agreement, prediction_rows
-from core.analysis.promised import promised_rows
+from core.analysis.promised import baseline_rows, promised_rows
 from core.analysis.rates import Suggestion, rate_question, suggest
 from core.analysis.search import matching
 from core.analysis.settings import by_setting, data_name, differing, labels, settings_of
@@ -45,7 +45,14 @@ from core.execution.devices import Device, gpu_memory, training_devices
 from core.execution.launcher import Launcher, farewell
 from core.execution.spare import Spare, SpareTerms
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
-from core.experiment.layers import block_reached, blocks, layer_table, total_parameters, trainable_parameters
+from core.experiment.layers import (
+    block_reached,
+    blocks,
+    layer_table,
+    small_cnn_parameters,
+    total_parameters,
+    trainable_parameters,
+)
 from core.experiment.metrics import Metrics
 from core.experiment.pace import Pace, Paces, PhasePace
 from core.experiment.preset import Preset, PresetStore
@@ -65,8 +72,10 @@ from core.experiment.run import (
 from core.experiment.store import NoSuchRun, RunStore, StoreError
 from core.experiment.strategy import (
     ALL_LAYERS,
+    BASELINE,
     FEATURE_EXTRACTION,
     FINE_TUNING,
+    FROM_SCRATCH,
     STRATEGIES,
     TWO_PHASE,
     Phase,
@@ -117,26 +126,26 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ALL_LAYERS", "ALPHAS", "FEATURE_EXTRACTION", "FINE_TUNING", "IMAGE_SIZES", "SAMPLE", "SAMPLE_CLASSES",
-    "STRATEGIES", "TWO_PHASE", "Answer", "Answers", "Assistant", "AssistantError", "Augmentation", "Contrast",
-    "CurveView", "DataError", "DataRoots", "Dataset", "Device", "Dispute", "Disputes", "Estimate", "Incoming",
-    "Judgement", "Kept", "Launcher", "Manifest", "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace", "Paces",
-    "Phase", "PhasePace", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem", "Progress",
-    "Refused", "Reliability", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves",
-    "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study", "Suggestion", "Summary", "Thumbnails",
-    "TrainedModel", "UnreadableImage", "UploadError", "Verdict", "View", "WeightsError", "accuracy_bars", "agree",
-    "agreement", "answered", "batch_size", "block_reached", "blocks", "build_transfer_model", "by_setting",
-    "calibrated", "calibration_chart", "calibration_table", "chart_points", "class_bars", "class_table", "colours",
-    "comparison_table", "confusion_chart", "contrast_chart", "contrast_table", "cost_chart", "cost_in_words",
-    "data_folder", "data_name", "default_models", "depth_chart", "depth_curve", "depth_in_words", "differences",
-    "differing", "disputes", "estimate", "evaluate", "fairness", "farewell", "fine_tuning_rate", "gpu_memory",
-    "gradual_unfreezing", "group_curves", "has_several_seeds", "headline", "held_out_images", "home",
-    "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table", "layers_to_unfreeze", "leak_table",
-    "leaked", "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs",
-    "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question",
-    "receive", "reliability", "resolve_weights", "rule_for", "rules_of_thumb", "run_colours", "sample_folder", "scan",
-    "setting_bars", "settings_of", "short_study", "shown_contrasts", "smallest_detectable", "split", "stamp",
-    "store_files", "study_of", "suggest", "summarise", "thumbnail", "total_parameters", "train",
-    "trainable_parameters", "trained_model", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip",
-    "warnings", "with_phases", "with_settings",
+    "ALL_LAYERS", "ALPHAS", "BASELINE", "FEATURE_EXTRACTION", "FINE_TUNING", "FROM_SCRATCH", "IMAGE_SIZES", "SAMPLE",
+    "SAMPLE_CLASSES", "STRATEGIES", "TWO_PHASE", "Answer", "Answers", "Assistant", "AssistantError", "Augmentation",
+    "Contrast", "CurveView", "DataError", "DataRoots", "Dataset", "Device", "Dispute", "Disputes", "Estimate",
+    "Incoming", "Judgement", "Kept", "Launcher", "Manifest", "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace",
+    "Paces", "Phase", "PhasePace", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem",
+    "Progress", "Refused", "Reliability", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus",
+    "RunStore", "Shelves", "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study", "Suggestion", "Summary",
+    "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "Verdict", "View", "WeightsError",
+    "accuracy_bars", "agree", "agreement", "answered", "baseline_rows", "batch_size", "block_reached", "blocks",
+    "build_transfer_model", "by_setting", "calibrated", "calibration_chart", "calibration_table", "chart_points",
+    "class_bars", "class_table", "colours", "comparison_table", "confusion_chart", "contrast_chart", "contrast_table",
+    "cost_chart", "cost_in_words", "data_folder", "data_name", "default_models", "depth_chart", "depth_curve",
+    "depth_in_words", "differences", "differing", "disputes", "estimate", "evaluate", "fairness", "farewell",
+    "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "group_curves", "has_several_seeds", "headline",
+    "held_out_images", "home", "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table",
+    "layers_to_unfreeze", "leak_table", "leaked", "learning_curves", "load_data", "load_image", "make_view",
+    "matching", "measured", "mistaken_pairs", "plan_study", "predictable", "prediction_rows", "progress",
+    "promised_rows", "rate_chart", "rate_question", "receive", "reliability", "resolve_weights", "rule_for",
+    "rules_of_thumb", "run_colours", "sample_folder", "scan", "setting_bars", "settings_of", "short_study",
+    "shown_contrasts", "small_cnn_parameters", "smallest_detectable", "split", "stamp", "store_files", "study_of",
+    "suggest", "summarise", "thumbnail", "total_parameters", "train", "trainable_parameters", "trained_model",
+    "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
 ]

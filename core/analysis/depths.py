@@ -37,7 +37,8 @@ def depth_curve(groups: Sequence[Group], runs: Sequence[Run], rows: Sequence[Sum
     configs, summaries = {run.id: run.config for run in runs if run.config}, {row.id: row for row in rows}
     alike: dict[RunConfig, dict[int, Group]] = {}
     for group in groups:
-        if config := configs.get(group.results[0].run_id):
+        config = configs.get(group.results[0].run_id)
+        if config and not config.strategy.is_from_scratch:
             alike.setdefault(_but_for_depth(config), {})[config.strategy.phases[-1].unfreeze] = group
     largest = max(alike.values(), key=len, default={})
     if len(largest) < LEAST_DEPTHS:

@@ -84,7 +84,7 @@ def _same_settings(what: str, names: Sequence[str], configs: Sequence[RunConfig]
 def _rates(configs: Sequence[RunConfig]) -> str:
     """Whether somebody chose the rates, for a strategy at a rate that suits it badly loses unfairly."""
     tuned = {rate(phase.learning_rate) for config in configs for phase in config.strategy.phases
-             if phase.learning_rate != (BASE_RATE if phase.unfreeze else HEAD_RATE)}
+             if phase.learning_rate != (BASE_RATE if phase.unfreeze > 0 else HEAD_RATE)}
     if not tuned:
         return f"Rates are the course's: {rate(HEAD_RATE)} for a head, {rate(BASE_RATE)} for the base. None was tuned."
     return f"Some rates were chosen: {listed(sorted(tuned))}."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.analysis.words import count, moment, rate, shortened
 from core.experiment.run import SAMPLE, Run, RunConfig
-from core.experiment.strategy import ALL_LAYERS, Phase
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase
 
 
 def settings_of(config: RunConfig) -> dict[str, str]:
@@ -29,7 +29,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
 
 def phase_in_words(phase: Phase) -> str:
     """`10 epochs, 30 of 154 layers, rate 1e-4`."""
-    opened = "head only" if phase.unfreeze == 0 else f"{phase.unfreeze} of {ALL_LAYERS} layers"
+    opened = {0: "head only", FROM_SCRATCH: "all of it"}.get(phase.unfreeze, f"{phase.unfreeze} of {ALL_LAYERS} layers")
     return f"{count(phase.epochs, 'epoch')}, {opened}, rate {rate(phase.learning_rate)}"
 
 

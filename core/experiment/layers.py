@@ -6,7 +6,7 @@
 import csv
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from core.experiment.run import ALPHAS
@@ -14,6 +14,8 @@ from core.experiment.strategy import ALL_LAYERS, Strategy
 
 TABLE = Path(__file__).with_name("layers.csv")
 HEAD_UNITS = 128
+SMALL_CNN_FILTERS = (32, 64, 128)
+"""Of the baseline's convolutions; after each, half the side is left."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,14 @@ def trainable_parameters(unfreeze: int, classes: int, alpha: float = 1.0) -> int
 def total_parameters(classes: int, alpha: float = 1.0) -> int:
     """All parameters of the model, base and head."""
     return sum(layer.parameters for layer in layer_table(alpha)) + head_parameters(classes, alpha)[0]
+
+
+def small_cnn_parameters(classes: int, image_size: int) -> int:
+    """All parameters of the baseline, all of which train."""
+    channels = (3, *SMALL_CNN_FILTERS)
+    convolutions = sum((9 * below + 1) * above for below, above in pairwise(channels))
+    cells = (image_size >> len(SMALL_CNN_FILTERS)) ** 2 * channels[-1]
+    return convolutions + (cells + 1) * HEAD_UNITS + (HEAD_UNITS + 1) * classes
 
 
 def block_reached(unfreeze: int) -> str:

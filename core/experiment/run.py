@@ -102,7 +102,8 @@ class RunConfig:
     def depths_of_alike(self, others: Iterable["RunConfig"]) -> frozenset[int]:
         """Down to which depths those of the others train that differ from this run in their strategy alone."""
         return frozenset().union(*(other.strategy.deepest_so_far for other in others
-                                   if replace(self, strategy=other.strategy) == other))
+                                   if replace(self, strategy=other.strategy) == other
+                                   and not other.strategy.is_from_scratch))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"strategy": self.strategy.to_json()}

@@ -9,6 +9,9 @@ from typing import Any, Final
 ALL_LAYERS: Final = 154
 """Layers of MobileNetV2 without its ImageNet top, the same at every width and image size."""
 
+FROM_SCRATCH: Final = -1
+"""In place of a number of layers: there is no base, a small network trains from nothing (the baseline)."""
+
 DEPTHS: Final = (0, 11, 20, 30, 56, 100, 154)
 """What a sweep opens: edges of blocks, but for the course's 30."""
 
@@ -35,7 +38,8 @@ class Phase:
     """One stretch of training with the same layers and the same learning rate.
 
     Args:
-        unfreeze: how many layers, from the top of the base, train: 0 = none, `ALL_LAYERS` = all.
+        unfreeze: how many layers, from the top of the base, train: 0 = none, `ALL_LAYERS` = all, `FROM_SCRATCH` =
+            there is no base.
         learning_rate: Adam's learning rate.
         epochs: passes over the training images.
 
@@ -47,7 +51,8 @@ class Phase:
     epochs: int
 
     def __post_init__(self) -> None:
-        expect_integer("unfreeze (layers of the base, from its top)", self.unfreeze, 0, ALL_LAYERS)
+        if type(self.unfreeze) is not int or self.unfreeze != FROM_SCRATCH:
+            expect_integer("unfreeze (layers of the base, from its top)", self.unfreeze, 0, ALL_LAYERS)
         expect_number("learning_rate", self.learning_rate, 0, MAX_LEARNING_RATE)
         expect_integer("epochs", self.epochs, 1, MAX_EPOCHS)
 
@@ -67,6 +72,8 @@ class Strategy:
         if not phases or not all(isinstance(phase, Phase) for phase in phases):
             raise ValueError(f"Expected a tuple of one Phase or more in strategy {self.name}; received "
                              f"{self.phases!r}.")
+        if len({phase.unfreeze == FROM_SCRATCH for phase in phases}) > 1:
+            raise ValueError(f"Expected all phases of {self.name} to train from scratch, or none; received both.")
         if self.epochs > MAX_EPOCHS:
             raise ValueError(f"Expected at most {MAX_EPOCHS:,} epochs in all; received {self.epochs:,}.")
 
@@ -78,6 +85,11 @@ class Strategy:
         if (swept := swept_depth(self.name)) is not None:
             return f"Top {swept} layers" if swept else "Head alone"
         return _TITLES.get(self.name, self.name.replace("-", " ").capitalize())
+
+    @property
+    def is_from_scratch(self) -> bool:
+        """Whether a small network trains from nothing, in place of a pretrained base."""
+        return self.phases[0].unfreeze == FROM_SCRATCH
 
     @property
     def epochs(self) -> int:
@@ -118,16 +130,20 @@ def swept_depth(name: str) -> int | None:
 
 
 _TITLES: Final = {"feature-extraction": "Feature extraction", "fine-tuning": "Fine-tuning all layers",
-                  "two-phase": "Two-phase"}
+                  "two-phase": "Two-phase", "baseline-cnn": "Small CNN from scratch"}
 
 FEATURE_EXTRACTION: Final = Strategy("feature-extraction", (Phase(0, 1e-3, 15),))
 FINE_TUNING: Final = Strategy("fine-tuning", (Phase(ALL_LAYERS, 1e-4, 25),))
 TWO_PHASE: Final = Strategy("two-phase", (Phase(0, 1e-3, 15), Phase(30, 1e-4, 10)))
 STRATEGIES: Final = {s.name: s for s in (FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE)}
+BASELINE: Final = Strategy("baseline-cnn", (Phase(FROM_SCRATCH, 1e-3, 25),))
+"""What transfer is compared with: a fourth strategy beside the three."""
 
 
 def with_phases(strategy: Strategy, phases: tuple[Phase, ...]) -> Strategy:
     """The strategy with other phases. Of a single phase or a sweep, it is named by its depth."""
+    if strategy.is_from_scratch:
+        return replace(strategy, phases=phases)
     if len(phases) > 1:
         name = f"unfreeze-{phases[-1].unfreeze}" if swept_depth(strategy.name) is not None else strategy.name
         return Strategy(name, phases)
@@ -141,11 +157,12 @@ def with_settings(strategy: Strategy, phase1_epochs: int, phase2_epochs: int, ph
     """One of the named strategies under settings that all of them share.
 
     Phase 1 is the frozen head's; phase 2 opens `unfreeze` layers. Feature extraction uses phase 1's epochs and rate
-    alone; fine-tuning all layers trains for both phases' epochs at phase 2's rate.
+    alone; fine-tuning all layers trains for both phases' epochs at phase 2's rate, the baseline at phase 1's.
     """
     head, tuned = Phase(0, phase1_rate, phase1_epochs), Phase(unfreeze, phase2_rate, phase2_epochs)
     phases = {"feature-extraction": (head,), "two-phase": (head, tuned),
-              "fine-tuning": (replace(tuned, unfreeze=ALL_LAYERS, epochs=phase1_epochs + phase2_epochs),)}
+              "fine-tuning": (replace(tuned, unfreeze=ALL_LAYERS, epochs=phase1_epochs + phase2_epochs),),
+              "baseline-cnn": (replace(head, unfreeze=FROM_SCRATCH, epochs=phase1_epochs + phase2_epochs),)}
     if strategy.name not in phases:
         raise ValueError(f"Expected one of {', '.join(phases)}; received {strategy.name}.")
     return replace(strategy, phases=phases[strategy.name])

@@ -36,12 +36,14 @@ class Activations:
 
     def __init__(self, config: RunConfig, model: keras.Model, keeper: Keeper, later: Collection[int] = ()) -> None:
         self._config, self._base, self._keeper = config, base_of(model), keeper
-        self._cuts = [cut_for(self._base, depth) if config.reuse else None
-                      for depth in config.strategy.deepest_so_far]
-        self._later = [cut for depth in sorted(later) if config.reuse and (cut := cut_for(self._base, depth))]
+        self._cuts = [self._cut_for(depth) for depth in config.strategy.deepest_so_far]
+        self._later = [cut for depth in sorted(later) if (cut := self._cut_for(depth))]
         self._trunk = cache(self._build_trunk)
         self._fingerprint = cache(lambda cut: fingerprint(self._base, cut))
         self.computed = 0
+
+    def _cut_for(self, depth: int) -> Cut | None:
+        return cut_for(self._base, depth) if self._config.reuse and self._base is not None else None
 
     def cut(self, phase: int) -> Cut | None:
         """Where phase number `phase` (from 1) starts from; None = from the images."""

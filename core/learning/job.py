@@ -15,7 +15,7 @@ from core.learning.activations import Activations
 from core.learning.checkpoint import Checkpoints
 from core.learning.data import TrainingData, load_data
 from core.learning.evaluation import evaluate, write_evaluation
-from core.learning.model import build_transfer_model
+from core.learning.model import build_model
 from core.learning.tensorboard import TensorBoard, write_hparams
 from core.learning.training import Outcome, train
 
@@ -41,7 +41,7 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     _prepare_keras(config, precision, reporter)
     reporter.say(note="Reading the weights")
     manifest = Manifest.from_csv((reporter.folder / "manifest.csv").read_text(encoding="utf-8"))
-    model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
+    model = build_model(config, len(manifest.classes))
     keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items), lambda text: reporter.say(remark=text))
     data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper)
     activations = Activations(config, model, keeper, reporter.depths_to_come())

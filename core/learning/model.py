@@ -6,9 +6,11 @@ import keras
 from keras import layers
 
 from core.experiment.layers import HEAD_UNITS
-from core.experiment.strategy import ALL_LAYERS, expect_integer
+from core.experiment.run import RunConfig
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, expect_integer
 from core.learning.backbone import BASE_NAME, always_infer, build_base
 from core.learning.cuts import POOL, Cut
+from core.learning.small_cnn import build_small_cnn
 
 
 def build_transfer_model(classes: int, image_size: int = 224, alpha: float = 1.0, weights: str = "imagenet",
@@ -26,6 +28,13 @@ def build_transfer_model(classes: int, image_size: int = 224, alpha: float = 1.0
     return model
 
 
+def build_model(config: RunConfig, classes: int) -> keras.Model:
+    """The network that a run trains: the base with its head, or the baseline. Raises `WeightsError`."""
+    if config.strategy.is_from_scratch:
+        return build_small_cnn(classes, config.image_size, config.seed)
+    return build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed)
+
+
 def _head(features: keras.KerasTensor, classes: int, seed: int) -> keras.KerasTensor:
     x = layers.GlobalAveragePooling2D(name="pool")(features)
     x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(x)
@@ -35,9 +44,9 @@ def _head(features: keras.KerasTensor, classes: int, seed: int) -> keras.KerasTe
     return layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)
 
 
-def base_of(model: keras.Model) -> keras.Model:
-    """The pretrained part of a model that `build_transfer_model` built."""
-    return model.get_layer(BASE_NAME)
+def base_of(model: keras.Model) -> keras.Model | None:
+    """The pretrained part of a model; None for one that has none."""
+    return next((layer for layer in model.layers if layer.name == BASE_NAME), None)
 
 
 def model_above(model: keras.Model, cut: Cut | None) -> keras.Model:
@@ -62,10 +71,14 @@ def model_above(model: keras.Model, cut: Cut | None) -> keras.Model:
 def unfreeze_layers(model: keras.Model, unfreeze: int) -> None:
     """Let exactly the top `unfreeze` layers of the base train, and the head. Compile afterwards.
 
-    Raises `ValueError` unless 0 <= unfreeze <= `ALL_LAYERS`.
+    `FROM_SCRATCH` leaves a model as it is that has no base. Raises `ValueError` unless the model has a base and
+    0 <= unfreeze <= `ALL_LAYERS`, or neither.
     """
-    expect_integer("unfreeze (layers of the base, from its top)", unfreeze, 0, ALL_LAYERS)
     base = base_of(model)
+    if base is None:
+        expect_integer("unfreeze (of a model without a base)", unfreeze, FROM_SCRATCH, FROM_SCRATCH)
+        return
+    expect_integer("unfreeze (layers of the base, from its top)", unfreeze, 0, ALL_LAYERS)
     base.trainable = True
     boundary = len(base.layers) - unfreeze  # counted from the front: a slice [-0:] would be everything
     for number, layer in enumerate(base.layers):

@@ -12,11 +12,12 @@ from core.data.images import THREADS, load_image
 from core.data.views import View, make_views
 from core.experiment.pace import Pace, PhasePace
 from core.experiment.run import RunConfig
-from core.experiment.strategy import Phase
+from core.experiment.strategy import FROM_SCRATCH, Phase
 from core.learning.activations import fingerprint
 from core.learning.cuts import Cut, cut_for
 from core.learning.data import Batches
 from core.learning.model import base_of, build_transfer_model
+from core.learning.small_cnn import build_small_cnn
 from core.learning.training import compile_phase
 from core.learning.trunk import build_trunk
 
@@ -25,14 +26,15 @@ FILES = 16
 
 
 def measure_pace(config: RunConfig, classes: int, files: Sequence[Path], depths: Sequence[int]) -> Pace:
-    """The pace of phases that train the top so many layers, on random pixels. Takes a few seconds a depth.
+    """The pace of phases that train the top so many layers (`FROM_SCRATCH`: the baseline), on random pixels.
 
-    Raises `WeightsError`, `UnreadableImage`.
+    Takes a few seconds a depth. Raises `WeightsError`, `UnreadableImage`.
     """
     began = time.perf_counter()
     model = build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed)
     build = time.perf_counter() - began
-    phases = {depth: _measure_phase(config, model, classes, depth) for depth in depths}
+    phases = {depth: _measure_phase(config, build_small_cnn(classes, config.image_size) if depth == FROM_SCRATCH else
+                                    model, classes, depth) for depth in depths}
     return Pace(build, _decoding(files[:FILES], config.image_size), phases)
 
 
@@ -44,7 +46,8 @@ def _decoding(files: Sequence[Path], size: int) -> float:
 
 
 def _measure_phase(config: RunConfig, model: keras.Model, classes: int, depth: int) -> PhasePace:
-    base, cut = base_of(model), cut_for(base_of(model), depth) if config.reuse else None
+    base = base_of(model)
+    cut = cut_for(base, depth) if config.reuse and base is not None else None
     began = time.perf_counter()
     above = compile_phase(model, Phase(depth, 1e-6, 1), cut)
     clock = _Clock()

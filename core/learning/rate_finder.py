@@ -17,7 +17,7 @@ from core.experiment.run import RunConfig
 from core.experiment.strategy import expect_integer
 from core.learning.activations import Activations
 from core.learning.data import Batches, TrainingData, balanced_weights, load_data
-from core.learning.model import build_transfer_model
+from core.learning.model import build_model
 from core.learning.training import compile_phase, reseed
 
 LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 100
@@ -44,8 +44,7 @@ def find_rate(config: RunConfig, manifest_csv: str, phase: int) -> tuple[Point, 
     """
     manifest = Manifest.from_csv(manifest_csv)
     with _ONE_AT_A_TIME:
-        model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights,
-                                     config.seed)
+        model = build_model(config, len(manifest.classes))
         keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items))
         data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper)
         return range_test(config, phase, model, data, Activations(config, model, keeper))

@@ -201,7 +201,8 @@ def compile_phase(model: keras.Model, phase: Phase, cut: Cut | None) -> keras.Mo
 def moving_weights(model: keras.Model, deepest: int) -> list[keras.Variable]:
     """The weights that a run may change whose phases train at most the top `deepest` layers of the base."""
     base = base_of(model)
-    frozen = {id(weight) for layer in base.layers[:len(base.layers) - deepest] for weight in layer.weights}
+    below = base.layers[:len(base.layers) - deepest] if base is not None else []
+    frozen = {id(weight) for layer in below for weight in layer.weights}
     return [weight for weight in model.weights if id(weight) not in frozen]
 
 

@@ -37,7 +37,7 @@ def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.S
             _show_settings(runs, names)
     if promised.open:
         with promised:
-            _show_promised(rows, names)
+            _show_promised(here, rows, names)
 
 
 def _show_classes(results: dict[str, core.Measured], names: dict[str, str], baseline: str) -> None:
@@ -85,8 +85,12 @@ def _show_settings(runs: Sequence[core.Run], names: dict[str, str]) -> None:
                column_config={"Setting": st.column_config.TextColumn(pinned=True)})
 
 
-def _show_promised(rows: Sequence[core.Summary], names: dict[str, str]) -> None:
+def _show_promised(here: Services, rows: Sequence[core.Summary], names: dict[str, str]) -> None:
     promised = core.promised_rows(rows, names)
+    over = core.baseline_rows(rows, names, {row.id: here.store.metrics(row.id) for row in rows})
+    if over:
+        show_table(over, "over-the-baseline", "What transfer gains over a small network from scratch")
+        st.caption("Runs are set beside the small CNN of the same seed.")
     if not promised:
         st.markdown("The course promises something of a head trained alone, and of fine-tuning after it. "
                     "None of these runs has done either.")

@@ -34,11 +34,12 @@ def fill_default(strategies: Sequence[core.Strategy] = tuple(core.STRATEGIES.val
 
 
 def fill(preset: core.Preset) -> None:
-    """Set every control to what the preset says."""
+    """Set every control to what the preset says; the baseline, which any may be compared with, has a card too."""
     state = st.session_state
-    state["cards"] = preset.strategies
-    for i, strategy in enumerate(preset.strategies):
-        state[f"card-{i}-use"] = True
+    has_baseline = any(strategy.is_from_scratch for strategy in preset.strategies)
+    state["cards"] = (*preset.strategies, *(() if has_baseline else (core.BASELINE,)))
+    for i, strategy in enumerate(state["cards"]):
+        state[f"card-{i}-use"] = i < len(preset.strategies)
         for j, phase in enumerate(strategy.phases):
             state[key_of(i, j, "depth")] = phase.unfreeze
             state[key_of(i, j, "rate")] = phase.learning_rate

@@ -41,20 +41,34 @@ def _colour(origin: core.Strategy, phase: core.Phase) -> str:
 def _choose_phase(card: int, number: int, origin: core.Strategy, dataset: core.Dataset | None) -> core.Phase:
     if len(origin.phases) > 1:
         st.markdown(f"Phase {number + 1}")
+    unfreeze = core.FROM_SCRATCH if origin.is_from_scratch else _choose_depth(card, number, origin, dataset)
+    if origin.is_from_scratch:
+        _show_baseline(dataset)
+    left, right = st.columns(2)
+    learning_rate = left.select_slider(
+        "Learning rate", _rates(card, number), format_func=rate, key=key_of(card, number, "rate"), **KEPT,
+        help=f"How large the steps are. {core.fine_tuning_rate(1e-3).reason}" if unfreeze > 0 else
+        "How large the steps of the head are. 1e-3 suits a new head.")
+    epochs = right.number_input("Epochs", 1, 1_000, key=key_of(card, number, "epochs"), **KEPT,
+                                help="How often every training image is seen in this phase.")
+    return core.Phase(unfreeze, learning_rate, epochs)
+
+
+def _choose_depth(card: int, number: int, origin: core.Strategy, dataset: core.Dataset | None) -> int:
     advice = core.layers_to_unfreeze(len(dataset.pictures)).reason if dataset else ""
     unfreeze = st.slider("How deep to unfreeze", 0, core.ALL_LAYERS, key=key_of(card, number, "depth"), **KEPT,
                          help="Layers of the base that train, from its top; 0: the head alone. In the strip "
                               f"below the image enters at the left, and the head is at the right. {advice}")
     show_network(unfreeze, _colour(origin, core.Phase(unfreeze, 1e-3, 1)))
     _show_count(unfreeze, dataset)
-    left, right = st.columns(2)
-    learning_rate = left.select_slider(
-        "Learning rate", _rates(card, number), format_func=rate, key=key_of(card, number, "rate"), **KEPT,
-        help=f"How large the steps are. {core.fine_tuning_rate(1e-3).reason}" if unfreeze else
-        "How large the steps of the head are. 1e-3 suits a new head.")
-    epochs = right.number_input("Epochs", 1, 1_000, key=key_of(card, number, "epochs"), **KEPT,
-                                help="How often every training image is seen in this phase.")
-    return core.Phase(unfreeze, learning_rate, epochs)
+    return unfreeze
+
+
+def _show_baseline(dataset: core.Dataset | None) -> None:
+    """What trains where nothing is transferred."""
+    total = core.small_cnn_parameters(len(dataset.classes) if dataset else 10, st.session_state["image-size"])
+    st.caption("The baseline: nothing is transferred. Three convolutions and a hidden layer learn from your images "
+               f"alone. All of {plain(millions(total))} parameters train.")
 
 
 def _rates(card: int, number: int) -> list[float]:

@@ -15,9 +15,10 @@ from core.analysis.confusion import confusion_chart
 from core.analysis.intervals import wilson_interval
 from core.analysis.measured import Measured, measured
 from core.analysis.palette import STRATEGY_COLOURS
-from core.analysis.promised import beside, promised_rows
+from core.analysis.promised import baseline_rows, beside, promised_rows
 from core.analysis.replicates import Group, Result, Split
 from core.analysis.summary import PhaseSummary, Summary
+from core.experiment.metrics import Metrics
 
 HEAD, TUNED, OTHER = PhaseSummary(1, 0, 165_514, 15, 0.83), PhaseSummary(2, 30, 1_691_914, 10, 0.84), \
     PhaseSummary(1, 154, 2_389_386, 25, 0.93)
@@ -90,6 +91,17 @@ def test_a_bar_a_setting_with_a_mark_for_each_seed():
     bar, marks = figure.data
     assert list(bar.x) == [pytest.approx(0.75)] and list(marks.x) == [0.7, 0.8] and bar.marker.color == "#123456"
     assert figure.layout.annotations[0].text == "<b>75.0%</b>" and list(figure.layout.xaxis.range) == [0, 1]
+
+
+def test_transfer_is_set_beside_the_small_network_of_its_seed():
+    own = replace(TWO, id="cnn", strategy="baseline-cnn", best_val_accuracy=0.7, best_epoch=20,
+                  trainable_parameters=2 * TWO.trainable_parameters)
+    epochs = [{"epoch": number, "val_accuracy": accuracy} for number, accuracy in enumerate((0.6, 0.72, 0.8), start=1)]
+    metrics = {"two": Metrics(tuple(epochs)), "cnn": Metrics(())}
+    told = baseline_rows([TWO, own], NAMES | {"cnn": "Small CNN"}, metrics)
+    assert [row["Measured"] for row in told] == ["+14.0 points", "2.0 times fewer", "2, it took 20"]
+    assert told[0]["Promised"] == "+10 to +15 points"
+    assert baseline_rows([TWO, replace(own, seed=99)], NAMES, metrics) == [] == baseline_rows([TWO], NAMES, metrics)
 
 
 def test_confusions_as_images_and_as_percent():

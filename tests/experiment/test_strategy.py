@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
 from core.experiment.strategy import (
     ALL_LAYERS,
+    BASELINE,
     FEATURE_EXTRACTION,
     FINE_TUNING,
+    FROM_SCRATCH,
     STRATEGIES,
     TWO_PHASE,
     Phase,
@@ -68,7 +70,8 @@ NO_RATES = [True, None, "0.1", math.nan, math.inf, -math.inf, 0, -1e-4, 11, 10**
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("unfreeze", [*NO_COUNTS, 155], ids=lambda value: repr(value)[:9])
+@pytest.mark.parametrize("unfreeze", [*(value for value in NO_COUNTS if value != FROM_SCRATCH), -2, -1.0, 155],
+                         ids=lambda value: repr(value)[:9])
 def test_impossible_unfreeze(unfreeze):
     with pytest.raises(ValueError, match=r"Expected unfreeze .* whole number from 0 to 154; received "):
         Phase(unfreeze, 1e-3, 1)
@@ -183,3 +186,13 @@ def test_a_strategy_of_one_phase_is_called_what_it_does(strategy, drawn):
 def test_what_was_open_once_counts_as_changed_ever_after():
     phases = (Phase(0, 1e-3, 1), Phase(30, 1e-4, 1), Phase(11, 1e-4, 1), Phase(56, 1e-5, 1))
     assert Strategy("up-and-down", phases).deepest_so_far == (0, 30, 30, 56)
+
+
+def test_the_baseline_has_no_base():
+    assert BASELINE.is_from_scratch and not any(strategy.is_from_scratch for strategy in STRATEGIES.values())
+    assert Strategy.from_json(BASELINE.to_json()) == BASELINE and BASELINE.title == "Small CNN from scratch"
+    shared = with_settings(BASELINE, 5, 3, 1e-3, 1e-4, 30)
+    assert shared.phases == (Phase(FROM_SCRATCH, 1e-3, 8),)
+    assert with_phases(BASELINE, shared.phases).name == BASELINE.name
+    with pytest.raises(ValueError, match="from scratch, or none; received both"):
+        Strategy("mixed", (Phase(FROM_SCRATCH, 1e-3, 1), Phase(0, 1e-3, 1)))

@@ -8,12 +8,13 @@ import pytest
 
 from core.data.split import split
 from core.experiment.errors import Diverged
+from core.experiment.layers import small_cnn_parameters
 from core.experiment.metrics import best_key
 from core.experiment.run import RunConfig
-from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy
 from core.learning.checkpoint import Checkpoints
 from core.learning.data import Batches, Images, TrainingData, balanced_weights, load_data
-from core.learning.model import base_of, build_transfer_model
+from core.learning.model import base_of, build_model, build_transfer_model, unfreeze_layers
 from core.learning.training import Outcome, train
 
 pytestmark = pytest.mark.faults
@@ -40,6 +41,20 @@ def run(config: RunConfig, data: TrainingData, **more) -> tuple[keras.Model, Out
 
 def plain_batches(images: Images, shuffle_seed: int | None = None) -> Batches:
     return Batches(lambda numbers, epoch: images.pixels[numbers], images.labels, 8, shuffle_seed)
+
+
+def test_the_baseline_trains_all_of_its_own_small_network(tiny_config, data, tmp_path):
+    config = with_phases(tiny_config, Phase(FROM_SCRATCH, 1e-3, 2), weights="missing.h5")
+    model, rows = build_model(config, 10), []
+    before = model.get_weights()
+    outcome = train(config, model, data, rows.append, checkpoints=Checkpoints(tmp_path))
+    assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
+    assert model.count_params() == small_cnn_parameters(10, 96) == outcome.rows[0]["trainable_parameters"]
+    again = build_model(config, 10)
+    resumed = train(config, again, data, rows.append, start=Checkpoints(tmp_path).load())
+    assert resumed.rows == outcome.rows and (again.get_weights()[0] == model.get_weights()[0]).all()
+    with pytest.raises(ValueError, match="of a model without a base"):
+        unfreeze_layers(model, 30)
 
 
 def weights_by_layer(model: keras.Model) -> list[list[np.ndarray]]:
