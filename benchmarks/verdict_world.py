@@ -44,12 +44,12 @@ class Errors:
 
 def claims_and_coverage(world: World, seeds: int, difference: float, studies: int, rng: np.random.Generator) -> Errors:
     """Draw studies of two strategies whose accuracies truly differ by `difference`, and judge each."""
-    found = [_judge(_study(world, seeds, difference, rng)) for _ in range(studies)]
+    found = [_judge(draw_study(world, seeds, difference, rng)) for _ in range(studies)]
     return Errors(float(np.mean([p <= 1 - CONFIDENCE for p, _ in found])),
                   float(np.mean([low <= difference <= high for _, (low, high) in found])))
 
 
-def _study(world: World, seeds: int, difference: float, rng: np.random.Generator) -> list[Pairing]:
+def draw_study(world: World, seeds: int, difference: float, rng: np.random.Generator) -> list[Pairing]:
     """One data set, and for each seed what two models name right of its test split."""
     skill = world.scale * ndtri([world.accuracy + difference, world.accuracy])
     base = skill + rng.normal(0, world.spread * math.sqrt(world.shared), 2)

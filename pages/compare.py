@@ -46,7 +46,7 @@ def _show(here: Services, runs: Sequence[core.Run]) -> None:
         st.markdown(plain(core.headline(verdict)))
         show_fairness(verdict, runs)
     show_depth_curve(verdict, runs, rows)
-    show_cost(verdict, runs)
+    show_cost(verdict, runs, rows)
     metrics = {run.id: here.store.metrics(run.id) for run in runs}
     if any(rows.epochs or rows.steps for rows in metrics.values()):
         st.subheader("Curves")

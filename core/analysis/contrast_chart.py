@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from core.analysis.charts import plain_text
+from core.analysis.inference import Interval
 from core.analysis.palette import GREY
 from core.analysis.verdict import Contrast, Judgement, Verdict
 from core.analysis.words import inside, points
@@ -46,13 +47,19 @@ def _row(number: int, contrast: Contrast) -> go.Scatter:
     low, high = (100 * end for end in contrast.interval)
     middle = 100 * contrast.difference
     name = f"{plain_text(contrast.first.name)} against {plain_text(contrast.second.name)}"
+    return interval_mark(number, middle, (low, high), name, _MARKS[contrast.judgement],
+                         f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}: {contrast.judgement}")
+
+
+def interval_mark(place: float | str, middle: float, interval: Interval, name: str, symbol: str,
+                  told: str) -> go.Scatter:
+    """A mark at its place on the upright axis, with its interval; `told` is what the pointer reads."""
     return go.Scatter(
-        x=[middle], y=[number], mode="markers", name=name,
-        marker={"symbol": _MARKS[contrast.judgement], "size": 12, "color": _COLOUR, "line": {"width": 2}},
-        error_x={"type": "data", "symmetric": False, "array": [high - middle], "arrayminus": [middle - low],
-                 "thickness": 2.5, "width": 7, "color": _COLOUR},
-        hovertemplate=f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}: "
-                      f"{contrast.judgement}<extra></extra>")
+        x=[middle], y=[place], mode="markers", name=name,
+        marker={"symbol": symbol, "size": 12, "color": _COLOUR, "line": {"width": 2}},
+        error_x={"type": "data", "symmetric": False, "array": [interval[1] - middle],
+                 "arrayminus": [middle - interval[0]], "thickness": 2.5, "width": 7, "color": _COLOUR},
+        hovertemplate=f"{told}<extra></extra>")
 
 
 def _label(contrast: Contrast) -> str:

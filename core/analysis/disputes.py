@@ -31,6 +31,12 @@ class Dispute:
     answers: dict[str, Answer]
 
     @property
+    def only_right(self) -> str | None:
+        """The id of the one run that named it right; None where there is not exactly one."""
+        right = [run_id for run_id, answer in self.answers.items() if answer.is_right]
+        return right[0] if len(right) == 1 else None
+
+    @property
     def mistakes(self) -> set[tuple[str, str]]:
         """(true class, class it was taken for) by whichever run."""
         return {(self.label, answer.named) for answer in self.answers.values() if not answer.is_right}

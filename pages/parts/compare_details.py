@@ -23,6 +23,7 @@ def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.S
     if classes.open:
         with classes:
             _show_classes(results, names, baseline)
+            _show_class_contrasts(here, runs, names, baseline)
     if confusions.open:
         with confusions:
             _show_confusions(results, names)
@@ -50,6 +51,20 @@ def _show_classes(results: dict[str, core.Measured], names: dict[str, str], base
                f"are from {plain(names[baseline])}.")
     show_table(rows, "classes", "F1 of each class and run", formats,
                column_config={"Class": st.column_config.TextColumn(pinned=True)})
+
+
+def _show_class_contrasts(here: Services, runs: Sequence[core.Run], names: dict[str, str], baseline: str) -> None:
+    """One run against the baseline, class by class; nothing where no other was tested on the same images."""
+    found = {run.id: contrasts for run in runs if run.id != baseline
+             and (contrasts := core.class_contrasts(here.store, run.id, baseline))}
+    if not found:
+        return
+    st.markdown(f"**How much more often right than {plain(names[baseline])}, class by class**")
+    other = st.selectbox("Run", list(found), key="class-contrast", format_func=lambda run_id: names[run_id], width=360)
+    show_chart(core.class_contrast_chart(found[other]), "class-differences",
+               "Difference of each class in points, with its 95% interval")
+    st.caption("Lines are 95% intervals over the test images of a class, image by image, for one training of each. "
+               "With many classes one or two leave out zero by chance.")
 
 
 def _show_confusions(results: dict[str, core.Measured], names: dict[str, str]) -> None:

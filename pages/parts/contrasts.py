@@ -8,6 +8,8 @@ import core
 from core.analysis.words import plain
 from pages.parts.show import show_chart, show_table
 
+_TIME, _PARAMETERS = "Time", "Parameters that train"
+
 
 def show_contrasts(verdict: core.Verdict) -> core.Verdict:
     """A chart and a table of all pairs; returns the verdict for the zone that the visitor asks for."""
@@ -32,15 +34,18 @@ def show_contrasts(verdict: core.Verdict) -> core.Verdict:
     return verdict
 
 
-def show_cost(verdict: core.Verdict, runs: Sequence[core.Run]) -> None:
-    """What accuracy costs in training time; nothing where there is nothing to weigh."""
+def show_cost(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[core.Summary]) -> None:
+    """What accuracy costs in training time or in parameters; nothing where there is nothing to weigh."""
     if len(verdict.groups) < 2 or not all(group.seconds for group in verdict.groups):
         return
     st.subheader("Cost")
-    show_chart(core.cost_chart(verdict.groups, core.run_colours(runs)), "cost",
-               "Test accuracy of each setting over its training time")
-    st.caption(plain(f"{core.cost_in_words(verdict.groups)} Times are what training takes with nothing kept before; "
-                     "upright lines reach from the worst seed to the best."))
+    which = st.segmented_control("Cost in", [_TIME, _PARAMETERS], default=_TIME, required=True, key="cost",
+                                 bind="query-params")
+    cost = core.trained_parameters(rows) if which == _PARAMETERS else core.TRAINING_TIME
+    show_chart(core.cost_chart(verdict.groups, core.run_colours(runs), cost), "cost",
+               "Test accuracy of each setting over what it costs")
+    st.caption(plain(f"{core.cost_in_words(verdict.groups, cost)} Times are what training takes with nothing kept "
+                     "before; upright lines reach from the worst seed to the best."))
 
 
 def _method(verdict: core.Verdict) -> str:

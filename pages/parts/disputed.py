@@ -20,7 +20,7 @@ def show_disputes(here: Services, runs: list[core.Run], names: dict[str, str], c
     if not found.runs:
         st.markdown("What models said of each test image is not known of these runs.")
         return
-    shown = _choose(found)
+    shown = _choose(found, names)
     _say_left_out(len(runs) - len(found.runs))
     if not shown:
         st.markdown("There is no such image.")
@@ -31,7 +31,7 @@ def show_disputes(here: Services, runs: list[core.Run], names: dict[str, str], c
         _show(one, found, names, colours)
 
 
-def _choose(found: core.Disputes) -> list[core.Dispute]:
+def _choose(found: core.Disputes, names: dict[str, str]) -> list[core.Dispute]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = st.segmented_control("Images", [_DISAGREE, _ALL_WRONG], default=_DISAGREE, required=True,
                                      key="disputed", bind="query-params", on_change=_first_page)
@@ -39,7 +39,9 @@ def _choose(found: core.Disputes) -> list[core.Dispute]:
         pairs = {f"{label} taken for {named} ({images})": (label, named)
                  for (label, named), images in core.mistaken_pairs(some)}
         pair = pairs.get(st.selectbox("Mistake", [_EVERY, *pairs], key="mistake", on_change=_first_page, width=320))
-    shown = [one for one in some if pair is None or pair in one.mistakes]
+        alone = {f"Only {names[run_id]}": run_id for run_id in dict.fromkeys(one.only_right for one in some) if run_id}
+        right = alone.get(st.selectbox("Right", [_EVERY, *alone], key="only-right", on_change=_first_page, width=320))
+    shown = [one for one in some if (pair is None or pair in one.mistakes) and right in (None, one.only_right)]
     st.caption(f"{count(len(shown), 'test image')}, the surest mistakes first.")
     return shown
 

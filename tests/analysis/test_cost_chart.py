@@ -1,13 +1,18 @@
 """What accuracy costs."""
 
 from core.analysis.charts import chart_points
-from core.analysis.cost_chart import cost_chart, cost_in_words, frontier
+from core.analysis.cost_chart import cost_chart, cost_in_words, frontier, trained_parameters
 from core.analysis.replicates import Group, Result, Split
+from core.analysis.summary import Summary
 
 
 def group(name: str, seconds: float, *accuracies: float) -> Group:
     return Group(name, "sample", tuple(Result(f"{name}-{seed}", accuracy, 380, (), Split(seed), seed, seconds)
                                        for seed, accuracy in enumerate(accuracies)))
+
+
+def summary(run_id: str, trained: int) -> Summary:
+    return Summary(run_id, "x", "X", 0, "completed", 1, 1, 0.8, 0.5, 0.0, 0.8, 0.8, 380, trained, (), 1.0, None, None)
 
 
 QUICK, SLOW, WASTEFUL = group("Quick", 60, 0.78, 0.80), group("Slow", 180, 0.84), group("Wasteful", 200, 0.79)
@@ -20,8 +25,8 @@ def test_the_frontier_leaves_out_what_others_beat():
 
 def test_what_one_more_point_costs():
     assert cost_in_words([SLOW, QUICK, WASTEFUL]) == (
-        "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s a point. Others are as accurate in less time as "
-        "wasteful.")
+        "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s a point. "
+        "Others are as accurate for less as wasteful.")
     assert cost_in_words([QUICK]) == ""
 
 
@@ -31,3 +36,11 @@ def test_marks_have_their_setting_and_the_range_over_seeds():
     slow, quick = figure.data[1:]
     assert slow.marker.color == "#123456" and slow.error_y.array is None
     assert round(quick.error_y.array[0], 6) == round(quick.error_y.arrayminus[0], 6) == 0.01
+
+
+def test_parameters_are_a_cost_too():
+    rows = [summary(group.results[0].run_id, trained) for group, trained in ((QUICK, 2_000_000), (SLOW, 500_000))]
+    cost = trained_parameters(rows)
+    assert frontier([QUICK, SLOW], cost) == [SLOW] and cost.of(QUICK) == 2_000_000
+    assert cost_in_words([QUICK, SLOW], cost) == "Others are as accurate for less as quick."
+    assert cost_chart([QUICK, SLOW], {}, cost).data[1].x == (2.0,)

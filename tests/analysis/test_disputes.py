@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from core.analysis.charts import chart_points
+from core.analysis.class_contrasts import class_contrast_chart, class_contrasts
 from core.analysis.disputes import disputes, mistaken_pairs
+from core.analysis.inference import Pairing, paired_interval
 from core.experiment.run import Run, RunConfig, RunStatus, State
 from core.experiment.store import NoSuchRun, RunStore
 from core.experiment.strategy import STRATEGIES
@@ -39,6 +42,21 @@ def test_the_surest_mistakes_come_first(runs):
     assert found.all_wrong[0].answers[first.id].sureness == 0.95 and not found.all_wrong[0].answers[first.id].is_right
     assert mistaken_pairs(found.all_wrong) == [(("paper", "glass"), 1), (("glass", "paper"), 1)]
     assert found.root is not None and found.root.name == "photos"
+    assert found.disagreed[0].only_right == first.id and found.all_wrong[0].only_right is None
+
+
+def test_classes_are_compared_image_by_image_the_largest_gain_first(runs):
+    store, (first, second, third) = runs
+    answer(store, first, ["glass", "glass", "paper", "glass"], [0.9] * 4)
+    answer(store, second, ["paper", "paper", "paper", "paper"], [0.1] * 4)
+    found = class_contrasts(store, first.id, second.id)
+    assert [(one.label, one.difference, one.images) for one in found] == [("glass", 1.0, 2), ("paper", -0.5, 2)]
+    assert found[0].interval == paired_interval(Pairing(0, 2, 0, 0))
+    points = chart_points(class_contrast_chart(found))
+    assert [(point["y"], point["x"]) for point in points] == [("glass", 100.0), ("paper", -50.0)]
+    assert class_contrasts(store, first.id, third.id) == [], "nobody knows what the third said"
+    answer(store, third, ["glass"], [0.9], {"9.jpg": "glass"})
+    assert class_contrasts(store, first.id, third.id) == [], "other images"
 
 
 def test_runs_on_other_images_or_without_answers_are_left_out(runs):

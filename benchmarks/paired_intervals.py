@@ -1,0 +1,63 @@
+"""Which interval of a paired difference is right more often: `python benchmarks/paired_intervals.py [--studies N]`.
+
+Two models on the same test images, whose true difference is known: how often Newcombe's interval and the bootstrap's
+percentiles (images drawn anew 2,000 times) hold it, and how wide they are in the mean. `docs/method.md` has the table.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from benchmarks.common import Figure, machine, print_table
+from benchmarks.verdict_world import World, draw_study
+from core.analysis.inference import CONFIDENCE, Interval, Pairing, paired_interval
+from core.analysis.intervals import wilson_interval
+from core.data.split import FRACTIONS
+
+TEST_IMAGES = 40, 100, 375
+DIFFERENCES = 0.0, 0.02, 0.05, 0.10
+RESAMPLES = 2_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--studies", type=int, default=4_000, help="drawn for each line")
+    parser.add_argument("--accuracy", type=float, default=0.8, help="of the second model")
+    arguments = parser.parse_args()
+    print(*machine(), "", "Coverage and mean width in points, Newcombe's interval, then the bootstrap's:", sep="\n")
+    print_table(_figures(arguments.studies, arguments.accuracy))
+
+
+def _figures(studies: int, accuracy: float) -> Iterator[Figure]:
+    for images in TEST_IMAGES:
+        world = World(images=round(images / FRACTIONS["test"]), accuracy=accuracy, spread=0.0)
+        for difference in DIFFERENCES:
+            rng = np.random.default_rng([images, round(1_000 * difference)])
+            pairings = [draw_study(world, 1, difference, rng)[0] for _ in range(studies)]
+            newcombe = _told([paired_interval(pairing) for pairing in pairings], difference)
+            bootstrap = _told([bootstrap_interval(pairing, rng) for pairing in pairings], difference)
+            yield Figure(f"{images} test images, {100 * difference:.0f} points apart", f"{newcombe} / {bootstrap}")
+
+
+def bootstrap_interval(pairing: Pairing, rng: np.random.Generator) -> Interval:
+    """Percentiles of the difference over images drawn anew: a multinomial draw of the four kinds of images."""
+    cells = np.array([pairing.both, pairing.first, pairing.second, pairing.neither])
+    drawn = rng.multinomial(pairing.images, cells / pairing.images, RESAMPLES)
+    low, high = np.quantile((drawn[:, 1] - drawn[:, 2]) / pairing.images, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def _told(intervals: list[Interval], difference: float) -> str:
+    share = float(np.mean([low <= difference <= high for low, high in intervals]))
+    low, high = wilson_interval(share, len(intervals))
+    width = 100 * float(np.mean([high - low for low, high in intervals]))
+    return f"{100 * share:.1f}% ({100 * low:.1f} to {100 * high:.1f}), {width:.1f}"
+
+
+if __name__ == "__main__":
+    main()
