@@ -36,12 +36,12 @@ def _first_page() -> None:
 
 def _show(report: core.Report, pictures: Sequence[core.Picture]) -> None:
     with st.container(horizontal=True):
-        for picture, small in zip(pictures, _thumbnails().of(report.dataset.root, pictures), strict=True):
+        for picture, small in zip(pictures, thumbnails().of(report.dataset.root, pictures), strict=True):
             name = PurePosixPath(picture.path)
             st.image(small, plain(shortened(name.stem, 13)), width=_WIDTH,
                      alt=f"{shortened(name.name)}, {picture.width} × {picture.height} px")
 
 
 @st.cache_resource(show_spinner=False)
-def _thumbnails() -> core.Thumbnails:
+def thumbnails() -> core.Thumbnails:
     return core.Thumbnails()

@@ -1,9 +1,12 @@
 """Near-duplicates: the groups, what a careless split would have leaked, and what leaks did to runs."""
 
+from pathlib import PurePosixPath
+
 import streamlit as st
 
 import core
 from core.analysis.words import count, percent, plain, shortened
+from pages.parts.gallery import thumbnails
 from pages.parts.services import Services
 from pages.parts.show import show_table
 
@@ -20,8 +23,9 @@ def show_near_duplicates(here: Services, data: str, report: core.Report) -> None
     with st.expander(f"{count(len(groups), 'group')} of images that show one photo"):
         pages = -(-len(groups) // _GROUPS)
         page = st.pagination(pages, key="near-page") if pages > 1 else 1
-        for group in groups[(page - 1) * _GROUPS:page * _GROUPS]:
-            _show(report, group)
+        with st.container(horizontal=True, gap="medium"):
+            for group in groups[(page - 1) * _GROUPS:page * _GROUPS]:
+                _show(report, group)
     _show_leaks(here, data, report)
 
 
@@ -36,11 +40,12 @@ def _told(report: core.Report, groups: int) -> str:
 
 def _show(report: core.Report, group: tuple[core.Picture, ...]) -> None:
     shown = group[:_IN_A_GROUP]
-    files = [report.dataset.root / picture.path for picture in shown]
-    st.image([core.thumbnail(file) for file in files], [plain(shortened(picture.path, 18)) for picture in shown],
-             width=_WIDTH)
-    if len(group) > len(shown):
-        st.caption(f"and {len(group) - len(shown):,} more")
+    with st.container(border=True, horizontal=True, gap="small", width="content"):
+        for picture, small in zip(shown, thumbnails().of(report.dataset.root, shown), strict=True):
+            name = PurePosixPath(picture.path).stem
+            st.image(small, plain(shortened(name, 14)), width=_WIDTH, alt=shortened(name))
+        if len(group) > len(shown):
+            st.caption(f"and {len(group) - len(shown):,} more")
 
 
 def _show_leaks(here: Services, data: str, report: core.Report) -> None:
