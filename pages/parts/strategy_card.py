@@ -48,7 +48,7 @@ def _choose_phase(card: int, number: int, origin: core.Strategy, dataset: core.D
     learning_rate = left.select_slider(
         "Learning rate", _rates(card, number), format_func=rate, key=key_of(card, number, "rate"), **KEPT,
         help=f"How large the steps are. {core.fine_tuning_rate(1e-3).reason}" if unfreeze > 0 else
-        "How large the steps of the head are. 1e-3 suits a new head.")
+        "How large the steps are. 1e-3 suits what is new.")
     epochs = right.number_input("Epochs", 1, 1_000, key=key_of(card, number, "epochs"), **KEPT,
                                 help="How often every training image is seen in this phase.")
     return core.Phase(unfreeze, learning_rate, epochs)
