@@ -65,7 +65,7 @@ def _ask(lab: Laboratory, question: core.RunConfig, phase: int) -> bool:
     """Have the test made and keep its curve for the session; where it cannot be made, say so in a line."""
     try:
         with st.spinner("Trying rates: seconds to a few minutes"):
-            manifest = core.split(lab.dataset, question.split_seed).to_csv()
+            manifest = core.split(lab.dataset, question.split_seed, question.leak_free).to_csv()
             found = _Found(lab.dataset, lab.here.assistant.find_rate(question, manifest, phase))
     except (core.AssistantError, ValueError) as error:
         refuse(error)
