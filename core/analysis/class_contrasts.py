@@ -12,6 +12,7 @@ from core.analysis.inference import Interval, Pairing, paired_interval
 from core.analysis.palette import GREY
 from core.analysis.replicates import answered
 from core.analysis.words import count, points
+from core.experiment.run import Run
 from core.experiment.store import RunStore
 
 _FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 60, 34, 34
@@ -27,6 +28,13 @@ class ClassContrast:
     difference: float
     interval: Interval
     images: int
+
+
+def tested_alike(store: RunStore, runs: Sequence[Run], baseline: str) -> list[str]:
+    """The ids of the other runs whose answers to the test images of the baseline are known. Raises `NoSuchRun`."""
+    said = answered(store, baseline)
+    return [run.id for run in runs if run.id != baseline and said is not None
+            and (other := answered(store, run.id)) and other.paths == said.paths]
 
 
 def class_contrasts(store: RunStore, first: str, second: str) -> list[ClassContrast]:

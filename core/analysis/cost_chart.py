@@ -31,7 +31,7 @@ TRAINING_TIME = Cost("Minutes of training", lambda group: group.seconds, 60, dur
 def trained_parameters(rows: Sequence[Summary]) -> Cost:
     """Parameters that train in the last phase, known from each run's summary."""
     known = {row.id: row.trainable_parameters or 0 for row in rows}
-    return Cost("Millions of parameters that train", lambda group: known.get(group.results[0].run_id, 0), 1e6,
+    return Cost("Millions of parameters that train", lambda group: known[group.results[0].run_id], 1e6,
                 lambda number: f"{millions(round(number))} parameters")
 
 
@@ -78,7 +78,8 @@ def cost_in_words(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
     steps = [_step(cheaper, dearer, cost) for cheaper, dearer in pairwise(line)]
     beaten = [inside(group.name) for group in groups if group not in line]
     if beaten:
-        steps.append(f"Others are as accurate for less as {listed(beaten)}.")
+        verb = "is" if len(beaten) == 1 else "are"
+        steps.append(f"For no more, others are at least as accurate as {listed(beaten)} {verb}.")
     return " ".join(steps)
 
 

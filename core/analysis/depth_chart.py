@@ -34,9 +34,8 @@ def depth_chart(depths: Sequence[Depth], measure: str, rule: Guideline | None = 
                            y=[*(max(values) for _, values in shown), *(min(values) for _, values in shown[::-1])],
                            fill="toself", fillcolor=_BAND, line={"width": 0}, mode="lines", hoverinfo="skip",
                            name="lowest to highest seed")
-    seeds = max((len(values) for _, values in shown), default=0)
     figure.add_scatter(x=layers, y=[fmean(values) for _, values in shown], mode="lines+markers",
-                       name=f"mean of {seeds} seeds" if several else "one seed",
+                       name="mean of the seeds" if several else "one seed",
                        line={"color": _COLOUR, "width": 2}, marker={"size": 8},
                        hovertemplate=f"%{{x}} layers: %{{y:{_format(measure)}}}<extra></extra>")
     if rule:

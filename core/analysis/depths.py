@@ -39,7 +39,9 @@ def depth_curve(groups: Sequence[Group], runs: Sequence[Run], rows: Sequence[Sum
     for group in groups:
         config = configs.get(group.results[0].run_id)
         if config and not config.strategy.is_from_scratch:
-            alike.setdefault(_but_for_depth(config), {})[config.strategy.phases[-1].unfreeze] = group
+            depths, layers = alike.setdefault(_but_for_depth(config), {}), config.strategy.phases[-1].unfreeze
+            results = depths[layers].results if layers in depths else ()  # the same phases under another name
+            depths[layers] = replace(group, results=results + group.results)
     largest = max(alike.values(), key=len, default={})
     if len(largest) < LEAST_DEPTHS:
         return ()
@@ -64,16 +66,15 @@ def rule_for(groups: Sequence[Group]) -> Guideline | None:
 
 
 def depth_in_words(depths: Sequence[Depth]) -> str:
-    """Which depth did best on the test images, and whether the seeds agree on that."""
+    """Which depth did best on the test images, and whether its range of seeds stands apart."""
     best = max(depths, key=lambda depth: depth.accuracy)
     said = f"{_named(best.layers)} did best: {100 * best.accuracy:.1f}% on the test images."
-    seeds = {len(depth.accuracies) for depth in depths}
-    if seeds == {1}:
-        return f"{said} One seed each: the curve's bends may be chance."
+    if any(len(depth.accuracies) < 2 for depth in depths):
+        return f"{said} Not all have several seeds: the curve's bends may be chance."
     close = [depth.layers for depth in depths if depth is not best and max(depth.accuracies) >= min(best.accuracies)]
     if not close:
-        return f"{said} In every seed it did better than any other depth."
-    return f"{said} The ranges of {listed(close)} layers overlap with it."
+        return f"{said} Its worst seed did better than the best of any other depth."
+    return f"{said} Its range of seeds overlaps with those at {listed(close)}; Differences says what is settled."
 
 
 def _named(layers: int) -> str:

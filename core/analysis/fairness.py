@@ -14,7 +14,8 @@ HEAD_RATE, BASE_RATE = (phase.learning_rate for phase in TWO_PHASE.phases)
 """The course's rates: what counts as not tuned."""
 
 _AUGMENTATION: Final = ("Augmentation", "Views of each training image")
-_NETWORK: Final = ("What was learned from", "Width (alpha)", "Image size", "Batch size")
+_NETWORK: Final = ("What was learned from", "Width (alpha)", "Image size")
+_TRAINING: Final = ("Batch size", "Patience", "Rare classes weigh more", "Near-duplicates", "16 bits on a GPU")
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,12 @@ def fairness(verdict: Verdict, runs: Sequence[Run]) -> Fairness | None:
     every = [config for group in groups for config in group]
     return Fairness((_same_tests(verdict), _same_seeds(groups), _same_budget(groups),
                      _same_settings("Augmentation", _AUGMENTATION, every),
-                     _same_settings("Network", _NETWORK, every)), _rates(every))
+                     _same_network(every), _same_settings("Training", _TRAINING, every)), _rates(every))
 
 
 def _same_tests(verdict: Verdict) -> Check:
-    """Equal test images mean equal splits: a manifest has both from one seed."""
     is_same = len({frozenset(group.tests) for group in verdict.groups}) == 1 and not verdict.left_out
-    return Check("Split", is_same, "Trained and tested on the same images." if is_same else
+    return Check("Test images", is_same, "Tested on the same images." if is_same else
                  "Not all of them were tested on the same images.")
 
 
@@ -75,6 +75,12 @@ def _same_budget(groups: Sequence[Sequence[RunConfig]]) -> Check:
                  f"{epochs[0]:,} to {epochs[-1]:,} epochs: who trains longer may win by that.")
 
 
+def _same_network(configs: Sequence[RunConfig]) -> Check:
+    if len({config.strategy.is_from_scratch for config in configs}) > 1:
+        return Check("Network", False, "The baseline is a network of its own, as it should be.")
+    return _same_settings("Network", _NETWORK, configs)
+
+
 def _same_settings(what: str, names: Sequence[str], configs: Sequence[RunConfig]) -> Check:
     tables = [settings_of(config) for config in configs]
     apart = [name for name in names if len({table[name] for table in tables}) > 1]
@@ -84,7 +90,7 @@ def _same_settings(what: str, names: Sequence[str], configs: Sequence[RunConfig]
 def _rates(configs: Sequence[RunConfig]) -> str:
     """Whether somebody chose the rates, for a strategy at a rate that suits it badly loses unfairly."""
     tuned = {rate(phase.learning_rate) for config in configs for phase in config.strategy.phases
-             if phase.learning_rate != (BASE_RATE if phase.unfreeze > 0 else HEAD_RATE)}
+             if phase.learning_rate not in (HEAD_RATE, BASE_RATE)}
     if not tuned:
         return f"Rates are the course's: {rate(HEAD_RATE)} for a head, {rate(BASE_RATE)} for the base. None was tuned."
     return f"Some rates were chosen: {listed(sorted(tuned))}."

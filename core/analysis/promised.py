@@ -6,7 +6,7 @@ from typing import Final
 from core.analysis.summary import PhaseSummary, Summary
 from core.analysis.words import count, percent, points
 from core.experiment.metrics import Metrics
-from core.experiment.strategy import BASELINE
+from core.experiment.run import Run, RunConfig
 
 HEAD_ALONE: Final = (0.80, 0.85)
 FINE_TUNED: Final = (0.85, 0.92)
@@ -23,15 +23,21 @@ def promised_rows(rows: Sequence[Summary], names: Mapping[str, str]) -> list[dic
             for row in rows for phase in row.phases if (promise := _promise(row, phase))]
 
 
-def baseline_rows(rows: Sequence[Summary], names: Mapping[str, str],
+def baseline_rows(runs: Sequence[Run], rows: Sequence[Summary], names: Mapping[str, str],
                   metrics: Mapping[str, Metrics]) -> list[dict[str, str]]:
-    """What the course promises of transfer over a small network from scratch, for each run beside the baseline of its
-    seed; empty where that did not train.
+    """What the course promises of transfer over a small network from scratch, for each run beside the baseline that
+    learned from the same images with the same seed; empty where none did.
     """
-    baselines = {row.seed: row for row in rows if row.strategy == BASELINE.name and row.best_val_accuracy is not None}
-    others = [row for row in rows if row.strategy != BASELINE.name and row.best_val_accuracy is not None]
-    return [told for row in others if row.seed in baselines
-            for told in _over(row, baselines[row.seed], names, metrics)]
+    configs = {run.id: run.config for run in runs if run.config}
+    trained = [row for row in rows if row.best_val_accuracy is not None and row.id in configs]
+    baselines = {_images(configs[row.id]): row for row in trained if configs[row.id].strategy.is_from_scratch}
+    return [told for row in trained if not configs[row.id].strategy.is_from_scratch
+            and (baseline := baselines.get(_images(configs[row.id]))) for told in _over(row, baseline, names, metrics)]
+
+
+def _images(config: RunConfig) -> tuple[str, int, int, int, bool]:
+    """What runs have in common that learn from the same pixels."""
+    return config.data, config.image_size, config.seed, config.split_seed, config.leak_free
 
 
 def _over(row: Summary, baseline: Summary, names: Mapping[str, str],

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -108,17 +108,25 @@ class Dataset:
         middle = len(self.pictures) // 2
         return (sorted(p.width for p in self.pictures)[middle], sorted(p.height for p in self.pictures)[middle])
 
-    def check(self) -> None:
-        """Raise `DataError` unless there are two classes or more, with enough different pictures each."""
+    @cached_property
+    def photos(self) -> dict[str, str]:
+        """What each picture shows, by hash."""
+        return {picture.hash: picture.photo for picture in self.pictures}
+
+    def check(self, leak_free: bool = True) -> None:
+        """Raise `DataError` unless there are two classes or more, with enough different pictures each.
+
+        Near-duplicates count once where the split is to be `leak_free`.
+        """
         if len(self.classes) < 2:
             raise DataError(f"Expected at least 2 class folders with pictures in {self.root}; received "
                             f"{len(self.classes)}. Put each class into a folder of its own.")
-        different = Counter(label for label, _ in {(p.label, p.photo) for p in self.pictures})
+        different = Counter(label for label, _ in {(p.label, p.photo if leak_free else p.hash) for p in self.pictures})
         few = {name: count for name, count in different.items() if count < MIN_PER_CLASS}
         if few:
             received = ", ".join(f"{name}: {count}" for name, count in sorted(few.items()))
             raise DataError(f"Expected at least {MIN_PER_CLASS} different pictures in every class; received {received}."
-                            " Add pictures or remove the folder.")
+                            f"{' Near-duplicates count once.' if leak_free else ''} Add pictures or remove the folder.")
 
 
 def data_folder(data: str) -> Path:
@@ -146,7 +154,8 @@ def scan(folder: Path, progress: Progress | None = None) -> Dataset:
             if progress and (done % 100 == 0 or done == len(listed)):
                 progress(done, len(listed))
     kept, doubtful = _without_contradictions(pictures)
-    kept, leaks = _without_leaks(_with_photos(root, kept, signatures))
+    kept, leaks = _without_leaks(kept)
+    kept = _with_photos(root, kept, signatures)
     problems += doubtful + leaks + _empty_classes(root, kept)
     return Dataset(root, tuple(kept), tuple(sorted(problems, key=lambda problem: problem.where)))
 
@@ -255,17 +264,20 @@ def _without_contradictions(pictures: list[Picture]) -> tuple[list[Picture], lis
 
 
 def _without_leaks(pictures: list[Picture]) -> tuple[list[Picture], list[Problem]]:
-    """Where own splits share a photo, the strictest of them keeps it: test, then validation."""
+    """Where own splits share a picture, the strictest of them keeps it: test, then validation."""
+    strictest = strictest_sides(pictures, key=lambda picture: picture.hash)
+    kept = [picture for picture in pictures if picture.split == strictest[picture.hash]]
+    leaks = [Problem(p.path, f"the same picture is in {strictest[p.hash]}", f"left out of {p.split}")
+             for p in pictures if p.split != strictest[p.hash]]
+    return kept, leaks
+
+
+def strictest_sides(pictures: Iterable[Picture], key: Callable[[Picture], str]) -> dict[str, str]:
+    """By key, the strictest of the own splits in which such pictures are."""
     sides = defaultdict(set)
     for picture in pictures:
-        sides[picture.photo].add(picture.split)
-    strictest = {photo: max(names, key=("", *SPLITS).index) for photo, names in sides.items()}
-    kept = [picture for picture in pictures if picture.split == strictest[picture.photo]]
-    equal = {(picture.hash, picture.split) for picture in kept}
-    leaks = [Problem(p.path, f"{'' if (p.hash, strictest[p.photo]) in equal else 'nearly '}the same picture is in "
-                     f"{strictest[p.photo]}", f"left out of {p.split}")
-             for p in pictures if p.split != strictest[p.photo]]
-    return kept, leaks
+        sides[key(picture)].add(picture.split)
+    return {name: max(found, key=("", *SPLITS).index) for name, found in sides.items()}
 
 
 def _empty_classes(root: Path, kept: list[Picture]) -> list[Problem]:

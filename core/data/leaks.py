@@ -8,6 +8,6 @@ from core.data.split import Manifest
 
 def leaked(dataset: Dataset, manifest: Manifest) -> Set[str]:
     """Paths of the test pictures whose like, equal or nearly, is among those that train or choose the epoch."""
-    photo = {picture.hash: picture.photo for picture in dataset.pictures}
+    photo = dataset.photos
     seen = {photo.get(item.hash, item.hash) for item in manifest.items if item.split != "test"}
     return {item.path for item in manifest.of("test") if photo.get(item.hash, item.hash) in seen}

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from core.data.dataset import SPLITS, DataError, Dataset, Picture
+from core.data.dataset import SPLITS, DataError, Dataset, Picture, strictest_sides
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
 TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
@@ -64,11 +64,15 @@ def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
 
     Stratified by class; pictures of one photo stay on one side, those of equal content alone where it need not be
     `leak_free`; every class is on all three sides. A data set with its own train/validation/test folders keeps them,
-    and what it lacks of the three is taken from its training pictures. Raises `DataError` where a class is too small.
+    but for pictures whose photo a stricter one has; what it lacks of the three is taken from its training pictures.
+    Raises `DataError` where a class is too small.
     """
-    dataset.check()
+    dataset.check(leak_free)
     pictures = dataset.pictures if leak_free else [replace(picture, photo="") for picture in dataset.pictures]
     own = {picture.split for picture in pictures} - {""}
+    if own:
+        strictest = strictest_sides(pictures, key=lambda picture: picture.photo)
+        pictures = [picture for picture in pictures if picture.split == strictest[picture.photo]]
     items = _own_splits(pictures, own, seed) if own else _divide(pictures, SPLITS, seed)
     _expect_every_class_trains(items, dataset.classes)
     return Manifest(tuple(sorted(items, key=lambda item: item.path)))

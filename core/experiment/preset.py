@@ -54,7 +54,7 @@ class Preset:
         """The preset that `to_json` wrote. Raises `ValueError` on anything else."""
         try:
             return cls(tuple(Strategy.from_json(item) for item in data["strategies"]),
-                       RunConfig.from_json(data["template"]), data.get("seeds", 1))
+                       RunConfig.from_json({"leak_free": True} | data["template"]), data.get("seeds", 1))
         except (AttributeError, TypeError, KeyError) as error:
             raise ValueError(f"Expected a preset with strategies and template; received {str(data)[:80]}.") from error
 

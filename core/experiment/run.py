@@ -110,7 +110,10 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "RunConfig":
-        """The configuration that `to_json` wrote. Raises `ValueError` naming what is wrong."""
+        """The configuration that `to_json` wrote. Raises `ValueError` naming what is wrong.
+
+        One written before there was `leak_free` was divided carelessly.
+        """
         if not isinstance(data, dict) or "strategy" not in data:
             raise ValueError(f"Expected a run configuration; received {str(data)[:80]}.")
         unknown = set(data) - {f.name for f in fields(cls)}
@@ -120,7 +123,8 @@ class RunConfig:
             augmentation = Augmentation(**data.get("augmentation", {}))
         except TypeError as error:
             raise ValueError(f"Expected augmentation settings; received {data['augmentation']!r}.") from error
-        return cls(**data | {"strategy": Strategy.from_json(data["strategy"]), "augmentation": augmentation})
+        strategy = Strategy.from_json(data["strategy"])
+        return cls(**{"leak_free": False} | data | {"strategy": strategy, "augmentation": augmentation})
 
 
 def _expect_one_of(name: str, value: object, choices: tuple[float | str, ...]) -> None:

@@ -61,6 +61,6 @@ def write_evaluation(folder: Path, evaluation: dict[str, Any], probabilities: np
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["path", "label", "predicted", *(f"p_{name}" for name in data.classes)])
     for item, row in zip(data.test.items, probabilities, strict=True):
-        writer.writerow([item.path, item.label, data.classes[row.argmax()], *(f"{p:.6f}" for p in row)])
+        writer.writerow([item.path, item.label, data.classes[row.argmax()], *(f"{p:.9g}" for p in row)])
     write_whole(folder / "predictions.csv", text.getvalue(), durable=True)
     write_whole(folder / "evaluation.json", json.dumps(evaluation, indent=1), durable=True)

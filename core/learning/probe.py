@@ -31,10 +31,14 @@ def measure_pace(config: RunConfig, classes: int, files: Sequence[Path], depths:
     Takes a few seconds a depth. Raises `WeightsError`, `UnreadableImage`.
     """
     began = time.perf_counter()
-    model = build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed)
+    models = {}
+    if FROM_SCRATCH in depths:
+        models[FROM_SCRATCH] = build_small_cnn(classes, config.image_size, config.seed)
+    if with_base := [depth for depth in depths if depth != FROM_SCRATCH]:
+        models |= dict.fromkeys(with_base, build_transfer_model(classes, config.image_size, config.alpha,
+                                                                config.weights, config.seed))
     build = time.perf_counter() - began
-    phases = {depth: _measure_phase(config, build_small_cnn(classes, config.image_size) if depth == FROM_SCRATCH else
-                                    model, classes, depth) for depth in depths}
+    phases = {depth: _measure_phase(config, models[depth], classes, depth) for depth in depths}
     return Pace(build, _decoding(files[:FILES], config.image_size), phases)
 
 

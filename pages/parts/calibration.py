@@ -32,4 +32,5 @@ def show_calibration(here: Services, runs: Sequence[core.Run], results: Mapping[
     rows, formats = core.calibration_table(plain, scaled, names)
     show_table(rows, "calibration-figures", "How far sureness and accuracy are apart, before and after", formats)
     st.caption("Error: how far sureness and accuracy are apart on average over groups of equally sure images (expected "
-               "calibration error). Log loss also falls where a model is right and sure. Seeds are taken together.")
+               "calibration error). Log loss also falls where a model is right and sure. Seeds are taken together. "
+               "With few images the error comes out too large.")

@@ -38,7 +38,7 @@ def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.S
             _show_settings(runs, names)
     if promised.open:
         with promised:
-            _show_promised(here, rows, names)
+            _show_promised(here, runs, rows, names)
 
 
 def _show_classes(results: dict[str, core.Measured], names: dict[str, str], baseline: str) -> None:
@@ -55,16 +55,15 @@ def _show_classes(results: dict[str, core.Measured], names: dict[str, str], base
 
 def _show_class_contrasts(here: Services, runs: Sequence[core.Run], names: dict[str, str], baseline: str) -> None:
     """One run against the baseline, class by class; nothing where no other was tested on the same images."""
-    found = {run.id: contrasts for run in runs if run.id != baseline
-             and (contrasts := core.class_contrasts(here.store, run.id, baseline))}
-    if not found:
+    others = core.tested_alike(here.store, runs, baseline)
+    if not others:
         return
     st.markdown(f"**How much more often right than {plain(names[baseline])}, class by class**")
-    other = st.selectbox("Run", list(found), key="class-contrast", format_func=lambda run_id: names[run_id], width=360)
-    show_chart(core.class_contrast_chart(found[other]), "class-differences",
+    other = st.selectbox("Run", others, key="class-contrast", format_func=lambda run_id: names[run_id], width=360)
+    show_chart(core.class_contrast_chart(core.class_contrasts(here.store, other, baseline)), "class-differences",
                "Difference of each class in points, with its 95% interval")
     st.caption("Lines are 95% intervals over the test images of a class, image by image, for one training of each. "
-               "With many classes one or two leave out zero by chance.")
+               "About one class in twenty leaves out zero by chance.")
 
 
 def _show_confusions(results: dict[str, core.Measured], names: dict[str, str]) -> None:
@@ -100,12 +99,13 @@ def _show_settings(runs: Sequence[core.Run], names: dict[str, str]) -> None:
                column_config={"Setting": st.column_config.TextColumn(pinned=True)})
 
 
-def _show_promised(here: Services, rows: Sequence[core.Summary], names: dict[str, str]) -> None:
+def _show_promised(here: Services, runs: Sequence[core.Run], rows: Sequence[core.Summary],
+                   names: dict[str, str]) -> None:
     promised = core.promised_rows(rows, names)
-    over = core.baseline_rows(rows, names, {row.id: here.store.metrics(row.id) for row in rows})
+    over = core.baseline_rows(runs, rows, names, {row.id: here.store.metrics(row.id) for row in rows})
     if over:
         show_table(over, "over-the-baseline", "What transfer gains over a small network from scratch")
-        st.caption("Runs are set beside the small CNN of the same seed.")
+        st.caption("Runs are set beside the small CNN that learned from the same images with the same seed.")
     if not promised:
         st.markdown("The course promises something of a head trained alone, and of fine-tuning after it. "
                     "None of these runs has done either.")

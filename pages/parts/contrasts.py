@@ -39,13 +39,15 @@ def show_cost(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[co
     if len(verdict.groups) < 2 or not all(group.seconds for group in verdict.groups):
         return
     st.subheader("Cost")
+    known = all(row.trainable_parameters for row in rows if row.test_accuracy is not None)
     which = st.segmented_control("Cost in", [_TIME, _PARAMETERS], default=_TIME, required=True, key="cost",
-                                 bind="query-params")
+                                 bind="query-params") if known else _TIME
     cost = core.trained_parameters(rows) if which == _PARAMETERS else core.TRAINING_TIME
     show_chart(core.cost_chart(verdict.groups, core.run_colours(runs), cost), "cost",
                "Test accuracy of each setting over what it costs")
-    st.caption(plain(f"{core.cost_in_words(verdict.groups, cost)} Times are what training takes with nothing kept "
-                     "before; upright lines reach from the worst seed to the best."))
+    times = "" if which == _PARAMETERS else "Times are what training takes with nothing kept before. "
+    st.caption(plain(f"{core.cost_in_words(verdict.groups, cost)} {times}Upright lines reach from the worst seed to "
+                     "the best."))
 
 
 def _method(verdict: core.Verdict) -> str:

@@ -16,7 +16,7 @@ _GROUPS, _IN_A_GROUP, _WIDTH, _RUNS = 12, 6, 96, 20
 def show_near_duplicates(here: Services, data: str, report: core.Report) -> None:
     """Nothing where no picture is like another."""
     groups = report.dataset.near_duplicates
-    if not groups or report.manifest is None:
+    if not groups:
         return
     st.subheader("Near-duplicates")
     st.markdown(_told(report, len(groups)))
@@ -31,11 +31,16 @@ def show_near_duplicates(here: Services, data: str, report: core.Report) -> None
 
 def _told(report: core.Report, groups: int) -> str:
     """What they are, and what would have come of them."""
+    what = (f"{count(groups, 'group')} of images show one photo: resized, recompressed, cropped a little, brightened, "
+            "mirrored, or taken twice.")
+    if report.manifest is None:
+        return what
     leaks, tests = report.careless_leaks, report.manifest.counts()["test"]
     would = (f"In a careless split {leaks:,} of {tests:,} test images ({percent(leaks / tests)}) would have had their "
              "like outside the test." if leaks else "At seed 0 a careless split would have been lucky: nothing leaks.")
-    return (f"{count(groups, 'group')} of images show one photo: resized, recompressed, cropped a little, brightened, "
-            f"mirrored, or taken twice. Each stays in one part: a test must not ask what was learned by heart. {would}")
+    left_out = len(report.dataset.pictures) - len(report.manifest.items)
+    own = f" {count(left_out, 'image')} whose like is in a stricter folder of yours is left out." if left_out else ""
+    return f"{what} Each stays in one part: a test must not ask what was learned by heart.{own} {would}"
 
 
 def _show(report: core.Report, group: tuple[core.Picture, ...]) -> None:

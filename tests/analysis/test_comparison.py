@@ -19,6 +19,8 @@ from core.analysis.promised import baseline_rows, beside, promised_rows
 from core.analysis.replicates import Group, Result, Split
 from core.analysis.summary import PhaseSummary, Summary
 from core.experiment.metrics import Metrics
+from core.experiment.run import Run, RunConfig, RunStatus
+from core.experiment.strategy import BASELINE
 
 HEAD, TUNED, OTHER = PhaseSummary(1, 0, 165_514, 15, 0.83), PhaseSummary(2, 30, 1_691_914, 10, 0.84), \
     PhaseSummary(1, 154, 2_389_386, 25, 0.93)
@@ -98,10 +100,12 @@ def test_transfer_is_set_beside_the_small_network_of_its_seed():
                   trainable_parameters=2 * TWO.trainable_parameters)
     epochs = [{"epoch": number, "val_accuracy": accuracy} for number, accuracy in enumerate((0.6, 0.72, 0.8), start=1)]
     metrics = {"two": Metrics(tuple(epochs)), "cnn": Metrics(())}
-    told = baseline_rows([TWO, own], NAMES | {"cnn": "Small CNN"}, metrics)
+    runs = [Run("two", RunConfig(), RunStatus()), Run("cnn", RunConfig(strategy=BASELINE), RunStatus())]
+    told = baseline_rows(runs, [TWO, own], NAMES | {"cnn": "Small CNN"}, metrics)
     assert [row["Measured"] for row in told] == ["+14.0 points", "2.0 times fewer", "2, it took 20"]
     assert told[0]["Promised"] == "+10 to +15 points"
-    assert baseline_rows([TWO, replace(own, seed=99)], NAMES, metrics) == [] == baseline_rows([TWO], NAMES, metrics)
+    elsewhere = [runs[0], Run("cnn", RunConfig(strategy=BASELINE, seed=9), RunStatus())]
+    assert baseline_rows(elsewhere, [TWO, own], NAMES, metrics) == [] == baseline_rows(runs, [TWO], NAMES, metrics)
 
 
 def test_confusions_as_images_and_as_percent():

@@ -26,7 +26,7 @@ def test_the_frontier_leaves_out_what_others_beat():
 def test_what_one_more_point_costs():
     assert cost_in_words([SLOW, QUICK, WASTEFUL]) == (
         "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s a point. "
-        "Others are as accurate for less as wasteful.")
+        "For no more, others are at least as accurate as wasteful is.")
     assert cost_in_words([QUICK]) == ""
 
 
@@ -42,5 +42,5 @@ def test_parameters_are_a_cost_too():
     rows = [summary(group.results[0].run_id, trained) for group, trained in ((QUICK, 2_000_000), (SLOW, 500_000))]
     cost = trained_parameters(rows)
     assert frontier([QUICK, SLOW], cost) == [SLOW] and cost.of(QUICK) == 2_000_000
-    assert cost_in_words([QUICK, SLOW], cost) == "Others are as accurate for less as quick."
+    assert cost_in_words([QUICK, SLOW], cost) == "For no more, others are at least as accurate as quick is."
     assert cost_chart([QUICK, SLOW], {}, cost).data[1].x == (2.0,)

@@ -63,11 +63,19 @@ def test_two_phase_is_the_curves_point_at_its_depth():
     assert [depth.layers for depth in depth_curve(groups, runs, [summary(run) for run in runs])] == [0, 30, 56]
 
 
+def test_two_phase_and_the_sweeps_run_of_its_depth_are_one_point():
+    runs = runs_of([TWO_PHASE, *unfreeze_sweep([0, 30, 56])])
+    groups = groups_of(runs, {0: [0.7], 30: [0.8], 56: [0.9]})
+    found = depth_curve(groups, runs, [summary(run) for run in runs])
+    assert [len(depth.accuracies) for depth in found] == [1, 2, 1]
+
+
 def test_words_say_whether_the_seeds_agree():
     assert depth_in_words(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.72, 0.74]})) == (
-        "The top 30 layers open did best: 81.0% on the test images. In every seed it did better than any other depth.")
+        "The top 30 layers open did best: 81.0% on the test images. "
+        "Its worst seed did better than the best of any other depth.")
     assert depth_in_words(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.74, 0.8]})).endswith(
-        "The ranges of 56 layers overlap with it.")
+        "Its range of seeds overlaps with those at 56; Differences says what is settled.")
     assert "may be chance" in depth_in_words(curve({0: [0.9], 30: [0.8], 56: [0.7]}))
     assert depth_in_words(curve({0: [0.9], 30: [0.8], 56: [0.7]})).startswith("The head alone did best: 90.0%")
 
@@ -75,7 +83,7 @@ def test_words_say_whether_the_seeds_agree():
 def test_the_chart_has_the_mean_of_the_seeds_within_their_band():
     depths = curve({0: [0.7, 0.72], 30: [0.8, 0.84], 56: [0.75, 0.75]})
     points = {(point["name"], point["x"]): point["y"] for point in chart_points(depth_chart(depths, "accuracy"))}
-    assert points["mean of 2 seeds", 30] == pytest.approx(0.82)
+    assert points["mean of the seeds", 30] == pytest.approx(0.82)
     band = next(trace for trace in depth_chart(depths, "accuracy").data if trace.fill == "toself")
     assert list(band.x) == [0, 30, 56, 56, 30, 0] and list(band.y) == [0.72, 0.84, 0.75, 0.75, 0.8, 0.7]
     assert [point["y"] for point in chart_points(depth_chart(depths, "seconds"))][-3:] == [1.0, 1.0, 1.0]

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from core.data.dataset import scan
+from core.data import near
+from core.data.dataset import SPLITS, DataError, scan
 from core.data.images import decode
 from core.data.leaks import leaked
 from core.data.near import close_look, find_photos, signature
+from core.data.reports import Reports
 from core.data.sample import write_sample
 from core.data.split import split
 
@@ -94,6 +96,34 @@ def test_what_own_splits_share_stays_in_the_strictest(tiny_folder, tmp_path):
             decode(path).save(tmp_path / ("test" if number == 0 else "train") / label / path.name, quality=92)
     twice = sorted((tiny_folder / "glass").iterdir())[0]
     recompressed(decode(twice)).save(tmp_path / "train" / "glass" / "again.png")
-    problems = {problem.where: problem for problem in scan(tmp_path).problems}
-    assert problems["train/glass/again.png"].what == "nearly the same picture is in test"
-    assert problems["train/glass/again.png"].consequence == "left out of train" and len(problems) == 1
+    data = scan(tmp_path)
+    assert data.problems == () and len(data.near_duplicates) == 1
+    assert "train/glass/again.png" not in {item.path for item in split(data).items} and not leaked(data, split(data))
+    careless = split(data, leak_free=False)
+    assert leaked(data, careless) == {f"test/glass/{twice.name}"} and len(careless.items) == len(data.pictures)
+
+
+def test_a_class_of_one_photo_can_only_be_divided_carelessly(tiny_folder, tmp_path):
+    for label in ("glass", "paper"):
+        (tmp_path / label).mkdir()
+        for number, path in enumerate(sorted((tiny_folder / label).iterdir())[:1 if label == "glass" else 6]):
+            for copy, change in enumerate((lambda i: i, ImageOps.mirror, recompressed)):
+                change(decode(path)).save(tmp_path / label / f"{number}-{copy}.png")
+    data = scan(tmp_path)
+    with pytest.raises(DataError, match=r"received glass: 1\. Near-duplicates count once"):
+        split(data)
+    assert {item.split for item in split(data, leak_free=False).items if item.label == "glass"} == set(SPLITS)
+    report = Reports().of(str(tmp_path))
+    assert report.manifest is None and report.careless_leaks == 0 and len(report.dataset.near_duplicates) == 7
+
+
+def test_many_look_alikes_cost_a_bounded_number_of_looks(monkeypatch):
+    monkeypatch.setattr(near, "MOST_LOOKED_AT", 50)
+    rng = np.random.default_rng(3)
+    scene = rng.integers(0, 256, (64, 64, 3))
+    alike = {f"{i:03d}": Image.fromarray(np.uint8(np.clip(scene + rng.normal(0, 30, scene.shape), 0, 255)))
+             for i in range(40)}
+    asked = []
+    find_photos({name: signature(image) for name, image in alike.items()},
+                lambda name: asked.append(name) or close_look(alike[name]))
+    assert 0 < len(asked) <= 2 * 50
