@@ -51,8 +51,8 @@ def show_origins(here: Services, models: Sequence[core.TrainedModel], colours: d
     with st.container(horizontal=True, vertical_alignment="center"):
         for model in models:
             accuracy = core.measured(here.store.evaluation(model.run.id)).accuracy
-            told = f", {percent(accuracy)} on its test images" if accuracy is not None else ", not measured"
-            told += "" if model.temperature else ", not calibrated"
+            raw = "" if model.temperature else ", not calibrated"
+            told = f", {percent(accuracy)} on its test images{raw}" if accuracy is not None else ", not measured"
             with st.container(horizontal=True, vertical_alignment="center", gap=None, width="content"):
                 st.html(swatch(colours[model.run.id]), width="content")
                 st.page_link("pages/runs.py", label=plain(f"{names[model.run.id]}{told}"),

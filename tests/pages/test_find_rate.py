@@ -49,7 +49,7 @@ def labels(page: AppTest) -> list[str]:
 
 def test_a_rate_is_found_and_taken_with_one_click(root):
     page = open_page("train")
-    assert labels(page).count("Try rates") == 4, "one a phase"
+    assert labels(page).count("Try rates") == 5, "one a phase, the baseline's too"
     press(page, "card-2-phase-1-try")
     (config, images, phase), = Stub.asked
     assert [one.unfreeze for one in config.strategy.phases] == [0, 30] and (images, phase) == (600, 2)

@@ -90,7 +90,7 @@ def test_with_models_and_no_image_it_offers_the_drop_zone(root):
     assert page.file_uploader(key="images").accept_multiple_files and "Drop photos above" in texts(page)
     assert page.multiselect(key="models").value == [run.id for run in study.runs]
     labels = [link.proto.label for link in page.main.get("page_link")]
-    assert labels[0] == r"Feature extraction, 81\.0% on its test images"
+    assert labels[0] == r"Feature extraction, 81\.0% on its test images, not calibrated"
     assert {link.proto.query_string for link in page.main.get("page_link")} == {f"study={study.id}"}
 
 
