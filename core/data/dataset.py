@@ -156,7 +156,7 @@ def scan(folder: Path, progress: Progress | None = None) -> Dataset:
     kept, doubtful = _without_contradictions(pictures)
     kept, leaks = _without_leaks(kept)
     kept = _with_photos(root, kept, signatures)
-    problems += doubtful + leaks + _empty_classes(root, kept)
+    problems += doubtful + leaks + _empty_classes(root, kept) + _absent_classes(kept)
     return Dataset(root, tuple(kept), tuple(sorted(problems, key=lambda problem: problem.where)))
 
 
@@ -284,6 +284,15 @@ def _empty_classes(root: Path, kept: list[Picture]) -> list[Problem]:
     found = {folder.name for folder, _ in _class_folders(root)}
     return [Problem(_shown(Path(name)), "no picture that can be used", "class left out")
             for name in sorted(found - {picture.label for picture in kept})]
+
+
+def _absent_classes(kept: list[Picture]) -> list[Problem]:
+    """Classes that an own validation or test folder lacks."""
+    there = {(picture.split, picture.label) for picture in kept}
+    sides, labels = ({pair[i] for pair in there} for i in (0, 1))
+    return [Problem(label, f"no picture in {side}", "the class is not measured there")
+            for side in ("validation", "test") if side in sides for label in sorted(labels)
+            if (side, label) not in there]
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int], ...]:

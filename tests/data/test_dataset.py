@@ -230,3 +230,10 @@ def test_a_folder_that_is_none(data):
 def test_a_home_folder_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert data_folder("~") == tmp_path
+
+
+def test_a_class_that_an_own_test_folder_lacks_is_named(root):
+    for first, folder in ((0, "train/glass"), (10, "train/paper"), (20, "test/glass")):
+        fill(root / folder, range(first, first + 4))
+    assert ("paper", "no picture in test", "the class is not measured there") in [
+        (problem.where, problem.what, problem.consequence) for problem in scan(root).problems]
