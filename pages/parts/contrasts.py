@@ -8,7 +8,7 @@ import core
 from core.analysis.words import plain
 from pages.parts.show import show_chart, show_table
 
-_TIME, _PARAMETERS = "Time", "Parameters that train"
+_TIME, _PARAMETERS = "Training time", "Parameters that train"
 
 
 def show_contrasts(verdict: core.Verdict) -> core.Verdict:
