@@ -107,7 +107,7 @@ def _weights(arguments: argparse.Namespace) -> str:
 
 def _start(store: core.RunStore, preset: core.Preset) -> list[str]:
     template = preset.template
-    if not all(strategy.is_from_scratch for strategy in preset.strategies):
+    if preset.needs_base:
         core.resolve_weights(template.weights, template.alpha, template.image_size)
     with Progress(TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=say, transient=True) as bars:
         task = bars.add_task("", total=None)

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import core
-from benchmarks.common import Figure, machine, own_room, print_table, seconds
+from benchmarks.common import Figure, add_network, machine, own_room, print_table, seconds
 from core.data.dataset import find_root
 from core.data.keeper import Keeper
 from core.data.shelves import Shelves
@@ -37,8 +37,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--data", default=core.SAMPLE, help="folder of class folders; the sample set by default")
-    add("--image-size", type=int, default=224, choices=core.IMAGE_SIZES)
-    add("--alpha", type=float, default=1.0, choices=core.ALPHAS)
+    add_network(parser)
     add("--steps", type=int, default=12, help="an epoch has")
     add("--rounds", type=int, default=5)
     return parser.parse_args()
@@ -63,8 +62,8 @@ def _both(config: core.RunConfig, steps: int) -> tuple[Callable[[], float], Call
     model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
     keeper = Keeper(Shelves(), len(manifest.items))
     images = load_data(manifest, find_root(core.data_folder(config.data)), config.image_size, keeper).train
-    above = compile_phase(model, config.strategy.phases[0], Activations(config, model, keeper).cut(1))
-    rows = Activations(config, model, keeper).training(images, 1)
+    activations = Activations(config, model, keeper)
+    above, rows = compile_phase(model, config.strategy.phases[0], activations.cut(1)), activations.training(images, 1)
     count = steps * config.batch_size
     labels = images.labels[np.arange(count) % len(images)]
     batches = Batches(lambda numbers, epoch: rows(numbers % len(images), epoch), labels, config.batch_size, config.seed)

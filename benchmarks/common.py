@@ -1,17 +1,23 @@
 """What every figure needs: the machine in words, a row of the table, the row of an epoch."""
 
+import json
 import os
 import platform
+import subprocess
+import sys
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from core.analysis.words import gigabytes
 from core.execution.devices import cpu, gpus
+from core.experiment.run import ALPHAS, IMAGE_SIZES, SAMPLE
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "streamlit")
@@ -55,6 +61,26 @@ def epoch_row(number: int, val_accuracy: float, took: float) -> dict[str, int | 
     return {"kind": "epoch", "epoch": number, "phase": 1, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1 / number,
             "accuracy": val_accuracy, "val_loss": 1 / number, "val_accuracy": val_accuracy, "seconds": took,
             "elapsed": took * number, "trainable_parameters": 165_514, "images_per_second": round(420 / took, 1)}
+
+
+def add_data(parser: ArgumentParser) -> None:
+    """`--data` and `--weights`: the sample set and random weights where nothing is said."""
+    parser.add_argument("--data", default=SAMPLE, help="folder of class folders; the sample set by default")
+    parser.add_argument("--weights", default="random")
+
+
+def add_network(parser: ArgumentParser, image_size: int = 224, alpha: float = 1.0) -> None:
+    """`--image-size` and `--alpha`."""
+    parser.add_argument("--image-size", type=int, default=image_size, choices=IMAGE_SIZES)
+    parser.add_argument("--alpha", type=float, default=alpha, choices=ALPHAS)
+
+
+def run_python(*command: str) -> dict[str, Any]:
+    """What a Python process printed as JSON on its last line. Raises `RuntimeError` where it fails."""
+    process = subprocess.run([sys.executable, *command], cwd=PROJECT, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(f"It ended with {process.returncode}: {process.stderr[-800:]}")
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 @contextmanager

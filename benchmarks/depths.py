@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import Figure, machine, print_table, seconds
+from benchmarks.common import Figure, add_network, machine, print_table, seconds
 from core.experiment.pace import PhasePace
 from core.learning.probe import measure_pace
 
@@ -32,8 +32,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--weights", default="random")
-    add("--image-size", type=int, default=224, choices=core.IMAGE_SIZES)
-    add("--alpha", type=float, default=1.0, choices=core.ALPHAS)
+    add_network(parser)
     add("--depths", type=int, nargs="+", default=DEPTHS, help="how many layers from the top train")
     return parser.parse_args()
 

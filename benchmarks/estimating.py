@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import Figure, machine, own_room, print_table, seconds
+from benchmarks.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
 from core.execution.devices import Leases
 from core.experiment.strategy import with_settings
 
@@ -35,10 +35,8 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--data", default=core.SAMPLE, help="folder of class folders; the sample set by default")
-    add("--weights", default="random")
-    add("--image-size", type=int, default=224, choices=core.IMAGE_SIZES)
-    add("--alpha", type=float, default=1.0, choices=core.ALPHAS)
+    add_data(parser)
+    add_network(parser)
     add("--phase1-epochs", type=int, default=4)
     add("--phase2-epochs", type=int, default=2)
     return parser.parse_args()

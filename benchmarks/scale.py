@@ -6,7 +6,6 @@ them, and trains feature extraction on them for some epochs with nothing kept; e
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import PROJECT, Figure, machine, own_room, print_table, seconds
+from benchmarks.common import Figure, add_network, machine, own_room, print_table, run_python, seconds
 from core.data.sample import write_sample
 
 SCAN = """import json, resource, sys, core
@@ -37,8 +36,7 @@ def _parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--images", type=int, default=20_000)
     add("--folder", type=Path, help="where the pictures are kept from one call to the next")
-    add("--image-size", type=int, default=224, choices=core.IMAGE_SIZES)
-    add("--alpha", type=float, default=1.0, choices=core.ALPHAS)
+    add_network(parser)
     add("--epochs", type=int, default=2)
     add("--views", type=int, default=1)
     return parser.parse_args()
@@ -66,12 +64,9 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
 
 
 def _timed(*command: str) -> tuple[dict, float]:
-    """What a Python process printed as JSON on its last line, and its seconds."""
+    """What a Python process said, and its seconds."""
     began = time.perf_counter()
-    process = subprocess.run([sys.executable, *command], cwd=PROJECT, capture_output=True, text=True, check=False)
-    if process.returncode:
-        raise RuntimeError(f"It ended with {process.returncode}: {process.stderr[-800:]}")
-    return json.loads(process.stdout.splitlines()[-1]), time.perf_counter() - began
+    return run_python(*command), time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import Figure, machine, own_room, print_table, seconds
+from benchmarks.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
 from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visitor
 from core.experiment.store import RunStore
 
@@ -36,10 +36,8 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--data", default=core.SAMPLE, help="folder of class folders; the sample set by default")
-    add("--weights", default="random")
-    add("--image-size", type=int, default=96, choices=core.IMAGE_SIZES)
-    add("--alpha", type=float, default=0.35, choices=core.ALPHAS)
+    add_data(parser)
+    add_network(parser, 96, 0.35)
     add("--epochs", type=int, default=15)
     add("--pictures", type=Path, help="folder for pictures of the page after each run")
     return parser.parse_args()

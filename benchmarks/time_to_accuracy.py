@@ -9,17 +9,14 @@ benchmark can be made in pieces. `benchmarks/time_chart.py` draws the file.
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import PROJECT, machine, own_room, print_table
+from benchmarks.common import PROJECT, add_network, machine, own_room, print_table, run_python
 from benchmarks.time_report import CACHED, COLD, SETTINGS, TUTORIAL, VARIANTS, WARM, Done, figures, read
 from core.experiment.strategy import ALL_LAYERS
 
@@ -39,8 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", required=True, help="folder of class folders")
     add("--weights", required=True, help="a weights file for this alpha")
-    add("--image-size", type=int, default=224, choices=core.IMAGE_SIZES)
-    add("--alpha", type=float, default=1.0, choices=core.ALPHAS)
+    add_network(parser)
     add("--seeds", type=int, default=3)
     add("--phase1-epochs", type=int, default=15)
     add("--phase2-epochs", type=int, default=10)
@@ -91,7 +87,7 @@ def _tutorial(room: Path, tree: Path, seed: int, variant: str, arguments: argpar
     plan.write_text(json.dumps({
         "folder": str(tree), "weights": str(Path(arguments.weights).resolve()), "size": arguments.image_size,
         "alpha": arguments.alpha, "seed": seed, "phases": _phases(arguments), "cached": variant == CACHED}))
-    return _run([str(PROJECT / "benchmarks" / "tutorial.py"), str(plan)])
+    return run_python(str(PROJECT / "benchmarks" / "tutorial.py"), str(plan))
 
 
 def _engine(room: Path, tree: Path, seed: int, variant: str, arguments: argparse.Namespace,
@@ -108,16 +104,8 @@ def _engine(room: Path, tree: Path, seed: int, variant: str, arguments: argparse
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config.to_json()))
     (folder / "manifest.csv").write_text(manifest.to_csv(), encoding="utf-8")
-    found = _run(["-m", "benchmarks.engine_run", str(folder)])
+    found = run_python("-m", "benchmarks.engine_run", str(folder))
     return found | {"kept": sum(kept.bytes for kept in core.Shelves().kept())}
-
-
-def _run(command: Sequence[str]) -> dict:
-    process = subprocess.run([sys.executable, *command], cwd=PROJECT, capture_output=True, text=True,
-                             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"})
-    if process.returncode:
-        raise RuntimeError(f"It ended with {process.returncode}: {process.stderr[-800:]}")
-    return json.loads(process.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

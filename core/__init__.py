@@ -28,7 +28,6 @@ from core.analysis.view import CurveView
 from core.data.dataset import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
 from core.data.images import UnreadableImage, load_image
 from core.data.incoming import Incoming, Refused, receive
-from core.data.leaks import leaked
 from core.data.places import home
 from core.data.reports import Report, Reports
 from core.data.roots import DataRoots
@@ -108,7 +107,7 @@ _LATER = {
     **dict.fromkeys(("Contrast", "Judgement", "Verdict", "judge"), "core.analysis.verdict"),
     **dict.fromkeys(("depth_curve", "depth_in_words", "rule_for"), "core.analysis.depths"),
     "depth_chart": "core.analysis.depth_chart",
-    **dict.fromkeys(("Reliability", "calibrated", "reliability"), "core.analysis.calibration"),
+    "reliability": "core.analysis.calibration",
     "answered": "core.analysis.replicates",
     "calibration_chart": "core.analysis.calibration_chart",
     "calibration_table": "core.analysis.calibration_table",
@@ -132,22 +131,22 @@ __all__ = [
     "Augmentation", "Contrast", "CurveView", "DataError", "DataRoots", "Dataset", "Device", "Dispute", "Disputes",
     "Estimate", "Incoming", "Judgement", "Kept", "Launcher", "Manifest", "Measured", "Metrics", "ModelError",
     "NoSuchRun", "Pace", "Paces", "Phase", "PhasePace", "PhaseSummary", "Picture", "Prediction", "Preset",
-    "PresetStore", "Problem", "Progress", "Refused", "Reliability", "Report", "Reports", "Run", "RunConfig",
-    "RunError", "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study",
-    "Suggestion", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "Verdict", "View",
-    "WeightsError", "accuracy_bars", "agree", "agreement", "answered", "baseline_rows", "batch_size", "block_reached",
-    "blocks", "build_transfer_model", "by_setting", "calibrated", "calibration_chart", "calibration_table",
-    "chart_points", "class_bars", "class_contrast_chart", "class_contrasts", "class_table", "colours",
-    "comparison_table", "confusion_chart", "contrast_chart", "contrast_table", "cost_chart", "cost_in_words",
-    "data_folder", "data_name", "default_models", "depth_chart", "depth_curve", "depth_in_words", "differences",
-    "differing", "disputes", "estimate", "evaluate", "fairness", "farewell", "fine_tuning_rate", "gpu_memory",
-    "gradual_unfreezing", "group_curves", "has_several_seeds", "headline", "held_out_images", "home",
-    "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table", "layers_to_unfreeze", "leak_table",
-    "leaked", "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs",
-    "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question",
-    "receive", "reliability", "resolve_weights", "rule_for", "rules_of_thumb", "run_colours", "sample_folder", "scan",
-    "setting_bars", "settings_of", "short_study", "shown_contrasts", "small_cnn_parameters", "smallest_detectable",
-    "split", "stamp", "store_files", "study_of", "suggest", "summarise", "tested_alike", "thumbnail",
-    "total_parameters", "train", "trainable_parameters", "trained_model", "trained_parameters", "training_devices",
-    "unfreeze_layers", "unfreeze_sweep", "unpack_zip", "warnings", "with_phases", "with_settings",
+    "PresetStore", "Problem", "Progress", "Refused", "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus",
+    "RunStore", "Shelves", "Spare", "SpareTerms", "State", "StoreError", "Strategy", "Study", "Suggestion", "Summary",
+    "Thumbnails", "TrainedModel", "UnreadableImage", "UploadError", "Verdict", "View", "WeightsError",
+    "accuracy_bars", "agree", "agreement", "answered", "baseline_rows", "batch_size", "block_reached", "blocks",
+    "build_transfer_model", "by_setting", "calibration_chart", "calibration_table", "chart_points", "class_bars",
+    "class_contrast_chart", "class_contrasts", "class_table", "colours", "comparison_table", "confusion_chart",
+    "contrast_chart", "contrast_table", "cost_chart", "cost_in_words", "data_folder", "data_name", "default_models",
+    "depth_chart", "depth_curve", "depth_in_words", "differences", "differing", "disputes", "estimate", "evaluate",
+    "fairness", "farewell", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "group_curves",
+    "has_several_seeds", "headline", "held_out_images", "home", "imagenet_is_reachable", "imagenet_path", "judge",
+    "labels", "layer_table", "layers_to_unfreeze", "leak_table", "learning_curves", "load_data", "load_image",
+    "make_view", "matching", "measured", "mistaken_pairs", "plan_study", "predictable", "prediction_rows", "progress",
+    "promised_rows", "rate_chart", "rate_question", "receive", "reliability", "resolve_weights", "rule_for",
+    "rules_of_thumb", "run_colours", "sample_folder", "scan", "setting_bars", "settings_of", "short_study",
+    "shown_contrasts", "small_cnn_parameters", "smallest_detectable", "split", "stamp", "store_files", "study_of",
+    "suggest", "summarise", "tested_alike", "thumbnail", "total_parameters", "train", "trainable_parameters",
+    "trained_model", "trained_parameters", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unpack_zip",
+    "warnings", "with_phases", "with_settings",
 ]

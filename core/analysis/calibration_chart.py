@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from core.analysis.calibration import Reliability
-from core.analysis.charts import plain_text
+from core.analysis.charts import LEGEND_BELOW, plain_text
 from core.analysis.palette import GREY
 
 _HEIGHT, _SMALLEST, _LARGEST, _NAME_LENGTH = 380, 5, 18, 40
@@ -29,7 +29,7 @@ def calibration_chart(found: Mapping[str, Reliability], names: Mapping[str, str]
             customdata=[place.images for place in one.bins],
             hovertemplate=f"{name}: %{{x:.0%}} sure, right in %{{y:.0%}} of %{{customdata:,}} images<extra></extra>")
     figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 10, "t": 10, "b": 10},
-                         legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"})
+                         legend=LEGEND_BELOW)
     figure.update_xaxes(title={"text": "How sure"}, range=[0, 1.02], tickformat=".0%", fixedrange=True)
     figure.update_yaxes(title={"text": "How often right"}, range=[0, 1.02], tickformat=".0%", fixedrange=True)
     return figure

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape, unescape
+from typing import Final
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,6 +12,9 @@ from core.experiment.run import Row
 
 MAX_POINTS = 1_000
 """Points that a browser gets of one line."""
+
+LEGEND_BELOW: Final = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
+"""A legend at the foot of the chart, however many lines it takes."""
 
 
 def plain_text(text: str, length: int = 60) -> str:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from core.analysis.charts import plain_text
+from core.analysis.charts import LEGEND_BELOW, plain_text
 from core.analysis.palette import GREY
 from core.analysis.replicates import Group
 from core.analysis.summary import Summary
@@ -57,7 +57,7 @@ def cost_chart(groups: Sequence[Group], hues: Mapping[str, str], cost: Cost = TR
     for group in groups:
         _add(figure, group, hues.get(group.results[0].run_id, GREY), cost)
     figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 20, "t": 10, "b": 10},
-                         legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"})
+                         legend=LEGEND_BELOW)
     figure.update_xaxes(title={"text": cost.title}, rangemode="tozero", fixedrange=True)
     figure.update_yaxes(title={"text": "Test accuracy"}, tickformat=".0%", fixedrange=True)
     return figure

@@ -5,6 +5,7 @@ from statistics import fmean
 
 import plotly.graph_objects as go
 
+from core.analysis.charts import LEGEND_BELOW
 from core.analysis.depths import Depth
 from core.analysis.palette import GREY, STRATEGY_COLOURS
 from core.experiment.guidelines import Guideline
@@ -59,7 +60,7 @@ def _mark(figure: go.Figure, rule: Guideline) -> None:
 
 def _dress(figure: go.Figure, layers: Sequence[int], measure: str) -> go.Figure:
     figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=measure == "accuracy",
-                         legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"})
+                         legend=LEGEND_BELOW)
     few = {"tickvals": list(layers)} if measure == "accuracy" else {}  # the others are too narrow for all of them
     figure.update_xaxes(title={"text": "Layers open"}, fixedrange=True, **few)
     figure.update_yaxes(title={"text": MEASURES[measure]}, tickformat=_format(measure), fixedrange=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from core.analysis.settings import settings_of
+from core.analysis.settings import differing, settings_of
 from core.analysis.verdict import Verdict
 from core.analysis.words import count, inside, listed, rate
 from core.experiment.run import Run, RunConfig
@@ -50,9 +50,10 @@ def fairness(verdict: Verdict, runs: Sequence[Run]) -> Fairness | None:
     if len(groups) < 2 or not all(config for group in groups for config in group):
         return None
     every = [config for group in groups for config in group]
+    tables = [settings_of(config) for config in every]
     return Fairness((_same_tests(verdict), _same_seeds(groups), _same_budget(groups),
-                     _same_settings("Augmentation", _AUGMENTATION, every),
-                     _same_network(every), _same_settings("Training", _TRAINING, every)), _rates(every))
+                     _same_settings("Augmentation", _AUGMENTATION, tables), _same_network(every, tables),
+                     _same_settings("Training", _TRAINING, tables)), _rates(every))
 
 
 def _same_tests(verdict: Verdict) -> Check:
@@ -75,15 +76,14 @@ def _same_budget(groups: Sequence[Sequence[RunConfig]]) -> Check:
                  f"{epochs[0]:,} to {epochs[-1]:,} epochs: who trains longer may win by that.")
 
 
-def _same_network(configs: Sequence[RunConfig]) -> Check:
+def _same_network(configs: Sequence[RunConfig], tables: Sequence[dict[str, str]]) -> Check:
     if len({config.strategy.is_from_scratch for config in configs}) > 1:
         return Check("Network", False, "The baseline is a network of its own, as it should be.")
-    return _same_settings("Network", _NETWORK, configs)
+    return _same_settings("Network", _NETWORK, tables)
 
 
-def _same_settings(what: str, names: Sequence[str], configs: Sequence[RunConfig]) -> Check:
-    tables = [settings_of(config) for config in configs]
-    apart = [name for name in names if len({table[name] for table in tables}) > 1]
+def _same_settings(what: str, names: Sequence[str], tables: Sequence[dict[str, str]]) -> Check:
+    apart = [name for name in differing(tables) if name in names]
     return Check(what, not apart, "The same." if not apart else f"Not the same: {listed(map(inside, apart))}.")
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from core.analysis.comparison import Formats
 from core.analysis.replicates import answered
 from core.analysis.settings import labels
@@ -34,12 +36,10 @@ def _row(store: RunStore, run: Run, name: str, dataset: Dataset) -> dict[str, An
         return None
     if not said or not paths:
         return None
-    right = {path: bool(ok) for path, ok in zip(said.paths, said.right, strict=True)}
-    others = [ok for path, ok in right.items() if path not in paths]
-    alone = [ok for path, ok in right.items() if path in paths]
-    return {"Run": name, "All test images": _share(list(right.values())), "Without the leaked": _share(others),
-            "The leaked alone": _share(alone), "Leaked": len(alone)}
+    is_leaked = np.array([path in paths for path in said.paths])
+    return {"Run": name, "All test images": _share(said.right), "Without the leaked": _share(said.right[~is_leaked]),
+            "The leaked alone": _share(said.right[is_leaked]), "Leaked": int(is_leaked.sum())}
 
 
-def _share(right: Sequence[bool]) -> float | None:
-    return sum(right) / len(right) if right else None
+def _share(right: np.ndarray) -> float | None:
+    return float(right.mean()) if len(right) else None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from core.analysis.charts import LEGEND_BELOW
 from core.analysis.palette import GREY
 from core.analysis.rates import Point, Suggestion
 
@@ -32,7 +33,7 @@ def _dress(figure: go.Figure, losses: np.ndarray) -> go.Figure:
     low, high = losses.min(), _ROOM * losses[:max(1, len(losses) // 2)].max()
     room = (high - low) * 0.08 or 0.05
     figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 10, "t": 10, "b": 10},
-                         legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"})
+                         legend=LEGEND_BELOW)
     figure.update_xaxes(type="log", title={"text": "Learning rate"}, dtick=1, exponentformat="power")
     figure.update_yaxes(title={"text": "Loss"}, range=[low - room, high + room], nticks=5)
     return figure

@@ -36,6 +36,11 @@ class Preset:
         """The seed of each replicate."""
         return range(self.template.seed, self.template.seed + self.seeds)
 
+    @property
+    def needs_base(self) -> bool:
+        """Whether any strategy starts from the base, so that its weights must be had."""
+        return not all(strategy.is_from_scratch for strategy in self.strategies)
+
     @classmethod
     def of(cls, configs: list[RunConfig]) -> "Preset":
         """The settings of runs that differ in nothing but their strategies and seeds."""

@@ -74,8 +74,10 @@ class Activations:
     def _still_wanted(self, phase: int) -> tuple[Cut, ...]:
         """This phase's cut, then those of later phases and runs; none where this phase starts from the images."""
         cut = self.cut(phase)
-        others = [*self._cuts[phase:], *(later for later in self._later if cut and later.below <= cut.below)]
-        return tuple(dict.fromkeys(other for other in (cut, *others) if other)) if cut else ()
+        if cut is None:
+            return ()
+        passed = (later for later in self._later if later.below <= cut.below)
+        return tuple(dict.fromkeys(filter(None, (cut, *self._cuts[phase:], *passed))))
 
     def _source(self, images: Images, wanted: tuple[Cut, ...], precision: str,
                 view_in: Callable[[int], View | None] = lambda epoch: None) -> Rows:
@@ -83,22 +85,23 @@ class Activations:
             view, hashes = view_in(epoch), [images.hashes[number] for number in numbers]
             if not wanted:
                 return make_views(images.pixels[numbers], hashes, view)
-            keeper = self._keeper if view is None or self._config.views else NOTHING  # a fresh view never comes again
-            kinds = [self._kind(cut, view, precision) for cut in wanted]
+            keeps = view is None or self._config.views > 0  # a fresh view never comes again
+            keeper, cuts = (self._keeper, wanted) if keeps else (NOTHING, wanted[:1])
+            kinds = [self._kind(cut, view, precision) for cut in cuts]
             found, here = keeper.take(kinds[0], hashes)
             if not here.all():
                 missing = np.flatnonzero(~here)
                 views = make_views(images.pixels[numbers[missing]], [hashes[i] for i in missing], view)
-                found[missing] = self._compute(views, [hashes[i] for i in missing], wanted, kinds, keeper)
+                found[missing] = self._compute(views, [hashes[i] for i in missing], cuts, kinds, keeper)
             return found
 
         return rows
 
-    def _compute(self, views: np.ndarray, hashes: Sequence[str], wanted: tuple[Cut, ...], kinds: Sequence[Kind],
+    def _compute(self, views: np.ndarray, hashes: Sequence[str], cuts: tuple[Cut, ...], kinds: Sequence[Kind],
                  keeper: Keeper) -> np.ndarray:
-        """Rows at the first of the wanted cuts, rounded as they are stored; those at all of them are kept."""
+        """Rows at the first of the cuts, rounded as they are stored; those at all of them are kept."""
         began = time.perf_counter()
-        found = [rows.astype(kind.dtype) for rows, kind in zip(self._trunk(wanted)(views), kinds, strict=True)]
+        found = [rows.astype(kind.dtype) for rows, kind in zip(self._trunk(cuts)(views), kinds, strict=True)]
         seconds = time.perf_counter() - began
         for kind, rows in zip(kinds, found, strict=True):
             keeper.put(kind, hashes, rows, seconds)

@@ -8,6 +8,10 @@ import core
 from core.analysis.words import plain
 from pages.parts.show import show_chart
 
+_SHOWN = {"accuracy": "Test accuracy over the number of open layers",
+          "seconds": "Training time over the number of open layers",
+          "gap": "Training minus validation accuracy over the number of open layers"}
+
 
 def show_depth_curve(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[core.Summary]) -> None:
     """Accuracy over depth, with time and gap beside it; nothing where there are not depths enough."""
@@ -22,8 +26,3 @@ def show_depth_curve(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequ
                        what)
     marks = f"Shaded: the rule of thumb, {rule.reason} Dotted: the course's 30." if rule else ""
     st.caption(plain(f"{core.depth_in_words(depths)} {marks}".strip()))
-
-
-_SHOWN = {"accuracy": "Test accuracy over the number of open layers",
-          "seconds": "Training time over the number of open layers",
-          "gap": "Training minus validation accuracy over the number of open layers"}

@@ -11,7 +11,7 @@ def start(here: Services, preset: core.Preset, dataset: core.Dataset) -> None:
     template = preset.template
     try:
         with st.spinner("Preparing the study"):
-            if not all(strategy.is_from_scratch for strategy in preset.strategies):
+            if preset.needs_base:
                 core.resolve_weights(template.weights, template.alpha, template.image_size)
             study = here.store.create_study(
                 core.plan_study(template, preset.strategies, dataset, preset.every_seed))

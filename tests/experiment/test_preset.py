@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.experiment.preset import Preset, PresetStore
 from core.experiment.run import RunConfig
-from core.experiment.strategy import FINE_TUNING, TWO_PHASE
+from core.experiment.strategy import BASELINE, FINE_TUNING, TWO_PHASE
 
 
 @given(st.lists(configs, min_size=1, max_size=4))
@@ -63,3 +63,7 @@ def test_seeds_follow_each_other_and_a_preset_of_before_them_has_one():
 def test_a_missing_preset_is_said_to_be_missing(tmp_path):
     with pytest.raises(ValueError, match="none of that name"):
         PresetStore(tmp_path).load("mine")
+
+
+def test_only_what_starts_from_the_base_needs_its_weights():
+    assert Preset().needs_base and Preset((BASELINE, TWO_PHASE)).needs_base and not Preset((BASELINE,)).needs_base
