@@ -2,8 +2,8 @@
 
 Side by side in one run, on the same images, split and settings: (a) the tutorial that everybody copies, (b) the same
 with decoded images cached, (c) this engine with nothing kept yet, (d) the same again at another rate, with everything
-kept; with `--settings` also (c) at other numbers of views and with rows kept in 32 bits. Feature extraction is phase 1
-of two-phase. Each measurement is written to `--out` at once; what is there already is not measured again, so a long
+kept; where `--only` names them, also (c) at other numbers of views and with rows kept in 32 bits. Feature extraction is
+phase 1 of two-phase. Each measurement is written to `--out` at once; what is there already is not measured again, so a long
 benchmark can be made in pieces. `benchmarks/time_chart.py` draws the file.
 """
 
@@ -42,15 +42,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--phase2-epochs", type=int, default=10)
     add("--views", type=int, default=core.RunConfig().views)
     add("--all-layers", action="store_true", help="train all layers, instead of two-phase")
-    add("--settings", action="store_true", help="measure other numbers of views and rows in 32 bits too")
+    add("--only", nargs="+", choices=(*VARIANTS, *SETTINGS), metavar="VARIANT",
+        help="measure these; other numbers of views and rows in 32 bits only if named: " + ", ".join(SETTINGS))
     add("--out", type=Path, default=Path("time-to-accuracy.jsonl"))
     return parser
 
 
 def _measure_seed(room: Path, seed: int, arguments: argparse.Namespace, done: Done) -> None:
     """Measure what of this seed is not there yet; what the warm engine takes, the cold one has kept just before."""
-    variants = (*VARIANTS, *SETTINGS) if arguments.settings else VARIANTS
-    wanted = [variant for variant in variants if (variant, seed) not in done]
+    wanted = [variant for variant in arguments.only or VARIANTS if (variant, seed) not in done]
     if not wanted:
         return
     manifest = core.split(core.scan(core.data_folder(arguments.data)), seed)
