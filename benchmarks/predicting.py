@@ -31,11 +31,11 @@ def predicting(room: Path, quick: bool) -> Iterator[Figure]:
     repeats = 5 if quick else 50
     assistant = Assistant()
     try:
-        first = _timed(lambda: assistant.classify(models[0], pixels[:1]))
+        first = _timed(lambda: assistant.see(models[0], pixels[:1]))
         yield Figure("First answer: Keras imported, model loaded", seconds(first))
-        one = median(_timed(lambda: assistant.classify(models[0], pixels[:1])) for _ in range(repeats))
+        one = median(_timed(lambda: assistant.see(models[0], pixels[:1])) for _ in range(repeats))
         yield Figure("One image, model loaded", seconds(one), "under 150 ms")
-        many = median(_timed(lambda: assistant.classify(models[0], pixels)) for _ in range(max(3, repeats // 5)))
+        many = median(_timed(lambda: assistant.see(models[0], pixels)) for _ in range(max(3, repeats // 5)))
         yield Figure(f"{MANY} images at once, model loaded", f"{MANY / many:.0f} images/s")
         yield from _while_another_loads(assistant, models, pixels[:1])
         yield Figure("Memory of the assistant, two models", gigabytes(psutil.Process(assistant.pid).memory_info().rss))
@@ -48,9 +48,9 @@ def _while_another_loads(assistant: Assistant, models: list[Path], pixels: np.nd
     waits = []
     with ThreadPoolExecutor() as pool:
         began = time.perf_counter()
-        loading = pool.submit(assistant.classify, models[1], pixels)
+        loading = pool.submit(assistant.see, models[1], pixels)
         while not loading.done():
-            waits.append(_timed(lambda: assistant.classify(models[0], pixels)))
+            waits.append(_timed(lambda: assistant.see(models[0], pixels)))
         loaded = time.perf_counter() - began
     yield Figure("First answer of a second model", seconds(loaded))
     yield Figure("One image for another visitor meanwhile, median", seconds(median(waits)), "no waiting for it")

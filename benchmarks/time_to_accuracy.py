@@ -3,8 +3,8 @@
 Side by side in one run, on the same images, split and settings: (a) the tutorial that everybody copies, (b) the same
 with decoded images cached, (c) this engine with nothing kept yet, (d) the same again at another rate, with everything
 kept; where `--only` names them, also (c) at other numbers of views and with rows kept in 32 bits. Feature extraction is
-phase 1 of two-phase. Each measurement is written to `--out` at once; what is there already is not measured again, so a long
-benchmark can be made in pieces. `benchmarks/time_chart.py` draws the file.
+phase 1 of two-phase. Each measurement is written to `--out` at once; what is there already is not measured again, so a
+long benchmark can be made in pieces. `benchmarks/time_chart.py` draws the file.
 """
 
 import argparse

@@ -1,19 +1,20 @@
 """What trained models say of pictures, side by side."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import core
 from core.analysis.models import LOOKED_AT
-from core.analysis.words import count
-from core.data.incoming import Content
+from core.analysis.words import count, percent, plain
 from pages.parts.choose_models import asked_for, choose_models, show_origins
 from pages.parts.dropped import drop_images, show_refused, try_test_images
-from pages.parts.prediction_rows import show_row
+from pages.parts.prediction_controls import AS_THEY_CAME, choose_order, choose_why, in_order
+from pages.parts.prediction_rows import Asked, show_row
 from pages.parts.services import Services, refuse, services
-from pages.parts.show import empty, offer_csv, to_csv
+from pages.parts.show import empty, offer_csv, show_table
 
 A_PAGE = 20
 
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 def _predict(here: Services, runs: Sequence[core.Run]) -> None:
-    dropped, contents = drop_images()
+    visit = drop_images()
     models = choose_models(here, runs)
     if not models:
         st.markdown("Choose a model to ask.")
@@ -42,40 +43,48 @@ def _predict(here: Services, runs: Sequence[core.Run]) -> None:
     colours = core.run_colours([model.run for model in models])
     show_origins(here, models, colours)
     tried, more = try_test_images(here, models[0])
-    show_refused([*dropped, *tried])
-    pictures = [item for item in [*dropped, *tried] if isinstance(item, core.Incoming)]
+    show_refused([*visit.received, *tried])
+    pictures = [item for item in [*visit.received, *tried] if isinstance(item, core.Incoming)]
     if not pictures:
         st.markdown("Drop photos above: every model says what it sees in each.")
         return
-    _answer(here, models, pictures, contents | more, colours)
+    _answer(here, models, pictures, visit.contents | more, colours)
 
 
 def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Sequence[core.Incoming],
-            contents: Mapping[str, Content], colours: dict[str, str]) -> None:
+            contents: Mapping[str, Path], colours: dict[str, str]) -> None:
     """The images of this page are asked about first; the others while their rows can be looked at."""
     answers = st.session_state.setdefault("answers", core.Answers())
     answers.keep_only(picture.hash for picture in pictures)
     answers.failures.clear()
     answers.unreadable.clear()
     head = st.container(horizontal=True, vertical_alignment="center")
-    asking, rows = st.empty(), st.container(gap="large")
+    controls, asking, rows, table = st.container(), st.empty(), st.container(gap="large"), st.container()
 
     def ask(some: Sequence[core.Incoming]) -> None:
         _ask(here, answers, {item.hash: contents[item.hash] for item in some if item.hash in contents}, models, asking)
 
     with head:
         summary, download = st.empty(), st.empty()
+        order = choose_order(len(models))
         apart = len(models) > 1 and st.toggle("Only where they disagree", key="disagree", bind="query-params")
-    if apart:
+    with controls:
+        feedback = core.Feedback.on(models[0].run.config.data)
+        asked = Asked(models, colours, answers, choose_why(models), feedback, feedback.labels())
+    if apart or order != AS_THEY_CAME:
         ask(pictures)
-    shown = _page_of([item for item in pictures if not apart or not core.agree(answers.about(item.hash, models))])
+    listed = [item for item in pictures if not apart or not core.agree(answers.about(item.hash, models))]
+    shown = _page_of(in_order(listed, order, models, answers))
     ask(shown)
     with rows:
-        _show_rows(shown, models, colours, answers)
+        _show_rows(shown, contents, asked)
     ask(pictures)
     summary.markdown(_summary(pictures, models, answers), width="content")
     with download:
         _offer_csv(pictures, models, answers)
+    with table:
+        _show_marked(asked, pictures)
+        _show_table(pictures, models, answers)
     if answers.failures or answers.unreadable:
         with asking.container():
             _show_trouble(pictures, answers)
@@ -88,12 +97,12 @@ def _page_of(pictures: Sequence[core.Incoming]) -> Sequence[core.Incoming]:
     return pictures[(page - 1) * A_PAGE:page * A_PAGE]
 
 
-def _ask(here: Services, answers: core.Answers, contents: Mapping[str, Content],
+def _ask(here: Services, answers: core.Answers, contents: Mapping[str, Path],
          models: Sequence[core.TrainedModel], place: DeltaGenerator) -> None:
     """Ask what is not known yet, and say how far that is."""
     with place.container():
         bar = st.progress(0.0, f"Asking {count(len(models), 'model')}")
-        for done, total in answers.ask(contents, models, here.assistant.classify):
+        for done, total in answers.ask(contents, models, here.assistant.see):
             bar.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
     place.empty()
 
@@ -106,30 +115,56 @@ def _show_trouble(pictures: Sequence[core.Incoming], answers: core.Answers) -> N
         refuse(ValueError(message))
 
 
-def _show_rows(shown: Sequence[core.Incoming], models: Sequence[core.TrainedModel], colours: dict[str, str],
-               answers: core.Answers) -> None:
-    names = core.labels([model.run for model in models])
+def _show_rows(shown: Sequence[core.Incoming], contents: Mapping[str, Path], asked: Asked) -> None:
+    names = core.labels([model.run for model in asked.models])
     for picture in shown:
-        show_row(picture, models, names, colours, answers)
+        show_row(picture, contents.get(picture.hash), asked, names)
     if not shown:
         st.markdown("They agree on every image.")
 
 
 def _summary(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel], answers: core.Answers) -> str:
-    told = f"{count(len(pictures), 'image')}, {count(len(models), 'model')}"
-    if len(models) < 2:
-        return told
     said = [answers.about(picture.hash, models) for picture in pictures]
-    alike = sum(core.agree(each) for each in said if len(each) > 1)
-    return f"{told}. All agree on {alike:,}."
+    strange = sum(bool(core.unlike(each)) for each in said)
+    told = f"{count(len(pictures), 'image')}, {count(len(models), 'model')}."
+    if len(models) > 1:
+        told += f" All agree on {sum(core.agree(each) for each in said if len(each) > 1):,}."
+    return told + (f" {strange:,} unlike the training images." if strange else "")
+
+
+def _show_marked(asked: Asked, pictures: Sequence[core.Incoming]) -> None:
+    """How often each model was right on the images whose true class the visitor named, and where those are kept."""
+    true = {picture.hash: label for picture in pictures if (label := asked.marked.get(picture.hash))}
+    if not true:
+        return
+    names = core.labels([model.run for model in asked.models])
+    right = {names[model.run.id]: [said.label == label for picture, label in true.items()
+                                   if (said := asked.answers.of(picture, model))] for model in asked.models}
+    told = ", ".join(f"{name} {sum(hits)} of {len(hits)} ({percent(sum(hits) / len(hits))})"
+                     for name, hits in right.items() if hits)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Right on the {count(len(true), 'image')} you marked: {plain(told)}.", width="content")
+        if st.button("See them as images to learn from", type="tertiary", icon=":material/photo_library:",
+                     help=f"They are kept in {asked.feedback.root}, a folder for each class. Copy those into your own "
+                     "images to learn from them."):
+            st.session_state["kept-data"] = str(asked.feedback.root)
+            st.switch_page("pages/data.py")
+
+
+def _rows(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel],
+          answers: core.Answers) -> list[dict[str, str | float]]:
+    return core.prediction_rows((picture.name, model, said) for picture in pictures for model in models
+                                if (said := answers.of(picture.hash, model)))
+
+
+def _show_table(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel], answers: core.Answers) -> None:
+    with st.expander("All answers as a table"):
+        show_table(_rows(pictures, models, answers), "answers", "What each model says of each image")
 
 
 def _offer_csv(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel], answers: core.Answers) -> None:
-    def rows() -> str:
-        return to_csv(core.prediction_rows((picture.name, model, said) for picture in pictures for model in models
-                                           if (said := answers.of(picture.hash, model))))
-
-    offer_csv(rows, "predictions.csv", "Download all answers as CSV")
+    offer_csv(lambda: core.to_csv(_rows(pictures, models, answers)), "predictions.csv",
+              "Download all answers as CSV")
 
 
 main()

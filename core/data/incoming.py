@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.data.entries import MODELS
 from core.data.images import THREADS, UnreadableImage, decode, load_image
-from core.data.thumbnails import SIDE, as_jpeg
+from core.data.thumbnails import SIDE, as_jpeg, shown_share
 
 Content = bytes | Path
 
@@ -26,10 +26,14 @@ _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif",
 
 @dataclass(frozen=True)
 class Incoming:
-    """A readable picture: what it is called, the SHA-256 of its content, and a small JPEG to look at."""
+    """A readable picture: what it is called, the SHA-256 of its content, and a small JPEG to look at.
+
+    `share` of the JPEG's width is the picture, in its middle.
+    """
 
     name: str
     hash: str
+    share: float
     thumbnail: bytes
 
 
@@ -59,20 +63,22 @@ def _receive(file: tuple[str, Content]) -> Incoming | Refused:
     name, content = file
     try:
         _expect_no_model(name)
-        read = _read(content)
-        return Incoming(name, hashlib.sha256(read).hexdigest(), as_jpeg(_decoded(read)))
+        read = read_content(content)
+        image = _decoded(read)
+        return Incoming(name, hashlib.sha256(read).hexdigest(), shown_share(image), as_jpeg(image))
     except UnreadableImage as error:
         return Refused(name, str(error))
 
 
 def _pixels(content: Content, size: int) -> np.ndarray | str:
     try:
-        return load_image(_read(content), size)
+        return load_image(read_content(content), size)
     except UnreadableImage as error:
         return str(error)
 
 
-def _read(content: Content) -> bytes:
+def read_content(content: Content) -> bytes:
+    """The bytes of a picture, wherever they are. Raises `UnreadableImage`."""
     try:
         return content.read_bytes() if isinstance(content, Path) else content
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name

@@ -39,6 +39,11 @@ def as_jpeg(image: Image.Image, side: int = SIDE) -> bytes:
     return content.getvalue()
 
 
+def shown_share(image: Image.Image) -> float:
+    """Which share of the width of `as_jpeg` the picture takes: all, but for a very tall one."""
+    return min(1.0, _TALLEST * image.width / image.height)
+
+
 class Thumbnails:
     """Thumbnails of pictures of any data set, each made once; the `limit` last asked for are kept."""
 

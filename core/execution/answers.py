@@ -8,16 +8,17 @@ import numpy as np
 from core.analysis.models import TrainedModel
 from core.analysis.predictions import Prediction
 from core.data.incoming import Content, pixels_of
+from core.data.seen import Seen
 from core.execution.assistant import AssistantError
 
 ASKED_AT_ONCE = 16
 
-Classify = Callable[[Path, np.ndarray], np.ndarray]
+See = Callable[[Path, np.ndarray], Seen]
 Key = tuple[str, str, int]
 
 
 class Answers:
-    """The answers that one visitor got: of each picture and model the probabilities, nothing else.
+    """The answers that one visitor got: of each picture and model what the model saw, and nothing of the picture.
 
     `failures` says, by run id, why a model could not be asked, `unreadable`, by hash, why a picture could not be read;
     none of them is tried again until its entry is removed.
@@ -42,7 +43,7 @@ class Answers:
         self._known = {key: answer for key, answer in self._known.items() if key[0] in kept}
 
     def ask(self, contents: Mapping[str, Content], models: Sequence[TrainedModel],
-            classify: Classify) -> Iterator[tuple[int, int]]:
+            see: See) -> Iterator[tuple[int, int]]:
         """Ask each model about each picture (content by hash) it was not asked before.
 
         Yields (done, all) answers after each batch; what is known then stays known, also if nobody asks for the rest.
@@ -57,7 +58,7 @@ class Answers:
                 unknown = [picture for picture in batch if self._lacks(picture, model)]
                 if unknown:
                     pixels = np.stack([squares[model.image_size][picture] for picture in unknown])
-                    self._ask_one(unknown, pixels, model, classify)
+                    self._ask_one(unknown, pixels, model, see)
                     done += len(unknown)
                     yield min(done, total), total
 
@@ -70,18 +71,18 @@ class Answers:
         self.unreadable |= unreadable
         return pixels
 
-    def _ask_one(self, pictures: Sequence[str], pixels: np.ndarray, model: TrainedModel, classify: Classify) -> None:
+    def _ask_one(self, pictures: Sequence[str], pixels: np.ndarray, model: TrainedModel, see: See) -> None:
         try:
-            said = classify(model.path, pixels)
+            seen = see(model.path, pixels)
         except AssistantError as error:
             self.failures[model.run.id] = str(error)
             return
-        if said.shape[1] == len(model.classes):
-            self._known |= {_key(picture, model): Prediction.of(model, row)
-                            for picture, row in zip(pictures, said, strict=True)}
+        if seen.probabilities.shape[1] == len(model.classes):
+            self._known |= {_key(picture, model): Prediction.of(model, seen, number)
+                            for number, picture in enumerate(pictures)}
         else:
             self.failures[model.run.id] = (f"Expected {len(model.classes)} probabilities of {model.run.title}; "
-                                           f"received {said.shape[1]}. Choose another run.")
+                                           f"received {seen.probabilities.shape[1]}. Choose another run.")
 
 
 def _key(picture: str, model: TrainedModel) -> Key:

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from core.data.seen import Seen
 from core.execution.devices import CPU, environment
 from core.execution.processes import PROJECT
+from core.experiment.exports import Exported
 from core.experiment.pace import Pace
 from core.experiment.run import RunConfig
 
@@ -25,8 +27,8 @@ IDLE_SECONDS = 600.0
 PATIENCE_SECONDS = 180.0
 """A process that leaves a question open for so long hangs."""
 
-RATE_SECONDS = 900.0
-"""The same for a range test: before its batches, images may have to be decoded and to pass the frozen part."""
+LONG_SECONDS = 900.0
+"""The same for a range test or an export: many images may have to be decoded and to pass the network."""
 
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_new_session is on Windows
 
@@ -36,7 +38,7 @@ class AssistantError(RuntimeError):
 
 
 class Assistant:
-    """Answers what only Keras can: what a model says of images, which rate suits a phase, how fast this machine is.
+    """Does what only Keras can: says what a model sees in images, exports it, finds a rate, measures this machine.
 
     Its process starts at the first question, on the CPU alone: the GPUs' memory is for training. It ends with the
     process that asks, and when nobody asked for `idle_seconds`; the next question starts another. Threads may ask at
@@ -53,16 +55,23 @@ class Assistant:
         """The process that answers; None where there is none now."""
         return self._process.pid if self._process and self._process.is_alive else None
 
-    def classify(self, model: Path, pixels: np.ndarray) -> np.ndarray:
-        """What a model says of images: (n, size, size, 3) uint8 -> (n, classes) float32. Raises `AssistantError`."""
-        return self._ask("classify", model, pixels)
+    def see(self, model: Path, pixels: np.ndarray) -> Seen:
+        """What a model sees in (n, size, size, 3) uint8 images. Raises `AssistantError`."""
+        return self._ask("see", model, pixels)
+
+    def export(self, run: Path, name: str) -> Exported:
+        """Write the model in a run's folder in the format `name`, and run that file on test images.
+
+        Raises `AssistantError`.
+        """
+        return self._ask("export", run, name, patience=max(self._patience, LONG_SECONDS))
 
     def find_rate(self, config: RunConfig, manifest_csv: str, phase: int) -> tuple[tuple[float, float], ...]:
         """The range test of phase number `phase` (from 1): (learning rate, smoothed loss) by rising rate.
 
         Raises `AssistantError`.
         """
-        return self._ask("find_rate", config, manifest_csv, phase, patience=max(self._patience, RATE_SECONDS))
+        return self._ask("find_rate", config, manifest_csv, phase, patience=max(self._patience, LONG_SECONDS))
 
     def prepare(self, model: Path) -> None:
         """Load a model for a question that is likely to come; waits for nothing and raises nothing."""

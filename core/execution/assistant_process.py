@@ -57,13 +57,14 @@ def _silent() -> Iterator[None]:
 def _answers() -> Mapping[str, Answer]:
     """What can be asked."""
     with _silent():
+        from core.learning.export import export_model
         from core.learning.predictors import Predictors
         from core.learning.probe import measure_pace
         from core.learning.rate_finder import find_rate
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several models, each traced once
     predictors = Predictors()
-    return {"classify": predictors.classify, "prepare": lambda path: predictors.of(path) and None,
+    return {"see": predictors.see, "prepare": lambda path: predictors.of(path) and None, "export": export_model,
             "measure_pace": measure_pace, "find_rate": find_rate}
 
 

@@ -45,6 +45,11 @@ def gpu_memory() -> int | None:
     return None if device.capability is None else device.memory_total
 
 
+def available_memory() -> int:
+    """Bytes that programs can still have."""
+    return psutil.virtual_memory().available
+
+
 def cpu() -> Device:
     """All cores and the main memory as one device."""
     memory = psutil.virtual_memory()

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from core.execution.devices import available_memory
 from core.execution.handover import hand_over
 from core.execution.processes import PROJECT, start_worker
 
@@ -22,11 +21,6 @@ MOST_PATIENCE = 600.0
 def waiting_command(device_id: str, leases: Path) -> Sequence[str]:
     """The command line of a worker that waits for its run."""
     return [sys.executable, "-m", "core.execution.worker", "--wait", "--device", device_id, "--leases", str(leases)]
-
-
-def available_memory() -> int:
-    """Bytes that programs can still have."""
-    return psutil.virtual_memory().available
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,31 +12,42 @@ import numpy as np
 from core.experiment.files import write_whole
 from core.learning.activations import Activations
 from core.learning.data import Batches, Images, Rows, TrainingData
-from core.learning.model import model_above
+from core.learning.familiar import Familiar
+from core.learning.model import described_above
 from core.learning.temperature import fit_temperature
 
 
+class Judged(NamedTuple):
+    """The content of evaluation.json, probabilities (images, classes), and what is familiar to the model."""
+
+    evaluation: dict[str, Any]
+    probabilities: np.ndarray
+    familiar: Familiar | None
+
+
 def evaluate(model: keras.Model, data: TrainingData, batch_size: int,
-             activations: Activations | None = None) -> tuple[dict[str, Any], np.ndarray]:
-    """What the model says of the test split: (the content of evaluation.json, probabilities (images, classes)).
+             activations: Activations | None = None) -> Judged:
+    """What the model says of the test split.
 
     With `activations` it starts from what they hold of the part that never trained, in full precision. The
-    temperature is that of the validation split.
+    temperature, and what is familiar, are those of the validation split.
     """
-    above = model_above(model, activations.lowest) if activations else model
+    above = described_above(model, activations.lowest if activations else None)
 
-    def said(images: Images, rows: Rows | None) -> np.ndarray:
+    def said(images: Images, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
         rows = rows or (lambda numbers, epoch: images.pixels[numbers])
         return above.predict(Batches(rows, images.labels, batch_size), verbose=0)
 
-    temperature = fit_temperature(said(data.validation, activations and activations.last(data.validation)),
-                                  data.validation.labels)
-    probabilities = said(data.test, activations and activations.exact(data.test))
+    features, probabilities = said(data.validation, activations and activations.last(data.validation))
+    familiar, temperature = Familiar.of(features), fit_temperature(probabilities, data.validation.labels)
+    _, probabilities = said(data.test, activations and activations.exact(data.test))
     confusion = confusion_matrix(data.test.labels, probabilities.argmax(axis=1), len(data.classes))
     per_class = {name: scores for name, scores in zip(data.classes, class_scores(confusion), strict=True)}
-    return {"split": "test", "images": len(data.test), "accuracy": float(np.trace(confusion) / confusion.sum()),
-            "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])), "temperature": temperature,
-            "classes": list(data.classes), "per_class": per_class, "confusion": confusion.tolist()}, probabilities
+    evaluation = {"split": "test", "images": len(data.test), "accuracy": float(np.trace(confusion) / confusion.sum()),
+                  "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])),
+                  "temperature": temperature, "classes": list(data.classes), "per_class": per_class,
+                  "confusion": confusion.tolist()}
+    return Judged(evaluation, probabilities, familiar)
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -55,12 +66,14 @@ def _ratio(part: int, whole: int) -> float:
     return float(part / whole) if whole else 0.0
 
 
-def write_evaluation(folder: Path, evaluation: dict[str, Any], probabilities: np.ndarray, data: TrainingData) -> None:
-    """Write predictions.csv, then evaluation.json, each whole."""
+def write_evaluation(folder: Path, judged: Judged, data: TrainingData) -> None:
+    """Write familiar.npz where there is something to write, predictions.csv, then evaluation.json, each whole."""
+    if judged.familiar:
+        judged.familiar.save(folder)
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["path", "label", "predicted", *(f"p_{name}" for name in data.classes)])
-    for item, row in zip(data.test.items, probabilities, strict=True):
+    for item, row in zip(data.test.items, judged.probabilities, strict=True):
         writer.writerow([item.path, item.label, data.classes[row.argmax()], *(f"{p:.9g}" for p in row)])
     write_whole(folder / "predictions.csv", text.getvalue(), durable=True)
-    write_whole(folder / "evaluation.json", json.dumps(evaluation, indent=1), durable=True)
+    write_whole(folder / "evaluation.json", json.dumps(judged.evaluation, indent=1), durable=True)

@@ -16,6 +16,7 @@ from core.learning.checkpoint import Checkpoints
 from core.learning.data import TrainingData, load_data
 from core.learning.evaluation import evaluate, write_evaluation
 from core.learning.model import build_model
+from core.learning.prediction import note_hash
 from core.learning.tensorboard import TensorBoard, write_hparams
 from core.learning.training import Outcome, train
 
@@ -51,9 +52,9 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     if outcome.stopped:
         return False
     reporter.say(note="Measuring on the test images")
-    evaluation, probabilities = evaluate(model, data, config.batch_size, activations)
-    write_evaluation(reporter.folder, evaluation, probabilities, data)
-    write_hparams(reporter.folder / "tensorboard", config, evaluation["accuracy"])
+    judged = evaluate(model, data, config.batch_size, activations)
+    write_evaluation(reporter.folder, judged, data)
+    write_hparams(reporter.folder / "tensorboard", config, judged.evaluation["accuracy"])
     reporter.say(saved_seconds=round(keeper.saved_seconds, 1))
     return True
 
@@ -88,7 +89,8 @@ def _train(config: RunConfig, model: keras.Model, data: TrainingData, activation
 
 
 def _save(model: keras.Model, path: Path) -> None:
-    """Write the model whole or not at all."""
+    """Write the model whole or not at all; its hash before it, so that no moment shows a model without one."""
     temporary = path.with_name(".saving.keras")
     model.save(temporary)
+    note_hash(temporary, path.with_suffix(".sha256"))
     temporary.replace(path)

@@ -56,16 +56,39 @@ def model_above(model: keras.Model, cut: Cut | None) -> keras.Model:
     """
     if cut is None:
         return model
-    base, rows = base_of(model), keras.Input(cut.shape, name="rows")
-    x = rows
-    if cut.name != POOL:
-        upper = keras.Model(base.layers[cut.below - 1].output, base.output, name="upper_base")
-        always_infer(upper)
-        x = upper(rows)
-    head = model.layers[model.layers.index(base) + 1:]
-    for layer in head[1:] if cut.name == POOL else head:
-        x = layer(x)
-    return keras.Model(rows, x, name="model_above")
+    rows, _, probabilities = _tensors_above(model, cut)
+    return keras.Model(rows, probabilities, name="model_above")
+
+
+def described_above(model: keras.Model, cut: Cut | None) -> keras.Model:
+    """The same to ((n, channels) the last feature map, averaged over the image, (n, classes) probabilities)."""
+    rows, features, probabilities = _tensors_above(model, cut)
+    if len(features.shape) == 4:
+        features = layers.GlobalAveragePooling2D(name="average")(features)
+    return keras.Model(rows, [features, probabilities], name="described_above")
+
+
+def _tensors_above(model: keras.Model, cut: Cut | None) -> tuple[keras.KerasTensor, ...]:
+    """The rows at a cut, or the images; what enters the first dense layer, still as a map if it can be; what leaves."""
+    rows = keras.Input(model.input_shape[1:] if cut is None else cut.shape, name="rows")
+    x, entering = rows, {}
+    for part in _parts_above(model, cut):
+        entering[part.name] = x
+        x = part(x)
+    return rows, entering.get("flatten", entering["hidden"]), x
+
+
+def _parts_above(model: keras.Model, cut: Cut | None) -> list[keras.Layer]:
+    if cut is None:
+        return model.layers[1:]
+    head = model.layers[model.layers.index(base_of(model)) + 1:]
+    return head[1:] if cut.name == POOL else [_upper_base(base_of(model), cut), *head]
+
+
+def _upper_base(base: keras.Model, cut: Cut) -> keras.Model:
+    upper = keras.Model(base.layers[cut.below - 1].output, base.output, name="upper_base")
+    always_infer(upper)
+    return upper
 
 
 def unfreeze_layers(model: keras.Model, unfreeze: int) -> None:

@@ -1,11 +1,15 @@
-"""A trained run, ready to classify."""
+"""A trained run, ready to say what it sees."""
 
+import hashlib
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from core.data.seen import Seen
 from core.experiment.errors import first_line
+from core.learning.familiar import Familiar
+from core.learning.head import Head, features_of
 
 BATCH = 4
 """Images that go through the network at once. Every batch is filled up to it: Keras would trace a model anew for a new
@@ -19,30 +23,63 @@ class ModelError(ValueError):
 class Predictor:
     """The model of a trained run, in memory. It may be asked from several threads.
 
-    Raises `ModelError` where the file is gone or Keras cannot open it.
+    Raises `ModelError` where the file is gone, was changed since it was trained, or cannot be opened by Keras.
     """
 
     def __init__(self, path: Path) -> None:
         try:
-            self._model = keras.models.load_model(path, compile=False, safe_mode=True)
-            _, self.size, _, _ = self._model.input_shape
-            _, self.classes = self._model.output_shape
+            _expect_unchanged(path)
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
+            _, self.size, _, _ = model.input_shape
+            _, self.classes = model.output_shape
+            self._head, features = Head.of(model), features_of(model)
+        except ModelError:
+            raise
         except Exception as error:  # Keras raises whatever it meets in damaged files
             raise ModelError(_unusable(path, error)) from error
-        self._model.jit_compile = False  # XLA makes this network slower on CPUs, not faster
+        self.model, self._familiar = model, Familiar.load(path.parent)
+        self._seeing = keras.Model(model.input, [features, model.output])
+        self._seeing.jit_compile = False  # XLA makes this network slower on CPUs, not faster
 
-    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """(n, size, size, 3) uint8 -> (n, classes) float32; each row sums to 1. Raises `ValueError` on other shapes."""
+    def see(self, pixels: np.ndarray) -> Seen:
+        """What the model sees in (n, size, size, 3) uint8 images. Raises `ValueError` on other shapes."""
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (self.size, self.size, 3):
             raise ValueError(f"Expected images as (n, {self.size}, {self.size}, 3) uint8; received {pixels.shape} "
                              f"{pixels.dtype}. Read them with load_image at the model's size.")
-        rows = [self._batch(pixels[start:start + BATCH]) for start in range(0, len(pixels), BATCH)]
-        return np.concatenate([np.empty((0, self.classes), np.float32), *rows])
+        batches = range(0, max(1, len(pixels)), BATCH)
+        probabilities, maps, strangeness = zip(*(self._batch(pixels[start:start + BATCH]) for start in batches),
+                                               strict=True)
+        known = None if self._familiar is None else np.concatenate(strangeness)
+        return Seen(np.concatenate(probabilities), np.concatenate(maps), known)
 
-    def _batch(self, pixels: np.ndarray) -> np.ndarray:
+    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, size, size, 3) uint8 -> (n, classes) float32; each row sums to 1. Raises `ValueError` on other shapes."""
+        return self.see(pixels).probabilities
+
+    def _batch(self, pixels: np.ndarray) -> Seen:
         filled = np.zeros((BATCH, *pixels.shape[1:]), np.uint8)
         filled[:len(pixels)] = pixels
-        return self._model.predict_on_batch(filled)[:len(pixels)]
+        features, probabilities = (rows[:len(pixels)] for rows in self._seeing.predict_on_batch(filled))
+        strangeness = self._familiar.strangeness(features.mean(axis=(1, 2))) if self._familiar else None
+        return Seen(probabilities, self._head.heat_maps(features), strangeness)
+
+
+def note_hash(model: Path, noted: Path) -> None:
+    """Write a model's SHA-256 beside it, as `sha256sum` does, so that a later change is seen. Raises `OSError`."""
+    noted.write_text(f"{_sha256(model)}  model.keras\n")
+
+
+def _expect_unchanged(path: Path) -> None:
+    """Runs trained before hashes were noted have none to compare with."""
+    noted = path.with_suffix(".sha256")
+    if path.is_file() and noted.is_file() and noted.read_text(errors="replace").split()[:1] != [_sha256(path)]:
+        raise ModelError(f"Expected the model as it was trained; received {path}, which was changed since (its SHA-256 "
+                         "is another). Put the file back, or train it again.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unusable(path: Path, error: Exception) -> str:

@@ -1,15 +1,21 @@
 """The models that were asked last, kept in memory and shared by whoever asks."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 
+from core.data.seen import Seen
+from core.execution.devices import available_memory
 from core.learning.prediction import Predictor
 
 Stamp = tuple[int, int, int]
+
+RESERVE = 1024**3
+"""Bytes of memory; a model takes some 100 MB."""
 
 
 @dataclass
@@ -22,10 +28,13 @@ class _Place:
 
 
 class Predictors:
-    """At most `limit` models in memory, each loaded once; while one loads, the others answer."""
+    """At most `limit` models in memory, each loaded once; while one loads, the others answer.
 
-    def __init__(self, limit: int = 8) -> None:
-        self._limit = limit
+    When less than `RESERVE` is available only the one asked last stays.
+    """
+
+    def __init__(self, limit: int = 8, available: Callable[[], int] = available_memory) -> None:
+        self._limit, self._available = limit, available
         self._places: OrderedDict[Path, _Place] = OrderedDict()
         self._guard = Lock()
 
@@ -36,9 +45,9 @@ class Predictors:
             place.predictor = place.predictor or Predictor(path)  # where that fails, the next who asks tries again
             return place.predictor
 
-    def classify(self, path: Path, pixels: np.ndarray) -> np.ndarray:
-        """What the model says: (n, classes) float32. Raises `ModelError`; `ValueError` for images of another size."""
-        return self.of(path).probabilities(pixels)
+    def see(self, path: Path, pixels: np.ndarray) -> Seen:
+        """What the model sees in images. Raises `ModelError`; `ValueError` for images of another size."""
+        return self.of(path).see(pixels)
 
     def _place(self, path: Path) -> _Place:
         stamp = _stamp(path)
@@ -47,7 +56,7 @@ class Predictors:
             if place is None or place.stamp != stamp:
                 place = _Place(stamp)
             self._places[path] = place
-            while len(self._places) > self._limit:
+            while len(self._places) > (1 if self._available() < RESERVE else self._limit):
                 self._places.popitem(last=False)
             return place
 

@@ -1,42 +1,50 @@
-"""Images that a visitor drops to be classified, and images of a test split to try models on."""
+"""Images that a visitor brings to be classified, and images of a test split to try models on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
 
 import streamlit as st
 
 import core
 from core.analysis.words import count, plain, shortened
-from core.data.incoming import Content
+from core.data.visit import Received
 from pages.parts.services import Services, refuse
 
 TEST_IMAGES = 12
-MEGABYTES = 100
-"""The largest image that is taken."""
+MEGABYTES = 200
+"""The largest file that is taken."""
 
-Received = core.Incoming | core.Refused
+def drop_images() -> core.Visit:
+    """What the visitor has brought so far: files dropped, ZIPs of them, photos taken with the camera.
 
-
-def drop_images() -> tuple[list[Received], dict[str, Content]]:
-    """What was dropped, in its order, and the contents of the readable ones by hash.
-
-    Streamlit forgets files when the visitor turns to another page; what was found out about them stays, without their
-    contents, until others are dropped.
+    Each goes to disk as soon as it is here, and the drop zone begins anew: Streamlit would hold all of them in memory.
     """
-    uploads = st.file_uploader("Drop images here", accept_multiple_files=True, key="images", on_change=_forget,
-                               max_upload_size=MEGABYTES, help="As many as you like. They are only looked at, and "
-                               "forgotten when you close the page.")
-    known = st.session_state.setdefault("dropped", {})
-    files = {upload.file_id: (upload.name, upload.getvalue()) for upload in uploads}
-    _receive(known, files)
-    if known and not uploads:
-        st.button("Clear", on_click=_forget, icon=":material/close:", help="Forget these images.")
-    contents = {known[key].hash: content for key, (_, content) in files.items()
-                if isinstance(known[key], core.Incoming)}
-    return list(known.values()), contents
+    visit = st.session_state.setdefault("visit", core.Visit())
+    number = st.session_state.setdefault("drop-number", 0)
+    uploads = st.file_uploader("Drop images here, or a ZIP of them", accept_multiple_files=True,
+                               key=f"images-{number}", max_upload_size=MEGABYTES,
+                               help="As many as you like. They are only looked at, and forgotten when you close the "
+                               "page.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        photo = _take_photo(number)
+        if visit.received:
+            st.button("Clear", on_click=_clear, icon=":material/close:", help="Forget these images.")
+    if uploads or photo:
+        _take(visit, [(upload.name, upload) for upload in uploads] + [("photo.jpg", photo)] * bool(photo))
+        st.session_state["drop-number"] = number + 1
+        st.rerun()
+    return visit
 
 
-def try_test_images(here: Services, model: core.TrainedModel) -> tuple[list[Received], dict[str, Content]]:
-    """The same for some images of the model's test split, where the visitor wants them."""
+def _take_photo(number: int) -> BinaryIO | None:
+    if st.toggle("Use the camera", key="camera", help="Take a photo with this device's camera."):
+        return st.camera_input("Take a photo", key=f"photo-{number}", label_visibility="collapsed", width=320)
+    return None
+
+
+def try_test_images(here: Services, model: core.TrainedModel) -> tuple[list[Received], dict[str, Path]]:
+    """Some images of the model's test split and their contents by hash, where the visitor wants them."""
     if not st.toggle(f"Try {TEST_IMAGES} test images", key="samples", bind="query-params",
                      help="Of the images that the first model was judged on. It has not learned from them; their "
                      "folder is their true class."):
@@ -51,7 +59,8 @@ def try_test_images(here: Services, model: core.TrainedModel) -> tuple[list[Rece
     known = st.session_state.setdefault("tried", {})
     for gone in known.keys() - files.keys():
         del known[gone]
-    _receive(known, files)
+    new = {key: file for key, file in files.items() if key not in known}
+    known |= dict(zip(new, core.receive(new.values()), strict=True))
     return list(known.values()), {known[key].hash: path for key, (_, path) in files.items()
                                   if isinstance(known[key], core.Incoming)}
 
@@ -65,22 +74,15 @@ def show_refused(received: Sequence[Received]) -> None:
             st.markdown("\n".join(f"- **{plain(shortened(item.name, 80))}**: {plain(item.reason)}" for item in refused))
 
 
-def _receive(known: dict[str, Received], files: Mapping[str, tuple[str, Content]]) -> None:
-    """Look at the files that are not known yet."""
-    new = {key: file for key, file in files.items() if key not in known}
-    if not new:
-        return
+def _take(visit: core.Visit, files: Iterable[tuple[str, BinaryIO]]) -> None:
     bar = st.progress(0.0, "Reading images")
-    for done, (key, item) in enumerate(zip(new, core.receive(new.values()), strict=True), start=1):
-        known[key] = item
-        bar.progress(done / len(new), f"Reading images: {done:,} of {len(new):,}")
+    for done, total in visit.take(files):
+        bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
     bar.empty()
 
 
-def _forget() -> None:
-    """Forget what is no longer in the drop zone, and begin with the first page."""
-    kept = {upload.file_id for upload in st.session_state.get("images") or []}
-    known = st.session_state.get("dropped", {})
-    st.session_state["dropped"] = {key: item for key, item in known.items() if key in kept}
+def _clear() -> None:
+    """Forget what was brought, and begin with the first page."""
+    st.session_state["visit"].clear()
     st.session_state["page"] = 1
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 import core
 from pages.parts.curve_controls import show_curves
+from pages.parts.export import show_export
 from pages.parts.run_details import show_details
 from pages.parts.run_row import show_run
 from pages.parts.services import Services
@@ -28,7 +29,9 @@ def watch(here: Services, runs: Sequence[core.Run]) -> None:
         st.fragment(_follow_rows, run_every=ROWS_SECONDS if live else None)(here, runs, queue)
         _show_rows(here, runs, queued, queue)
         st.fragment(_follow_curves, run_every=CURVES_SECONDS if live else None)(here, [run.id for run in runs])
-        show_details(here, runs, core.labels(runs))
+        names = core.labels(runs)
+        show_details(here, runs, names)
+        show_export(here, runs, names)
     except core.NoSuchRun:  # deleted since it was listed
         st.rerun()
 

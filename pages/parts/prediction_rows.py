@@ -1,11 +1,16 @@
-"""A row an image: what it looks like, what each model says of it, and whether they agree."""
+"""A row an image: what it looks like, what each model says of it and why, whether they agree, what is true."""
 
+from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 
 import streamlit as st
 
 import core
 from core.analysis.words import percent, plain, shortened
+from pages.parts.services import told
 from pages.parts.show import name_in_html
 
 _BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
@@ -14,27 +19,72 @@ _THIN = "height:6px;border-radius:3px"
 _SMALL = "font-size:.875rem;margin-top:6px"
 
 
-def show_row(picture: core.Incoming, models: Sequence[core.TrainedModel], names: dict[str, str],
-             colours: dict[str, str], answers: core.Answers) -> None:
+@dataclass(frozen=True)
+class Why:
+    """Heat maps over the images: of this class, or of the one that each model names; how opaque, 0 to 1."""
+
+    label: str | None
+    opacity: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all rows share: the models with their colours, their answers, whether to show why, where marked images are
+    kept and, by hash, what they were marked.
+    """
+
+    models: Sequence[core.TrainedModel]
+    colours: dict[str, str]
+    answers: core.Answers
+    why: Why | None
+    feedback: core.Feedback
+    marked: dict[str, str]
+
+
+def show_row(picture: core.Incoming, content: Path | None, asked: Asked, names: dict[str, str]) -> None:
     """One image with the top three classes of each model as bars in its colour."""
-    look, said, end = st.columns([2, min(3 * len(models), _WIDEST), 2], vertical_alignment="center", gap="small")
+    widths = [2, min(3 * len(asked.models), _WIDEST), 2]
+    look, said, end = st.columns(widths, vertical_alignment="center", gap="small")
     name = shortened(picture.name, 40)
     look.image(picture.thumbnail, plain(name), alt=name)
-    cells = (_cell(names[model.run.id], colours[model.run.id], _said(picture, model, colours[model.run.id], answers))
-             for model in models)
+    cells = (_cell(names[model.run.id], picture, model, asked) for model in asked.models)
     said.html(f'<div style="{_BESIDE}">{"".join(cells)}</div>')
-    end.markdown(plain(core.agreement(answers.about(picture.hash, models))))
+    with end:
+        _show_end(picture, content, asked)
 
 
-def _cell(name: str, colour: str, said: str) -> str:
-    return f'<div style="min-width:0"><span style="color:{colour}">■</span> {name_in_html(name)}{said}</div>'
+def _show_end(picture: core.Incoming, content: Path | None, asked: Asked) -> None:
+    """Whether models agree, whether they can know such an image at all, and what the visitor says it is."""
+    answers = asked.answers.about(picture.hash, asked.models)
+    if agreement := core.agreement(answers):
+        st.markdown(plain(agreement))
+    if strange := core.unlike(answers):
+        st.markdown(f":material/help: {plain(strange)}")
+    if content and answers:
+        key, classes = f"true-{picture.hash}", asked.models[0].classes
+        marked = asked.marked.get(picture.hash)
+        st.session_state[key] = marked if marked in classes else None
+        st.selectbox(f"True class of {plain(picture.name)}", classes, None, key=key, placeholder="True class?",
+                     label_visibility="collapsed", on_change=_mark, args=(key, picture, content, asked.feedback))
 
 
-def _said(picture: core.Incoming, model: core.TrainedModel, colour: str, answers: core.Answers) -> str:
-    prediction = answers.of(picture.hash, model)
+def _mark(key: str, picture: core.Incoming, content: Path, feedback: core.Feedback) -> None:
+    label = st.session_state[key]
+    try:
+        feedback.mark(content, picture.name, label) if label else feedback.forget(picture.hash)
+    except (ValueError, OSError) as error:
+        st.toast(plain(told(error)))
+
+
+def _cell(name: str, picture: core.Incoming, model: core.TrainedModel, asked: Asked) -> str:
+    colour, prediction = asked.colours[model.run.id], asked.answers.of(picture.hash, model)
+    head = f'<span style="color:{colour}">■</span> {name_in_html(name)}'
     if prediction:
-        return "".join(_bar(label, share, colour) for label, share in prediction.top())
-    return f'<div style="{_SMALL}">{_why_not(picture, model, answers)}</div>'
+        heat = _heat(picture, name, prediction, asked.why) if asked.why else ""
+        said = "".join(_bar(label, share, colour) for label, share in prediction.top())
+    else:
+        heat, said = "", f'<div style="{_SMALL}">{_why_not(picture, model, asked.answers)}</div>'
+    return f'<div style="min-width:0">{heat}{head}{said}</div>'
 
 
 def _why_not(picture: core.Incoming, model: core.TrainedModel, answers: core.Answers) -> str:
@@ -42,7 +92,26 @@ def _why_not(picture: core.Incoming, model: core.TrainedModel, answers: core.Ans
         return "No answer: this model failed."
     if picture.hash in answers.unreadable:
         return "Not asked: the file can no longer be read."
-    return "Not asked: drop the image again."  # its content went when the visitor left the page
+    return "Not asked yet."
+
+
+def _heat(picture: core.Incoming, name: str, prediction: core.Prediction, why: Why) -> str:
+    """The image with the places bright where the model found the class. Opacity is style alone: moving the slider
+    sends no new picture."""
+    label = why.label or prediction.label
+    heat = prediction.heat(label)
+    if heat is None:
+        return f'<div style="{_SMALL}">It does not know {name_in_html(shortened(label, 28))}.</div>'
+    alt = escape(f"Where {name} finds {label}", quote=True)
+    beside = f"left:{50 - 50 * picture.share:.2f}%;width:{100 * picture.share:.2f}%"
+    return (f'<div style="position:relative;max-width:160px;margin-bottom:8px">'
+            f'<img src="{_uri("jpeg", picture.thumbnail)}" alt="" style="width:100%;display:block">'
+            f'<img src="{_uri("png", core.heat_png(heat))}" alt="{alt}" '
+            f'style="position:absolute;top:0;height:100%;{beside};opacity:{why.opacity:.2f}"></div>')
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{b64encode(content).decode()}"
 
 
 def _bar(label: str, share: float, colour: str) -> str:

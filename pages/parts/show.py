@@ -1,7 +1,5 @@
 """How tables, charts, states and empty pages look, the same on every page."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -27,7 +25,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], name: str, alt: str,
     """
     data = _formatted(rows, formats) if formats else list(rows)
     shown = st.dataframe(data, hide_index=True, placeholder="–", alt=alt, **options)
-    offer_csv(lambda: to_csv(rows), f"{name}.csv", "Download this table as CSV")
+    offer_csv(lambda: core.to_csv(rows), f"{name}.csv", "Download this table as CSV")
     return shown
 
 
@@ -41,22 +39,7 @@ def show_chart(figure: go.Figure, name: str, alt: str) -> None:
     st.plotly_chart(figure, key=f"chart-{name}", alt=alt, config={
         "displaylogo": False, "modeBarButtonsToRemove": _BUTTONS,
         "toImageButtonOptions": {"filename": name, "format": "png", "scale": 2}})
-    offer_csv(lambda: to_csv(core.chart_points(figure)), f"{name}.csv", "Download the points as CSV")
-
-
-def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as CSV text, one column a key of the first row."""
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _inert(value: Any) -> Any:
-    """A name that a spreadsheet would take for a formula becomes text; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+    offer_csv(lambda: core.to_csv(core.chart_points(figure)), f"{name}.csv", "Download the points as CSV")
 
 
 def offer_csv(make: Callable[[], str], filename: str, help: str) -> None:

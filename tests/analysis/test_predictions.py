@@ -6,14 +6,29 @@ import numpy as np
 import pytest
 
 from core.analysis.models import TrainedModel
-from core.analysis.predictions import Prediction, agree, agreement, prediction_rows
+from core.analysis.predictions import (
+    Prediction,
+    agree,
+    agreement,
+    disagreement,
+    prediction_rows,
+    sureness,
+    unlike,
+)
+from core.data.seen import Seen
 from core.experiment.run import Run, RunConfig, RunStatus, State
 
 RUN = Run("20261123-220052-417-01-two-phase", RunConfig(), RunStatus(State.COMPLETED))
 
 
-def said(*probabilities: float, classes: str = "abcd") -> Prediction:
-    return Prediction(tuple(classes[:len(probabilities)]), probabilities)
+def said(*probabilities: float, classes: str = "abcd", strangeness: float | None = None) -> Prediction:
+    return Prediction(tuple(classes[:len(probabilities)]), probabilities, strangeness=strangeness)
+
+
+def seen(*probabilities: float, strangeness: float | None = None) -> Seen:
+    """What a model sees in one picture."""
+    maps = np.arange(4 * len(probabilities), dtype=np.uint8).reshape(1, 2, 2, -1)
+    return Seen(np.float32([probabilities]), maps, None if strangeness is None else np.float32([strangeness]))
 
 
 def test_classes_are_ranked():
@@ -24,7 +39,7 @@ def test_classes_are_ranked():
 
 def test_a_model_with_a_temperature_is_as_sure_as_it_should_be():
     model = TrainedModel(RUN, Path("m"), 0, ("a", "b"), temperature=2.0)
-    honest = Prediction.of(model, np.float32([0.9, 0.1]))
+    honest = Prediction.of(model, seen(0.9, 0.1), 0)
     assert honest.label == "a" and honest.top(1)[0][1] == pytest.approx(0.75), "odds of 9 become 3"
 
 
@@ -38,8 +53,30 @@ def test_agreement_in_words(labels, words):
 
 def test_rows_have_a_column_for_every_class_of_any_model():
     first, second = (TrainedModel(RUN, Path("m"), 0, classes) for classes in (("a", "b"), ("b", "c")))
-    rows = prediction_rows([("x.jpg", first, Prediction.of(first, np.float32([0.25, 0.75]))),
-                            ("x.jpg", second, Prediction.of(second, np.float32([1, 0])))])
+    rows = prediction_rows([("x.jpg", first, Prediction.of(first, seen(0.25, 0.75), 0)),
+                            ("x.jpg", second, Prediction.of(second, seen(1, 0, strangeness=1.5), 0))])
     assert rows[0] == {"file": "x.jpg", "run": RUN.id, "strategy": RUN.title, "predicted": "b", "probability": 0.75,
-                       "p_a": 0.25, "p_b": 0.75, "p_c": ""}
+                       "strangeness": "", "p_a": 0.25, "p_b": 0.75, "p_c": ""}
     assert list(rows[1]) == list(rows[0]) and rows[1]["p_a"] == "" and rows[1]["p_b"] == 1.0
+    assert rows[1]["strangeness"] == 1.5
+
+
+def test_models_are_apart_by_the_probability_that_they_place_elsewhere():
+    assert disagreement([said(1, 0), said(0, 1)]) == 1 and disagreement([said(0.7, 0.3)] * 3) == 0
+    assert disagreement([said(0.8, 0.2), said(0.6, 0.4)]) == pytest.approx(0.2)
+    assert disagreement([said(0.5, 0.5, classes="ab"), said(0.5, 0.5, classes="bc")]) == pytest.approx(0.5)
+    assert disagreement([said(1, 0)]) == disagreement([]) == 0
+    assert sureness([said(0.9, 0.1), said(0.3, 0.7)]) == pytest.approx(0.8) and sureness([]) == 1
+
+
+def test_unlike_is_said_by_those_who_know():
+    strange, known, unknown = (said(1, 0, strangeness=value) for value in (1.5, 0.9, None))
+    assert unlike([strange]) == "Unlike the training images" and unlike([known, unknown]) == unlike([]) == ""
+    assert unlike([strange, known, unknown]) == "Unlike the training images for 1 of 2 models"
+    assert unlike([strange, strange]) == "Unlike the training images for every model"
+
+
+def test_the_heat_of_a_class_is_its_own_map():
+    model = TrainedModel(RUN, Path("m"), 0, ("a", "b"))
+    prediction = Prediction.of(model, seen(0.9, 0.1), 0)
+    assert prediction.heat("b").tolist() == [[1, 3], [5, 7]] and prediction.heat("z") is None

@@ -44,14 +44,14 @@ def models(tmp_path_factory) -> list[Path]:
 def test_it_answers_for_several_models_and_threads(assistant, models):
     assert assistant.pid is None, "nothing starts before the first question"
     with ThreadPoolExecutor(8) as pool:
-        said = list(pool.map(lambda number: assistant.classify(models[number % 2], PIXELS), range(16)))
+        said = list(pool.map(lambda number: assistant.see(models[number % 2], PIXELS).probabilities, range(16)))
     assert [answer.shape for answer in said] == [(3, 2), (3, 3)] * 8
     assert all((answer == said[number % 2]).all() for number, answer in enumerate(said))
     assert len({answer.dtype for answer in said} | {np.dtype(np.float32)}) == 1
 
 
 def test_it_sees_no_gpu_and_asks_nobody_for_a_port(assistant, models):
-    assistant.classify(models[0], PIXELS)
+    assistant.see(models[0], PIXELS)
     process = psutil.Process(assistant.pid)
     assert process.environ()["CUDA_VISIBLE_DEVICES"] == "-1"
     assert process.net_connections() == [] and os.getsid(assistant.pid) != os.getsid(0)
@@ -71,51 +71,51 @@ def test_what_it_cannot_do_is_one_line_with_advice(assistant, models, tmp_path):
     (tmp_path / "bad.keras").write_text("no model")
     for path, said in ((tmp_path / "gone.keras", "it is gone. Choose"), (tmp_path / "bad.keras", "Train it again")):
         with pytest.raises(AssistantError, match=said) as caught:
-            assistant.classify(path, PIXELS)
+            assistant.see(path, PIXELS)
         assert "\n" not in str(caught.value)
     with pytest.raises(AssistantError, match="Expected images as"):
-        assistant.classify(models[0], PIXELS[:, :50])
+        assistant.see(models[0], PIXELS[:, :50])
     assistant.prepare(tmp_path / "gone.keras")
-    assert assistant.classify(models[0], PIXELS).shape == (3, 2), "and it goes on answering"
+    assert assistant.see(models[0], PIXELS).probabilities.shape == (3, 2), "and it goes on answering"
 
 
 @pytest.mark.slow
 @pytest.mark.faults
 def test_a_killed_assistant_is_started_again(assistant, models):
-    before = assistant.classify(models[0], PIXELS)
+    before = assistant.see(models[0], PIXELS).probabilities
     old = assistant.pid
     os.kill(old, signal.SIGKILL)
-    assert (assistant.classify(models[0], PIXELS) == before).all() and assistant.pid not in (old, None)
+    assert (assistant.see(models[0], PIXELS).probabilities == before).all() and assistant.pid not in (old, None)
 
 
 @pytest.mark.faults
 def test_one_killed_over_a_question_is_asked_once_more_in_a_new_process(assistant, models):
-    assistant.classify(models[0], PIXELS)
+    assistant.see(models[0], PIXELS)
     os.kill(assistant.pid, signal.SIGSTOP)  # so that the question is surely open
     threading.Timer(0.3, os.kill, (assistant.pid, signal.SIGKILL)).start()
-    assert assistant.classify(models[0], PIXELS).shape == (3, 2)
+    assert assistant.see(models[0], PIXELS).probabilities.shape == (3, 2)
 
 
 @pytest.mark.faults
 def test_one_that_hangs_or_never_comes_up_is_an_error_and_no_endless_wait(models, monkeypatch):
     hanging = Assistant(patience=0.2)  # Keras takes longer than that to import
     with pytest.raises(AssistantError, match="its process ended twice"):
-        hanging.classify(models[0], PIXELS)
+        hanging.see(models[0], PIXELS)
     hanging.close()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(AssistantError, match="Expected to start the assistant"):
-        Assistant().classify(models[0], PIXELS)
+        Assistant().see(models[0], PIXELS)
 
 
 def test_who_asks_a_loaded_model_does_not_wait_for_one_that_loads(assistant, models, tmp_path):
     """The other model is a pipe: it loads for as long as nobody writes into it."""
-    assistant.classify(models[0], PIXELS)
+    assistant.see(models[0], PIXELS)
     slow = tmp_path / "slow.keras"
     os.mkfifo(slow)
     with ThreadPoolExecutor() as pool:
-        loading = pool.submit(assistant.classify, slow, PIXELS)
+        loading = pool.submit(assistant.see, slow, PIXELS)
         began = time.monotonic()
-        assert assistant.classify(models[0], PIXELS).shape == (3, 2)
+        assert assistant.see(models[0], PIXELS).probabilities.shape == (3, 2)
         assert time.monotonic() - began < 3 and not loading.done()
         slow.open("wb").close()
         with pytest.raises(AssistantError):
@@ -124,7 +124,7 @@ def test_who_asks_a_loaded_model_does_not_wait_for_one_that_loads(assistant, mod
 
 def test_it_gives_its_memory_back_when_nobody_asks(models):
     assistant = Assistant(idle_seconds=0.5)
-    assert assistant.classify(models[0], PIXELS).shape == (3, 2)
+    assert assistant.see(models[0], PIXELS).probabilities.shape == (3, 2)
     process = psutil.Process(assistant.pid)
     wait_for(lambda: not process.is_running() and assistant.pid is None)
 

@@ -2,17 +2,19 @@
 
 import io
 import time
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pages_harness import MANIFEST, finish, make_study, open_page, texts
+from pages_harness import MANIFEST, button, finish, make_study, open_page, texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import core
+from core.data.seen import Seen
 from core.data.split import split
 from core.experiment.run import Run, RunConfig, RunStatus, State, Study
 from core.experiment.store import RunStore
@@ -30,14 +32,16 @@ class Stub:
     def prepare(self, model: Path) -> None:
         assert model.is_file()
 
-    def classify(self, model: Path, pixels: np.ndarray) -> np.ndarray:
+    def see(self, model: Path, pixels: np.ndarray) -> Seen:
         Stub.asked.append((model, len(pixels)))
         if Stub.trouble and Stub.trouble in str(model):
             raise core.AssistantError(f"Expected a model that Keras can open; received {model}. Choose another.")
         light = pixels.mean(axis=(1, 2, 3)) / 255
+        strange = np.where(light > 0.9, 2.0, 0.5)
         if "fine-tuning" in str(model):
             light = 1 - light  # it sees all the other way round
-        return np.stack([1 - light, light], axis=1)
+        maps = np.full((len(pixels), 3, 3, 2), 200, np.uint8)
+        return Seen(np.stack([1 - light, light], axis=1), maps, strange)
 
     def close(self) -> None:
         return
@@ -67,7 +71,8 @@ def picture(grey: int) -> bytes:
 
 
 def drop(page: AppTest, **files: bytes) -> AppTest:
-    page.file_uploader(key="images").set_value([(name, content, "image/png") for name, content in files.items()]).run()
+    (zone,) = page.file_uploader
+    zone.set_value([(name, content, "image/png") for name, content in files.items()]).run()
     assert not page.exception, page.exception
     return page
 
@@ -87,7 +92,7 @@ def test_empty_it_says_so_and_offers_the_next_step(root):
 def test_with_models_and_no_image_it_offers_the_drop_zone(root):
     _, study = trained_study(root)
     page = open_page("predict")
-    assert page.file_uploader(key="images").accept_multiple_files and "Drop photos above" in texts(page)
+    assert page.file_uploader[0].accept_multiple_files and "Drop photos above" in texts(page)
     assert page.multiselect(key="models").value == [run.id for run in study.runs]
     labels = [link.proto.label for link in page.main.get("page_link")]
     assert labels[0] == r"Feature extraction, 81\.0% on its test images, not calibrated"
@@ -176,7 +181,6 @@ def test_a_model_that_cannot_be_asked_is_a_line_and_the_others_answer(root):
     drop(page, **{"a.png": picture(20)})
     assert len(page.error) == 1 and "Choose another" in page.error[0].value
     assert "They disagree" in texts(page) and "No answer: this model failed" in cells(page)[0]
-    assert "drop the image again" not in cells(page)[0]
 
 
 def test_what_was_found_out_stays_when_the_visitor_comes_back(root):
@@ -185,18 +189,68 @@ def test_what_was_found_out_stays_when_the_visitor_comes_back(root):
     del page.query_params["run"]
     page.switch_page("pages/runs.py").run()
     page.switch_page("pages/predict.py").run()
-    assert not page.exception and "92.2%" in cells(page)[0] and "Not asked: drop the image again" in cells(page)[0]
-    next(button for button in page.button if button.label == "Clear").click().run()
+    assert not page.exception and cells(page)[0].count(">92.2%<") == 3, "the image is still there to be asked about"
+    button(page, "Clear").click().run()
     assert cells(page) == []
 
 
-def test_removed_images_are_forgotten_and_many_come_in_pages(root):
+def test_many_come_in_pages_more_come_in_addition_and_all_are_forgotten(root):
     trained_study(root)
     page = drop(open_page("predict"), **{f"{grey}.png": picture(grey) for grey in range(25)})
     assert len(cells(page)) == 20 and "25 images" in texts(page)
-    drop(page, **{"a.png": picture(100)})
-    assert len(cells(page)) == 1 and len(page.session_state["dropped"]) == 1
-    assert len(page.session_state["answers"]._known) == 3
+    drop(page, **{"a.png": picture(100), "again.png": picture(3)})
+    assert "26 images" in texts(page) and len(page.session_state["answers"]._known) == 3 * 26
+    button(page, "Clear").click().run()
+    drop(page, **{"b.png": picture(100)})
+    assert len(cells(page)) == 1 and len(page.session_state["answers"]._known) == 3
+
+
+def test_a_zip_is_the_images_in_it(root):
+    trained_study(root)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("photos/dark.png", picture(20))
+        archive.writestr("photos/page.jpg", b"<html></html>")
+    page = drop(open_page("predict"), **{"photos.zip": content.getvalue()})
+    assert len(cells(page)) == 1 and "page.jpg" in texts(page) and "a web page" in texts(page)
+
+
+def test_images_are_ordered_by_doubt_and_marked_where_they_are_strange(root):
+    trained_study(root)
+    page = drop(open_page("predict"), **{f"{grey}.png": picture(grey) for grey in (20, 250, 120)})
+
+    def listed() -> list[str]:
+        return [image.proto.imgs[0].caption.removesuffix("\\.png") for image in page.get("image")]
+
+    assert listed() == ["20", "250", "120"]
+    page.selectbox(key="order").set_value("Least sure").run()
+    assert listed() == ["120", "20", "250"]
+    page.selectbox(key="order").set_value("Most disagreement").run()
+    assert listed() == ["250", "20", "120"]
+    assert "Unlike the training images for every model" in texts(page)
+    assert "3 images, 3 models. All agree on 0. 1 unlike the training images." in texts(page)
+
+
+def test_why_lays_a_map_over_each_image(root):
+    trained_study(root)
+    page = drop(open_page("predict", why="true"), **{"a.png": picture(20)})
+    assert cells(page)[0].count("data:image/png") == 3 and "Where Two-phase finds glass" in cells(page)[0]
+    page.slider(key="opacity").set_value(40).run()
+    assert "opacity:0.40" in cells(page)[0]
+    page.selectbox(key="why-class").set_value("paper").run()
+    assert "Where Two-phase finds paper" in cells(page)[0]
+
+
+def test_a_marked_image_is_kept_under_its_true_class(root):
+    trained_study(root, data="/photos/waste")
+    page = drop(open_page("predict"), **{"a.png": picture(20)})
+    key = next(box.key for box in page.selectbox if box.key.startswith("true-"))
+    page.selectbox(key=key).set_value("paper").run()
+    feedback = core.Feedback.on("/photos/waste")
+    assert list(feedback.labels().values()) == ["paper"] and not page.exception
+    assert "Right on the 1 image you marked: Feature extraction 0 of 1 (0.0%), Fine-tuning" in texts(page)
+    page.selectbox(key=key).set_value(None).run()
+    assert feedback.labels() == {}
 
 
 def judged_run(root: Path, data: Path, manifest: str) -> Path:

@@ -1,16 +1,20 @@
 """Runs in their empty, busy, finished and failed state, without a browser."""
 
+import json
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import streamlit as st
 from pages_harness import MANIFEST, button, epoch, finish, make_study, open_page, progress_texts, texts, write_rows
 
+import core
 from core.data.shelf import Kind
 from core.data.shelves import Shelves
+from core.experiment.exports import FORMATS, Exported, note_of
 from core.experiment.run import RunConfig, RunError, RunStatus, State
 from core.experiment.store import RunStore
 
@@ -177,3 +181,39 @@ def test_a_remark_and_what_was_saved_stand_beside_the_run(root):
     other = store.get(study.runs[1].id).status
     store.write_status(study.runs[1].id, replace(other, state=State.STOPPED, saved_seconds=30))
     assert "The runs in the list took **1 min 45 s** of computing from it" in texts(open_page("runs", study=study.id))
+
+
+class Exporter:
+    """Stands for the assistant: notes of each format that it was made, but for one that fails."""
+
+    def export(self, run: Path, name: str) -> Exported:
+        form = FORMATS[name]
+        if name == "litert":
+            raise core.AssistantError("Expected to write the model as LiteRT, 32 bits; received: no. Choose another.")
+        form.path(run).parent.mkdir(exist_ok=True)
+        form.path(run).write_bytes(b"model")
+        noted = Exported(name, "0" * 64, 5, 90, 0.81, 0.82, 0.5 if "int8" in name else 1.0, 2.5, "A processor")
+        note_of(form, run).parent.mkdir(exist_ok=True)
+        note_of(form, run).write_text(json.dumps(noted.to_json()))
+        return noted
+
+    def close(self) -> None:
+        return
+
+
+def test_a_model_is_taken_along_in_every_format_that_works(root, monkeypatch):
+    monkeypatch.setattr(core, "Assistant", Exporter)
+    store, study = make_study(root)
+    assert "Take the model along" not in [box.label for box in open_page("runs").expander], "nothing is trained yet"
+    for run in study.runs[:2]:
+        finish(store, run)
+        (store.path(run.id) / "model.keras").write_bytes(b"model")
+        (store.path(run.id) / "model.sha256").write_text(f"{'0' * 64}  model.keras\n")
+    page = open_page("runs")
+    assert page.selectbox(key="export").options == ["Feature extraction", "Fine-tuning all layers"]
+    page.button(key="make-exports").click().run()
+    assert "received: no. Choose another" in texts(page) and "50.0% of the test images" in page.warning[0].value
+    (table,) = [table.value for table in page.dataframe if "Names as Keras does" in table.value]
+    assert list(table["Format"]) == ["Keras", "LiteRT, 16 bits", "LiteRT, 8 bits", "ONNX"]
+    page.run()
+    assert button(page, "Make 1 more format") and not page.exception

@@ -1,0 +1,110 @@
+"""A trained model as a file for elsewhere, and what comes out when that file itself is run on the test images."""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import keras
+import numpy as np
+
+from core.data.dataset import DataError, data_folder, find_root
+from core.data.keeper import Keeper
+from core.data.shelves import Shelves
+from core.data.split import Manifest
+from core.execution.devices import cpu
+from core.experiment.errors import first_line
+from core.experiment.exports import FORMATS, Exported, Format, note_of
+from core.experiment.files import read_json, write_whole
+from core.experiment.run import RunConfig
+from core.learning.data import Images, TrainingData, load_data
+from core.learning.formats import RUNNERS, WRITERS, Runner
+from core.learning.prediction import Predictor, note_hash
+
+MEASURED_ON = 1_000
+"""Test images that an exported file is run on, at most, spread evenly over the split."""
+
+
+class ExportError(ValueError):
+    """A model cannot be exported, or not in this format."""
+
+
+def export_model(run: Path, name: str) -> Exported:
+    """Write the model in the folder `run` in the format `name`, run that file on test images, and note what came out.
+
+    Raises `ExportError`, `ModelError` and `DataError`; no half file is left then.
+    """
+    form, predictor = _format(name), Predictor(run / "model.keras")
+    data, labels, said = _judged(run, predictor.size)
+    path = form.path(run)
+    if form.name != "keras":
+        path.parent.mkdir(exist_ok=True)
+        _write(form, predictor.model, data, path)
+    runner = _keras_runner(predictor) if form.name == "keras" else RUNNERS[form.name](path)
+    numbers = np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
+    predicted, milliseconds = _run(runner, data.test, numbers)
+    if not (run / "model.sha256").is_file():
+        note_hash(run / "model.keras", run / "model.sha256")
+    noted = Exported(form.name, (run / "model.sha256").read_text().split()[0], path.stat().st_size, len(numbers),
+                     float(np.mean(predicted == labels[numbers])), float(np.mean(said[numbers] == labels[numbers])),
+                     float(np.mean(predicted == said[numbers])), milliseconds, cpu().name)
+    note_of(form, run).parent.mkdir(exist_ok=True)
+    write_whole(note_of(form, run), json.dumps(noted.to_json(), indent=1))
+    return noted
+
+
+def _format(name: str) -> Format:
+    if name not in FORMATS:
+        raise ExportError(f"Expected a format of {', '.join(FORMATS)}; received {name!r}.")
+    return FORMATS[name]
+
+
+def _judged(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]:
+    """The images of a run, the number of each test image's class, and that of the class Keras named."""
+    try:
+        rows = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text(encoding="utf-8"))))
+        manifest = Manifest.from_csv((run / "manifest.csv").read_text(encoding="utf-8"))
+        config = RunConfig.from_json(read_json(run / "config.json"))
+        number = {label: i for i, label in enumerate(manifest.classes)}
+        labels, said = (np.array([number[row[key]] for row in rows]) for key in ("label", "predicted"))
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise ExportError("Expected a run that was judged on its test images, to measure the exported file against; "
+                          f"received {run.name} ({first_line(error)}). Resume it to its end, or choose "
+                          "another.") from error
+    keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items), lambda text: None)
+    return load_data(manifest, find_root(data_folder(config.data)), size, keeper), labels, said
+
+
+def _write(form: Format, model: keras.Model, data: TrainingData, path: Path) -> None:
+    """Write the file whole or not at all; whatever goes wrong in a converter is one line."""
+    temporary = path.with_name(f".exporting-{path.name}")
+    try:
+        WRITERS[form.name](model, data, temporary)
+        temporary.replace(path)
+    except (DataError, ExportError):
+        raise
+    except Exception as error:  # converters raise whatever they meet
+        raise ExportError(f"Expected to write the model as {form.title}; received: {first_line(error)}. Choose another "
+                          "format.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _run(runner: Runner, images: Images, numbers: Sequence[int]) -> tuple[np.ndarray, float]:
+    """The class of each image, and the milliseconds that one takes at the median."""
+    runner(images.pixels[numbers[:1]][0])  # the first one also sets up
+    predicted, took = [], []
+    for number in numbers:
+        pixels = images.pixels[np.array([number])][0]
+        began = time.perf_counter()
+        probabilities = runner(pixels)
+        took.append(1000 * (time.perf_counter() - began))
+        predicted.append(int(np.argmax(probabilities)))
+    return np.array(predicted), median(took)
+
+
+def _keras_runner(predictor: Predictor) -> Runner:
+    return lambda pixels: predictor.probabilities(pixels[None])[0]

@@ -1,0 +1,81 @@
+"""The terminal's answers, as a process: what it prints, writes and refuses."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.execution.assistant import Assistant
+from core.experiment.run import RunConfig, RunStatus, State
+from core.experiment.store import RunStore
+from predict import main
+
+PROJECT = Path(__file__).parents[1]
+CLASSES = ["glass", "[red]metal", "paper"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, str]:
+    """A runs folder with a run whose model nobody trained."""
+    from core.learning.model import build_transfer_model
+
+    store = RunStore(tmp_path_factory.mktemp("runs"))
+    run = store.create(RunConfig(image_size=96, alpha=0.35, weights="random"), "path,hash,label,split\n")
+    store.write_status(run.id, RunStatus(State.COMPLETED, ended=1.0))
+    build_transfer_model(3, 96, 0.35, "random").save(store.path(run.id) / "model.keras")
+    (store.path(run.id) / "evaluation.json").write_text(json.dumps({"accuracy": 0.5, "classes": CLASSES}))
+    return store.root, run.id
+
+
+@pytest.fixture
+def pictures(tmp_path) -> Path:
+    for name, grey in (("dark", 10), ("light", 240)):
+        Image.new("L", (50, 40), grey).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def test_it_says_what_the_model_says_and_writes_all_of_it(trained, pictures, tmp_path):
+    root, run = trained
+    (pictures / "page.jpg").write_bytes(b"<html></html>")
+    out = subprocess.run([sys.executable, "predict.py", run, str(pictures), "--runs", str(root), "--top", "2", "--csv",
+                          str(tmp_path / "answers.csv")], cwd=PROJECT, capture_output=True, text=True)
+    assert out.returncode == 1, "a file was refused"
+    assert "page.jpg: a web page" in out.stderr and "2 pictures answered, 1 refused." in out.stderr
+    assert "dark.png" in out.stdout and "light.png" in out.stdout
+    rows = list(csv.DictReader((tmp_path / "answers.csv").open()))
+    assistant = Assistant()
+    pixels = np.stack([np.full((96, 96, 3), grey, np.uint8) for grey in (10, 240)])
+    said = assistant.see(root / run / "model.keras", pixels).probabilities
+    assistant.close()
+    written = [[float(row[f"p_{name}"]) for name in CLASSES] for row in rows]
+    np.testing.assert_allclose(written, said, atol=1e-4)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("run", "says"), [("../../etc", "No such run"), ("20200101-000000-000-01-x", "No such run")])
+def test_a_run_that_is_not_there_is_one_line(trained, pictures, run, says, capsys):
+    assert main([run, str(pictures), "--runs", str(trained[0])]) == 1
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.faults
+def test_a_model_that_was_changed_is_refused(trained, pictures, tmp_path, capsys):
+    root, run = trained
+    noted = root / run / "model.sha256"
+    noted.write_text(f"{'0' * 64}  model.keras\n")
+    assert main([run, str(pictures / "dark.png"), "--runs", str(root)]) == 1
+    assert "changed since" in " ".join(capsys.readouterr().err.split())
+    noted.unlink()
+
+
+@pytest.mark.faults
+def test_wrong_arguments_end_with_2(trained, capsys):
+    for wrong in (["--top", "0"], ["--top", "x"]):
+        with pytest.raises(SystemExit) as end:
+            main([trained[1], "a.png", *wrong])
+        assert end.value.code == 2 and "--top" in capsys.readouterr().err
