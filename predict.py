@@ -76,7 +76,8 @@ def _tell(arguments: argparse.Namespace, model: core.TrainedModel, items: Sequen
           answers: core.Answers) -> int:
     said = [(item.name, model, answer) for item in items if isinstance(item, core.Incoming)
             and (answer := answers.of(item.hash, model))]
-    table = Table(Column("Picture", overflow="fold"), *(f"{number}." for number in range(1, min(arguments.top, len(model.classes)) + 1)), "")
+    ranks = range(1, min(arguments.top, len(model.classes)) + 1)
+    table = Table(Column("Picture", overflow="fold"), *(f"{rank}." for rank in ranks), "")
     for name, _, answer in said:
         table.add_row(name, *(f"{label} {percent(share)}" for label, share in answer.top(arguments.top)),
                       core.unlike([answer]))

@@ -4,14 +4,14 @@ import csv
 import io
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 import keras
 import numpy as np
 
-from core.data.dataset import DataError, data_folder, find_root
+from core.data.dataset import data_folder, find_root
+from core.data.images import UnreadableImage
 from core.data.keeper import Keeper
 from core.data.shelves import Shelves
 from core.data.split import Manifest
@@ -39,13 +39,12 @@ def export_model(run: Path, name: str) -> Exported:
     """
     form, predictor = _format(name), Predictor(run / "model.keras")
     data, labels, said = _judged(run, predictor.size)
-    path = form.path(run)
-    if form.name != "keras":
+    path, numbers = form.path(run), np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
+    if form.name == "keras":
+        predicted, milliseconds = _run(_keras_runner(predictor), data.test, numbers)
+    else:
         path.parent.mkdir(exist_ok=True)
-        _write(form, predictor.model, data, path)
-    runner = _keras_runner(predictor) if form.name == "keras" else RUNNERS[form.name](path)
-    numbers = np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
-    predicted, milliseconds = _run(runner, data.test, numbers)
+        predicted, milliseconds = _write_and_run(form, predictor.model, data, path, numbers)
     if not (run / "model.sha256").is_file():
         note_hash(run / "model.keras", run / "model.sha256")
     noted = Exported(form.name, (run / "model.sha256").read_text().split()[0], path.stat().st_size, len(numbers),
@@ -78,22 +77,25 @@ def _judged(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]
     return load_data(manifest, find_root(data_folder(config.data)), size, keeper), labels, said
 
 
-def _write(form: Format, model: keras.Model, data: TrainingData, path: Path) -> None:
-    """Write the file whole or not at all; whatever goes wrong in a converter is one line."""
+def _write_and_run(form: Format, model: keras.Model, data: TrainingData, path: Path,
+                   numbers: np.ndarray) -> tuple[np.ndarray, float]:
+    """What `_run` says of the file, which is there once it has run; whatever goes wrong in a converter is one line."""
     temporary = path.with_name(f".exporting-{path.name}")
     try:
         WRITERS[form.name](model, data, temporary)
+        found = _run(RUNNERS[form.name](temporary), data.test, numbers)
         temporary.replace(path)
-    except (DataError, ExportError):
+        return found
+    except UnreadableImage:
         raise
     except Exception as error:  # converters raise whatever they meet
-        raise ExportError(f"Expected to write the model as {form.title}; received: {first_line(error)}. Choose another "
+        raise ExportError(f"Expected the model as {form.title}; received: {first_line(error)}. Choose another "
                           "format.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _run(runner: Runner, images: Images, numbers: Sequence[int]) -> tuple[np.ndarray, float]:
+def _run(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.ndarray, float]:
     """The class of each image, and the milliseconds that one takes at the median."""
     runner(images.pixels[numbers[:1]][0])  # the first one also sets up
     predicted, took = [], []

@@ -84,7 +84,7 @@ def _cell(name: str, picture: core.Incoming, model: core.TrainedModel, asked: As
         said = "".join(_bar(label, share, colour) for label, share in prediction.top())
     else:
         heat, said = "", f'<div style="{_SMALL}">{_why_not(picture, model, asked.answers)}</div>'
-    return f'<div style="min-width:0">{heat}{head}{said}</div>'
+    return f'<div style="min-width:0">{head}{heat}{said}</div>'
 
 
 def _why_not(picture: core.Incoming, model: core.TrainedModel, answers: core.Answers) -> str:
@@ -104,7 +104,7 @@ def _heat(picture: core.Incoming, name: str, prediction: core.Prediction, why: W
         return f'<div style="{_SMALL}">It does not know {name_in_html(shortened(label, 28))}.</div>'
     alt = escape(f"Where {name} finds {label}", quote=True)
     beside = f"left:{50 - 50 * picture.share:.2f}%;width:{100 * picture.share:.2f}%"
-    return (f'<div style="position:relative;max-width:160px;margin-bottom:8px">'
+    return (f'<div style="position:relative;max-width:160px;margin-top:6px;border-radius:8px;overflow:hidden">'
             f'<img src="{_uri("jpeg", picture.thumbnail)}" alt="" style="width:100%;display:block">'
             f'<img src="{_uri("png", core.heat_png(heat))}" alt="{alt}" '
             f'style="position:absolute;top:0;height:100%;{beside};opacity:{why.opacity:.2f}"></div>')

@@ -3,9 +3,11 @@
 import re
 import shutil
 import signal
+import zipfile
 
 import pytest
 from pages_harness import finish, make_study
+from PIL import Image
 from playwright.sync_api import expect
 from steps import SECOND, fill_in_the_smallest_study, reach, settle, start_button, stop_buttons, wait_for
 
@@ -77,14 +79,28 @@ def test_from_the_first_button_to_a_comparison_and_a_prediction(server, page, ti
     expect(headline).to_be_visible(timeout=60 * SECOND)
     page.get_by_role("link", name="Predict").click()
     settle(page)
-    wrong = server.folder / "text.jpg"
-    wrong.write_text("<html>no picture</html>")
-    pictures = sorted(tiny_folder.rglob("*.jpg"))[:3]
-    page.locator('input[type="file"]').first.set_input_files([*map(str, pictures), str(wrong)])
-    expect(page.get_by_text("text.jpg").first).to_be_visible(timeout=120 * SECOND)
+    text, giant = server.folder / "text.jpg", server.folder / "giant.png"
+    text.write_text("no picture")
+    Image.new("1", (12_000, 12_000)).save(giant)
+    pictures = sorted(tiny_folder.rglob("*.jpg"))[:10]
+    page.locator('input[type="file"]').first.set_input_files([*map(str, pictures), str(text), str(giant)])
+    expect(page.get_by_text("10 images, 3 models.")).to_be_visible(timeout=120 * SECOND)
+    expect(page.get_by_text("text.jpg: not a picture")).to_be_visible()
+    expect(page.get_by_text("giant.png: 12000 x 12000 pixels")).to_be_visible()
     for picture in pictures:
-        expect(page.get_by_text(picture.name).first).to_be_visible(timeout=120 * SECOND)
+        expect(page.get_by_text(picture.name).first).to_be_visible()
+    page.get_by_text("Show why").click()
+    expect(page.locator('img[alt^="Where "]')).to_have_count(30, timeout=60 * SECOND)
     assert page.get_by_test_id("stException").count() == 0
+    page.get_by_role("link", name="Runs", exact=True).click()
+    settle(page)
+    page.get_by_text("Take the model along").click()
+    page.get_by_role("button", name="Make all formats").click()
+    expect(page.get_by_text("Each file itself was run on")).to_be_visible(timeout=240 * SECOND)
+    with page.expect_download(timeout=60 * SECOND) as download:
+        page.get_by_role("button", name="ONNX").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert set(archive.namelist()) == {"model.onnx", "model.json", "example.py", "README.md"}
 
 
 def test_a_pasted_address_shows_the_same_comparison(server, page, tmp_path):

@@ -117,7 +117,7 @@ def test_what_fails_is_one_line_and_leaves_no_half_file(folder, monkeypatch):
 
     monkeypatch.setitem(export.WRITERS, "litert", broken)
     before = set(folder.rglob("*"))
-    with pytest.raises(ExportError, match="as LiteRT, 32 bits; received: an operator is unknown") as caught:
+    with pytest.raises(ExportError, match="the model as LiteRT, 32 bits; received: an operator is unknown") as caught:
         export_model(folder, "litert")
     assert "\n" not in str(caught.value) and set(folder.rglob("*")) - before <= {folder / "export"}
     with pytest.raises(ExportError, match="Expected a format of keras, "):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from core.learning.model import build_transfer_model
-from core.learning.prediction import BATCH, ModelError, Predictor
-from core.learning.predictors import Predictors
+from core.learning.prediction import BATCH, ModelError, Predictor, note_hash
+from core.learning.predictors import RESERVE, Predictors
 
 SIZE = 96
 
@@ -54,6 +54,19 @@ def test_images_of_another_shape_are_refused_in_words(predictor, pixels):
 
 
 @pytest.mark.faults
+def test_a_model_that_was_changed_since_its_training_is_refused(tmp_path, model):
+    path = tmp_path / "model.keras"
+    path.write_bytes(model.read_bytes())
+    note_hash(path, tmp_path / "model.sha256")
+    assert Predictor(path).classes == 3
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="changed since"):
+        Predictor(path)
+
+
+@pytest.mark.faults
 def test_a_missing_and_a_damaged_file_are_refused_in_words(tmp_path, model):
     with pytest.raises(ModelError, match="it is gone"):
         Predictor(tmp_path / "gone.keras")
@@ -93,6 +106,17 @@ def test_models_are_kept_replaced_and_forgotten(files):
     assert again is not first, "a model that was trained again is loaded again"
     predictors.of(files[2])
     assert predictors.of(files[0]) is again and predictors.of(files[1]) is not second
+
+
+def test_when_memory_is_short_only_the_one_asked_last_stays(files):
+    left = [2 * RESERVE]
+    predictors = Predictors(available=lambda: left[0])
+    first = predictors.of(files[0])
+    second = predictors.of(files[1])
+    left[0] = RESERVE - 1
+    assert predictors.of(files[1]) is second
+    left[0] = 2 * RESERVE
+    assert predictors.of(files[0]) is not first
 
 
 def test_many_who_want_a_model_load_it_once(files):
