@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Column, Table
 
 import core
 from core.analysis.words import count, percent
-from core.data.incoming import Content
 
 DONE, FAILED = 0, 1
 
@@ -20,10 +19,7 @@ say = Console(stderr=True, highlight=False)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Predict what the arguments ask for and return the exit code: 1 where a file could not be read."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.top < 1:
-        parser.error(f"Expected --top to be 1 or more; received {arguments.top}.")
+    arguments = _arguments(argv)
     assistant = core.Assistant()
     try:
         store = core.RunStore(arguments.runs)
@@ -32,41 +28,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         items = list(core.receive(files))
         answers = _ask(assistant, model, {item.hash: path for (_, path), item in zip(files, items, strict=True)
                                           if isinstance(item, core.Incoming)})
+        return _tell(arguments, model, items, answers)
     except (ValueError, OSError, core.NoSuchRun, core.AssistantError) as error:
-        say.print(str(error), style="red", markup=False)
+        say.print(str(error), style="red", markup=False, soft_wrap=True)
         return FAILED
     finally:
         assistant.close()
-    return _tell(arguments, model, items, answers)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="predict.py", description=__doc__)
     add = parser.add_argument
     add("run", metavar="RUN", help="the id of a run that has a model")
     add("images", metavar="IMAGES", nargs="+", type=Path, help="pictures, or folders of pictures")
-    add("--csv", type=Path, metavar="FILE", help="write all probabilities there too")
+    add("--csv", type=Path, metavar="FILE.csv", help="write all probabilities there too")
     add("--top", type=int, default=3, metavar="N", help="classes to show of each picture")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
-    return parser
+    arguments = parser.parse_args(argv)
+    if arguments.top < 1:
+        parser.error(f"Expected --top to be 1 or more; received {arguments.top}.")
+    if arguments.csv and arguments.csv.suffix.lower() != ".csv":
+        parser.error(f"Expected --csv to name a .csv file; received {arguments.csv}.")
+    return arguments
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """(name, path) of the files themselves, and of all below folders."""
+    """(name, path) of the files themselves, and of all below folders but hidden ones."""
     for path in paths:
         if path.is_dir():
-            found = sorted(entry for entry in path.rglob("*") if entry.is_file())
-            yield from ((entry.relative_to(path).as_posix(), entry) for entry in found)
+            found = ((entry.relative_to(path), entry) for entry in sorted(path.rglob("*")) if entry.is_file())
+            yield from ((name.as_posix(), entry) for name, entry in found
+                        if not any(part.startswith(".") for part in name.parts))
         else:
             yield str(path), path
 
 
-def _ask(assistant: core.Assistant, model: core.TrainedModel, contents: dict[str, Content]) -> core.Answers:
+def _ask(assistant: core.Assistant, model: core.TrainedModel, contents: dict[str, Path]) -> core.Answers:
     """Raises `AssistantError` where the model cannot be asked."""
     answers = core.Answers()
-    for _ in track(answers.ask(contents, [model], assistant.see), "Asking the model", len(contents), console=say,
-                   transient=True):
-        pass
+    with Progress(console=say, transient=True) as bars:
+        task = bars.add_task("Asking the model", total=len(contents))
+        for done, total in answers.ask(contents, [model], assistant.see):
+            bars.update(task, completed=done, total=total)
     for trouble in answers.failures.values():
         raise core.AssistantError(trouble)
     return answers
@@ -74,21 +77,27 @@ def _ask(assistant: core.Assistant, model: core.TrainedModel, contents: dict[str
 
 def _tell(arguments: argparse.Namespace, model: core.TrainedModel, items: Sequence[core.Incoming | core.Refused],
           answers: core.Answers) -> int:
+    """Print and write the answers, name what was refused, and return the exit code. Raises `OSError`."""
     said = [(item.name, model, answer) for item in items if isinstance(item, core.Incoming)
             and (answer := answers.of(item.hash, model))]
-    ranks = range(1, min(arguments.top, len(model.classes)) + 1)
-    table = Table(Column("Picture", overflow="fold"), *(f"{rank}." for rank in ranks), "")
-    for name, _, answer in said:
-        table.add_row(name, *(f"{label} {percent(share)}" for label, share in answer.top(arguments.top)),
-                      core.unlike([answer]))
-    Console(markup=False, highlight=False).print(table)
-    refused = [item for item in items if isinstance(item, core.Refused)]
-    for item in refused:
-        say.print(f"{item.name}: {item.reason}", style="yellow", markup=False, soft_wrap=True)
+    refused = [(item.name, item.reason if isinstance(item, core.Refused) else answers.unreadable[item.hash])
+               for item in items if isinstance(item, core.Refused) or item.hash in answers.unreadable]
+    _print_table(said, arguments.top)
+    for name, reason in refused:
+        say.print(f"{name}: {reason}", style="yellow", markup=False, soft_wrap=True)
     if arguments.csv:
-        arguments.csv.write_text(core.to_csv(core.prediction_rows(said)), encoding="utf-8")
+        rows = core.to_csv(core.prediction_rows(said))
+        arguments.csv.write_bytes(rows.encode(errors="replace"))
     say.print(f"{count(len(said), 'picture')} answered, {len(refused)} refused.")
-    return FAILED if refused or len(said) < len(items) else DONE
+    return FAILED if refused else DONE
+
+
+def _print_table(said: Sequence[tuple[str, core.TrainedModel, core.Prediction]], top: int) -> None:
+    ranks = max((len(answer.top(top)) for _, _, answer in said), default=0)
+    table = Table(Column("Picture", overflow="fold"), *(f"{rank}." for rank in range(1, ranks + 1)), "")
+    for name, _, answer in said:
+        table.add_row(name, *(f"{label} {percent(share)}" for label, share in answer.top(top)), core.unlike([answer]))
+    Console(markup=False, highlight=False).print(table)
 
 
 if __name__ == "__main__":

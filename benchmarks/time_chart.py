@@ -1,6 +1,7 @@
 """Draws what `time_to_accuracy.py` measured: `python benchmarks/time_chart.py MEASURED.jsonl PICTURE.png`.
 
-Best validation accuracy so far over time, a line a seed, dots where the last epoch ended. Needs a Chromium (`--browser`).
+Best validation accuracy so far over time, a line a seed, dots where the last epoch ended. Needs a Chromium
+(`--browser`).
 """
 
 import sys

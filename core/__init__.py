@@ -11,7 +11,6 @@ from core.analysis.comparison import class_table, comparison_table, differences
 from core.analysis.csv_text import to_csv
 from core.analysis.estimate import Estimate, estimate
 from core.analysis.measured import Measured, measured
-from core.analysis.model_card import model_card
 from core.analysis.models import (
     ModelError,
     TrainedModel,
@@ -37,7 +36,7 @@ from core.analysis.settings import by_setting, data_name, differing, labels, set
 from core.analysis.summary import PhaseSummary, Progress, Summary, progress, summarise
 from core.analysis.view import CurveView
 from core.data.dataset import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
-from core.data.feedback import Feedback
+from core.data.feedback import NONE_OF_THESE, Feedback
 from core.data.heat import heat_png
 from core.data.images import UnreadableImage, load_image
 from core.data.incoming import Incoming, Refused, receive
@@ -50,7 +49,7 @@ from core.data.split import Manifest, split
 from core.data.study import plan_study, short_study
 from core.data.thumbnails import Thumbnails, thumbnail
 from core.data.upload import UploadError, store_files, unpack_zip
-from core.data.visit import Visit
+from core.data.visit import Brought, Visit
 from core.data.weights import WeightsError, imagenet_is_reachable, imagenet_path, resolve_weights
 from core.execution.answers import Answers
 from core.execution.assistant import Assistant, AssistantError
@@ -142,27 +141,28 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "ALL_LAYERS", "ALPHAS", "BASELINE", "FEATURE_EXTRACTION", "FINE_TUNING", "FORMATS", "FROM_SCRATCH", "IMAGE_SIZES",
-    "SAMPLE", "SAMPLE_CLASSES", "STRATEGIES", "TRAINING_TIME", "TWO_PHASE", "Answer", "Answers", "Assistant",
-    "AssistantError", "Augmentation", "Contrast", "CurveView", "DataError", "DataRoots", "Dataset", "Device",
-    "Dispute", "Disputes", "Estimate", "Exported", "Feedback", "Format", "Incoming", "Judgement", "Kept", "Launcher",
-    "Manifest", "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace", "Paces", "Phase", "PhasePace",
-    "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem", "Progress", "Refused", "Report",
-    "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms", "State",
-    "StoreError", "Strategy", "Study", "Suggestion", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage",
-    "UploadError", "Verdict", "View", "Visit", "WeightsError", "accuracy_bars", "agree", "agreement", "answered",
-    "baseline_rows", "batch_size", "block_reached", "blocks", "build_transfer_model", "bundle", "by_setting",
-    "calibration_chart", "calibration_table", "chart_points", "class_bars", "class_contrast_chart", "class_contrasts",
-    "class_table", "colours", "comparison_table", "confusion_chart", "contrast_chart", "contrast_table", "cost_chart",
-    "cost_in_words", "data_folder", "data_name", "default_models", "depth_chart", "depth_curve", "depth_in_words",
-    "differences", "differing", "disagreement", "disputes", "estimate", "evaluate", "fairness", "farewell",
-    "files_of", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "group_curves", "has_several_seeds",
-    "headline", "heat_png", "held_out_images", "home", "imagenet_is_reachable", "imagenet_path", "judge", "labels",
-    "layer_table", "layers_to_unfreeze", "leak_table", "learning_curves", "load_data", "load_image", "make_view",
-    "matching", "measured", "mistaken_pairs", "model_card", "plan_study", "predictable", "prediction_rows",
-    "progress", "promised_rows", "rate_chart", "rate_question", "receive", "reliability", "resolve_weights",
-    "rule_for", "rules_of_thumb", "run_colours", "sample_folder", "scan", "setting_bars", "settings_of",
-    "short_study", "shown_contrasts", "small_cnn_parameters", "smallest_detectable", "split", "stamp", "store_files",
-    "study_of", "suggest", "summarise", "sureness", "tested_alike", "thumbnail", "to_csv", "total_parameters",
-    "train", "trainable_parameters", "trained_model", "trained_parameters", "training_devices", "unfreeze_layers",
-    "unfreeze_sweep", "unlike", "unpack_zip", "warnings", "with_phases", "with_settings",
+    "NONE_OF_THESE", "SAMPLE", "SAMPLE_CLASSES", "STRATEGIES", "TRAINING_TIME", "TWO_PHASE", "Answer", "Answers",
+    "Assistant", "AssistantError", "Augmentation", "Brought", "Contrast", "CurveView", "DataError", "DataRoots",
+    "Dataset", "Device", "Dispute", "Disputes", "Estimate", "Exported", "Feedback", "Format", "Incoming", "Judgement",
+    "Kept", "Launcher", "Manifest", "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace", "Paces", "Phase",
+    "PhasePace", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem", "Progress", "Refused",
+    "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms",
+    "State", "StoreError", "Strategy", "Study", "Suggestion", "Summary", "Thumbnails", "TrainedModel",
+    "UnreadableImage", "UploadError", "Verdict", "View", "Visit", "WeightsError", "accuracy_bars", "agree",
+    "agreement", "answered", "baseline_rows", "batch_size", "block_reached", "blocks", "build_transfer_model",
+    "bundle", "by_setting", "calibration_chart", "calibration_table", "chart_points", "class_bars",
+    "class_contrast_chart", "class_contrasts", "class_table", "colours", "comparison_table", "confusion_chart",
+    "contrast_chart", "contrast_table", "cost_chart", "cost_in_words", "data_folder", "data_name", "default_models",
+    "depth_chart", "depth_curve", "depth_in_words", "differences", "differing", "disagreement", "disputes",
+    "estimate", "evaluate", "fairness", "farewell", "files_of", "fine_tuning_rate", "gpu_memory",
+    "gradual_unfreezing", "group_curves", "has_several_seeds", "headline", "heat_png", "held_out_images", "home",
+    "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table", "layers_to_unfreeze", "leak_table",
+    "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs", "plan_study",
+    "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart", "rate_question", "receive",
+    "reliability", "resolve_weights", "rule_for", "rules_of_thumb", "run_colours", "sample_folder", "scan",
+    "setting_bars", "settings_of", "short_study", "shown_contrasts", "small_cnn_parameters", "smallest_detectable",
+    "split", "stamp", "store_files", "study_of", "suggest", "summarise", "sureness", "tested_alike", "thumbnail",
+    "to_csv", "total_parameters", "train", "trainable_parameters", "trained_model", "trained_parameters",
+    "training_devices", "unfreeze_layers", "unfreeze_sweep", "unlike", "unpack_zip", "warnings", "with_phases",
+    "with_settings",
 ]

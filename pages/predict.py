@@ -14,7 +14,7 @@ from pages.parts.dropped import drop_images, show_refused, try_test_images
 from pages.parts.prediction_controls import AS_THEY_CAME, choose_order, choose_why, in_order
 from pages.parts.prediction_rows import Asked, show_row
 from pages.parts.services import Services, refuse, services
-from pages.parts.show import empty, offer_csv, show_table
+from pages.parts.show import empty, show_table
 
 A_PAGE = 20
 
@@ -38,17 +38,26 @@ def _predict(here: Services, runs: Sequence[core.Run]) -> None:
     if not models:
         st.markdown("Choose a model to ask.")
         return
-    for model in models:
-        here.assistant.prepare(model.path)
+    _prepare(here, models)
     colours = core.run_colours([model.run for model in models])
     show_origins(here, models, colours)
     tried, more = try_test_images(here, models[0])
     show_refused([*visit.received, *tried])
-    pictures = [item for item in [*visit.received, *tried] if isinstance(item, core.Incoming)]
+    found = [item for item in [*visit.received, *tried] if isinstance(item, core.Incoming)]
+    pictures = list({item.hash: item for item in found}.values())  # one that was dropped may be a test image too
     if not pictures:
         st.markdown("Drop photos above: every model says what it sees in each.")
         return
     _answer(here, models, pictures, visit.contents | more, colours)
+
+
+def _prepare(here: Services, models: Sequence[core.TrainedModel]) -> None:
+    """Have the models loaded before the first image is here, once for each choice of them."""
+    chosen = [(model.path, model.stamp) for model in models]
+    if st.session_state.get("prepared") != chosen:
+        for model in models:
+            here.assistant.prepare(model.path)
+        st.session_state["prepared"] = chosen
 
 
 def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Sequence[core.Incoming],
@@ -65,12 +74,12 @@ def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Seque
         _ask(here, answers, {item.hash: contents[item.hash] for item in some if item.hash in contents}, models, asking)
 
     with head:
-        summary, download = st.empty(), st.empty()
+        summary = st.empty()
         order = choose_order(len(models))
         apart = len(models) > 1 and st.toggle("Only where they disagree", key="disagree", bind="query-params")
     with controls:
         feedback = core.Feedback.on(models[0].run.config.data)
-        asked = Asked(models, colours, answers, choose_why(models), feedback, feedback.labels())
+        asked = Asked(models, colours, answers, choose_why(models), feedback, feedback.labels(models[0].classes))
     if apart or order != AS_THEY_CAME:
         ask(pictures)
     listed = [item for item in pictures if not apart or not core.agree(answers.about(item.hash, models))]
@@ -80,8 +89,6 @@ def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Seque
         _show_rows(shown, contents, asked)
     ask(pictures)
     summary.markdown(_summary(pictures, models, answers), width="content")
-    with download:
-        _offer_csv(pictures, models, answers)
     with table:
         _show_marked(asked, pictures)
         _show_table(pictures, models, answers)
@@ -100,10 +107,8 @@ def _page_of(pictures: Sequence[core.Incoming]) -> Sequence[core.Incoming]:
 def _ask(here: Services, answers: core.Answers, contents: Mapping[str, Path],
          models: Sequence[core.TrainedModel], place: DeltaGenerator) -> None:
     """Ask what is not known yet, and say how far that is."""
-    with place.container():
-        bar = st.progress(0.0, f"Asking {count(len(models), 'model')}")
-        for done, total in answers.ask(contents, models, here.assistant.see):
-            bar.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
+    for done, total in answers.ask(contents, models, here.assistant.see):
+        place.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
     place.empty()
 
 
@@ -145,26 +150,25 @@ def _show_marked(asked: Asked, pictures: Sequence[core.Incoming]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"Right on the {count(len(true), 'image')} you marked: {plain(told)}.", width="content")
         if st.button("See them as images to learn from", type="tertiary", icon=":material/photo_library:",
-                     help=f"They are kept in {asked.feedback.root}, a folder for each class. Copy those into your own "
-                     "images to learn from them."):
+                     help="They are kept with a folder for each class, beside what the program draws and receives: "
+                     f"feedback/{asked.feedback.root.name}. Copy them into your own images to learn from them."):
             st.session_state["kept-data"] = str(asked.feedback.root)
             st.switch_page("pages/data.py")
 
 
 def _rows(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel],
-          answers: core.Answers) -> list[dict[str, str | float]]:
+          answers: core.Answers) -> list[dict[str, str | float | None]]:
     return core.prediction_rows((picture.name, model, said) for picture in pictures for model in models
                                 if (said := answers.of(picture.hash, model)))
 
 
 def _show_table(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel], answers: core.Answers) -> None:
-    with st.expander("All answers as a table"):
-        show_table(_rows(pictures, models, answers), "answers", "What each model says of each image")
-
-
-def _offer_csv(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel], answers: core.Answers) -> None:
-    offer_csv(lambda: core.to_csv(_rows(pictures, models, answers)), "predictions.csv",
-              "Download all answers as CSV")
+    """All answers, once somebody wants to see them: for many images they are many cells."""
+    with (whole := st.expander("All answers, as a table and as CSV", key="table", on_change="rerun")):
+        if whole.open:
+            show_table(_rows(pictures, models, answers), "predictions", "What each model says of each image",
+                       column_config={"strangeness": st.column_config.NumberColumn(
+                           help="Above 1: unlike the training images")})
 
 
 main()

@@ -6,7 +6,7 @@ import zipfile
 from typing import Any, Final
 
 from core.analysis.model_card import model_card
-from core.analysis.models import trained_model
+from core.analysis.models import ModelError, trained_model
 from core.experiment.exports import FORMATS, Exported, Format, exported
 from core.experiment.run import Run
 from core.experiment.store import RunStore
@@ -42,9 +42,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 about = json.load(open("model.json", encoding="utf-8"))
-picture = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("RGB")
-side = about["image_size"]
-pixels = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))[None]
+picture = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("RGBA")
+picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+pixels = np.asarray(picture.resize([about["image_size"]] * 2, Image.Resampling.BILINEAR))[None]
 {model}
 honest = np.maximum(probabilities, 1e-12) ** (1 / about["temperature"])
 for share, name in sorted(zip(honest / honest.sum(), about["classes"]), reverse=True)[:3]:
@@ -61,15 +61,17 @@ def files_of(store: RunStore, run: Run) -> list[Exported]:
 def bundle(store: RunStore, run: Run, form: Format) -> bytes:
     """The exported file with `model.json`, `example.py` and its card as `README.md`.
 
-    Raises `ModelError`, `NoSuchRun`, and `OSError` where a file is gone.
+    Raises `ModelError` where the file is gone or not of the model as it is now, `NoSuchRun`.
     """
     path, content = form.path(store.path(run.id)), io.BytesIO()
+    noted = exported(form, store.path(run.id))
+    if noted is None:
+        raise ModelError(f"Expected {form.file} of the model as it is now; received none. Make it again.")
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(path, form.file)
         archive.writestr("model.json", json.dumps(_about(store, run), indent=1, ensure_ascii=False))
         archive.writestr("example.py", example(form))
-        archive.writestr("README.md", model_card(store, run, [file for file in files_of(store, run)
-                                                              if file.format == form.name]))
+        archive.writestr("README.md", model_card(store, run, noted))
     return content.getvalue()
 
 
@@ -82,5 +84,5 @@ def example(form: Format) -> str:
 def _about(store: RunStore, run: Run) -> dict[str, Any]:
     model = trained_model(store, run)
     return {"run": run.id, "classes": model.classes, "image_size": model.image_size, "colours": "RGB, 0 to 255",
-            "resize": "the whole picture, upright, squeezed to the square, bilinear",
+            "resize": "the whole picture, upright, on white where it is transparent, squeezed to the square, bilinear",
             "temperature": model.temperature or 1.0}

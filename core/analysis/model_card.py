@@ -17,9 +17,11 @@ from core.experiment.store import RunStore
 LICENCE = "unknown"
 """Whoever publishes the model decides; the data set's own licence may bind him."""
 
+_LIBRARIES = {"keras": "keras", "onnx": "onnx"} | dict.fromkeys(("litert", "litert-float16", "litert-int8"), "litert")
 
-def model_card(store: RunStore, run: Run, files: Sequence[Exported] = ()) -> str:
-    """A card in Hugging Face's format: metadata in YAML, then Markdown. `files` are the exported ones to list.
+
+def model_card(store: RunStore, run: Run, file: Exported) -> str:
+    """The card of an exported file in Hugging Face's format: metadata in YAML, then Markdown.
 
     Raises `NoSuchRun`, `DataError`, and `OSError` where the manifest is gone.
     """
@@ -29,14 +31,15 @@ def model_card(store: RunStore, run: Run, files: Sequence[Exported] = ()) -> str
     manifest, name = Manifest.from_csv(store.manifest(run.id)), data_name(run.config.data)
     figures = [("accuracy", result.accuracy), ("f1", result.macro_f1)]
     data = ModelCardData(
-        license=LICENCE, library_name="keras", pipeline_tag="image-classification",
+        license=LICENCE, library_name=_LIBRARIES[file.format], pipeline_tag="image-classification",
         tags=["transfer-learning", "mobilenetv2"], model_name=run.id, eval_results=[
             EvalResult(task_type="image-classification", dataset_type="imagefolder", dataset_name=name,
                        dataset_split="test", metric_type=kind, metric_value=round(value, 4))
             for kind, value in figures if value is not None] or None)
     parts = [f"# {run.title}: {_inert(name)}", _what(run, manifest), "## How good it is", _figures(result, summary),
              "## What it was trained on", _data(run, manifest), "## How it was trained", _settings(run, summary),
-             "## How to use it", _use(run, result), *_files(files), "## Where it ends", _limits(run, result)]
+             "## How to use it", _use(run, result), "## The file", _file(file),
+             "## Where it ends", _limits(run, result)]
     return f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"
 
 
@@ -77,20 +80,21 @@ def _settings(run: Run, summary: Summary) -> str:
 
 def _use(run: Run, result: Measured) -> str:
     size = run.config.image_size
-    honest = " Divide log probabilities by the temperature there to have them honest." if result.temperature else ""
+    honest = (" To have them as honest as they were on the validation images, raise each to 1 / temperature, which is "
+              "in `model.json` too, and divide by their sum; `example.py` does.") if result.temperature else ""
     return (f"It takes an upright RGB picture, squeezed as a whole to {size} x {size} pixels (bilinear), as values "
             "from 0 to 255: rescaling is inside the model. It gives a probability for each class, in the order of "
             f"`model.json`.{honest}")
 
 
-def _files(files: Sequence[Exported]) -> list[str]:
-    """Each exported file as it was measured by running it."""
-    if not files:
-        return []
-    rows = [(FORMATS[file.format].title, f"{file.bytes / 1e6:.1f} MB", percent(file.accuracy), percent(file.agreement),
-             f"{file.milliseconds:.1f}") for file in files]
-    return ["## Files", _table(("Format", "Size", "Test accuracy", "Names as Keras does", "ms an image"), rows),
-            f"Measured on {count(files[0].images, 'test image')}, one at a time, on {_inert(files[0].machine)}."]
+def _file(file: Exported) -> str:
+    """The exported file as it was measured by running it."""
+    form = FORMATS[file.format]
+    row = (form.file, f"{file.bytes / 1e6:.1f} MB", percent(file.accuracy), percent(file.agreement),
+           f"{file.milliseconds:.1f}")
+    return (f"{_table(('File', 'Size', 'Test accuracy', 'Names as Keras does', 'ms an image'), [row])}\n\n"
+            f"{form.title}, for {form.serves}. Run itself on {count(file.images, 'test image')}, one at a time, on "
+            f"{_inert(file.machine)}.")
 
 
 def _limits(run: Run, result: Measured) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 from core.analysis.measured import measured
 from core.data.dataset import DataError, data_folder, find_root
 from core.data.split import Manifest
+from core.experiment.exports import MODEL_FILE
 from core.experiment.run import Run
 from core.experiment.store import NoSuchRun, RunStore
 
-MODEL_FILE = "model.keras"
 OFFERED = 100
 """Models to choose from: those of the newest runs."""
 
@@ -65,6 +65,8 @@ def default_models(store: RunStore, runs: Sequence[Run], limit: int) -> list[Run
 def trained_model(store: RunStore, run: Run) -> TrainedModel:
     """The model of a run and its classes. Raises `ModelError` where either is gone."""
     try:
+        if run.config is None:
+            raise DataError("its config.json cannot be read")
         path = store.path(run.id) / MODEL_FILE
         result = measured(store.evaluation(run.id))
         classes = result.classes or _manifest(store, run).classes

@@ -99,13 +99,13 @@ def unlike(predictions: Sequence[Prediction]) -> str:
     return f"Unlike the training images{whom}"
 
 
-def prediction_rows(said: Iterable[tuple[str, TrainedModel, Prediction]]) -> list[dict[str, str | float]]:
+def prediction_rows(said: Iterable[tuple[str, TrainedModel, Prediction]]) -> list[dict[str, str | float | None]]:
     """A row for each (file, model, prediction), and a column `p_<class>` for every class of any model."""
     said = list(said)
     classes = dict.fromkeys(f"p_{name}" for _, model, _ in said for name in model.classes)
     return [{"file": file, "run": model.run.id, "strategy": model.run.title, "predicted": prediction.label,
              "probability": round(max(prediction.probabilities), 6),
-             "strangeness": "" if prediction.strangeness is None else round(prediction.strangeness, 3)}
-            | dict.fromkeys(classes, "")
+             "strangeness": None if prediction.strangeness is None else round(prediction.strangeness, 3)}
+            | dict.fromkeys(classes)
             | {f"p_{name}": round(p, 6) for name, p in zip(model.classes, prediction.probabilities, strict=True)}
             for file, model, prediction in said]

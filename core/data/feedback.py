@@ -1,7 +1,8 @@
 """Pictures whose true class a visitor named: class folders, and so a data set of their own."""
 
 import hashlib
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from core.data import places
@@ -12,7 +13,10 @@ from core.data.refusals import UploadLimits, refusal, shown
 from core.data.upload import slug
 from core.experiment.files import write_whole
 
-_HASH = 64
+NONE_OF_THESE = "None of these"
+"""Marks a picture that belongs to no class: it counts as named wrong, and is kept where no data set finds it."""
+
+_HASH, _HIDDEN = 64, ".none-of-these"
 _ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}
 
 
@@ -33,7 +37,7 @@ class Feedback:
 
         Raises `UploadError` for a class that can be no folder, `UnreadableImage`, `OSError`.
         """
-        folder = self.root / _folder_name(label)
+        folder = self.root / (_HIDDEN if label == NONE_OF_THESE else _folder_name(label))
         read = read_content(content)
         digest = hashlib.sha256(read).hexdigest()
         kind = open_image(read).format or ""
@@ -50,12 +54,16 @@ class Feedback:
         for path in self._of(picture):
             path.unlink(missing_ok=True)
 
-    def labels(self) -> dict[str, str]:
-        """The class of each picture kept, by its SHA-256."""
-        return {path.name[:_HASH]: path.parent.name for path in self._of("")}
+    def labels(self, classes: Sequence[str] = ()) -> dict[str, str]:
+        """What each picture was marked, by its SHA-256; a class is spelled as in `classes`, where it is one of them.
+
+        A folder's name is in Unicode's composed form, that of a class may not be.
+        """
+        spelled = {unicodedata.normalize("NFC", name): name for name in classes} | {_HIDDEN: NONE_OF_THESE}
+        return {path.name[:_HASH]: spelled.get(path.parent.name, path.parent.name) for path in self._of("")}
 
     def _of(self, picture: str) -> Iterator[Path]:
-        return self.root.glob(f"[!.]*/{picture or '[!.]'}*")
+        return self.root.glob(f"*/{picture or '[!.]'}*")
 
 
 def _folder_name(label: str) -> str:

@@ -4,9 +4,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from core.experiment.files import read_json
+from core.experiment.files import read_json, sha256
 
 FOLDER: Final = "export"
+MODEL_FILE: Final = "model.keras"
+"""The best epoch's model in a run's folder."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Format:
 
 
 FORMATS: Final = {form.name: form for form in (
-    Format("keras", "Keras", "model.keras", "Python, and training further", ("keras", "tensorflow"), 0.999),
+    Format("keras", "Keras", MODEL_FILE, "Python, and training further", ("keras", "tensorflow"), 0.999),
     Format("litert", "LiteRT, 32 bits", "model.tflite", "phones and small computers", ("ai-edge-litert",), 0.999),
     Format("litert-float16", "LiteRT, 16 bits", "model-float16.tflite", "the same at half the size",
            ("ai-edge-litert",), 0.995),
@@ -85,8 +87,7 @@ def exported(form: Format, run: Path) -> Exported | None:
     try:
         found = read_json(note_of(form, run))
         noted = Exported(**{field.name: field.type(found[field.name]) for field in fields(Exported)})
-        current = (run / "model.sha256").read_text().split()[0]
         is_whole = form.path(run).stat().st_size == noted.bytes and noted.format == form.name
-    except (OSError, ValueError, TypeError, KeyError, IndexError):
+        return noted if is_whole and noted.model == sha256(run / MODEL_FILE) else None
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    return noted if is_whole and noted.model == current else None

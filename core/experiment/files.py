@@ -1,9 +1,11 @@
 """Writing a file whole or not at all, reading JSON, and telling a full disk from other trouble."""
 
 import errno
+import hashlib
 import json
 import os
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,18 @@ def write_whole(path: Path, content: str | bytes, durable: bool = False) -> None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file as hexadecimal digits; read again only where it has changed since. Raises `OSError`."""
+    found = path.stat()
+    return _sha256(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(256)
+def _sha256(path: Path, *stamp: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path: Path) -> Any:

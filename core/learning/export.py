@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 from statistics import median
+from threading import Lock
 
 import keras
 import numpy as np
@@ -17,15 +18,19 @@ from core.data.shelves import Shelves
 from core.data.split import Manifest
 from core.execution.devices import cpu
 from core.experiment.errors import first_line
-from core.experiment.exports import FORMATS, Exported, Format, note_of
-from core.experiment.files import read_json, write_whole
+from core.experiment.exports import FORMATS, MODEL_FILE, Exported, Format, exported, note_of
+from core.experiment.files import read_json, sha256, write_whole
 from core.experiment.run import RunConfig
 from core.learning.data import Images, TrainingData, load_data
 from core.learning.formats import RUNNERS, WRITERS, Runner
-from core.learning.prediction import Predictor, note_hash
+from core.learning.prediction import Predictor
 
 MEASURED_ON = 1_000
 """Test images that an exported file is run on, at most, spread evenly over the split."""
+
+
+_ONE_AT_A_TIME = Lock()
+"""Two visitors who ask for the same file at once get the same one; and nothing is measured beside something else."""
 
 
 class ExportError(ValueError):
@@ -37,22 +42,25 @@ def export_model(run: Path, name: str) -> Exported:
 
     Raises `ExportError`, `ModelError` and `DataError`; no half file is left then.
     """
-    form, predictor = _format(name), Predictor(run / "model.keras")
-    data, labels, said = _judged(run, predictor.size)
-    path, numbers = form.path(run), np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
-    if form.name == "keras":
-        predicted, milliseconds = _run(_keras_runner(predictor), data.test, numbers)
-    else:
-        path.parent.mkdir(exist_ok=True)
-        predicted, milliseconds = _write_and_run(form, predictor.model, data, path, numbers)
-    if not (run / "model.sha256").is_file():
-        note_hash(run / "model.keras", run / "model.sha256")
-    noted = Exported(form.name, (run / "model.sha256").read_text().split()[0], path.stat().st_size, len(numbers),
-                     float(np.mean(predicted == labels[numbers])), float(np.mean(said[numbers] == labels[numbers])),
-                     float(np.mean(predicted == said[numbers])), milliseconds, cpu().name)
-    note_of(form, run).parent.mkdir(exist_ok=True)
-    write_whole(note_of(form, run), json.dumps(noted.to_json(), indent=1))
+    form = _format(name)
+    with _ONE_AT_A_TIME:
+        noted = exported(form, run) or _export(form, run)
+        write_whole(note_of(form, run), json.dumps(noted.to_json(), indent=1))
     return noted
+
+
+def _export(form: Format, run: Path) -> Exported:
+    predictor, path = Predictor(run / MODEL_FILE), form.path(run)
+    data, labels, said = _judged(run, predictor.size)
+    numbers = np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
+    note_of(form, run).parent.mkdir(exist_ok=True)
+    if form.name == "keras":
+        predicted, milliseconds = _run(_keras_runner(predictor.model), data.test, numbers)
+    else:
+        predicted, milliseconds = _write_and_run(form, predictor.model, data, path, numbers)
+    return Exported(form.name, sha256(run / MODEL_FILE), path.stat().st_size, len(numbers),
+                    float(np.mean(predicted == labels[numbers])), float(np.mean(said[numbers] == labels[numbers])),
+                    float(np.mean(predicted == said[numbers])), milliseconds, cpu().name)
 
 
 def _format(name: str) -> Format:
@@ -108,5 +116,6 @@ def _run(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.ndarra
     return np.array(predicted), median(took)
 
 
-def _keras_runner(predictor: Predictor) -> Runner:
-    return lambda pixels: predictor.probabilities(pixels[None])[0]
+def _keras_runner(model: keras.Model) -> Runner:
+    model.jit_compile = False  # as in `Predictor`
+    return lambda pixels: model.predict_on_batch(pixels[None])[0]

@@ -10,12 +10,13 @@ from core.data.dataset import data_folder, find_root
 from core.data.keeper import Keeper
 from core.data.shelves import Shelves
 from core.data.split import Manifest
+from core.experiment.exports import MODEL_FILE
 from core.experiment.run import Row, RunConfig, State
 from core.learning.activations import Activations
 from core.learning.checkpoint import Checkpoints
 from core.learning.data import TrainingData, load_data
 from core.learning.evaluation import evaluate, write_evaluation
-from core.learning.model import build_model
+from core.learning.model import build_model, in_float32
 from core.learning.prediction import note_hash
 from core.learning.tensorboard import TensorBoard, write_hparams
 from core.learning.training import Outcome, train
@@ -47,8 +48,9 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper)
     activations = Activations(config, model, keeper, reporter.depths_to_come())
     outcome = _train(config, model, data, activations, reporter)
+    model = in_float32(model)
     if outcome.rows:
-        _save(model, reporter.folder / "model.keras")
+        _save(model, reporter.folder / MODEL_FILE)
     if outcome.stopped:
         return False
     reporter.say(note="Measuring on the test images")

@@ -91,6 +91,23 @@ def _upper_base(base: keras.Model, cut: Cut) -> keras.Model:
     return upper
 
 
+def in_float32(model: keras.Model) -> keras.Model:
+    """The model itself, or the same in 32 bits where it was trained in 16: what is saved, judged and exported computes
+    alike on every machine.
+    """
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+    whole = keras.models.clone_model(model, clone_function=_layer_in_float32, recursive=True)
+    whole.set_weights(model.get_weights())
+    if base_of(whole) is not None:
+        always_infer(base_of(whole))
+    return whole
+
+
+def _layer_in_float32(layer: keras.Layer) -> keras.Layer:
+    return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+
 def unfreeze_layers(model: keras.Model, unfreeze: int) -> None:
     """Let exactly the top `unfreeze` layers of the base train, and the head. Compile afterwards.
 

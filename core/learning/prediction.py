@@ -1,6 +1,5 @@
 """A trained run, ready to say what it sees."""
 
-import hashlib
 from pathlib import Path
 
 import keras
@@ -8,6 +7,8 @@ import numpy as np
 
 from core.data.seen import Seen
 from core.experiment.errors import first_line
+from core.experiment.exports import MODEL_FILE
+from core.experiment.files import sha256
 from core.learning.familiar import Familiar
 from core.learning.head import Head, features_of
 
@@ -59,27 +60,23 @@ class Predictor:
     def _batch(self, pixels: np.ndarray) -> Seen:
         filled = np.zeros((BATCH, *pixels.shape[1:]), np.uint8)
         filled[:len(pixels)] = pixels
-        features, probabilities = (rows[:len(pixels)] for rows in self._seeing.predict_on_batch(filled))
+        features, probabilities = (rows[:len(pixels)].astype(np.float32) for rows
+                                   in self._seeing.predict_on_batch(filled))
         strangeness = self._familiar.strangeness(features.mean(axis=(1, 2))) if self._familiar else None
         return Seen(probabilities, self._head.heat_maps(features), strangeness)
 
 
 def note_hash(model: Path, noted: Path) -> None:
     """Write a model's SHA-256 beside it, as `sha256sum` does, so that a later change is seen. Raises `OSError`."""
-    noted.write_text(f"{_sha256(model)}  model.keras\n")
+    noted.write_text(f"{sha256(model)}  {MODEL_FILE}\n")
 
 
 def _expect_unchanged(path: Path) -> None:
     """Runs trained before hashes were noted have none to compare with."""
     noted = path.with_suffix(".sha256")
-    if path.is_file() and noted.is_file() and noted.read_text(errors="replace").split()[:1] != [_sha256(path)]:
+    if path.is_file() and noted.is_file() and noted.read_text(errors="replace").split()[:1] != [sha256(path)]:
         raise ModelError(f"Expected the model as it was trained; received {path}, which was changed since (its SHA-256 "
                          "is another). Put the file back, or train it again.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unusable(path: Path, error: Exception) -> str:

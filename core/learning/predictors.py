@@ -14,8 +14,8 @@ from core.learning.prediction import Predictor
 
 Stamp = tuple[int, int, int]
 
-RESERVE = 1024**3
-"""Bytes of memory; a model takes some 100 MB."""
+RESERVE, FEW = 1024**3, 3
+"""With fewer bytes of memory available so few models stay: those of a study, which are asked in turn."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class _Place:
 class Predictors:
     """At most `limit` models in memory, each loaded once; while one loads, the others answer.
 
-    When less than `RESERVE` is available only the one asked last stays.
+    When less than `RESERVE` is available, the `FEW` asked last stay.
     """
 
     def __init__(self, limit: int = 8, available: Callable[[], int] = available_memory) -> None:
@@ -56,7 +56,7 @@ class Predictors:
             if place is None or place.stamp != stamp:
                 place = _Place(stamp)
             self._places[path] = place
-            while len(self._places) > (1 if self._available() < RESERVE else self._limit):
+            while len(self._places) > (FEW if self._available() < RESERVE else self._limit):
                 self._places.popitem(last=False)
             return place
 

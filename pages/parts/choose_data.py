@@ -24,7 +24,7 @@ def choose_data(here: Services) -> str | None:
     sources = [SAMPLE, FOLDER, ZIP, DROP] + [AS_BEFORE] * ("as-before" in st.session_state)
     st.session_state.setdefault("source", SAMPLE)
     source = st.segmented_control("Where the images come from", sources, required=True, key="source", **KEPT)
-    st.caption(f"The images of an earlier run: {_name(st.session_state['as-before'])}." if source == AS_BEFORE else
+    st.caption(f"Chosen on another page: {_name(st.session_state['as-before'])}." if source == AS_BEFORE else
                _EXPLAINED.get(source, ""))
     try:
         return _chosen(here, source)

@@ -1,10 +1,12 @@
 """Images that a visitor brings to be classified, and images of a test split to try models on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 import core
 from core.analysis.words import count, plain, shortened
@@ -15,32 +17,53 @@ TEST_IMAGES = 12
 MEGABYTES = 200
 """The largest file that is taken."""
 
+
 def drop_images() -> core.Visit:
     """What the visitor has brought so far: files dropped, ZIPs of them, photos taken with the camera.
 
     Each goes to disk as soon as it is here, and the drop zone begins anew: Streamlit would hold all of them in memory.
     """
-    visit = st.session_state.setdefault("visit", core.Visit())
-    number = st.session_state.setdefault("drop-number", 0)
+    if "visit" not in st.session_state:
+        st.session_state["visit"], st.session_state["drop-number"] = core.Visit(), 0
+    visit, number = st.session_state["visit"], st.session_state["drop-number"]
     uploads = st.file_uploader("Drop images here, or a ZIP of them", accept_multiple_files=True,
                                key=f"images-{number}", max_upload_size=MEGABYTES,
-                               help="As many as you like. They are only looked at, and forgotten when you close the "
-                               "page.")
+                               help="As many as you like. They are forgotten when you close the page, but for those "
+                               "whose true class you name.")
     with st.container(horizontal=True, vertical_alignment="center"):
         photo = _take_photo(number)
         if visit.received:
             st.button("Clear", on_click=_clear, icon=":material/close:", help="Forget these images.")
     if uploads or photo:
-        _take(visit, [(upload.name, upload) for upload in uploads] + [("photo.jpg", photo)] * bool(photo))
+        _take(visit, [*uploads, *[photo] * bool(photo)], f"photo {number + 1}.jpg")
         st.session_state["drop-number"] = number + 1
         st.rerun()
     return visit
 
 
-def _take_photo(number: int) -> BinaryIO | None:
+def _take_photo(number: int) -> UploadedFile | None:
     if st.toggle("Use the camera", key="camera", help="Take a photo with this device's camera."):
         return st.camera_input("Take a photo", key=f"photo-{number}", label_visibility="collapsed", width=320)
     return None
+
+
+def _take(visit: core.Visit, uploads: Sequence[UploadedFile], photo: str) -> None:
+    bar = st.progress(0.0, "Reading images")
+    files = [core.Brought(upload.file_id, photo if upload.name.startswith("camera-input-") else upload.name, upload)
+             for upload in uploads]
+    for done, total in visit.take(files):
+        bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
+    _let_go(uploads)
+    bar.empty()
+
+
+def _let_go(uploads: Sequence[UploadedFile]) -> None:
+    """Have the server forget the bytes of these files, as Streamlit's own chat input does: by itself it keeps them
+    until the session ends."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for upload in uploads:
+            context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=upload.file_id)
 
 
 def try_test_images(here: Services, model: core.TrainedModel) -> tuple[list[Received], dict[str, Path]]:
@@ -74,15 +97,7 @@ def show_refused(received: Sequence[Received]) -> None:
             st.markdown("\n".join(f"- **{plain(shortened(item.name, 80))}**: {plain(item.reason)}" for item in refused))
 
 
-def _take(visit: core.Visit, files: Iterable[tuple[str, BinaryIO]]) -> None:
-    bar = st.progress(0.0, "Reading images")
-    for done, total in visit.take(files):
-        bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
-    bar.empty()
-
-
 def _clear() -> None:
     """Forget what was brought, and begin with the first page."""
     st.session_state["visit"].clear()
     st.session_state["page"] = 1
-

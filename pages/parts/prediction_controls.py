@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 import core
-from pages.parts.prediction_rows import Why
+from pages.parts.prediction_rows import Why, show_opacity
 
 AS_THEY_CAME, DISAGREEMENT, LEAST_SURE = "As they came", "Most disagreement", "Least sure"
 EACH_ITS_OWN = "What each model names"
@@ -36,5 +36,5 @@ def choose_why(models: Sequence[core.TrainedModel]) -> Why | None:
     classes = dict.fromkeys(name for model in models for name in model.classes)
     with st.container(horizontal=True, vertical_alignment="center"):
         label = st.selectbox("Where is", [EACH_ITS_OWN, *classes], key="why-class", width=260)
-        opacity = st.slider("Opacity", 0, 100, 75, key="opacity", width=260, format="%d%%")
-    return Why(None if label == EACH_ITS_OWN else label, opacity / 100)
+        show_opacity(st.slider("Opacity", 0, 100, 75, key="opacity", width=260, format="%d%%") / 100)
+    return Why(None if label == EACH_ITS_OWN else label)

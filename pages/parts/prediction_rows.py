@@ -15,16 +15,24 @@ from pages.parts.show import name_in_html
 
 _BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
 _WIDEST = 10  # more models than three stand below each other
+_OPACITY = "--heat-opacity"
 _THIN = "height:6px;border-radius:3px"
 _SMALL = "font-size:.875rem;margin-top:6px"
+_STRANGE = ("Farther from the validation images than 95 of 100 of them are from each other (by the last feature map). "
+            "The model may know no class that fits; about one in twenty images of its own kind is marked too.")
+_KEPT = "The image is then kept on this server under its class, to learn from later."
 
 
 @dataclass(frozen=True)
 class Why:
-    """Heat maps over the images: of this class, or of the one that each model names; how opaque, 0 to 1."""
+    """Heat maps over the images: of this class, or of the one that each model names."""
 
     label: str | None
-    opacity: float
+
+
+def show_opacity(opacity: float) -> None:
+    """How opaque all heat maps are, 0 to 1."""
+    st.html(f"<style>:root{{{_OPACITY}:{opacity:.2f}}}</style>")
 
 
 @dataclass(frozen=True)
@@ -59,17 +67,29 @@ def _show_end(picture: core.Incoming, content: Path | None, asked: Asked) -> Non
     if agreement := core.agreement(answers):
         st.markdown(plain(agreement))
     if strange := core.unlike(answers):
-        st.markdown(f":material/help: {plain(strange)}")
+        st.markdown(f":material/warning: {plain(strange)}", help=_STRANGE)
     if content and answers:
-        key, classes = f"true-{picture.hash}", asked.models[0].classes
-        marked = asked.marked.get(picture.hash)
-        st.session_state[key] = marked if marked in classes else None
-        st.selectbox(f"True class of {plain(picture.name)}", classes, None, key=key, placeholder="True class?",
-                     label_visibility="collapsed", on_change=_mark, args=(key, picture, content, asked.feedback))
+        _ask_for_truth(picture, content, answers, asked)
 
 
-def _mark(key: str, picture: core.Incoming, content: Path, feedback: core.Feedback) -> None:
-    label = st.session_state[key]
+def _ask_for_truth(picture: core.Incoming, content: Path, answers: Sequence[core.Prediction], asked: Asked) -> None:
+    """One click where all models say the same and it is right; else, or to change it, the class from a list."""
+    key, classes = f"true-{picture.hash}", [*asked.models[0].classes, core.NONE_OF_THESE]
+    marked, said = asked.marked.get(picture.hash), answers[0].label
+    if marked is None and core.agree(answers) and said in classes:
+        st.button("Right", key=f"right-{picture.hash}", icon=":material/check:", on_click=_mark,
+                  args=(said, picture, content, asked.feedback), help=f"Mark it as {plain(said)}. {_KEPT}")
+    st.session_state[key] = marked if marked in classes else None
+    st.selectbox(f"True class of {plain(picture.name)}", classes, None, key=key, placeholder="True class?",
+                 label_visibility="collapsed", on_change=_mark_chosen, args=(key, picture, content, asked.feedback),
+                 help=_KEPT)
+
+
+def _mark_chosen(key: str, picture: core.Incoming, content: Path, feedback: core.Feedback) -> None:
+    _mark(st.session_state[key], picture, content, feedback)
+
+
+def _mark(label: str | None, picture: core.Incoming, content: Path, feedback: core.Feedback) -> None:
     try:
         feedback.mark(content, picture.name, label) if label else feedback.forget(picture.hash)
     except (ValueError, OSError) as error:
@@ -96,8 +116,9 @@ def _why_not(picture: core.Incoming, model: core.TrainedModel, answers: core.Ans
 
 
 def _heat(picture: core.Incoming, name: str, prediction: core.Prediction, why: Why) -> str:
-    """The image with the places bright where the model found the class. Opacity is style alone: moving the slider
-    sends no new picture."""
+    """The image with the places bright where the model found the class. How opaque they are is a variable of the page's
+    style (`show_opacity`), so that moving the slider sends no picture again.
+    """
     label = why.label or prediction.label
     heat = prediction.heat(label)
     if heat is None:
@@ -107,7 +128,7 @@ def _heat(picture: core.Incoming, name: str, prediction: core.Prediction, why: W
     return (f'<div style="position:relative;max-width:160px;margin-top:6px;border-radius:8px;overflow:hidden">'
             f'<img src="{_uri("jpeg", picture.thumbnail)}" alt="" style="width:100%;display:block">'
             f'<img src="{_uri("png", core.heat_png(heat))}" alt="{alt}" '
-            f'style="position:absolute;top:0;height:100%;{beside};opacity:{why.opacity:.2f}"></div>')
+            f'style="position:absolute;top:0;height:100%;{beside};opacity:var({_OPACITY})"></div>')
 
 
 def _uri(kind: str, content: bytes) -> str:

@@ -56,8 +56,8 @@ def test_rows_have_a_column_for_every_class_of_any_model():
     rows = prediction_rows([("x.jpg", first, Prediction.of(first, seen(0.25, 0.75), 0)),
                             ("x.jpg", second, Prediction.of(second, seen(1, 0, strangeness=1.5), 0))])
     assert rows[0] == {"file": "x.jpg", "run": RUN.id, "strategy": RUN.title, "predicted": "b", "probability": 0.75,
-                       "strangeness": "", "p_a": 0.25, "p_b": 0.75, "p_c": ""}
-    assert list(rows[1]) == list(rows[0]) and rows[1]["p_a"] == "" and rows[1]["p_b"] == 1.0
+                       "strangeness": None, "p_a": 0.25, "p_b": 0.75, "p_c": None}
+    assert list(rows[1]) == list(rows[0]) and rows[1]["p_a"] is None and rows[1]["p_b"] == 1.0
     assert rows[1]["strangeness"] == 1.5
 
 

@@ -1,12 +1,13 @@
 """Pictures whose true class was named are a data set of their own."""
 
 import hashlib
+import unicodedata
 
 import pytest
 from painted import KINDS
 
 from core.data.dataset import scan
-from core.data.feedback import Feedback
+from core.data.feedback import NONE_OF_THESE, Feedback
 from core.data.images import UnreadableImage
 from core.data.refusals import UploadError
 
@@ -20,8 +21,16 @@ def test_marked_pictures_lie_in_class_folders_that_scan_reads(tmp_path):
     assert feedback.labels()[digest] == "glass" and scan(feedback.root).counts == {"glass": 1, "Ölfass & co": 1}
     feedback.mark(KINDS["png"], "again.png", "paper")
     assert feedback.labels()[digest] == "paper" and len(feedback.labels()) == 2, "a picture has one true class"
+    feedback.mark(KINDS["png"], "cat.png", NONE_OF_THESE)
+    assert feedback.labels()[digest] == NONE_OF_THESE and scan(feedback.root).counts == {"Ölfass & co": 1}
     feedback.forget(digest)
     assert digest not in feedback.labels()
+
+
+def test_a_class_is_spelled_as_the_model_spells_it(tmp_path):
+    feedback, decomposed = Feedback(tmp_path), unicodedata.normalize("NFD", "café")
+    feedback.mark(KINDS["png"], "a.png", decomposed)
+    assert list(feedback.labels([decomposed]).values()) == [decomposed]
 
 
 def test_each_data_set_has_its_own(monkeypatch, tmp_path):

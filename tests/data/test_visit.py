@@ -8,11 +8,11 @@ import pytest
 from painted import KINDS
 
 from core.data.incoming import Incoming, Refused
-from core.data.visit import Visit
+from core.data.visit import Brought, Visit
 
 
 def took(visit: Visit, **files: bytes) -> list[tuple[int, int]]:
-    return list(visit.take((name, io.BytesIO(content)) for name, content in files.items()))
+    return list(visit.take([Brought(name, name, io.BytesIO(content)) for name, content in files.items()]))
 
 
 def zipped(**files: bytes) -> bytes:
@@ -27,7 +27,7 @@ def test_files_and_zips_come_in_their_order_each_picture_once():
     visit = Visit()
     inside = zipped(**{"x/b.gif": KINDS["gif"], "x/c.png": KINDS["png"], "x/d.jpg": b"<html>"})
     steps = took(visit, **{"a.png": KINDS["png"], "more.zip": inside, "e.jpg": KINDS["jpeg"]})
-    assert steps == [(number, 5) for number in range(1, 6)]
+    assert steps == [(3, 3)]
     assert [(item.name, type(item)) for item in visit.received] == [
         ("a.png", Incoming), ("x/b.gif", Incoming), ("x/d.jpg", Refused), ("e.jpg", Incoming)]
     for item in visit.received:
@@ -35,6 +35,19 @@ def test_files_and_zips_come_in_their_order_each_picture_once():
             assert visit.contents[item.hash].is_file()
     took(visit, **{"again.png": KINDS["png"]})
     assert len(visit.received) == 4
+    folder = next(iter(visit.contents.values())).parent
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 3, "of what is there already no copy is kept"
+
+
+def test_a_drop_that_is_interrupted_goes_on_where_it_was():
+    visit = Visit()
+    files = [Brought(str(number), f"{number}.png", io.BytesIO(b"<html>" + bytes([number]))) for number in range(40)]
+    for done, total in visit.take(files):
+        assert (done, total) == (16, 40)
+        break  # the visitor clicked elsewhere
+    assert [step[0] for step in visit.take(files)] == [32, 40]
+    assert [item.name for item in visit.received] == [f"{number}.png" for number in range(40)]
+    assert list(visit.take(files)) == []
 
 
 def test_nothing_is_left_when_it_is_cleared_or_forgotten():

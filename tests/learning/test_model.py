@@ -9,7 +9,7 @@ from core.data.weights import WeightsError
 from core.experiment.layers import TABLE, head_parameters, layer_table, total_parameters, trainable_parameters
 from core.experiment.strategy import ALL_LAYERS
 from core.learning.backbone import write_table
-from core.learning.model import base_of, build_transfer_model, count_trainable, unfreeze_layers
+from core.learning.model import base_of, build_transfer_model, count_trainable, in_float32, unfreeze_layers
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +85,19 @@ def test_a_file_that_lacks_some_weights_is_refused_and_not_filled_up_at_random(t
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(WeightsError, match=r"received .*other"):
         build_transfer_model(6, 96, 0.35, str(path))
+
+
+def test_a_model_trained_in_16_bits_is_the_same_in_32():
+    images = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3))
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build_transfer_model(3, 96, 0.35, "random")
+    finally:
+        keras.config.set_dtype_policy(before)
+    whole = in_float32(model)
+    assert all(layer.compute_dtype == "float32" for layer in [*whole.layers, *base_of(whole).layers])
+    assert all((one == other).all() for one, other in zip(model.get_weights(), whole.get_weights(), strict=True))
+    said, expected = whole.predict(images, verbose=0), model.predict(images, verbose=0)
+    np.testing.assert_allclose(said, expected, atol=0.1)
+    assert in_float32(whole) is whole

@@ -91,7 +91,7 @@ class Loaded:
 def files(tmp_path, monkeypatch) -> list[Path]:
     monkeypatch.setattr("core.learning.predictors.Predictor", Loaded)
     Loaded.count = 0
-    paths = [tmp_path / name for name in "abc"]
+    paths = [tmp_path / name for name in "abcd"]
     for path in paths:
         path.touch()
     return paths
@@ -108,13 +108,12 @@ def test_models_are_kept_replaced_and_forgotten(files):
     assert predictors.of(files[0]) is again and predictors.of(files[1]) is not second
 
 
-def test_when_memory_is_short_only_the_one_asked_last_stays(files):
+def test_when_memory_is_short_only_the_few_asked_last_stay(files):
     left = [2 * RESERVE]
     predictors = Predictors(available=lambda: left[0])
-    first = predictors.of(files[0])
-    second = predictors.of(files[1])
+    first, *last = [predictors.of(path) for path in files]
     left[0] = RESERVE - 1
-    assert predictors.of(files[1]) is second
+    assert [predictors.of(path) for path in files[1:]] == last
     left[0] = 2 * RESERVE
     assert predictors.of(files[0]) is not first
 

@@ -236,7 +236,7 @@ def test_why_lays_a_map_over_each_image(root):
     page = drop(open_page("predict", why="true"), **{"a.png": picture(20)})
     assert cells(page)[0].count("data:image/png") == 3 and "Where Two-phase finds glass" in cells(page)[0]
     page.slider(key="opacity").set_value(40).run()
-    assert "opacity:0.40" in cells(page)[0]
+    assert any("--heat-opacity:0.40" in element.proto.body for element in page.get("html"))
     page.selectbox(key="why-class").set_value("paper").run()
     assert "Where Two-phase finds paper" in cells(page)[0]
 
@@ -249,8 +249,14 @@ def test_a_marked_image_is_kept_under_its_true_class(root):
     feedback = core.Feedback.on("/photos/waste")
     assert list(feedback.labels().values()) == ["paper"] and not page.exception
     assert "Right on the 1 image you marked: Feature extraction 0 of 1 (0.0%), Fine-tuning" in texts(page)
+    page.selectbox(key=key).set_value(core.NONE_OF_THESE).run()
+    assert list(feedback.labels().values()) == [core.NONE_OF_THESE]
+    assert "Fine-tuning all layers 0 of 1 (0.0%)" in texts(page), "nobody named it right"
     page.selectbox(key=key).set_value(None).run()
     assert feedback.labels() == {}
+    page.multiselect(key="models").set_value(page.multiselect(key="models").value[:1]).run()
+    button(page, "Right").click().run()
+    assert list(feedback.labels().values()) == ["glass"] and "Right" not in [found.label for found in page.button]
 
 
 def judged_run(root: Path, data: Path, manifest: str) -> Path:
@@ -261,6 +267,14 @@ def judged_run(root: Path, data: Path, manifest: str) -> Path:
     give_model(store, run)
     (store.path(run.id) / "evaluation.json").write_text('{"accuracy": 0.5, "classes": ["glass", "paper"]}')
     return store.path(run.id)
+
+
+def test_a_test_image_that_is_dropped_too_is_one_image(root, tiny_dataset):
+    manifest = split(tiny_dataset)
+    judged_run(root, tiny_dataset.root, manifest.to_csv())
+    content = (tiny_dataset.root / manifest.of("test")[0].path).read_bytes()
+    page = drop(open_page("predict", samples="true"), **{"mine.jpg": content})
+    assert len(cells(page)) == 10 and "10 images, 1 model" in texts(page)
 
 
 def test_images_of_the_test_split_can_be_tried(root, tiny_dataset):
