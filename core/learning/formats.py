@@ -10,12 +10,13 @@ import numpy as np
 
 from core.learning.data import Images, TrainingData
 from core.learning.onnx_graph import INPUT, model_to_onnx
+from core.learning.rounding import rounded
 
 Runner = Callable[[np.ndarray], np.ndarray]
 """One image (size, size, 3) uint8 -> (classes,) probabilities."""
 
-CALIBRATED_ON = 200
-"""Training images from which the 8-bit model takes the range of every tensor."""
+CALIBRATED_ON, ROUNDED_ON = 200, 64
+"""Training images from which the 8-bit model takes the range of every tensor, and how its weights are rounded."""
 
 
 def _write_litert(model: keras.Model, data: TrainingData, path: Path) -> None:
@@ -31,6 +32,8 @@ def _write_float16(model: keras.Model, data: TrainingData, path: Path) -> None:
 def _write_int8(model: keras.Model, data: TrainingData, path: Path) -> None:
     import tensorflow as tf
 
+    some = np.linspace(0, len(data.train) - 1, min(len(data.train), ROUNDED_ON)).astype(int)
+    model = rounded(model, data.train.pixels[some])
     _to_litert(model, path, optimizations=[tf.lite.Optimize.DEFAULT], inference_input_type=tf.uint8,
                target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
                representative_dataset=lambda: _calibrating(data.train))
