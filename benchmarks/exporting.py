@@ -27,7 +27,7 @@ def _measure(folder: Path, name: str) -> Figure:
     found, form = export_model(folder, name), FORMATS[name]
     told = (f"{found.bytes / 1e6:.1f} MB, {percent(found.accuracy)}, agrees {percent(found.agreement)}, "
             f"{found.milliseconds:.1f} ms")
-    return Figure(f"{form.title}: size, test accuracy, agreement, one image", told, f"agrees {percent(form.faithful)}")
+    return Figure(f"{found.title}: size, test accuracy, agreement, one image", told, f"agrees {percent(form.faithful)}")
 
 
 if __name__ == "__main__":

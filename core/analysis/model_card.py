@@ -93,7 +93,7 @@ def _file(file: Exported) -> str:
     row = (form.file, f"{file.bytes / 1e6:.1f} MB", percent(file.accuracy), percent(file.agreement),
            f"{file.milliseconds:.1f}")
     return (f"{_table(('File', 'Size', 'Test accuracy', 'Names as Keras does', 'ms an image'), [row])}\n\n"
-            f"{form.title}, for {form.serves}. Run itself on {count(file.images, 'test image')}, one at a time, on "
+            f"{file.title}, for {form.serves}. Run itself on {count(file.images, 'test image')}, one at a time, on "
             f"{_inert(file.machine)}.")
 
 

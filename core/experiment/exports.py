@@ -50,6 +50,7 @@ class Exported:
     """What came out when an exported file itself was run on test images of its run.
 
     Args:
+        kind: how it was written, where its format has several ways.
         model: SHA-256 of the model it was made from.
         bytes: its size.
         images: how many test images were looked at.
@@ -59,6 +60,7 @@ class Exported:
     """
 
     format: str
+    kind: str
     model: str
     bytes: int
     images: int
@@ -67,6 +69,11 @@ class Exported:
     agreement: float
     milliseconds: float
     machine: str
+
+    @property
+    def title(self) -> str:
+        """Its format, and its kind where there are several."""
+        return ", ".join(filter(None, (FORMATS[self.format].title, self.kind)))
 
     @property
     def is_faithful(self) -> bool:

@@ -22,7 +22,7 @@ from core.experiment.exports import FORMATS, MODEL_FILE, Exported, Format, expor
 from core.experiment.files import read_json, sha256, write_whole
 from core.experiment.run import RunConfig
 from core.learning.data import Images, TrainingData, load_data
-from core.learning.formats import RUNNERS, WRITERS, Runner
+from core.learning.formats import RUNNERS, WRITERS, Runner, Writer
 from core.learning.prediction import Predictor
 
 MEASURED_ON = 1_000
@@ -54,13 +54,17 @@ def _export(form: Format, run: Path) -> Exported:
     data, labels, said = _judged(run, predictor.size)
     numbers = np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
     note_of(form, run).parent.mkdir(exist_ok=True)
+    labels, said, kind = labels[numbers], said[numbers], ""
     if form.name == "keras":
         predicted, milliseconds = _run(_keras_runner(predictor.model), data.test, numbers)
-    else:
-        predicted, milliseconds = _write_and_run(form, predictor.model, data, path, numbers)
-    return Exported(form.name, sha256(run / MODEL_FILE), path.stat().st_size, len(numbers),
-                    float(np.mean(predicted == labels[numbers])), float(np.mean(said[numbers] == labels[numbers])),
-                    float(np.mean(predicted == said[numbers])), milliseconds, cpu().name)
+    for way, write in WRITERS.get(form.name, {}).items():
+        predicted, milliseconds = _write_and_run(write, form, predictor.model, data, path, numbers)
+        kind = way
+        if np.mean(predicted == said) >= form.faithful:
+            break
+    return Exported(form.name, kind, sha256(run / MODEL_FILE), path.stat().st_size, len(numbers),
+                    float(np.mean(predicted == labels)), float(np.mean(said == labels)),
+                    float(np.mean(predicted == said)), milliseconds, cpu().name)
 
 
 def _format(name: str) -> Format:
@@ -85,12 +89,12 @@ def _judged(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]
     return load_data(manifest, find_root(data_folder(config.data)), size, keeper), labels, said
 
 
-def _write_and_run(form: Format, model: keras.Model, data: TrainingData, path: Path,
+def _write_and_run(write: Writer, form: Format, model: keras.Model, data: TrainingData, path: Path,
                    numbers: np.ndarray) -> tuple[np.ndarray, float]:
     """What `_run` says of the file, which is there once it has run; whatever goes wrong in a converter is one line."""
     temporary = path.with_name(f".exporting-{path.name}")
     try:
-        WRITERS[form.name](model, data, temporary)
+        write(model, data, temporary)
         found = _run(RUNNERS[form.name](temporary), data.test, numbers)
         temporary.replace(path)
         return found

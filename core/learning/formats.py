@@ -12,6 +12,7 @@ from core.learning.data import Images, TrainingData
 from core.learning.onnx_graph import INPUT, model_to_onnx
 from core.learning.rounding import rounded
 
+Writer = Callable[[keras.Model, TrainingData, Path], None]
 Runner = Callable[[np.ndarray], np.ndarray]
 """One image (size, size, 3) uint8 -> (classes,) probabilities."""
 
@@ -32,11 +33,24 @@ def _write_float16(model: keras.Model, data: TrainingData, path: Path) -> None:
 def _write_int8(model: keras.Model, data: TrainingData, path: Path) -> None:
     import tensorflow as tf
 
-    some = np.linspace(0, len(data.train) - 1, min(len(data.train), ROUNDED_ON)).astype(int)
-    model = rounded(model, data.train.pixels[some])
-    _to_litert(model, path, optimizations=[tf.lite.Optimize.DEFAULT], inference_input_type=tf.uint8,
-               target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+    _to_litert(_rounded(model, data.train), path, optimizations=[tf.lite.Optimize.DEFAULT],
+               inference_input_type=tf.uint8, target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
                representative_dataset=lambda: _calibrating(data.train))
+
+
+def _write_int8_weights(model: keras.Model, data: TrainingData, path: Path) -> None:
+    import tensorflow as tf
+
+    _to_litert(_rounded(model, data.train), path, optimizations=[tf.lite.Optimize.DEFAULT])
+
+
+def _rounded(model: keras.Model, images: Images) -> keras.Model:
+    return rounded(model, images.pixels[_some(images, ROUNDED_ON)])
+
+
+def _some(images: Images, most: int) -> np.ndarray:
+    """The numbers of at most so many images, spread evenly over the split."""
+    return np.linspace(0, len(images) - 1, min(len(images), most)).astype(int)
 
 
 def _to_litert(model: keras.Model, path: Path, **options: object) -> None:
@@ -44,12 +58,12 @@ def _to_litert(model: keras.Model, path: Path, **options: object) -> None:
 
 
 def _calibrating(images: Images) -> Iterator[list[np.ndarray]]:
-    """Training images, one at a time, spread evenly over the split.
+    """Training images, one at a time.
 
     In each a pixel is black and one is white, so that the range of the input is that of bytes: then pixels go in as
     they are.
     """
-    for number in np.linspace(0, len(images) - 1, min(len(images), CALIBRATED_ON)).astype(int):
+    for number in _some(images, CALIBRATED_ON):
         pixels = images.pixels[np.array([number])].astype(np.float32)
         pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
         yield [pixels]
@@ -83,7 +97,10 @@ def onnx_runner(path: Path) -> Runner:
     return lambda pixels: session.run(None, {INPUT: pixels[None]})[0][0]
 
 
-WRITERS: dict[str, Callable[[keras.Model, TrainingData, Path], None]] = {
-    "litert": _write_litert, "litert-float16": _write_float16, "litert-int8": _write_int8, "onnx": _write_onnx}
+WRITERS: dict[str, dict[str, Writer]] = {
+    "litert": {"": _write_litert}, "litert-float16": {"": _write_float16}, "onnx": {"": _write_onnx},
+    "litert-int8": {"whole numbers throughout": _write_int8, "8-bit weights": _write_int8_weights}}
+"""By format and kind: of several kinds the first is taken that names images as Keras does, else the last."""
+
 RUNNERS: dict[str, Callable[[Path], Runner]] = {
     "litert": litert_runner, "litert-float16": litert_runner, "litert-int8": litert_runner, "onnx": onnx_runner}

@@ -50,7 +50,7 @@ def _make(here: Services, run: core.Run, forms: Sequence[core.Format]) -> None:
 
 
 def _show_files(files: Sequence[core.Exported]) -> None:
-    show_table([{"Format": core.FORMATS[file.format].title, "For": core.FORMATS[file.format].serves,
+    show_table([{"Format": file.title, "For": core.FORMATS[file.format].serves,
                  "MB": file.bytes / 1e6, "Test accuracy": file.accuracy,
                  "Against Keras": file.accuracy - file.keras_accuracy, "Names as Keras does": file.agreement,
                  "ms an image": file.milliseconds} for file in files], "exports", "What came out of each file", _SHOWN)
@@ -59,7 +59,7 @@ def _show_files(files: Sequence[core.Exported]) -> None:
     for file in files:
         if not file.is_faithful:
             form = core.FORMATS[file.format]
-            st.warning(f"{form.title} names only {percent(file.agreement)} of the test images as Keras does; "
+            st.warning(f"{file.title} names only {percent(file.agreement)} of the test images as Keras does; "
                        f"{percent(form.faithful)} were expected. Look at its test accuracy before you use it.")
 
 

@@ -194,7 +194,7 @@ class Exporter:
         form.path(run).parent.mkdir(exist_ok=True)
         form.path(run).write_bytes(b"model")
         agreement, model = 0.5 if "int8" in name else 1.0, hashlib.sha256(b"model").hexdigest()
-        noted = Exported(name, model, 5, 90, 0.81, 0.82, agreement, 2.5, "A processor")
+        noted = Exported(name, "", model, 5, 90, 0.81, 0.82, agreement, 2.5, "A processor")
         note_of(form, run).parent.mkdir(exist_ok=True)
         note_of(form, run).write_text(json.dumps(noted.to_json()))
         return noted
