@@ -33,7 +33,7 @@ def services() -> Services:
     arguments = _arguments()
     try:
         return _services(str(arguments.runs), tuple(map(str, arguments.data_root)),
-                         st.get_option("server.address") or "")
+                         st.get_option("server.address") or "", id(core.State))
     except (core.StoreError, OSError) as error:
         refuse(error)
         st.stop()
@@ -58,8 +58,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_known_args(sys.argv[1:])[0]
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda services: _release(services))
-def _services(runs: str, data_roots: tuple[str, ...], address: str) -> Services:
+@st.cache_resource(show_spinner=False, max_entries=1, on_release=lambda services: _release(services))
+def _services(runs: str, data_roots: tuple[str, ...], address: str, code: int) -> Services:
+    """`code` changes when the source does: Streamlit then imports all modules anew, and services of old classes would
+    speak of states that are none of the new ones.
+    """
     store = core.RunStore(runs)
     atexit.register(_say_farewell, store)
     roots = core.DataRoots.default(address, [Path(root) for root in data_roots])

@@ -28,6 +28,7 @@ def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server,
 
     first = next(run for run in server.store.active() if run.state is State.RUNNING)
     (server.folder / "pages" / "parts" / "live.py").open("a").write("\n# edited while training\n")
+    page.wait_for_timeout(3 * SECOND)  # the server has noticed, and imports everything anew
     page.reload()
     expect(page.get_by_text(EPOCH)).to_be_visible(timeout=60 * SECOND)
     pid = server.store.get(first.id).status.pid
