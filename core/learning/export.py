@@ -23,7 +23,7 @@ from core.experiment.files import read_json, sha256, write_whole
 from core.experiment.run import RunConfig
 from core.learning.data import Images, TrainingData, load_data
 from core.learning.formats import RUNNERS, WRITERS, Runner, Writer
-from core.learning.prediction import Predictor
+from core.learning.prediction import load_model
 
 MEASURED_ON = 1_000
 """Test images that an exported file is run on, at most, spread evenly over the split."""
@@ -50,15 +50,15 @@ def export_model(run: Path, name: str) -> Exported:
 
 
 def _export(form: Format, run: Path) -> Exported:
-    predictor, path = Predictor(run / MODEL_FILE), form.path(run)
-    data, labels, said = _judged(run, predictor.size)
+    model, path = load_model(run / MODEL_FILE), form.path(run)
+    data, labels, said = _judged(run, model.input_shape[1])
     numbers = np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
     note_of(form, run).parent.mkdir(exist_ok=True)
     labels, said, kind = labels[numbers], said[numbers], ""
     if form.name == "keras":
-        predicted, milliseconds = _run(_keras_runner(predictor.model), data.test, numbers)
+        predicted, milliseconds = _run(_keras_runner(model), data.test, numbers)
     for way, write in WRITERS.get(form.name, {}).items():
-        predicted, milliseconds = _write_and_run(write, form, predictor.model, data, path, numbers)
+        predicted, milliseconds = _write_and_run(write, form, model, data, path, numbers)
         kind = way
         if np.mean(predicted == said) >= form.faithful:
             break
@@ -121,5 +121,5 @@ def _run(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.ndarra
 
 
 def _keras_runner(model: keras.Model) -> Runner:
-    model.jit_compile = False  # as in `Predictor`
+    model.jit_compile = False  # XLA makes this network slower on CPUs, not faster
     return lambda pixels: model.predict_on_batch(pixels[None])[0]

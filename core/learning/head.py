@@ -27,7 +27,7 @@ class Head:
     def of(cls, model: keras.Model) -> "Head":
         """The head of a model of this project. Raises `ValueError` where a layer of it is missing."""
         hidden, bias = model.get_layer("hidden").get_weights()
-        pools = any(layer.name == "pool" for layer in model.layers)
+        pools = entrance_of(model) == "pool"
         scale = _scale(model.get_layer("normalise")) if pools else np.ones(1)
         return cls(pools, hidden, bias, scale, model.get_layer("classes").get_weights()[0])
 
@@ -55,10 +55,9 @@ class Head:
                                                                                      self.hidden.shape[1]).mean(axis=0)
 
 
-def features_of(model: keras.Model) -> keras.KerasTensor:
-    """The last feature map of a model of this project: what its head starts from. Raises `ValueError`."""
-    name = "pool" if any(layer.name == "pool" for layer in model.layers) else "flatten"
-    return model.get_layer(name).input
+def entrance_of(model: keras.Model) -> str:
+    """The name of the layer that the last feature map of a model of this project enters."""
+    return "pool" if any(layer.name == "pool" for layer in model.layers) else "flatten"
 
 
 def _scale(norm: keras.layers.BatchNormalization) -> np.ndarray:

@@ -30,16 +30,19 @@ def to_onnx(base: keras.Model, cuts: Sequence[Cut]) -> bytes:
     return graph.finished(base.input_shape[1:], outputs)
 
 
-def model_to_onnx(model: keras.Model, notes: Mapping[str, str]) -> bytes:
+def model_to_onnx(model: keras.Model, notes: Mapping[str, str] | None = None, features: str = "") -> bytes:
     """A whole model as a graph from (n, size, size, 3) uint8 images to (n, classes) float32 probabilities.
 
+    Before them come the feature maps (n, rows, columns, channels) that enter the layer named `features`, where one is.
     `notes` go along as the file's metadata. Raises `UnknownLayer`.
     """
-    graph = _Graph()
+    graph, outputs = _Graph(), {}
     value = graph.image()
     for layer in model.layers[1:]:  # one after another: a base among them is one layer
+        if layer.name == features:
+            outputs[graph.add("Transpose", [value], perm=[0, 2, 3, 1])] = layer.input.shape[1:]
         value = _write(graph, layer, [value])
-    return graph.finished(model.input_shape[1:], {value: model.output_shape[1:]}, notes)
+    return graph.finished(model.input_shape[1:], outputs | {value: model.output_shape[1:]}, notes)
 
 
 def _write_layers(graph: "_Graph", model: keras.Model, image: str, top: int) -> dict[int, str]:

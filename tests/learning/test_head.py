@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from core.learning.head import Head, features_of
+from core.learning.head import Head, entrance_of
 from core.learning.model import build_transfer_model
 from core.learning.small_cnn import build_small_cnn
 
@@ -23,9 +23,13 @@ def model(request) -> keras.Model:
     return made
 
 
+def last_map(model: keras.Model) -> keras.KerasTensor:
+    return model.get_layer(entrance_of(model)).input
+
+
 def features(model: keras.Model, images: int = 3) -> np.ndarray:
     pixels = np.random.default_rng(1).integers(0, 256, (images, SIZE, SIZE, 3), np.uint8)
-    return keras.Model(model.input, features_of(model)).predict(pixels, verbose=0)
+    return keras.Model(model.input, last_map(model)).predict(pixels, verbose=0)
 
 
 def grad_cam(model: keras.Model, maps: np.ndarray, number: int) -> np.ndarray:
@@ -89,7 +93,7 @@ def test_the_map_lies_on_the_object_and_goes_when_what_was_learned_goes():
     model.fit(pixels, labels, epochs=4, batch_size=16, verbose=0)
     pixels, labels, places = squares(64, rng)
     assert model.evaluate(pixels, labels, verbose=0)[1] > 0.95
-    seeing = keras.Model(model.input, features_of(model))
+    seeing = keras.Model(model.input, last_map(model))
     learned = Head.of(model).heat_maps(seeing.predict(pixels, verbose=0))
     assert mass_on_object(learned, labels, places) > 0.5
     for layer in model.layers:
