@@ -128,7 +128,6 @@ class _Training:
 
     def _restore_optimizer(self, above: keras.Model) -> None:
         """Go on with the stored state; in another precision there is none that fits, and the optimizer starts anew."""
-        above.optimizer.build(above.trainable_variables)
         variables = above.optimizer.variables
         if [variable.shape for variable in variables] == [array.shape for array in self._optimizer]:
             _assign(variables, self._optimizer)
@@ -193,8 +192,11 @@ def compile_phase(model: keras.Model, phase: Phase, cut: Cut | None) -> keras.Mo
     unfreeze_layers(model, phase.unfreeze)
     above = model_above(model, cut)
     on_gpu = bool(keras.distribution.list_devices("gpu"))
+    # The accuracy and the optimizer make their variables here: made in the first step, they have it traced twice.
+    accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
     above.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
-                  metrics=["accuracy"], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
+                  metrics=[accuracy], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
+    above.optimizer.build(above.trainable_variables)
     return above
 
 

@@ -2,11 +2,16 @@
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from filelock import FileLock
+from streamlit.components.v2 import manifest_scanner
+
+# Streamlit looks through all installed packages for components each time that AppTest opens a page.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture
