@@ -1,0 +1,178 @@
+"""How the sample base learns from the source world: `python -m core.learning.pretraining FOLDER [--minutes 60]`.
+
+One network names outline, surface and ground of drawn pictures. The state is kept in FOLDER after each epoch; called
+again, it goes on there, until all epochs are done and `base.npz` is written. On any of Keras' backends.
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import keras
+import numpy as np
+
+from core.data.world import OUTLINES, SURFACES, Drawn, draw_batch
+from core.experiment.files import read_json, write_whole
+
+HEADS: Final = {"outlines": len(OUTLINES), "surfaces": len(SURFACES), "grounds": len(SURFACES)}
+MODEL, RECIPE, BASE, ROWS = "model.keras", "recipe.json", "base.npz", "rows.jsonl"
+_AHEAD = 8
+"""Batches that are drawn while one trains."""
+
+Batch = tuple[np.ndarray, dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the base is trained; an epoch is so many new pictures, none is seen twice."""
+
+    epochs: int = 100
+    images: int = 24_000
+    batch_size: int = 64
+    size: int = 96
+    alpha: float = 0.35
+    rate: float = 2e-3
+    decay: float = 1e-4
+    smoothing: float = 0.1
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return math.ceil(self.images / self.batch_size)
+
+
+def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], processes: int = 1) -> bool:
+    """Train from where the folder's state is, while `goes_on(epochs done)`; whether all epochs are done then.
+
+    `processes` draw pictures meanwhile. Raises `ValueError` where the folder was begun with another recipe.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _expect_same(folder, recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    model = keras.models.load_model(folder / MODEL) if (folder / MODEL).is_file() else build(recipe)
+    done = int(model.optimizer.iterations) // recipe.steps
+    with ProcessPoolExecutor(processes, get_context("spawn"), _draw_on_one_core) as pool:
+        batches = _batches(pool, recipe, done)
+        while done < recipe.epochs and goes_on(done):
+            began = time.perf_counter()
+            scores = [model.train_on_batch(*next(batches), return_dict=True) for _ in range(recipe.steps)]
+            done += 1
+            _keep(folder, model)
+            _tell(folder, done, time.perf_counter() - began, scores)
+        batches.close()
+    if done == recipe.epochs:
+        write_base(model.get_layer("base"), folder / BASE)
+    return done == recipe.epochs
+
+
+def build(recipe: Recipe) -> keras.Model:
+    """MobileNetV2 with a softmax for each thing that it shall name, compiled."""
+    base = keras.applications.MobileNetV2((recipe.size, recipe.size, 3), recipe.alpha, include_top=False, weights=None,
+                                          name="base")
+    for layer in base.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.99  # Keras' 0.999 lags behind weights that change quickly
+    pixels = keras.Input((recipe.size, recipe.size, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
+    x = keras.layers.GlobalAveragePooling2D()(base(x))
+    model = keras.Model(pixels, {name: keras.layers.Dense(count, activation="softmax", name=name)(x)
+                                 for name, count in HEADS.items()})
+    total = recipe.epochs * recipe.steps
+    rate = keras.optimizers.schedules.CosineDecay(recipe.rate / 20, total - total // 20, warmup_target=recipe.rate,
+                                                  warmup_steps=total // 20)
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=recipe.decay),
+                  loss={name: _SmoothedCrossEntropy(smoothing=recipe.smoothing) for name in HEADS},
+                  metrics={name: [keras.metrics.SparseCategoricalAccuracy("accuracy")] for name in HEADS},
+                  jit_compile="auto" if keras.distribution.list_devices("gpu") else False)
+    return model
+
+
+@keras.saving.register_keras_serializable("lab")
+class _SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of numbers of classes against labels that leave a little for every class."""
+
+    def __init__(self, smoothing: float, name: str = "smoothed", **more: str) -> None:
+        super().__init__(name=name, **more)
+        self.smoothing = smoothing
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        wanted = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), y_pred.shape[-1])
+        return keras.losses.categorical_crossentropy(wanted, y_pred, label_smoothing=self.smoothing)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "smoothing": self.smoothing}
+
+
+def write_base(base: keras.Model, path: Path) -> None:
+    """The weights of a base in 16 bits, in Keras' order."""
+    arrays = {f"{number:03d}": array.astype(np.float16) for number, array in enumerate(base.get_weights())}
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _expect_same(folder: Path, recipe: Recipe) -> None:
+    if not (folder / RECIPE).is_file():
+        write_whole(folder / RECIPE, json.dumps(asdict(recipe)))
+    if (begun := read_json(folder / RECIPE)) != asdict(recipe):
+        raise ValueError(f"Expected the recipe that {folder} was begun with, {begun}; received {asdict(recipe)}. "
+                         "Choose another folder.")
+
+
+def _batches(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Batch]:
+    """From the first batch of an epoch on, always some ahead; each is drawn from its own seed."""
+    total, ahead = recipe.epochs * recipe.steps, list[Future[Drawn]]()
+    for number in range(done * recipe.steps, total + _AHEAD):
+        if number < total:
+            ahead.append(pool.submit(draw_batch, (recipe.seed, number), recipe.batch_size, recipe.size))
+        if len(ahead) > _AHEAD or number >= total:
+            drawn = ahead.pop(0).result()
+            yield drawn.pixels, {name: getattr(drawn, name) for name in HEADS}
+
+
+def _draw_on_one_core() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    if hasattr(os, "nice"):
+        os.nice(5)
+
+
+def _keep(folder: Path, model: keras.Model) -> None:
+    draft = folder / f"draft-{MODEL}"
+    model.save(draft)
+    draft.replace(folder / MODEL)
+
+
+def _tell(folder: Path, epoch: int, seconds: float, scores: list[dict]) -> None:
+    row = {"epoch": epoch, "seconds": round(seconds, 1)}
+    row |= {name: round(float(np.mean([score[name] for score in scores])), 4) for name in scores[0]}
+    with (folder / ROWS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    print(row, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", type=float, default=180)
+    parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="that draw")
+    for name, value in asdict(Recipe()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    arguments = vars(parser.parse_args())
+    folder, minutes, processes = (arguments.pop(name) for name in ("folder", "minutes", "processes"))
+    until = time.monotonic() + 60 * minutes
+    is_done = pretrain(folder, Recipe(**arguments), lambda done: time.monotonic() < until, processes)
+    print("done" if is_done else "to be continued")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""A pretraining that stops goes on as if it had not, and its base can be loaded."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from core.learning.pretraining import BASE, Recipe, pretrain
+
+RECIPE = Recipe(epochs=2, images=8, batch_size=4, size=32)
+
+
+@pytest.mark.slow
+def test_a_stopped_pretraining_goes_on_to_the_same_end(tmp_path):
+    assert pretrain(tmp_path / "whole", RECIPE, lambda done: True)
+    assert not pretrain(tmp_path / "parts", RECIPE, lambda done: done < 1)
+    assert pretrain(tmp_path / "parts", RECIPE, lambda done: done == 1)
+    whole, parts = (np.load(tmp_path / name / BASE) for name in ("whole", "parts"))
+    assert all((whole[key] == parts[key]).all() for key in whole)
+
+
+def test_another_recipe_is_refused_in_a_begun_folder(tmp_path):
+    (tmp_path / "recipe.json").write_text(json.dumps(asdict(RECIPE)))
+    with pytest.raises(ValueError, match=r"Expected the recipe that .* was begun with.* Choose another folder\."):
+        pretrain(tmp_path, replace(RECIPE, seed=1), lambda done: True)
