@@ -5,10 +5,12 @@ again, it goes on there, until all epochs are done and `base.npz` is written. On
 """
 
 import argparse
+import io
 import json
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,10 +22,12 @@ import keras
 import numpy as np
 
 from core.data.world import OUTLINES, SURFACES, Drawn, draw_batch
+from core.experiment.exports import MODEL_FILE
 from core.experiment.files import read_json, write_whole
+from core.learning.backbone import BASE_NAME
 
 HEADS: Final = {"outlines": len(OUTLINES), "surfaces": len(SURFACES), "grounds": len(SURFACES)}
-MODEL, RECIPE, BASE, ROWS = "model.keras", "recipe.json", "base.npz", "rows.jsonl"
+RECIPE, BASE, ROWS = "recipe.json", "base.npz", "rows.jsonl"
 _AHEAD = 8
 """Batches that are drawn while one trains."""
 
@@ -58,7 +62,7 @@ def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], proce
     folder.mkdir(parents=True, exist_ok=True)
     _expect_same(folder, recipe)
     keras.utils.set_random_seed(recipe.seed)
-    model = keras.models.load_model(folder / MODEL) if (folder / MODEL).is_file() else build(recipe)
+    model = keras.models.load_model(folder / MODEL_FILE) if (folder / MODEL_FILE).is_file() else build(recipe)
     done = int(model.optimizer.iterations) // recipe.steps
     with ProcessPoolExecutor(processes, get_context("spawn"), _draw_on_one_core) as pool:
         batches = _batches(pool, recipe, done)
@@ -68,16 +72,15 @@ def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], proce
             done += 1
             _keep(folder, model)
             _tell(folder, done, time.perf_counter() - began, scores)
-        batches.close()
     if done == recipe.epochs:
-        write_base(model.get_layer("base"), folder / BASE)
+        write_base(model.get_layer(BASE_NAME), folder / BASE)
     return done == recipe.epochs
 
 
 def build(recipe: Recipe) -> keras.Model:
     """MobileNetV2 with a softmax for each thing that it shall name, compiled."""
     base = keras.applications.MobileNetV2((recipe.size, recipe.size, 3), recipe.alpha, include_top=False, weights=None,
-                                          name="base")
+                                          name=BASE_NAME)
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.99  # Keras' 0.999 lags behind weights that change quickly
@@ -115,8 +118,9 @@ class _SmoothedCrossEntropy(keras.losses.Loss):
 def write_base(base: keras.Model, path: Path) -> None:
     """The weights of a base in 16 bits, in Keras' order."""
     arrays = {f"{number:03d}": array.astype(np.float16) for number, array in enumerate(base.get_weights())}
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_whole(path, content.getvalue())
 
 
 def _expect_same(folder: Path, recipe: Recipe) -> None:
@@ -129,13 +133,17 @@ def _expect_same(folder: Path, recipe: Recipe) -> None:
 
 def _batches(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Batch]:
     """From the first batch of an epoch on, always some ahead; each is drawn from its own seed."""
-    total, ahead = recipe.epochs * recipe.steps, list[Future[Drawn]]()
-    for number in range(done * recipe.steps, total + _AHEAD):
-        if number < total:
-            ahead.append(pool.submit(draw_batch, (recipe.seed, number), recipe.batch_size, recipe.size))
-        if len(ahead) > _AHEAD or number >= total:
-            drawn = ahead.pop(0).result()
-            yield drawn.pixels, {name: getattr(drawn, name) for name in HEADS}
+    ahead = deque[Future[Drawn]]()
+    for number in range(done * recipe.steps, recipe.epochs * recipe.steps):
+        ahead.append(pool.submit(draw_batch, (recipe.seed, number), recipe.batch_size, recipe.size))
+        if len(ahead) > _AHEAD:
+            yield _to_train_on(ahead.popleft().result())
+    for last in ahead:
+        yield _to_train_on(last.result())
+
+
+def _to_train_on(drawn: Drawn) -> Batch:
+    return drawn.pixels, {name: getattr(drawn, name) for name in HEADS}
 
 
 def _draw_on_one_core() -> None:
@@ -147,9 +155,9 @@ def _draw_on_one_core() -> None:
 
 
 def _keep(folder: Path, model: keras.Model) -> None:
-    draft = folder / f"draft-{MODEL}"
+    draft = folder / f"draft-{MODEL_FILE}"
     model.save(draft)
-    draft.replace(folder / MODEL)
+    draft.replace(folder / MODEL_FILE)
 
 
 def _tell(folder: Path, epoch: int, seconds: float, scores: list[dict]) -> None:

@@ -43,7 +43,7 @@ def of_depth(config: RunConfig, *depths: int) -> RunConfig:
     return replace(config, strategy=Strategy("tiny", tuple(Phase(depth, 1e-3, 1) for depth in depths)))
 
 
-@pytest.mark.parametrize("depths", [(0,), (ALL_LAYERS,)], ids=str)
+@pytest.mark.parametrize("depths", [(0,), (ALL_LAYERS,), (0, 30)], ids=str)
 def test_the_curve_is_finite_and_ordered_and_low_rates_change_nothing(tiny_config, tiny_dataset, shelves, depths):
     points = Lab(of_depth(tiny_config, *depths), tiny_dataset, shelves).test(phase=len(depths))
     rates, losses = map(np.array, zip(*points, strict=True))

@@ -45,10 +45,10 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def _regular(corners: int, inner: float = 1.0, turn: float = np.pi / 2) -> Outline:
+def _regular(corners: int, inner: float = 1.0) -> Outline:
     """A regular polygon; with `inner` below 1 a star whose inner corners lie so far out."""
     count = corners if inner == 1 else 2 * corners
-    angles = turn + 2 * np.pi * np.arange(count) / count
+    angles = np.pi / 2 + 2 * np.pi * np.arange(count) / count
     reach = np.where(np.arange(count) % 2 == 0, 1, inner)
     return _polygon(*zip(reach * np.cos(angles), reach * np.sin(angles), strict=True))
 
