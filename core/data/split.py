@@ -96,10 +96,12 @@ def _deal(sizes: Mapping[str, int], into: Sequence[str], seed: int) -> dict[str,
         side[photo] = next((name for name in room if sizes[photo] <= room[name]), "train")
         if side[photo] in room:
             room[side[photo]] -= sizes[photo]
-    for name in room:  # none fitted: the smallest one all the same
-        training = sorted((photo for photo in order if side[photo] == "train"), key=sizes.__getitem__)
-        if name not in side.values() and len(training) > 1:
-            side[training[0]] = name
+    for name in room:  # none fitted: the smallest one all the same, of a side that keeps another
+        on = Counter(side.values())
+        spare = sorted((photo for photo in order if on[side[photo]] > 1),
+                       key=lambda photo: (side[photo] != "train", sizes[photo]))
+        if not on[name] and spare:
+            side[spare[0]] = name
     return side
 
 

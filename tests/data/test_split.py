@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.data.dataset import SPLITS, DataError, Dataset, Picture
 from core.data.leaks import leaked
 from core.data.split import Item, Manifest, split
-from core.data.study import plan_study, short_study
+from core.data.study import plan_study, short_study, with_weights
 from core.experiment.run import RunConfig
 from core.experiment.store import RunStore
 from core.experiment.strategy import FINE_TUNING, STRATEGIES, TWO_PHASE
@@ -79,6 +79,15 @@ def test_near_duplicates_are_on_one_side_and_every_class_on_all_three(data, seed
     assert all(len(sides) == 1 for sides in side.values())
     for label in data.classes:
         assert {item.split for item in found.items if item.label == label} == set(SPLITS)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_large_photo_and_two_small_ones_are_on_three_sides_in_whatever_order_they_are_dealt(seed):
+    data = dataset({"a": [1] * 10, "b": [1] * 10})
+    large = data.pictures[0].photo or data.pictures[0].hash
+    grouped = [replace(p, photo=large) if p.label == "a" and n < 8 else p for n, p in enumerate(data.pictures)]
+    found = split(Dataset(Path("/set"), tuple(grouped), ()), seed)
+    assert {item.split for item in found.items if item.label == "a"} == set(SPLITS)
 
 
 def test_a_careless_split_is_that_of_pictures_without_a_like():
@@ -214,3 +223,9 @@ def test_the_short_study_is_the_three_strategies_on_the_sample_set():
     assert [strategy.name for strategy in short.strategies] == list(STRATEGIES)
     assert short.template.data == "sample" and short.template.weights == "random"
     assert max(strategy.epochs for strategy in short.strategies) < min(s.epochs for s in STRATEGIES.values())
+
+
+def test_the_sample_base_brings_its_width_and_size_and_other_weights_change_nothing_else():
+    drawn = with_weights(RunConfig(seed=3), "sample")
+    assert (drawn.weights, drawn.alpha, drawn.image_size, drawn.seed) == ("sample", 0.35, 96, 3)
+    assert with_weights(RunConfig(seed=3), "random") == RunConfig(seed=3, weights="random")
