@@ -1,6 +1,7 @@
 """MobileNetV2 without its ImageNet top: built, given its weights, and described layer by layer."""
 
 import csv
+import io
 import re
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from core.data.sample import SAMPLE_CLASSES, draw_image
 from core.data.weights import WeightsError, resolve_weights
+from core.experiment.files import write_whole
 from core.experiment.layers import TABLE
 from core.experiment.run import ALPHAS
 
@@ -20,7 +22,7 @@ def build_base(alpha: float, image_size: int, weights: str) -> keras.Model:
     """MobileNetV2 for square RGB images in [-1, 1], ending in its last feature map; it always infers.
 
     Args:
-        weights: "imagenet", "random", or the path of a weights file for this alpha.
+        weights: "imagenet", "sample", "random", or the path of a weights file for this alpha.
 
     Raises `WeightsError` where the weights cannot be had or do not fit.
     """
@@ -65,8 +67,11 @@ def _load(base: keras.Model, path: Path, alpha: float) -> None:
     """Load every weight or refuse: Keras leaves what it does not find in a file as it was, with only a warning."""
     base.set_weights([np.full(weight.shape, np.nan) for weight in base.weights])
     try:
-        with warnings.catch_warnings(action="ignore"):
-            base.load_weights(path)
+        if path.suffix == ".npz":
+            base.set_weights(_arrays(path))
+        else:
+            with warnings.catch_warnings(action="ignore"):
+                base.load_weights(path)
         missing = sum(bool(np.isnan(array).any()) for array in base.get_weights())
         reason = f"{missing} of {len(base.weights)} weights are missing in it" if missing else ""
     except (ValueError, OSError, KeyError) as error:
@@ -74,6 +79,19 @@ def _load(base: keras.Model, path: Path, alpha: float) -> None:
     if reason:
         raise WeightsError(f"Expected the weights of MobileNetV2 without its top at alpha {alpha}; received {path} "
                            f"({reason}). Choose the file for this alpha.")
+
+
+def write_base(base: keras.Model, path: Path) -> None:
+    """Write the weights of a base in 16 bits, in Keras' order, as a file that `build_base` takes."""
+    arrays = {f"{number:03d}": array.astype(np.float16) for number, array in enumerate(base.get_weights())}
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_whole(path, content.getvalue())
+
+
+def _arrays(path: Path) -> list[np.ndarray]:
+    with np.load(path) as file:
+        return [file[name].astype(np.float32) for name in sorted(file.files)]
 
 
 def describe_layers() -> list[dict[str, str | int]]:

@@ -1,11 +1,10 @@
 """How the sample base learns from the source world: `python -m core.learning.pretraining FOLDER [--minutes 60]`.
 
-One network names outline, surface and ground of drawn pictures. The state is kept in FOLDER after each epoch; called
-again, it goes on there, until all epochs are done and `base.npz` is written. On any of Keras' backends.
+One network names outline, surface, finish and ground of drawn pictures. The state is kept in FOLDER after each epoch;
+called again, it goes on there, until all epochs are done and `base.npz` is written. On any of Keras' backends.
 """
 
 import argparse
-import io
 import json
 import math
 import os
@@ -21,12 +20,13 @@ from typing import Final
 import keras
 import numpy as np
 
-from core.data.world import OUTLINES, SURFACES, Drawn, draw_batch
+from core.data.world import FINISHES, OUTLINES, SURFACES, Drawn, draw_batch
 from core.experiment.exports import MODEL_FILE
 from core.experiment.files import read_json, write_whole
-from core.learning.backbone import BASE_NAME
+from core.learning.backbone import BASE_NAME, write_base
 
-HEADS: Final = {"outlines": len(OUTLINES), "surfaces": len(SURFACES), "grounds": len(SURFACES)}
+HEADS: Final = {"outlines": len(OUTLINES), "surfaces": len(SURFACES), "finishes": len(FINISHES),
+                "grounds": len(SURFACES)}
 RECIPE, BASE, ROWS = "recipe.json", "base.npz", "rows.jsonl"
 _AHEAD = 8
 """Batches that are drawn while one trains."""
@@ -113,14 +113,6 @@ class _SmoothedCrossEntropy(keras.losses.Loss):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "smoothing": self.smoothing}
-
-
-def write_base(base: keras.Model, path: Path) -> None:
-    """The weights of a base in 16 bits, in Keras' order."""
-    arrays = {f"{number:03d}": array.astype(np.float16) for number, array in enumerate(base.get_weights())}
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    write_whole(path, content.getvalue())
 
 
 def _expect_same(folder: Path, recipe: Recipe) -> None:

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.data.sample import SAMPLE_CLASSES
-from core.data.world import CLASSES, OUTLINES, SURFACES, draw_batch
+from core.data.world import CLASSES, FINISHES, OUTLINES, SURFACES, draw_batch
 
 
 def test_it_has_many_classes_and_none_of_the_sample_set():
-    assert len(set(CLASSES)) == len(OUTLINES) * len(SURFACES) == 256
+    assert len(set(CLASSES)) == len(OUTLINES) * len(SURFACES) * len(FINISHES) == 2048
     words = {word for name in CLASSES for word in name.split()}
     assert not words & set(SAMPLE_CLASSES)
 
@@ -31,10 +31,11 @@ def test_any_seed_count_and_size_gives_rgb_pictures_with_their_labels(count, siz
     assert all(0 <= number < len(CLASSES) for number in drawn.classes)
 
 
-def test_every_outline_and_surface_comes_and_pictures_are_neither_black_nor_white():
+def test_every_outline_surface_and_finish_comes_and_pictures_are_neither_black_nor_white():
     batches = [draw_batch((0, number), 128, 32) for number in range(3)]
     assert set(np.concatenate([drawn.outlines for drawn in batches])) == set(range(len(OUTLINES)))
     assert set(np.concatenate([drawn.surfaces for drawn in batches])) == set(range(len(SURFACES)))
+    assert set(np.concatenate([drawn.finishes for drawn in batches])) == set(range(len(FINISHES)))
     pixels = np.concatenate([drawn.pixels for drawn in batches]).astype(float)
     assert 70 < pixels.mean() < 185 and (pixels.std((1, 2, 3)) > 4).all()
 

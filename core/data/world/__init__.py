@@ -1,10 +1,12 @@
-"""The source world: things of 16 outlines in 16 surfaces, drawn in batches, that the sample base learned from.
+"""The source world that the sample base learned from: things of 16 outlines, 16 surfaces and 8 finishes, in batches.
 
-No class of the sample set is in it: outlines are geometry, surfaces are patterns, and each of the 256 pairs is a class.
+No class of the sample set is in it: outlines are geometry, surfaces are patterns, finishes are what light does, and
+each of the 2,048 triples is a class.
 """
 
+from core.data.world.finishes import FINISHES
 from core.data.world.outlines import OUTLINES
 from core.data.world.render import CLASSES, Drawn, draw_batch
 from core.data.world.surfaces import SURFACES
 
-__all__ = ["CLASSES", "OUTLINES", "SURFACES", "Drawn", "draw_batch"]
+__all__ = ["CLASSES", "FINISHES", "OUTLINES", "SURFACES", "Drawn", "draw_batch"]

@@ -5,14 +5,16 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
+from core.data.world.finishes import FINISHES, Lit, Skin
 from core.data.world.outlines import ANGLES, OUTLINES
 from core.data.world.surfaces import SURFACES, Field
 
-CLASSES: Final = tuple(f"{outline} {surface}" for outline in OUTLINES for surface in SURFACES)
+CLASSES: Final = tuple(f"{finish} {surface} {outline}"
+                       for outline in OUTLINES for surface in SURFACES for finish in FINISHES)
 
 _RADII = np.stack([outline.radii for outline in OUTLINES.values()])
 _HOLES = np.array([outline.hole for outline in OUTLINES.values()], np.float32)
-_SURFACES = tuple(SURFACES.values())
+_SURFACES, _FINISHES = tuple(SURFACES.values()), tuple(FINISHES.values())
 
 
 class Drawn(NamedTuple):
@@ -21,12 +23,13 @@ class Drawn(NamedTuple):
     pixels: np.ndarray
     outlines: np.ndarray
     surfaces: np.ndarray
+    finishes: np.ndarray
     grounds: np.ndarray
 
     @property
     def classes(self) -> np.ndarray:
         """Numbers of `CLASSES`."""
-        return self.outlines * len(SURFACES) + self.surfaces
+        return (self.outlines * len(SURFACES) + self.surfaces) * len(FINISHES) + self.finishes
 
 
 def draw_batch(seed: tuple[int, ...], count: int, size: int = 96) -> Drawn:
@@ -37,14 +40,25 @@ def draw_batch(seed: tuple[int, ...], count: int, size: int = 96) -> Drawn:
     if count < 1 or size < 32:
         raise ValueError(f"Expected 1 picture or more of 32 pixels or more; received {count} of {size}. Ask for more.")
     rng = np.random.default_rng(seed)
-    grounds, surfaces = rng.integers(len(SURFACES), size=(2, count), dtype=np.int32)
-    outlines = rng.integers(len(OUTLINES), size=count, dtype=np.int32)
+    things, grounds = _any_things(rng, count), rng.integers(len(SURFACES), size=count, dtype=np.int32)
     soft = _Noise(rng, count, size)
     scene = _ground(rng, soft, grounds, size)
     _lay_some(rng, soft, scene, 0.5)
-    _lay(rng, soft, scene, outlines, surfaces, (0.42, 0.95), 0.25)
+    _lay(rng, soft, scene, things, (0.42, 0.95), 0.25)
     _lay_some(rng, soft, scene, 0.25)
-    return Drawn(_photograph(rng, scene), outlines, surfaces, grounds)
+    return Drawn(_photograph(rng, scene), *things, grounds)
+
+
+class _Things(NamedTuple):
+    """Numbers of the outlines, surfaces and finishes of some things, each (count,) int32."""
+
+    outlines: np.ndarray
+    surfaces: np.ndarray
+    finishes: np.ndarray
+
+
+def _any_things(rng: np.random.Generator, count: int) -> _Things:
+    return _Things(*(rng.integers(len(kinds), size=count, dtype=np.int32) for kinds in (OUTLINES, SURFACES, FINISHES)))
 
 
 class _Noise:
@@ -75,23 +89,23 @@ def _lay_some(rng: np.random.Generator, soft: _Noise, scene: np.ndarray, share: 
     chosen = np.flatnonzero(rng.random(len(scene)) < share)
     if len(chosen):
         part = scene[chosen]
-        outlines, surfaces = np.divmod(rng.integers(len(CLASSES), size=len(chosen)), len(SURFACES))
-        _lay(rng, soft, part, outlines, surfaces, (0.12, 0.3), 0.85)
+        _lay(rng, soft, part, _any_things(rng, len(chosen)), (0.12, 0.3), 0.85)
         scene[chosen] = part
 
 
-def _lay(rng: np.random.Generator, soft: _Noise, scene: np.ndarray, outlines: np.ndarray, surfaces: np.ndarray,
-         sizes: tuple[float, float], offset: float) -> None:
+def _lay(rng: np.random.Generator, soft: _Noise, scene: np.ndarray, things: _Things, sizes: tuple[float, float],
+         offset: float) -> None:
     """Lay a thing on each scene, with the shadow that it throws; sizes and offsets are parts of half a picture."""
     count, size = scene.shape[:2]
     u, v, pixel = _own_coordinates(rng, count, size, sizes, offset)
     reach = np.hypot(u, v) + 1e-6
-    radius = _radius(rng, outlines, u, v)
+    radius = _radius(rng, things.outlines, u, v)
     inside = ((radius - reach) / pixel + 0.5).clip(0, 1)
-    hole = _HOLES[outlines][:, None, None]
+    hole = _HOLES[things.outlines][:, None, None]
     inside *= np.where(hole > 0, ((reach - hole * radius) / pixel + 0.5).clip(0, 1), 1)
-    colours = _paint(rng, soft, surfaces, u, v)
-    colours *= _shading(rng, u, v, (reach / radius).clip(0, 1))[..., None]
+    lit = _light(rng, soft, things.finishes, u, v, (reach / radius).clip(0, 1))
+    colours = _paint(rng, soft, things.surfaces, u, v) * lit.shade[..., None] + lit.shine[..., None]
+    inside *= lit.opacity
     scene *= (1 - _shadow(rng, inside))[..., None]
     scene += (colours - scene) * inside[..., None]
 
@@ -142,13 +156,16 @@ def _two_colours(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.n
     return one[:, None, None].astype(np.float32), two[:, None, None].astype(np.float32)
 
 
-def _shading(rng: np.random.Generator, u: Field, v: Field, out: Field) -> Field:
-    """Light from one side over something more or less round; `out` is 0 in the middle and 1 at the edge."""
+def _light(rng: np.random.Generator, soft: _Noise, finishes: np.ndarray, u: Field, v: Field, out: Field) -> Lit:
+    """Light from one side on each thing, as its finish takes it; `out` is 0 in the middle and 1 at the edge."""
     towards = rng.uniform(-np.pi, np.pi, (len(u), 1, 1)).astype(np.float32)
-    roundness, gloss = rng.uniform(0, 0.5, (2, len(u), 1, 1)).astype(np.float32)
-    facing = (np.cos(towards) * u + np.sin(towards) * v) * out
-    shine = np.exp(-12 * ((u - 0.4 * np.cos(towards)) ** 2 + (v - 0.4 * np.sin(towards)) ** 2))
-    return 1 + roundness * facing + np.where(gloss > 0.3, 2 * gloss, 0) * shine
+    skin = Skin(u, v, out, soft.cut(rng, len(u)), np.cos(towards) * u + np.sin(towards) * v)
+    lit = Lit(*np.empty((3, *u.shape), np.float32))
+    for number in np.unique(finishes):
+        these = finishes == number
+        for whole, part in zip(lit, _FINISHES[number](rng, Skin(*(field[these] for field in skin))), strict=True):
+            whole[these] = part
+    return lit._replace(opacity=lit.opacity.clip(0, 1), shade=lit.shade.clip(0.05, 2))
 
 
 def _shadow(rng: np.random.Generator, inside: Field) -> Field:
@@ -176,14 +193,16 @@ def _ground(rng: np.random.Generator, soft: _Noise, surfaces: np.ndarray, size: 
 
 
 def _photograph(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
-    """What a plain camera makes of the scenes: uneven light, a colour cast, blur and grain."""
+    """What a plain camera makes of the scenes: uneven light, a colour cast, dull colours, blur and grain."""
     count, size = scene.shape[:2]
     y, x = np.mgrid[-1:1:size * 1j, -1:1:size * 1j].astype(np.float32)
     fall = rng.normal(0, 0.15, (2, count, 1, 1)).astype(np.float32)
     light = 1 + fall[0] * x + fall[1] * y
     cast = rng.normal(1, 0.08, (count, 1, 1, 3)) * rng.uniform(0.7, 1.2, (count, 1, 1, 1))
     scene *= light[..., None] * cast.astype(np.float32)
-    for number, soft in enumerate(rng.uniform(0, 1.2, count)):
+    dull = rng.uniform(-0.5, 1, (count, 1, 1, 1)).clip(0, 1).astype(np.float32)
+    scene += dull * (scene.mean(3, keepdims=True) - scene)
+    for number, soft in enumerate(rng.uniform(0, 1, count)):
         if soft > 0.4:
             cv2.GaussianBlur(scene[number], (0, 0), soft * size / 96, dst=scene[number])
     scene += rng.uniform(0, 0.04, (count, 1, 1, 1)).astype(np.float32) * rng.standard_normal(
