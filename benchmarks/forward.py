@@ -33,6 +33,8 @@ WAYS = {"TensorFlow, batches of 32": (KERAS, 32, 0, {}),
         "TensorFlow without oneDNN": (KERAS, 32, 0, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
         "TensorFlow, one thread": (KERAS, 32, 1, {}),
         "ONNX Runtime, batches of 32": (ONNX, 32, 0, {}),
+        "ONNX Runtime, batches of 2": (ONNX, 2, 0, {}),
+        "ONNX Runtime, batches of 4": (ONNX, 4, 0, {}),
         "ONNX Runtime, batches of 8": (ONNX, 8, 0, {}),
         "ONNX Runtime, batches of 128": (ONNX, 128, 0, {}),
         "ONNX Runtime, one thread": (ONNX, 32, 1, {}),
@@ -95,7 +97,7 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
     base = build_base(arguments.alpha, arguments.image_size, arguments.weights)
     reference = _keras(base)
     forward = reference if runtime == KERAS else {ONNX: _onnx, OPENVINO: _openvino}[runtime](
-        to_onnx(base, [cut_for(base, 0)]), threads)
+        to_onnx(base, [cut_for(base, 0)]), threads, batch)
     pixels = np.random.default_rng(0).integers(0, 256, (batch, arguments.image_size, arguments.image_size, 3), np.uint8)
     wanted, got = reference(pixels), forward(pixels)
     return {**_rates(forward, pixels), "difference": float(np.abs(got - wanted).max() / np.abs(wanted).mean())}
@@ -117,14 +119,14 @@ def _keras(base: "keras.Model") -> Forward:  # noqa: F821 - imported only where 
     return lambda pixels: model.predict_on_batch(pixels / np.float32(127.5) - 1)
 
 
-def _onnx(graph: bytes, threads: int) -> Forward:
+def _onnx(graph: bytes, threads: int, batch: int) -> Forward:
     from core.learning.trunk import run_onnx
 
-    run = run_onnx(graph, threads)
+    run = run_onnx(graph, threads, batch)
     return lambda pixels: run(pixels)[0]
 
 
-def _openvino(graph: bytes, threads: int) -> Forward:
+def _openvino(graph: bytes, threads: int, batch: int) -> Forward:
     import openvino
 
     core = openvino.Core()
