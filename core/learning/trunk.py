@@ -40,7 +40,8 @@ def run_onnx(graph: bytes, threads: int = 0, at_once: int = _AT_ONCE) -> Trunk:
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def compute(pixels: np.ndarray) -> list[np.ndarray]:
-        parts = [session.run(None, {INPUT: pixels[start:start + at_once]}) for start in range(0, len(pixels), at_once)]
+        starts = range(0, max(1, len(pixels)), at_once)  # no images give no rows, of their shape
+        parts = [session.run(None, {INPUT: pixels[start:start + at_once]}) for start in starts]
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     return compute
