@@ -12,8 +12,9 @@ Trunk = Callable[[np.ndarray], list[np.ndarray]]
 """(n, size, size, 3) uint8 -> for each cut its rows (n, ...) as floats. May be called from any thread."""
 
 _AT_ONCE = 8
-"""Images that ONNX Runtime gets in a call. Of more large ones, what one layer says has left the processor's caches before
-the next reads it: 8 at once are 1.3 times as fast as 32 at 224 px, and as fast at 96 px (`benchmarks/forward.py`)."""
+"""Images that ONNX Runtime gets in a call. Of more large ones, what one layer says has left the processor's caches
+before the next reads it: 8 at once are 1.3 times as fast as 32 at 224 px, and as fast at 96 px
+(`benchmarks/forward.py`)."""
 
 
 def build_trunk(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trunk:
