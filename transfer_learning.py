@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -59,9 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--phase2-lr", type=float, default=1e-4)
     add("--unfreeze", type=int, default=30, help="layers of the base that phase 2 opens, from its top")
     add("--batch-size", type=int, default=32)
-    add("--image-size", type=int, default=224, choices=core.IMAGE_SIZES)
-    add("--alpha", type=float, default=1.0, choices=core.ALPHAS, help="width of MobileNetV2")
-    add("--weights", metavar="imagenet|random|PATH", help="imagenet where it can be had, unless given")
+    add("--image-size", type=int, choices=core.IMAGE_SIZES, help="224, or 96 with the sample base, unless given")
+    add("--alpha", type=float, choices=core.ALPHAS, help="width of MobileNetV2: 1.0, or 0.35 with the sample base")
+    add("--weights", metavar="imagenet|sample|random|PATH", help="imagenet where it can be had, else sample")
     add("--seed", type=int, default=0)
     add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")
     add("--views", type=int, default=4,
@@ -76,9 +77,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _configuration(arguments: argparse.Namespace) -> core.Preset:
     data = core.SAMPLE if arguments.data == core.SAMPLE else str(Path(arguments.data).expanduser().resolve())
-    template = core.RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, alpha=arguments.alpha,
-                              image_size=arguments.image_size, weights=_weights(arguments), views=arguments.views,
+    template = core.RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, views=arguments.views,
                               reuse=not arguments.no_reuse)
+    given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
+    template = replace(core.with_weights(template, _weights(arguments, replace(template, **given))), **given)
     return core.Preset(_strategies(arguments), template, arguments.seeds)
 
 
@@ -92,16 +94,18 @@ def _strategies(arguments: argparse.Namespace) -> tuple[core.Strategy, ...]:
                                     arguments.phase2_lr, arguments.unfreeze) for strategy in chosen)
 
 
-def _weights(arguments: argparse.Namespace) -> str:
-    """What was asked for; without a word, ImageNet, or random where it cannot be had - and that is said."""
+def _weights(arguments: argparse.Namespace, template: core.RunConfig) -> str:
+    """What was asked for; without a word, ImageNet, or the next best where it cannot be had - and that is said."""
     if arguments.weights or arguments.resume or arguments.stop:
         named = arguments.weights or "random"
-        return named if named in ("imagenet", "random") else str(Path(named).expanduser().resolve())
+        built_in = ("imagenet", core.SAMPLE_BASE, "random")
+        return named if named in built_in else str(Path(named).expanduser().resolve())
     try:
-        core.resolve_weights("imagenet", arguments.alpha, arguments.image_size)
+        core.resolve_weights("imagenet", template.alpha, template.image_size)
     except core.WeightsError as error:
-        say.print(f"Training from random weights, so nothing is transferred: {error}", style="yellow", markup=False)
-        return "random"
+        weights, why = core.offline_weights()
+        say.print(f"{why} ({error})", style="yellow", markup=False)
+        return weights
     return "imagenet"
 
 

@@ -9,7 +9,7 @@ import core
 from core.analysis.words import moment, percent, plain
 from pages.parts.bars import show_bars
 from pages.parts.choose_data import look
-from pages.parts.form import NOTHING_TRANSFERRED, imagenet_is_reachable
+from pages.parts.form import weights_at_hand
 from pages.parts.services import Services, services
 from pages.parts.show import show_table
 from pages.parts.start import start
@@ -25,11 +25,11 @@ def main() -> None:
                 "compare what came out.")
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button("Try it on the sample set", type="primary", icon=":material/play_arrow:",
-                            help="Trains all three strategies with short settings: a minute or two on two CPU cores.")
+                            help="Trains all three strategies with short settings: about a minute on two CPU cores.")
         st.page_link("pages/data.py", label="Use my own images", icon=":material/photo_library:")
-    weights = "imagenet" if imagenet_is_reachable(0.35, 96) else "random"
-    if weights == "random":
-        st.caption(NOTHING_TRANSFERRED)
+    weights, why = weights_at_hand(core.SAMPLE_ALPHA, core.SAMPLE_SIZE)
+    if why:
+        st.caption(plain(why))
     if pressed:
         _try_out(here, weights)
     try:

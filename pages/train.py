@@ -8,7 +8,7 @@ from pages.parts.advanced import choose_rest
 from pages.parts.choose_data import choose_data, show_report
 from pages.parts.estimate import show_estimate
 from pages.parts.find_rate import Laboratory
-from pages.parts.form import fill_from_url, fill_once
+from pages.parts.form import fill_from_url, fill_once, instead_of_imagenet
 from pages.parts.preset_bar import load_preset, save_preset
 from pages.parts.seeds import choose_seeds
 from pages.parts.services import refuse, services
@@ -16,8 +16,6 @@ from pages.parts.start import start
 from pages.parts.strategy_card import strategy_card
 
 CARDS_IN_A_ROW = 3
-RANDOM_WEIGHTS = ("The base starts from random weights, so nothing is transferred: expect results near guessing. "
-                  "Advanced says where ImageNet's belong.")
 
 
 def main() -> None:
@@ -46,8 +44,8 @@ def main() -> None:
             refuse(error)
     if strategies and template:
         preset = core.Preset(strategies, template, choose_seeds(report))
-    if preset and preset.template.weights == "random":
-        st.caption(f":material/warning: {RANDOM_WEIGHTS}")
+    if preset and (line := instead_of_imagenet(preset.template.weights)):
+        st.caption(f":material/info: {line} Advanced says where ImageNet's belong.")
     st.caption(_plan(strategies, preset.seeds if preset else 1))
     if preset and report:
         show_estimate(here, preset, report)

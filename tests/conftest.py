@@ -17,10 +17,17 @@ from core.experiment.strategy import Phase, Strategy
 
 settings.register_profile("lab", deadline=None)  # how fast a machine is proves nothing
 settings.load_profile("lab")
+Path(os.environ["TRANSFER_LAB_HOME"], "sample").symlink_to(  # the sample set is drawn once for all processes
+    os.environ.setdefault("LAB_TESTS_SAMPLE", tempfile.mkdtemp(prefix="lab-sample-")))
 
 SHARED = Path(__file__).parents[2] / "shared"
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_1.0_224_imagenet_no_top.weights.h5"
 PHOTOS = SHARED / "data" / "trashnet-112"
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: half of the time tests wait for processes and browsers."""
+    return 1 + (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ def test_wrong_arguments_end_with_2_and_say_what_was_expected(wrong, capsys):
 
 @pytest.mark.parametrize(("bad", "says"), [
     (["--data", "/nowhere"], "Expected a folder of class folders"),
-    (["--weights", "/nowhere.h5"], "Expected weights: imagenet, random, or a file"),
+    (["--weights", "/nowhere.h5"], "Expected weights: imagenet, sample, random, or a file"),
     (["--weights", "imagenet"], "Put the file"),
     (["--resume", "../x"], "No such run"),
     (["--stop", "20200101-000000-000-01-two-phase"], "No such run"),
@@ -88,10 +88,13 @@ def test_what_cannot_be_done_ends_with_1_and_says_what_to_do(terminal, bad, says
 
 
 @pytest.mark.faults
-def test_without_a_word_on_weights_and_without_the_internet_it_says_that_nothing_is_transferred(terminal, tiny_folder):
+def test_without_a_word_on_weights_and_without_the_internet_it_trains_from_the_sample_base_and_says_so(
+        terminal, tiny_folder):
     code, _, err = terminal.run("--data", str(tiny_folder), "--strategy", "feature-extraction", "--phase1-epochs", "1",
-                                "--alpha", "0.35", "--image-size", "96")
-    assert code == 0 and "nothing is transferred" in " ".join(err.split())
+                                "--image-size", "128")
+    assert code == 0 and "training starts from the sample base" in " ".join(err.split())
+    config = RunStore(terminal.runs).runs()[0].config
+    assert (config.weights, config.alpha, config.image_size) == ("sample", 0.35, 128)
 
 
 @pytest.mark.faults

@@ -8,6 +8,8 @@ from core.analysis.words import count, moment, rate, shortened
 from core.experiment.run import SAMPLE, Run, RunConfig
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase
 
+_WEIGHTS = {"imagenet": "ImageNet", "sample": "drawn pictures (sample base)", "random": "nothing (random)"}
+
 
 def settings_of(config: RunConfig) -> dict[str, str]:
     """Every setting of a run by its name on the pages."""
@@ -40,7 +42,7 @@ def data_name(data: str) -> str:
 
 def weights_name(weights: str) -> str:
     """What pages call the weights of the base."""
-    return {"imagenet": "ImageNet", "random": "nothing (random)"}.get(weights, shortened(Path(weights).name, 40))
+    return _WEIGHTS.get(weights, shortened(Path(weights).name, 40))
 
 
 def differing(tables: Sequence[dict[str, str]]) -> list[str]:

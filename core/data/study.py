@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from core.data.dataset import Dataset
 from core.data.split import split
+from core.data.weights import SAMPLE_ALPHA, SAMPLE_BASE, SAMPLE_SIZE
 from core.experiment.preset import Preset
 from core.experiment.run import SAMPLE, RunConfig
 from core.experiment.strategy import STRATEGIES, Strategy, with_settings
@@ -27,6 +28,14 @@ def plan_study(template: RunConfig, strategies: Sequence[Strategy], dataset: Dat
 
 
 def short_study(weights: str) -> Preset:
-    """The three strategies on the sample set at settings that end in a minute or two on two CPU cores."""
+    """The three strategies on the sample set at settings that end within a minute on two CPU cores."""
     strategies = tuple(with_settings(strategy, 4, 3, 1e-3, 1e-4, 30) for strategy in STRATEGIES.values())
-    return Preset(strategies, RunConfig(data=SAMPLE, image_size=96, alpha=0.35, weights=weights))
+    template = RunConfig(data=SAMPLE, image_size=SAMPLE_SIZE, alpha=SAMPLE_ALPHA, weights=weights)
+    return Preset(strategies, template)
+
+
+def with_weights(template: RunConfig, weights: str) -> RunConfig:
+    """The template with these weights; the sample base has a width and a size of its own."""
+    if weights == SAMPLE_BASE:
+        template = replace(template, image_size=SAMPLE_SIZE, alpha=SAMPLE_ALPHA)
+    return replace(template, weights=weights)

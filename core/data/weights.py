@@ -1,16 +1,30 @@
-"""Where the base's weights come from: Keras' own ImageNet file, a path, or nowhere (random)."""
+"""Where the base's weights come from: Keras' own ImageNet file, the sample base, a path, or nowhere (random)."""
 
 import os
 import shutil
 import tempfile
 import urllib.error
 import urllib.request
+import zipfile
+import zlib
 from http.client import HTTPException
 from pathlib import Path
+from typing import Final
 
-IMAGENET, RANDOM = "imagenet", "random"
+from core.experiment.layers import SAMPLE_FILE
+
+IMAGENET: Final = "imagenet"
+SAMPLE_BASE: Final = "sample"
+RANDOM: Final = "random"
+SAMPLE_ALPHA, SAMPLE_SIZE = 0.35, 96
+"""The width of the sample base, which has no other, and the image size at which it learned."""
 SOURCE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+FROM_DRAWINGS = ("ImageNet's weights are not on this machine and cannot be fetched now. So training starts from the "
+                 "sample base: a small network that has seen nothing but pictures drawn by this program.")
+NOTHING_TRANSFERRED = "From random weights nothing is transferred: training works, but expect results near guessing."
 _TIMEOUT_SECONDS = 10
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError)
+"""What reading a ZIP file with flipped bits may raise."""
 
 
 class WeightsError(ValueError):
@@ -26,12 +40,37 @@ def resolve_weights(weights: str, alpha: float, image_size: int) -> Path | None:
         return None
     if weights == IMAGENET:
         return fetch_imagenet(alpha, image_size)
+    if weights == SAMPLE_BASE:
+        return _sample_base(alpha)
     path = Path(os.path.expanduser(weights))  # noqa: PTH111 - never raises
     if not os.path.isfile(path):  # noqa: PTH113 - nor does this one, whatever the name
-        raise WeightsError(f"Expected weights: imagenet, random, or a file; received {weights}, where no file is. "
-                           "Check the path.")
+        raise WeightsError(f"Expected weights: imagenet, sample, random, or a file; received {weights}, where no file "
+                           "is. Check the path.")
     _expect_readable(path)
     return path
+
+
+def _sample_base(alpha: float) -> Path:
+    if alpha != SAMPLE_ALPHA:
+        raise WeightsError(f"Expected width (alpha) {SAMPLE_ALPHA} for the sample base; received {alpha}. "
+                           "Choose that width, or other weights.")
+    if not is_readable(SAMPLE_FILE):
+        state = "damaged" if SAMPLE_FILE.is_file() else "missing"
+        raise WeightsError(f"Expected the sample base, a part of this program, at {SAMPLE_FILE}; it is {state}. "
+                           "Install the program again, or choose random weights.")
+    return SAMPLE_FILE
+
+
+def offline_weights() -> tuple[str, str]:
+    """What to train from where ImageNet's weights cannot be had, and one line that says so.
+
+    That is the sample base; where its file is missing or damaged, nothing but random weights is left.
+    """
+    try:
+        _sample_base(SAMPLE_ALPHA)
+    except WeightsError as error:
+        return RANDOM, f"{error} {NOTHING_TRANSFERRED}"
+    return SAMPLE_BASE, FROM_DRAWINGS
 
 
 def imagenet_path(alpha: float, image_size: int) -> Path:
@@ -79,19 +118,25 @@ def imagenet_is_reachable(alpha: float, image_size: int, timeout: float = 1.0) -
 
 
 def is_readable(path: Path) -> bool:
-    """Whether this is a whole HDF5 file: one cut short by a killed download does not open."""
-    import h5py  # only here: the dashboard shows pages without it
+    """Whether this is a whole weights file, of Keras (HDF5) or a base's arrays (NPZ).
 
+    An HDF5 file that was cut short does not open; the parts of an NPZ file carry checksums.
+    """
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as parts:
+                return bool(parts.namelist()) and parts.testzip() is None
+        import h5py  # only here: the dashboard shows pages without it
+
         with h5py.File(path, "r") as file:
             return len(file) > 0
-    except (OSError, RuntimeError):  # RuntimeError: it opens, but its table of contents is damaged
+    except (OSError, RuntimeError, *_DAMAGED):  # RuntimeError: it opens, but its table of contents is damaged
         return False
 
 
 def _expect_readable(path: Path) -> None:
     if not is_readable(path):
-        raise WeightsError(f"Expected a whole Keras weights file (HDF5); received {path}, cut short or of another "
+        raise WeightsError(f"Expected a whole weights file (HDF5 or NPZ); received {path}, cut short or of another "
                            "kind. Fetch it again.")
 
 

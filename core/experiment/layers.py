@@ -1,6 +1,7 @@
 """The layers of MobileNetV2 as data, so that pages show true counts without importing Keras.
 
-`layers.csv` is written by `python -m core.learning.backbone` and proved equal to the real model by a test.
+`layers.csv` is written by `python -m core.learning.backbone` and proved equal to the real model by a test;
+`sample_base.npz` are weights of a narrow one (docs/sample-world.md).
 """
 
 import csv
@@ -13,6 +14,7 @@ from core.experiment.run import ALPHAS
 from core.experiment.strategy import ALL_LAYERS, Strategy
 
 TABLE = Path(__file__).with_name("layers.csv")
+SAMPLE_FILE = Path(__file__).with_name("sample_base.npz")
 HEAD_UNITS = 128
 SMALL_CNN_FILTERS = (32, 64, 128)
 """Of the baseline's convolutions; after each, half the side is left."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.experiment.files import read_json, write_whole
+from core.experiment.layers import SAMPLE_FILE
 from core.experiment.run import RunConfig
 
 
@@ -76,8 +77,8 @@ class Paces:
         return whole
 
     def _path(self, config: RunConfig) -> Path:
-        """Random weights follow the seed, and a file may be replaced by another of its name."""
-        file = Path(config.weights)
+        """Random weights follow the seed, and a file may be replaced by another of its name, the program's own too."""
+        file = SAMPLE_FILE if config.weights == "sample" else Path(config.weights)
         stamp = file.stat() if file.is_file() else None
         told = [platform.node(), config.image_size, config.batch_size, config.alpha, config.weights,
                 stamp and (stamp.st_mtime_ns, stamp.st_size), config.seed if config.weights == "random" else None,

@@ -45,7 +45,7 @@ class RunConfig:
 
     Args:
         data: folder of class folders, or `SAMPLE`.
-        weights: "imagenet", "random", or the path of a weights file for the base.
+        weights: "imagenet", "sample", "random", or the path of a weights file for the base.
         seed: fixes the head's first weights, the order of images, augmentation and dropout.
         split_seed: fixes which images go to train, validation and test.
         patience: stop a phase after so many epochs without a better validation loss; 0 = never.

@@ -36,12 +36,19 @@ Batch = tuple[np.ndarray, dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the base is trained; an epoch is so many new pictures, none is seen twice."""
+    """How the base is trained; an epoch is so many new pictures, each seen in some passes, turned otherwise in each.
+
+    The first `share_small` of the epochs are on pictures of `small_size`, the others of `size`, which take twice as
+    long.
+    """
 
     epochs: int = 100
-    images: int = 24_000
+    images: int = 8_000
+    passes: int = 3
     batch_size: int = 64
     size: int = 96
+    small_size: int = 64
+    share_small: float = 0.6
     alpha: float = 0.35
     rate: float = 2e-3
     decay: float = 1e-4
@@ -51,6 +58,15 @@ class Recipe:
     @property
     def steps(self) -> int:
         """Batches an epoch."""
+        return self.passes * self.drawn
+
+    def size_at(self, epoch: int) -> int:
+        """Of the pictures of an epoch, counted from 0."""
+        return self.small_size if epoch < self.share_small * self.epochs else self.size
+
+    @property
+    def drawn(self) -> int:
+        """Batches that are drawn for an epoch."""
         return math.ceil(self.images / self.batch_size)
 
 
@@ -68,10 +84,12 @@ def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], proce
         batches = _batches(pool, recipe, done)
         while done < recipe.epochs and goes_on(done):
             began = time.perf_counter()
-            scores = [model.train_on_batch(*next(batches), return_dict=True) for _ in range(recipe.steps)]
+            model.reset_metrics()
+            for _ in range(recipe.steps):
+                means = model.train_on_batch(*next(batches), return_dict=True)
             done += 1
             _keep(folder, model)
-            _tell(folder, done, time.perf_counter() - began, scores)
+            _tell(folder, done, time.perf_counter() - began, means)
     if done == recipe.epochs:
         write_base(model.get_layer(BASE_NAME), folder / BASE)
     return done == recipe.epochs
@@ -79,12 +97,12 @@ def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], proce
 
 def build(recipe: Recipe) -> keras.Model:
     """MobileNetV2 with a softmax for each thing that it shall name, compiled."""
-    base = keras.applications.MobileNetV2((recipe.size, recipe.size, 3), recipe.alpha, include_top=False, weights=None,
+    base = keras.applications.MobileNetV2((None, None, 3), recipe.alpha, include_top=False, weights=None,
                                           name=BASE_NAME)
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.99  # Keras' 0.999 lags behind weights that change quickly
-    pixels = keras.Input((recipe.size, recipe.size, 3), dtype="uint8")
+    pixels = keras.Input((None, None, 3), dtype="uint8")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
     x = keras.layers.GlobalAveragePooling2D()(base(x))
     model = keras.Model(pixels, {name: keras.layers.Dense(count, activation="softmax", name=name)(x)
@@ -124,18 +142,31 @@ def _expect_same(folder: Path, recipe: Recipe) -> None:
 
 
 def _batches(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Batch]:
+    """All batches after so many epochs."""
+    drawn = _drawn(pool, recipe, done)
+    for _ in range(done, recipe.epochs):
+        kept: list[Drawn] = []
+        for number in range(recipe.steps):
+            if number < recipe.drawn:
+                kept.append(next(drawn))
+            yield _to_train_on(kept[number % recipe.drawn], number // recipe.drawn)
+
+
+def _drawn(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Drawn]:
     """From the first batch of an epoch on, always some ahead; each is drawn from its own seed."""
     ahead = deque[Future[Drawn]]()
-    for number in range(done * recipe.steps, recipe.epochs * recipe.steps):
-        ahead.append(pool.submit(draw_batch, (recipe.seed, number), recipe.batch_size, recipe.size))
+    for number in range(done * recipe.drawn, recipe.epochs * recipe.drawn):
+        ahead.append(pool.submit(draw_batch, (recipe.seed, number), recipe.batch_size,
+                                 recipe.size_at(number // recipe.drawn)))
         if len(ahead) > _AHEAD:
-            yield _to_train_on(ahead.popleft().result())
+            yield ahead.popleft().result()
     for last in ahead:
-        yield _to_train_on(last.result())
+        yield last.result()
 
 
-def _to_train_on(drawn: Drawn) -> Batch:
-    return drawn.pixels, {name: getattr(drawn, name) for name in HEADS}
+def _to_train_on(drawn: Drawn, turns: int) -> Batch:
+    """Turned by so many right angles, which changes no class."""
+    return np.rot90(drawn.pixels, turns, (1, 2)), {name: getattr(drawn, name) for name in HEADS}
 
 
 def _draw_on_one_core() -> None:
@@ -152,9 +183,8 @@ def _keep(folder: Path, model: keras.Model) -> None:
     draft.replace(folder / MODEL_FILE)
 
 
-def _tell(folder: Path, epoch: int, seconds: float, scores: list[dict]) -> None:
-    row = {"epoch": epoch, "seconds": round(seconds, 1)}
-    row |= {name: round(float(np.mean([score[name] for score in scores])), 4) for name in scores[0]}
+def _tell(folder: Path, epoch: int, seconds: float, means: dict[str, float]) -> None:
+    row = {"epoch": epoch, "seconds": round(seconds, 1)} | {name: round(float(x), 4) for name, x in means.items()}
     with (folder / ROWS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
     print(row, flush=True)

@@ -7,7 +7,15 @@ import streamlit as st
 import core
 from core.analysis.words import plain
 from pages.parts.augmentation import choose_augmentation
-from pages.parts.form import FILE, IMAGENET, KEPT, RANDOM, imagenet_is_reachable, weights_path
+from pages.parts.form import (
+    FILE,
+    KEPT,
+    WEIGHTS,
+    expect_sample_base,
+    fit_to_weights,
+    imagenet_is_reachable,
+    weights_path,
+)
 from pages.parts.services import Services
 
 
@@ -62,14 +70,17 @@ def _choose_stopping() -> dict[str, int | bool]:
 
 
 def _choose_weights(here: Services, template: core.RunConfig) -> str:
-    choice = st.selectbox("What was learned from", [IMAGENET, RANDOM, FILE], key="weights", **KEPT,
-                          help="Where the base's weights come from.")
+    choice = st.selectbox("What was learned from", [*WEIGHTS.values(), FILE], key="weights", **KEPT,
+                          on_change=fit_to_weights, help="Where the base's weights come from.")
     if choice == FILE:
         return weights_path(here.roots, _ask_for_file())
+    weights = next(name for name, title in WEIGHTS.items() if title == choice)
+    if weights == core.SAMPLE_BASE:
+        expect_sample_base(template.alpha)
     if not imagenet_is_reachable(template.alpha, template.image_size):
         path = core.imagenet_path(template.alpha, template.image_size)
         st.caption(f"The ImageNet weights at this width and size belong at {plain(str(path))}.")
-    return "imagenet" if choice == IMAGENET else "random"
+    return weights
 
 
 def _ask_for_file() -> str:

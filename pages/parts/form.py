@@ -8,9 +8,8 @@ import streamlit as st
 import core
 from core.analysis.words import shortened
 
-IMAGENET, RANDOM, FILE = "ImageNet", "Nothing (random)", "A weights file"
-NOTHING_TRANSFERRED = ("The ImageNet weights are not on this machine and cannot be fetched now. With random weights "
-                       "training works, but nothing is transferred: expect results near guessing.")
+IMAGENET, DRAWINGS, RANDOM, FILE = "ImageNet", "Drawn pictures (sample base)", "Nothing (random)", "A weights file"
+WEIGHTS = {"imagenet": IMAGENET, "sample": DRAWINGS, "random": RANDOM}
 KEPT = {"persist_state": "session"}
 """For every widget of the form: its value stays while another page is shown."""
 
@@ -28,9 +27,9 @@ def fill_once() -> None:
 
 def fill_default(strategies: Sequence[core.Strategy] = tuple(core.STRATEGIES.values())) -> None:
     """These strategies at the course's settings, from weights that can be had."""
-    fill(core.Preset(tuple(strategies)))
-    if not imagenet_is_reachable(1.0, 224):
-        st.session_state["weights"] = RANDOM
+    template = core.RunConfig()
+    weights, _ = weights_at_hand(template.alpha, template.image_size)
+    fill(core.Preset(tuple(strategies), core.with_weights(template, weights)))
 
 
 def fill(preset: core.Preset) -> None:
@@ -55,7 +54,7 @@ def _fill_rest(template: core.RunConfig) -> None:
         state[name.replace("_", "-")] = getattr(template, name)
     for name in ("flip", "rotation", "zoom", "contrast"):
         state[f"augment-{name}"] = getattr(template.augmentation, name)
-    state["weights"] = {"imagenet": IMAGENET, "random": RANDOM}.get(template.weights, FILE)
+    state["weights"] = WEIGHTS.get(template.weights, FILE)
     state["weights-file"] = template.weights if state["weights"] == FILE else ""
 
 
@@ -75,6 +74,32 @@ def fill_from_url(store: core.RunStore) -> None:
 def keep_data(data: str) -> None:
     """Choose images that an earlier run or a preset used."""
     st.session_state["kept-data"] = data
+
+
+def fit_to_weights() -> None:
+    """Where the sample base was chosen: its width and size."""
+    if st.session_state["weights"] == DRAWINGS:
+        st.session_state.update({"alpha": core.SAMPLE_ALPHA, "image-size": core.SAMPLE_SIZE})
+
+
+@st.cache_data(ttl=600, show_spinner=False)
+def weights_at_hand(alpha: float, image_size: int) -> tuple[str, str]:
+    """The best weights to train from now, and one line where they are not ImageNet's."""
+    return ("imagenet", "") if imagenet_is_reachable(alpha, image_size) else core.offline_weights()
+
+
+def instead_of_imagenet(weights: str) -> str:
+    """One line about weights from which less can be expected; "" where there is nothing to say."""
+    at_hand, why = weights_at_hand(core.RunConfig.alpha, core.RunConfig.image_size)
+    if weights == at_hand:
+        return why
+    return core.NOTHING_TRANSFERRED if weights == "random" else ""
+
+
+@st.cache_data(ttl=600, show_spinner=False)
+def expect_sample_base(alpha: float) -> None:
+    """Raises `WeightsError` where it cannot be trained from at this width."""
+    core.resolve_weights(core.SAMPLE_BASE, alpha, core.SAMPLE_SIZE)
 
 
 @st.cache_data(ttl=600, show_spinner=False)

@@ -18,8 +18,10 @@ from core.data.weights import (
     imagenet_is_reachable,
     imagenet_path,
     is_readable,
+    offline_weights,
     resolve_weights,
 )
+from core.experiment.layers import SAMPLE_FILE
 
 pytestmark = pytest.mark.faults
 
@@ -179,6 +181,32 @@ def test_random_weights_need_no_file(nobody):
     assert resolve_weights("random", 0.35, 96) is None
 
 
+def test_the_sample_base_comes_along_and_needs_no_network(nobody):
+    assert resolve_weights("sample", 0.35, 96) == resolve_weights("sample", 0.35, 224) == SAMPLE_FILE
+    weights, why = offline_weights()
+    assert weights == "sample" and why.startswith("ImageNet's weights are not on this machine") and "drawn" in why
+
+
+def test_the_sample_base_has_one_width():
+    with pytest.raises(WeightsError, match=r"^Expected width \(alpha\) 0.35 for the sample base; received 1.0"):
+        resolve_weights("sample", 1.0, 224)
+
+
+@pytest.mark.parametrize("content", [None, b"", SAMPLE_FILE.read_bytes()[:-100], b"x" * 100,
+                                     SAMPLE_FILE.read_bytes()[:9_000] + b"?" + SAMPLE_FILE.read_bytes()[9_001:]],
+                         ids=["missing", "empty", "cut short", "of another kind", "one byte changed"])
+def test_a_missing_or_damaged_sample_base_is_one_line_that_offers_random_weights(tmp_path, monkeypatch, content):
+    path = tmp_path / "sample_base.npz"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr("core.data.weights.SAMPLE_FILE", path)
+    state = "missing" if content is None else "damaged"
+    with pytest.raises(WeightsError, match=rf"^Expected the sample base.*it is {state}\..* or choose random weights"):
+        resolve_weights("sample", 0.35, 96)
+    weights, why = offline_weights()
+    assert weights == "random" and f"it is {state}." in why and "nothing is transferred" in why and "\n" not in why
+
+
 def test_weights_by_path(tmp_path):
     path = tmp_path / "my weights.h5"
     path.write_bytes(WHOLE)
@@ -190,13 +218,20 @@ def test_weights_by_path(tmp_path):
 
 @pytest.mark.parametrize("weights", ["gone.h5", "/", "x" * 300, "~nobody-of-this-name/a.h5"])
 def test_a_path_without_a_file(weights):
-    with pytest.raises(WeightsError, match=r"Expected weights: imagenet, .*; received .*where no file"):
+    with pytest.raises(WeightsError, match=r"Expected weights: imagenet, sample, .*; received .*where no file"):
         resolve_weights(weights, 0.35, 96)
 
 
-def test_flipped_bits_never_raise(tmp_path):
-    path, readable = tmp_path / "a.h5", set()
-    for place in range(0, 1_500, 3):
-        path.write_bytes(WHOLE[:place] + bytes([WHOLE[place] ^ 0x41]) + WHOLE[place + 1:])
+def npz() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **{f"{number:03d}": np.arange(20.0) for number in range(4)})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("whole", [WHOLE, npz()], ids=["HDF5", "NPZ"])
+def test_flipped_bits_never_raise(tmp_path, whole):
+    path, readable = tmp_path / "a", set()
+    for place in range(0, min(1_500, len(whole)), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1:])
         readable.add(is_readable(path))
     assert readable == {True, False}

@@ -6,7 +6,14 @@ import pytest
 
 from core.data.sample import SAMPLE_CLASSES, draw_image
 from core.data.weights import WeightsError
-from core.experiment.layers import TABLE, head_parameters, layer_table, total_parameters, trainable_parameters
+from core.experiment.layers import (
+    SAMPLE_FILE,
+    TABLE,
+    head_parameters,
+    layer_table,
+    total_parameters,
+    trainable_parameters,
+)
 from core.experiment.strategy import ALL_LAYERS
 from core.learning.backbone import write_table
 from core.learning.model import base_of, build_transfer_model, count_trainable, in_float32, unfreeze_layers
@@ -72,6 +79,33 @@ def test_imagenet_weights_from_a_file_are_taken(imagenet_file):
     model = build_transfer_model(6, 96, 1.0, str(imagenet_file))
     kernel = base_of(model).get_layer("Conv1").get_weights()[0]
     assert 0.05 < kernel.std() < 1.0 and layer_table(1.0)[1].parameters == kernel.size
+
+
+def features(weights: str) -> np.ndarray:
+    """Pooled, of two pictures of each class of the sample set."""
+    base = base_of(build_transfer_model(10, 96, 0.35, weights))
+    pictures = np.stack([draw_image(label, seed, 96) for label in SAMPLE_CLASSES for seed in (0, 1)])
+    return base.predict(pictures.astype("float32") / 127.5 - 1, verbose=0).mean(axis=(1, 2))
+
+
+def test_the_sample_base_loads_and_sees_otherwise_than_a_random_one():
+    sample, random = features("sample"), features("random")
+    assert np.isfinite(sample).all() and not np.allclose(sample, random, atol=0.1)
+    again = features("sample")
+    np.testing.assert_array_equal(sample, again)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("change", [lambda arrays: arrays[:-1], lambda arrays: [arrays[0][:, :1], *arrays[1:]],
+                                    lambda arrays: [arrays[0] * np.nan, *arrays[1:]]],
+                         ids=["one is missing", "another shape", "not a number"])
+def test_arrays_that_do_not_fit_are_refused_in_one_line(tmp_path, change):
+    with np.load(SAMPLE_FILE) as file:
+        arrays = change([file[name] for name in sorted(file.files)])
+    np.savez(tmp_path / "mine.npz", **{f"{number:03d}": array for number, array in enumerate(arrays)})
+    with pytest.raises(WeightsError, match=r"^Expected the weights of MobileNetV2 .* alpha 0.35; received") as caught:
+        build_transfer_model(6, 96, 0.35, str(tmp_path / "mine.npz"))
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_of_another_width_are_refused_in_one_line(imagenet_file):

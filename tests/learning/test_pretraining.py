@@ -8,7 +8,7 @@ import pytest
 
 from core.learning.pretraining import BASE, Recipe, pretrain
 
-RECIPE = Recipe(epochs=2, images=8, batch_size=4, size=32)
+RECIPE = Recipe(epochs=2, images=8, passes=2, batch_size=4, size=48, small_size=32, share_small=0.5)
 
 
 @pytest.mark.slow

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import h5py
 import pytest
 import streamlit as st
 from filelock import FileLock
 from streamlit.components.v2 import manifest_scanner
+
+import core
 
 # Streamlit looks through all installed packages for components each time that AppTest opens a page.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
@@ -24,3 +27,22 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> 
     with FileLock(tmp_path / "runs" / ".launcher.lock"):
         yield tmp_path / "runs"
         st.cache_resource.clear()  # closes the launcher before it could lead
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """ImageNet's weights are neither here nor to be had."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr("core.data.weights.SOURCE", "http://127.0.0.1:9/")
+    st.cache_data.clear()
+    yield
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def imagenet(offline: None) -> None:
+    """A file stands for ImageNet's weights on this machine."""
+    path = core.imagenet_path(1.0, 224)
+    path.parent.mkdir(parents=True)
+    with h5py.File(path, "w") as file:
+        file["kernel"] = 1.0

@@ -84,7 +84,7 @@ def test_a_curve_that_shows_no_rate_says_so(root):
 @pytest.mark.faults
 def test_what_the_assistant_cannot_do_is_a_line_and_may_be_tried_again(root):
     page = open_page("train")
-    Stub.trouble = "Expected weights: imagenet, random, or a file; received <b>x</b>. Check the path."
+    Stub.trouble = "Expected weights: imagenet, sample, random, or a file; received <b>x</b>. Check the path."
     press(page, "card-0-phase-0-try")
     assert len(page.error) == 1 and r"\<b\>" in page.error[0].value
     Stub.trouble = ""

@@ -22,6 +22,22 @@ def test_its_button_starts_the_three_strategies_on_the_sample_set(root):
     assert len(runs) == 3 and {run.config.data for run in runs} == {"sample"} and "Queued" in texts(page)
 
 
+def test_without_imagenet_it_says_what_is_transferred_instead(root, offline):
+    page = open_page()
+    assert texts(page).count("training starts from the sample base") == 1
+    button(page, "Try it on the sample set").click().run()
+    assert {run.config.weights for run in RunStore(root).runs()} == {"sample"}
+
+
+@pytest.mark.faults
+def test_without_the_sample_base_it_says_so_and_trains_from_random_weights(root, offline, tmp_path, monkeypatch):
+    monkeypatch.setattr("core.data.weights.SAMPLE_FILE", tmp_path / "gone.npz")
+    page = open_page()
+    assert "it is missing" in texts(page) and "nothing is transferred" in texts(page)
+    button(page, "Try it on the sample set").click().run()
+    assert {run.config.weights for run in RunStore(root).runs()} == {"random"}
+
+
 def test_busy_it_lists_the_study_and_the_sidebar_says_what_runs(root):
     store, study = make_study(root)
     store.write_status(study.runs[0].id, RunStatus(State.RUNNING))

@@ -17,11 +17,12 @@ def depth(page, card: int, phase: int = 0):
     return page.slider(key=f"card-{card}-phase-{phase}-depth")
 
 
-def test_it_offers_the_course_settings_and_says_the_plan(root):
+def test_it_offers_the_course_settings_and_says_the_plan(root, imagenet):
     page = open_page("train")
     assert "600 images" in texts(page) and "3 runs, 65 epochs in all" in texts(page)
     assert [card.value for card in page.slider if "depth" in card.key] == [0, 154, 0, 30]
     assert "1,691,914 of 2.42 M parameters train" in texts(page) and not button(page, "Start").disabled
+    assert page.selectbox(key="weights").value == "ImageNet" and "transfer" not in texts(page)
 
 
 def test_seeds_are_chosen_by_what_they_can_tell(root):
@@ -66,6 +67,8 @@ def test_start_makes_one_study_however_often_and_wherever_it_is_pressed(root):
 
 def test_the_depth_names_the_block_and_counts_what_trains(root):
     page = open_page("train")
+    page.selectbox(key="weights").set_value("Nothing (random)").run()
+    page.select_slider(key="alpha").set_value(1.0)
     depth(page, 2, 1).set_value(38).run()
     assert "From block_13 up: 1,846,858 of 2.42 M parameters train" in texts(page)
     depth(page, 2, 1).set_value(37).run()
@@ -178,7 +181,36 @@ def test_random_weights_are_said_to_transfer_nothing(root):
     page.selectbox(key="weights").set_value("Nothing (random)").run()
     assert "nothing is transferred" in texts(page)
     button(page, "Fill in").click().run()
-    assert page.selectbox(key="weights").value in ("ImageNet", "Nothing (random)")
+    assert page.selectbox(key="weights").value in ("ImageNet", "Drawn pictures (sample base)")
+
+
+def test_without_imagenet_the_form_starts_from_the_sample_base_and_says_why(root, offline):
+    page = open_page("train")
+    assert page.selectbox(key="weights").value == "Drawn pictures (sample base)"
+    assert (page.select_slider(key="alpha").value, page.select_slider(key="image-size").value) == (0.35, 96)
+    assert texts(page).count("training starts from the sample base") == 1 and not button(page, "Start").disabled
+    button(page, "Start").click().run()
+    assert {run.config.weights for run in RunStore(root).runs()} == {"sample"}
+
+
+def test_the_sample_base_chosen_brings_its_width_and_size(root):
+    page = open_page("train")
+    page.selectbox(key="weights").set_value("Nothing (random)").run()
+    page.select_slider(key="alpha").set_value(1.0)
+    page.select_slider(key="image-size").set_value(224).run()
+    page.selectbox(key="weights").set_value("Drawn pictures (sample base)").run()
+    assert (page.select_slider(key="alpha").value, page.select_slider(key="image-size").value) == (0.35, 96)
+    page.select_slider(key="alpha").set_value(1.0).run()
+    assert "Expected width (alpha) 0.35 for the sample base" in texts(page) and button(page, "Start").disabled
+
+
+@pytest.mark.faults
+def test_a_damaged_sample_base_is_said_and_random_weights_are_offered(root, offline, tmp_path, monkeypatch):
+    monkeypatch.setattr("core.data.weights.SAMPLE_FILE", tmp_path / "gone.npz")
+    page = open_page("train")
+    assert "it is missing" in texts(page) and page.selectbox(key="weights").value == "Nothing (random)"
+    page.selectbox(key="weights").set_value("Drawn pictures (sample base)").run()
+    assert len(page.error) == 1 and "it is missing" in texts(page) and button(page, "Start").disabled
 
 
 @pytest.mark.faults

@@ -1,0 +1,137 @@
+"""What the sample base is worth, the table of docs/sample-world.md: `python benchmarks/sample_world.py [--photos DIR]`.
+
+On the sample set and, where they are given, on real photos, at 96 px: training from scratch, from a random base, the
+sample base and ImageNet's (a file given by `--imagenet`, at alpha 1.0), over some seeds with a split each. Each result
+is written to `--out` at once; what is there already is not measured again.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import core
+from benchmarks.common import machine, own_room, run_python
+
+FROZEN, TWO_PHASE, ALL = core.FEATURE_EXTRACTION, core.TWO_PHASE, core.FINE_TUNING
+SET, PHOTOS = "sample set", "photos"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A row of the table: what trains, from which weights."""
+
+    title: str
+    strategy: core.Strategy
+    weights: str
+
+
+WAYS = (Way("small CNN from scratch", core.BASELINE, "random"),
+        Way("all layers of a random base", ALL, "random"),
+        Way("frozen random base", FROZEN, "random"),
+        Way("frozen sample base", FROZEN, core.SAMPLE_BASE),
+        Way("two-phase from the sample base", TWO_PHASE, core.SAMPLE_BASE),
+        Way("all layers from the sample base", ALL, core.SAMPLE_BASE),
+        Way("frozen ImageNet base, alpha 1.0", FROZEN, "imagenet"))
+Found = dict[tuple[str, str], dict[int, float]]
+"""Test accuracy by data, title and seed."""
+
+
+def main() -> None:
+    arguments = _parse()
+    print(*machine(), "", sep="\n", flush=True)
+    with own_room() as room:
+        for seed in range(arguments.seeds):
+            for data in [SET, *([PHOTOS] if arguments.photos else [])]:
+                _measure(room / f"{data}-{seed}", data, seed, arguments)
+    found = _read(arguments.out)
+    print(*_table(found), "", *_targets(found), sep="\n")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--photos", type=Path, help="folder of class folders")
+    add("--imagenet", type=Path, help="a file of ImageNet weights at alpha 1.0, the yardstick on photos")
+    add("--base", type=Path, help="another file in place of the sample base")
+    add("--seeds", type=int, default=3)
+    add("--only", nargs="+", metavar="TITLE", help="some of: " + "; ".join(way.title for way in WAYS))
+    add("--out", type=Path, default=Path("sample-world.jsonl"))
+    return parser.parse_args()
+
+
+def _measure(room: Path, data: str, seed: int, arguments: argparse.Namespace) -> None:
+    """What is not there yet for one data set and seed."""
+    found = _read(arguments.out)
+    wanted = [way for way in WAYS if (not arguments.only or way.title in arguments.only)
+              and seed not in found.get((data, way.title), {})
+              and (way.weights != "imagenet" or (arguments.imagenet and data == PHOTOS))]
+    if not wanted:
+        return
+    folder = core.SAMPLE if data == SET else str(arguments.photos.resolve())
+    manifest = core.split(core.scan(core.data_folder(folder)), seed).to_csv()
+    for way in wanted:
+        run = room / way.title
+        run.mkdir(parents=True)
+        (run / "config.json").write_text(json.dumps(_config(way, folder, seed, arguments).to_json()))
+        (run / "manifest.csv").write_text(manifest, encoding="utf-8")
+        answer = run_python("-m", "benchmarks.engine_run", str(run))
+        row = {"data": data, "title": way.title, "seed": seed, "accuracy": answer["test_accuracy"],
+               "seconds": round(answer["rows"][-1]["seconds"], 1)}
+        with arguments.out.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(row, flush=True)
+
+
+def _config(way: Way, folder: str, seed: int, arguments: argparse.Namespace) -> core.RunConfig:
+    config = core.with_weights(core.RunConfig(data=folder, strategy=way.strategy, seed=seed, split_seed=seed),
+                               core.SAMPLE_BASE)
+    if way.weights == "imagenet":
+        return replace(config, weights=str(arguments.imagenet.resolve()), alpha=1.0)
+    if way.weights == core.SAMPLE_BASE and arguments.base:
+        return replace(config, weights=str(arguments.base.resolve()))
+    return replace(config, weights=way.weights)
+
+
+def _read(path: Path) -> Found:
+    found: Found = {}
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        row = json.loads(line)
+        found.setdefault((row["data"], row["title"]), {})[row["seed"]] = row["accuracy"]
+    return found
+
+
+def _table(found: Found) -> Iterator[str]:
+    yield f"| test accuracy: mean (each seed) | {SET} | {PHOTOS} |"
+    yield "|---|---|---|"
+    for way in WAYS:
+        yield f"| {way.title} | {' | '.join(_cell(found.get((data, way.title), {})) for data in (SET, PHOTOS))} |"
+
+
+def _cell(by_seed: dict[int, float]) -> str:
+    values = [100 * by_seed[seed] for seed in sorted(by_seed)]
+    if len(values) < 2:
+        return f"{values[0]:.1f}%" if values else "–"
+    return f"{mean(values):.1f} ± {stdev(values):.1f}% ({', '.join(f'{value:.1f}' for value in values)})"
+
+
+def _targets(found: Found) -> Iterator[str]:
+    average = {key: 100 * mean(by_seed.values()) for key, by_seed in found.items()}
+    scratch, all_random, random, frozen, two_phase, _, imagenet = (way.title for way in WAYS)
+    for better, worse, target in ((frozen, random, "at least 25"), (two_phase, frozen, "at least 3"),
+                                  (frozen, scratch, "above 0"), (frozen, all_random, "above 0")):
+        if (SET, better) in average and (SET, worse) in average:
+            gain = average[SET, better] - average[SET, worse]
+            yield f"{SET}: {better} over {worse}: {gain:+.1f} points ({target})"
+    if all((PHOTOS, title) in average for title in (random, frozen, imagenet)):
+        low, base, high = (average[PHOTOS, title] for title in (random, frozen, imagenet))
+        yield f"{PHOTOS}: the sample base closes {(base - low) / (high - low):.0%} of the gap (at least 60%)"
+
+
+if __name__ == "__main__":
+    main()

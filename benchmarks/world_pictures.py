@@ -1,0 +1,34 @@
+"""Draws the pictures of docs/sample-world.md: `python benchmarks/world_pictures.py docs/pictures`."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from PIL import Image
+
+from core.data.sample import SAMPLE_CLASSES, draw_image
+from core.data.world import draw_batch
+
+ROWS, COLUMNS, SIZE = 6, 12, 96
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    _write(draw_batch((0, 0), ROWS * COLUMNS, SIZE).pixels, folder / "source-world.jpg")
+    _write(np.stack([draw_image(label, number, SIZE) for label in SAMPLE_CLASSES for number in range(COLUMNS)]),
+           folder / "sample-set.jpg")
+
+
+def _write(pixels: np.ndarray, path: Path) -> None:
+    """Pictures (n, size, size, 3) side by side, some in a row."""
+    sheet = pixels.reshape(-1, COLUMNS, SIZE, SIZE, 3).transpose(0, 2, 1, 3, 4).reshape(-1, COLUMNS * SIZE, 3)
+    Image.fromarray(sheet).save(path, quality=85)
+
+
+if __name__ == "__main__":
+    main()
