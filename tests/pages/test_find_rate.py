@@ -70,7 +70,7 @@ def test_the_curve_holds_for_its_settings_and_comes_back_with_them(root):
     assert "Take it" not in labels(page)
     page.slider(key="card-0-phase-0-depth").set_value(0).run()
     assert labels(page).count("Take it") == 1 and len(Stub.asked) == 1
-    page.select_slider(key="image-size").set_value(96).run()
+    page.select_slider(key="image-size").set_value(160).run()
     assert "Take it" not in labels(page)
 
 

@@ -22,7 +22,7 @@ def test_it_offers_the_course_settings_and_says_the_plan(root, imagenet):
     assert "600 images" in texts(page) and "3 runs, 65 epochs in all" in texts(page)
     assert [card.value for card in page.slider if "depth" in card.key] == [0, 154, 0, 30]
     assert "1,691,914 of 2.42 M parameters train" in texts(page) and not button(page, "Start").disabled
-    assert page.selectbox(key="weights").value == "ImageNet" and "transfer" not in texts(page)
+    assert page.selectbox(key="weights").value == "ImageNet" and "near guessing" not in texts(page)
 
 
 def test_seeds_are_chosen_by_what_they_can_tell(root):
