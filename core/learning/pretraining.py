@@ -85,6 +85,8 @@ def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], proce
         while done < recipe.epochs and goes_on(done):
             began = time.perf_counter()
             model.reset_metrics()
+            if done and recipe.size_at(done) != recipe.size_at(done - 1):
+                model.make_train_function(force=True)  # traced for one size, as it is after a restart
             for _ in range(recipe.steps):
                 means = model.train_on_batch(*next(batches), return_dict=True)
             done += 1
