@@ -26,7 +26,7 @@ Forward = Callable[[np.ndarray], np.ndarray]
 
 SECONDS = 4.0
 RATES = "images/s", "images a second of processor time"
-KERAS, ONNX, OPENVINO = "keras", "onnx", "openvino"
+KERAS, ONNX, SIDE_BY_SIDE, OPENVINO = "keras", "onnx", "side by side", "openvino"
 WAYS = {"TensorFlow, batches of 32": (KERAS, 32, 0, {}),
         "TensorFlow, batches of 8": (KERAS, 8, 0, {}),
         "TensorFlow, batches of 128": (KERAS, 128, 0, {}),
@@ -38,6 +38,7 @@ WAYS = {"TensorFlow, batches of 32": (KERAS, 32, 0, {}),
         "ONNX Runtime, batches of 8": (ONNX, 8, 0, {}),
         "ONNX Runtime, batches of 128": (ONNX, 128, 0, {}),
         "ONNX Runtime, one thread": (ONNX, 32, 1, {}),
+        "ONNX Runtime, 32 images, each core its own four": (SIDE_BY_SIDE, 32, 0, {}),
         "OpenVINO, batches of 32": (OPENVINO, 32, 0, {})}
 
 
@@ -96,7 +97,8 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     base = build_base(arguments.alpha, arguments.image_size, arguments.weights)
     reference = _keras(base)
-    forward = reference if runtime == KERAS else {ONNX: _onnx, OPENVINO: _openvino}[runtime](
+    forward = reference if runtime == KERAS else {ONNX: _onnx, SIDE_BY_SIDE: _side_by_side,
+                                                              OPENVINO: _openvino}[runtime](
         to_onnx(base, [cut_for(base, 0)]), threads, batch)
     pixels = np.random.default_rng(0).integers(0, 256, (batch, arguments.image_size, arguments.image_size, 3), np.uint8)
     wanted, got = reference(pixels), forward(pixels)
@@ -123,6 +125,13 @@ def _onnx(graph: bytes, threads: int, batch: int) -> Forward:
     from core.learning.trunk import run_onnx
 
     run = run_onnx(graph, threads, batch)
+    return lambda pixels: run(pixels)[0]
+
+
+def _side_by_side(graph: bytes, threads: int, batch: int) -> Forward:
+    from core.learning.trunk import run_side_by_side
+
+    run = run_side_by_side(graph)
     return lambda pixels: run(pixels)[0]
 
 

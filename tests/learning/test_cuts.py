@@ -10,7 +10,11 @@ from core.learning.backbone import build_base
 from core.learning.cuts import POOL, Cut, cut_for, find_cuts
 from core.learning.model import base_of, build_transfer_model, model_above
 from core.learning.onnx_graph import UnknownLayer, to_onnx
-from core.learning.trunk import _through_keras, _through_onnx_runtime
+from core.learning.trunk import _through_keras, run_side_by_side
+
+
+def through_onnx_runtime(base, cuts):
+    return run_side_by_side(to_onnx(base, cuts))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def test_every_depth_is_cut_below_what_trains_and_keeps_no_more_than_an_image(al
 def test_trunk_and_the_model_above_it_are_the_model(model, images, unfreeze):
     base, cut = base_of(model), cut_for(base_of(model), unfreeze)
     expected = model.predict(images, verbose=0)
-    for build in (_through_onnx_runtime, lambda base, cuts: _through_keras(base, cuts, 2)):
+    for build in (through_onnx_runtime, lambda base, cuts: _through_keras(base, cuts, 2)):
         rows, = build(base, [cut])(images)
         assert rows.shape == (5, *cut.shape)
         np.testing.assert_allclose(model_above(model, cut).predict(rows, verbose=0), expected, atol=1e-5)
@@ -72,16 +76,16 @@ def test_trunk_and_the_model_above_it_are_the_model(model, images, unfreeze):
 def test_one_pass_gives_the_rows_of_all_cuts(model, images):
     base = base_of(model)
     cuts = [cut_for(base, unfreeze) for unfreeze in (0, 30, 11)]
-    together = _through_onnx_runtime(base, cuts)(images)
+    together = through_onnx_runtime(base, cuts)(images)
     for cut, rows, other in zip(cuts, together, _through_keras(base, cuts, 8)(images), strict=True):
-        expect_close(rows, _through_onnx_runtime(base, [cut])(images)[0])
+        expect_close(rows, through_onnx_runtime(base, [cut])(images)[0])
         expect_close(rows, other)
 
 
 def test_imagenet_weights_give_the_same_features_in_both_engines(imagenet_file, images):
     base = build_base(1.0, 96, str(imagenet_file))
     cuts = [cut_for(base, 0), cut_for(base, 30)]
-    for one, two in zip(_through_onnx_runtime(base, cuts)(images), _through_keras(base, cuts, 5)(images), strict=True):
+    for one, two in zip(through_onnx_runtime(base, cuts)(images), _through_keras(base, cuts, 5)(images), strict=True):
         expect_close(one, two)
 
 
