@@ -98,8 +98,7 @@ def _weights(arguments: argparse.Namespace, template: core.RunConfig) -> str:
     """What was asked for; without a word, ImageNet, or the next best where it cannot be had - and that is said."""
     if arguments.weights or arguments.resume or arguments.stop:
         named = arguments.weights or "random"
-        built_in = ("imagenet", core.SAMPLE_BASE, "random")
-        return named if named in built_in else str(Path(named).expanduser().resolve())
+        return named if named in core.BUILT_IN_WEIGHTS else str(Path(named).expanduser().resolve())
     try:
         core.resolve_weights("imagenet", template.alpha, template.image_size)
     except core.WeightsError as error:

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.analysis.words import gigabytes
 from core.execution.devices import cpu, gpus
-from core.experiment.run import ALPHAS, IMAGE_SIZES, SAMPLE
+from core.experiment.run import ALPHAS, IMAGE_SIZES, SAMPLE, RunConfig
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "streamlit")
@@ -81,6 +81,14 @@ def run_python(*command: str) -> dict[str, Any]:
     if process.returncode:
         raise RuntimeError(f"It ended with {process.returncode}: {process.stderr[-800:]}")
     return json.loads(process.stdout.splitlines()[-1])
+
+
+def write_plan(folder: Path, config: RunConfig, manifest: str) -> Path:
+    """A folder with what a run is to do, for `benchmarks.engine_run` and its like."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config.to_json()), encoding="utf-8")
+    (folder / "manifest.csv").write_text(manifest, encoding="utf-8")
+    return folder
 
 
 @contextmanager

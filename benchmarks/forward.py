@@ -97,9 +97,8 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     base = build_base(arguments.alpha, arguments.image_size, arguments.weights)
     reference = _keras(base)
-    forward = reference if runtime == KERAS else {ONNX: _onnx, SIDE_BY_SIDE: _side_by_side,
-                                                              OPENVINO: _openvino}[runtime](
-        to_onnx(base, [cut_for(base, 0)]), threads, batch)
+    engines = {ONNX: _onnx, SIDE_BY_SIDE: _side_by_side, OPENVINO: _openvino}
+    forward = reference if runtime == KERAS else engines[runtime](to_onnx(base, [cut_for(base, 0)]), threads, batch)
     pixels = np.random.default_rng(0).integers(0, 256, (batch, arguments.image_size, arguments.image_size, 3), np.uint8)
     wanted, got = reference(pixels), forward(pixels)
     return {**_rates(forward, pixels), "difference": float(np.abs(got - wanted).max() / np.abs(wanted).mean())}

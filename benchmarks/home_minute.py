@@ -1,8 +1,8 @@
 """What Home's button takes, in a real browser: `python benchmarks/home_minute.py [--pictures DIR]`.
 
-From a first visit, with nothing drawn or kept yet: from the press of "Try it on the sample set" to the first curve, the
-end of each strategy, and the verdict on Compare. The page is asked each tenth of a second; the longest time in which it
-showed nothing new is told too.
+From a first visit, with nothing drawn or kept yet: from the press of "Try it on the sample set" to the first steps, the
+end of all strategies, and the verdict on Compare. The page is asked each tenth of a second; the longest time in which
+it showed nothing new is told too.
 """
 
 import argparse

@@ -16,7 +16,7 @@ from statistics import mean, stdev
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import machine, own_room, run_python
+from benchmarks.common import machine, own_room, run_python, write_plan
 
 FROZEN, TWO_PHASE, ALL = core.FEATURE_EXTRACTION, core.TWO_PHASE, core.FINE_TUNING
 SET, PHOTOS = "sample set", "photos"
@@ -76,10 +76,7 @@ def _measure(room: Path, data: str, seed: int, arguments: argparse.Namespace) ->
     folder = core.SAMPLE if data == SET else str(arguments.photos.resolve())
     manifest = core.split(core.scan(core.data_folder(folder)), seed).to_csv()
     for way in wanted:
-        run = room / way.title
-        run.mkdir(parents=True)
-        (run / "config.json").write_text(json.dumps(_config(way, folder, seed, arguments).to_json()))
-        (run / "manifest.csv").write_text(manifest, encoding="utf-8")
+        run = write_plan(room / way.title, _config(way, folder, seed, arguments), manifest)
         answer = run_python("-m", "benchmarks.engine_run", str(run))
         row = {"data": data, "title": way.title, "seed": seed, "accuracy": answer["test_accuracy"],
                "seconds": round(answer["rows"][-1]["seconds"], 1)}

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
-from benchmarks.common import PROJECT, add_network, machine, own_room, print_table, run_python
+from benchmarks.common import PROJECT, add_network, machine, own_room, print_table, run_python, write_plan
 from benchmarks.time_report import CACHED, COLD, SETTINGS, TUTORIAL, VARIANTS, WARM, Done, figures, read
 from core.experiment.strategy import ALL_LAYERS
 
@@ -101,9 +101,7 @@ def _engine(room: Path, tree: Path, seed: int, variant: str, arguments: argparse
     if variant != WARM:
         core.Shelves().clear()
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps(config.to_json()))
-    (folder / "manifest.csv").write_text(manifest.to_csv(), encoding="utf-8")
+    write_plan(folder, config, manifest.to_csv())
     found = run_python("-m", "benchmarks.engine_run", str(folder))
     return found | {"kept": sum(kept.bytes for kept in core.Shelves().kept())}
 

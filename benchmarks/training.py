@@ -1,6 +1,5 @@
 """What launcher, store and streaming add to a training: the same one through them and as a bare script."""
 
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from statistics import median
 import psutil
 
 import core
-from benchmarks.common import PROJECT, Figure, seconds
+from benchmarks.common import PROJECT, Figure, seconds, write_plan
 from core.execution.devices import Leases, environment
 from core.experiment.run import Run
 
@@ -23,10 +22,7 @@ PAIRS, EPOCHS = 5, 10
 def overhead(room: Path, data: str, weights: str, quick: bool) -> Iterator[Figure]:
     """Seconds of all epochs but the first, which traces; worker and script in turn, the ratio of their medians."""
     config, manifest = _plan(data, weights, EPOCHS // 2 if quick else EPOCHS)
-    plan = room / "plan"
-    plan.mkdir()
-    (plan / "config.json").write_text(json.dumps(config.to_json()), encoding="utf-8")
-    (plan / "manifest.csv").write_text(manifest, encoding="utf-8")
+    plan = write_plan(room / "plan", config, manifest)
     through, alone = [], []
     for _ in range(1 if quick else PAIRS):
         through.append(_through_launcher(room, config, manifest))

@@ -32,7 +32,7 @@ from core.analysis.predictions import (
 from core.analysis.promised import baseline_rows, promised_rows
 from core.analysis.rates import Suggestion, rate_question, suggest
 from core.analysis.search import matching
-from core.analysis.settings import by_setting, data_name, differing, labels, settings_of
+from core.analysis.settings import by_setting, data_name, differing, labels, settings_of, weights_name
 from core.analysis.summary import PhaseSummary, Progress, Summary, progress, summarise
 from core.analysis.view import CurveView
 from core.data.dataset import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
@@ -51,6 +51,7 @@ from core.data.thumbnails import Thumbnails, thumbnail
 from core.data.upload import UploadError, store_files, unpack_zip
 from core.data.visit import Brought, Visit
 from core.data.weights import (
+    BUILT_IN_WEIGHTS,
     FROM_DRAWINGS,
     NOTHING_TRANSFERRED,
     SAMPLE_ALPHA,
@@ -151,29 +152,30 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ALL_LAYERS", "ALPHAS", "BASELINE", "FEATURE_EXTRACTION", "FINE_TUNING", "FORMATS", "FROM_DRAWINGS",
-    "FROM_SCRATCH", "IMAGE_SIZES", "NONE_OF_THESE", "NOTHING_TRANSFERRED", "SAMPLE", "SAMPLE_ALPHA", "SAMPLE_BASE",
-    "SAMPLE_CLASSES", "SAMPLE_SIZE", "STRATEGIES", "TRAINING_TIME", "TWO_PHASE", "Answer", "Answers", "Assistant",
-    "AssistantError", "Augmentation", "Brought", "Contrast", "CurveView", "DataError", "DataRoots", "Dataset",
-    "Device", "Dispute", "Disputes", "Estimate", "Exported", "Feedback", "Format", "Incoming", "Judgement", "Kept",
-    "Launcher", "Manifest", "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace", "Paces", "Phase", "PhasePace",
-    "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem", "Progress", "Refused", "Report",
-    "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms", "State",
-    "StoreError", "Strategy", "Study", "Suggestion", "Summary", "Thumbnails", "TrainedModel", "UnreadableImage",
-    "UploadError", "Verdict", "View", "Visit", "WeightsError", "accuracy_bars", "agree", "agreement", "answered",
-    "baseline_rows", "batch_size", "block_reached", "blocks", "build_transfer_model", "bundle", "by_setting",
-    "calibration_chart", "calibration_table", "chart_points", "class_bars", "class_contrast_chart", "class_contrasts",
-    "class_table", "colours", "comparison_table", "confusion_chart", "contrast_chart", "contrast_table", "cost_chart",
-    "cost_in_words", "data_folder", "data_name", "default_models", "depth_chart", "depth_curve", "depth_in_words",
-    "differences", "differing", "disagreement", "disputes", "estimate", "evaluate", "fairness", "farewell",
-    "files_of", "fine_tuning_rate", "gpu_memory", "gradual_unfreezing", "group_curves", "has_several_seeds",
-    "headline", "heat_png", "held_out_images", "home", "imagenet_is_reachable", "imagenet_path", "judge", "labels",
-    "layer_table", "layers_to_unfreeze", "leak_table", "learning_curves", "load_data", "load_image", "make_view",
-    "matching", "measured", "mistaken_pairs", "offline_weights", "plan_study", "predictable", "prediction_rows",
-    "progress", "promised_rows", "rate_chart", "rate_question", "receive", "reliability", "resolve_weights",
-    "rule_for", "rules_of_thumb", "run_colours", "sample_folder", "scan", "setting_bars", "settings_of",
-    "short_study", "shown_contrasts", "small_cnn_parameters", "smallest_detectable", "split", "stamp", "store_files",
-    "study_of", "suggest", "summarise", "sureness", "tested_alike", "thumbnail", "to_csv", "total_parameters",
-    "train", "trainable_parameters", "trained_model", "trained_parameters", "training_devices", "unfreeze_layers",
-    "unfreeze_sweep", "unlike", "unpack_zip", "warnings", "with_phases", "with_settings", "with_weights",
+    "ALL_LAYERS", "ALPHAS", "BASELINE", "BUILT_IN_WEIGHTS", "FEATURE_EXTRACTION", "FINE_TUNING", "FORMATS",
+    "FROM_DRAWINGS", "FROM_SCRATCH", "IMAGE_SIZES", "NONE_OF_THESE", "NOTHING_TRANSFERRED", "SAMPLE", "SAMPLE_ALPHA",
+    "SAMPLE_BASE", "SAMPLE_CLASSES", "SAMPLE_SIZE", "STRATEGIES", "TRAINING_TIME", "TWO_PHASE", "Answer", "Answers",
+    "Assistant", "AssistantError", "Augmentation", "Brought", "Contrast", "CurveView", "DataError", "DataRoots",
+    "Dataset", "Device", "Dispute", "Disputes", "Estimate", "Exported", "Feedback", "Format", "Incoming", "Judgement",
+    "Kept", "Launcher", "Manifest", "Measured", "Metrics", "ModelError", "NoSuchRun", "Pace", "Paces", "Phase",
+    "PhasePace", "PhaseSummary", "Picture", "Prediction", "Preset", "PresetStore", "Problem", "Progress", "Refused",
+    "Report", "Reports", "Run", "RunConfig", "RunError", "RunStatus", "RunStore", "Shelves", "Spare", "SpareTerms",
+    "State", "StoreError", "Strategy", "Study", "Suggestion", "Summary", "Thumbnails", "TrainedModel",
+    "UnreadableImage", "UploadError", "Verdict", "View", "Visit", "WeightsError", "accuracy_bars", "agree",
+    "agreement", "answered", "baseline_rows", "batch_size", "block_reached", "blocks", "build_transfer_model",
+    "bundle", "by_setting", "calibration_chart", "calibration_table", "chart_points", "class_bars",
+    "class_contrast_chart", "class_contrasts", "class_table", "colours", "comparison_table", "confusion_chart",
+    "contrast_chart", "contrast_table", "cost_chart", "cost_in_words", "data_folder", "data_name", "default_models",
+    "depth_chart", "depth_curve", "depth_in_words", "differences", "differing", "disagreement", "disputes",
+    "estimate", "evaluate", "fairness", "farewell", "files_of", "fine_tuning_rate", "gpu_memory",
+    "gradual_unfreezing", "group_curves", "has_several_seeds", "headline", "heat_png", "held_out_images", "home",
+    "imagenet_is_reachable", "imagenet_path", "judge", "labels", "layer_table", "layers_to_unfreeze", "leak_table",
+    "learning_curves", "load_data", "load_image", "make_view", "matching", "measured", "mistaken_pairs",
+    "offline_weights", "plan_study", "predictable", "prediction_rows", "progress", "promised_rows", "rate_chart",
+    "rate_question", "receive", "reliability", "resolve_weights", "rule_for", "rules_of_thumb", "run_colours",
+    "sample_folder", "scan", "setting_bars", "settings_of", "short_study", "shown_contrasts", "small_cnn_parameters",
+    "smallest_detectable", "split", "stamp", "store_files", "study_of", "suggest", "summarise", "sureness",
+    "tested_alike", "thumbnail", "to_csv", "total_parameters", "train", "trainable_parameters", "trained_model",
+    "trained_parameters", "training_devices", "unfreeze_layers", "unfreeze_sweep", "unlike", "unpack_zip", "warnings",
+    "weights_name", "with_phases", "with_settings", "with_weights",
 ]

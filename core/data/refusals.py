@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What reading a ZIP file may raise that was cut short, changed or made with ill will."""
 
 
 class UploadError(ValueError):
@@ -41,7 +42,7 @@ def refusing(name: str) -> Iterator[None]:
             raise refusal(f"room for {shown(name)}", "disk full", "free some space and try again") from error
         cause = error.strerror or str(error)
         raise refusal(f"to read and store {shown(name)}", cause, "check the file and the uploads folder") from error
-    except _DAMAGED as error:
+    except DAMAGED_ZIP as error:
         raise refusal("a sound zip", f"damage at {shown(name)} ({error})", "make the zip again") from error
 
 

@@ -6,16 +6,17 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-import zlib
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 
+from core.data.refusals import DAMAGED_ZIP
 from core.experiment.layers import SAMPLE_FILE
 
 IMAGENET: Final = "imagenet"
 SAMPLE_BASE: Final = "sample"
 RANDOM: Final = "random"
+BUILT_IN_WEIGHTS: Final = IMAGENET, SAMPLE_BASE, RANDOM
 SAMPLE_ALPHA, SAMPLE_SIZE = 0.35, 96
 """The width of the sample base, which has no other, and the image size at which it learned."""
 SOURCE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
@@ -23,8 +24,6 @@ FROM_DRAWINGS = ("ImageNet's weights are not on this machine and cannot be fetch
                  "sample base: a small network that has seen nothing but pictures drawn by this program.")
 NOTHING_TRANSFERRED = "From random weights nothing is transferred: training works, but expect results near guessing."
 _TIMEOUT_SECONDS = 10
-_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError)
-"""What reading a ZIP file with flipped bits may raise."""
 
 
 class WeightsError(ValueError):
@@ -130,7 +129,7 @@ def is_readable(path: Path) -> bool:
 
         with h5py.File(path, "r") as file:
             return len(file) > 0
-    except (OSError, RuntimeError, *_DAMAGED):  # RuntimeError: it opens, but its table of contents is damaged
+    except (OSError, *DAMAGED_ZIP):  # RuntimeError among them: HDF5 opens, but its table of contents is damaged
         return False
 
 

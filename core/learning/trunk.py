@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -22,7 +22,7 @@ before the next reads it (`benchmarks/forward.py`)."""
 def build_trunk(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trunk:
     """The layers of the base below the highest of these cuts, as they are now.
 
-    On a GPU Keras computes them, in batches of `batch_size`; on a CPU ONNX Runtime does, more than twice as fast.
+    On a GPU Keras computes them, in batches of `batch_size`; on a CPU ONNX Runtime does, about twice as fast.
     """
     if keras.distribution.list_devices("gpu"):
         return _through_keras(base, cuts, batch_size)
@@ -35,35 +35,31 @@ def run_side_by_side(graph: bytes) -> Trunk:
     For many images that is faster than all cores at work on the same few, as they never wait for each other.
     """
     cores = os.cpu_count() or 1
-    alone, pool = run_onnx(graph, threads=1), ThreadPoolExecutor(cores)
-
-    def compute(pixels: np.ndarray) -> list[np.ndarray]:
-        share = max(1, min(_AT_ONCE, math.ceil(len(pixels) / cores)))
-        parts = pool.map(alone, [pixels[start:start + share] for start in _starts(pixels, share)])
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-    return compute
+    see, pool = _session(graph, threads=1), ThreadPoolExecutor(cores)
+    return lambda pixels: _in_parts(see, pixels, max(1, min(_AT_ONCE, math.ceil(len(pixels) / cores))), pool.map)
 
 
 def run_onnx(graph: bytes, threads: int = 0, at_once: int = _AT_ONCE) -> Trunk:
     """A graph of `to_onnx` as a function, on so many threads; 0 = as many as there are cores."""
+    see = _session(graph, threads)
+    return lambda pixels: _in_parts(see, pixels, at_once, map)
+
+
+def _session(graph: bytes, threads: int) -> Trunk:
     import onnxruntime  # only where it computes
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are for what trains meanwhile
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-    def compute(pixels: np.ndarray) -> list[np.ndarray]:
-        parts = [session.run(None, {INPUT: pixels[start:start + at_once]}) for start in _starts(pixels, at_once)]
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-    return compute
+    return lambda pixels: session.run(None, {INPUT: pixels})
 
 
-def _starts(pixels: np.ndarray, step: int) -> range:
-    """Where parts begin; no images are one part, so that they give no rows, of their shape."""
-    return range(0, max(1, len(pixels)), step)
+def _in_parts(see: Trunk, pixels: np.ndarray, size: int, over: Callable[..., Iterable]) -> list[np.ndarray]:
+    """Rows of all images, so many at once; `over` is `map` or one of its kind."""
+    starts = range(0, max(1, len(pixels)), size)  # no images are one part: they give no rows, of their shape
+    parts = over(lambda start: see(pixels[start:start + size]), starts)
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def _through_keras(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trunk:

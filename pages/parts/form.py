@@ -8,8 +8,9 @@ import streamlit as st
 import core
 from core.analysis.words import shortened
 
-IMAGENET, DRAWINGS, RANDOM, FILE = "ImageNet", "Drawn pictures (sample base)", "Nothing (random)", "A weights file"
-WEIGHTS = {"imagenet": IMAGENET, "sample": DRAWINGS, "random": RANDOM}
+WEIGHTS = {weights: name[0].upper() + name[1:]
+           for weights, name in ((weights, core.weights_name(weights)) for weights in core.BUILT_IN_WEIGHTS)}
+FILE = "A weights file"
 KEPT = {"persist_state": "session"}
 """For every widget of the form: its value stays while another page is shown."""
 
@@ -78,7 +79,7 @@ def keep_data(data: str) -> None:
 
 def fit_to_weights() -> None:
     """Where the sample base was chosen: its width and size."""
-    if st.session_state["weights"] == DRAWINGS:
+    if st.session_state["weights"] == WEIGHTS[core.SAMPLE_BASE]:
         st.session_state.update({"alpha": core.SAMPLE_ALPHA, "image-size": core.SAMPLE_SIZE})
 
 
