@@ -25,7 +25,7 @@ def main() -> None:
                 "compare what came out.")
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button("Try it on the sample set", type="primary", icon=":material/play_arrow:",
-                            help="Trains all three strategies with short settings: a minute or two on two CPU cores.")
+                            help="Trains all three strategies with short settings: about a minute on two CPU cores.")
         st.page_link("pages/data.py", label="Use my own images", icon=":material/photo_library:")
     weights, why = weights_at_hand(core.SAMPLE_ALPHA, core.SAMPLE_SIZE)
     if why:

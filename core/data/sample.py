@@ -15,7 +15,7 @@ from core.data.places import home
 from core.data.scene import compose
 
 SAMPLE_CLASSES: tuple[str, ...] = tuple(sorted(DRAWERS))
-VERSION = "v1"  # Bump when the drawing changes: a kept folder of another version is left alone.
+VERSION = "v2"  # Bump when the drawing changes: a kept folder of another version is left alone.
 README = """Ten classes of waste, {images} pictures each, {size} x {size} pixels, seed {seed}.
 
 Drawn by the program, for trying things out. They are not photos: a model that does well here has shown

@@ -15,10 +15,10 @@ def compose(rng: np.random.Generator, size: int, drawers: Sequence[Drawer]) -> I
     """A photo-like RGB picture, `size` x `size` pixels, of what one of the drawers draws."""
     light = rng.uniform(0, 2 * np.pi)
     scene = _ground(rng, size)
-    scene = _lay(rng, scene, _clutter(rng, size, rng.integers(0, 4)), light)
+    scene = _lay(rng, scene, _clutter(rng, size, rng.integers(0, 2)), light)
     scene = _lay(rng, scene, _thing(rng, size, drawers), light)
-    if rng.random() < 0.3:
-        scene = _lay(rng, scene, _clutter(rng, size, rng.integers(1, 3)), light)
+    if rng.random() < 0.1:
+        scene = _lay(rng, scene, _clutter(rng, size, 1), light)
     return _photograph(rng, scene, light)
 
 
@@ -37,12 +37,12 @@ def _clutter(rng: np.random.Generator, size: int, count: int) -> Image.Image:
 
 def _placed(rng: np.random.Generator, layer: Image.Image) -> Image.Image:
     """Turned, scaled, tilted and a little bent, at half the layer's pixels."""
-    turn = rng.normal(0, 0.45) if rng.random() < 0.8 else rng.uniform(-np.pi, np.pi)
+    turn = rng.uniform(-np.pi, np.pi)  # as waste lies about; a network that has seen little before must learn them all
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     tilt = np.array([[rng.choice([-1, 1]), rng.normal(0, 0.12)], [0, rng.uniform(0.82, 1)]])
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 7)] * 2, indexing="ij"), -1)
     bend = [stretch(rng.normal(0, 0.035, (3, 3)), (7, 7), Image.Resampling.BICUBIC) for _ in "xy"]
-    source = (grid - rng.uniform(-0.2, 0.2, 2)) @ np.linalg.inv(rng.uniform(0.62, 1.1) * rotation @ tilt).T
+    source = (grid - rng.uniform(-0.12, 0.12, 2)) @ np.linalg.inv(rng.uniform(0.9, 1.35) * rotation @ tilt).T
     quads = _quads(source + np.stack(bend, -1), layer.width)
     return layer.transform(layer.size, Image.Transform.MESH, quads, Image.Resampling.BILINEAR).reduce(2)
 
@@ -92,9 +92,12 @@ def _clouds(rng: np.random.Generator, size: int, *cells: int) -> np.ndarray:
 
 
 def _ground(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Duller and plainer than it would be alone, so that the thing is what a picture shows."""
     makers = (_wood, _concrete, _grass, _cloth, _plain, _gravel, _tiles)
     ground = makers[rng.integers(len(makers))](rng, size)
-    return np.rot90(ground) if rng.random() < 0.5 else ground
+    mean = ground.mean((0, 1))
+    dull = mean.mean() + 0.4 * (mean - mean.mean()) + rng.uniform(0.1, 0.6) * (ground - mean)
+    return np.rot90(dull) if rng.random() < 0.5 else dull
 
 
 def _tint(rng: np.random.Generator, colours: list[tuple[int, int, int]], spread: float = 14) -> np.ndarray:

@@ -28,7 +28,7 @@ def plan_study(template: RunConfig, strategies: Sequence[Strategy], dataset: Dat
 
 
 def short_study(weights: str) -> Preset:
-    """The three strategies on the sample set at settings that end in a minute or two on two CPU cores."""
+    """The three strategies on the sample set at settings that end in about a minute on two CPU cores."""
     strategies = tuple(with_settings(strategy, 4, 3, 1e-3, 1e-4, 30) for strategy in STRATEGIES.values())
     template = RunConfig(data=SAMPLE, image_size=SAMPLE_SIZE, alpha=SAMPLE_ALPHA, weights=weights)
     return Preset(strategies, template)

@@ -1,7 +1,8 @@
 """How the sample base learns from the source world: `python -m core.learning.pretraining FOLDER [--minutes 60]`.
 
-One network names outline, surface, finish and ground of drawn pictures. The state is kept in FOLDER after each epoch;
-called again, it goes on there, until all epochs are done and `base.npz` is written. On any of Keras' backends.
+One network names outline, surface, finish and ground of drawn pictures, and tells their colours and edges. The state is
+kept in FOLDER after each epoch; called again, it goes on there, until all epochs are done and `base.npz` is written. On
+any of Keras' backends.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -20,18 +21,22 @@ from typing import Final
 import keras
 import numpy as np
 
-from core.data.world import FINISHES, OUTLINES, SURFACES, Drawn, draw_batch
+from core.data.world import FINISHES, OUTLINES, SURFACES, draw_batch, looks
 from core.experiment.exports import MODEL_FILE
 from core.experiment.files import read_json, write_whole
 from core.learning.backbone import BASE_NAME, write_base
 
-HEADS: Final = {"outlines": len(OUTLINES), "surfaces": len(SURFACES), "finishes": len(FINISHES),
+NAMED: Final = {"outlines": len(OUTLINES), "surfaces": len(SURFACES), "finishes": len(FINISHES),
                 "grounds": len(SURFACES)}
+MEASURED: Final = {"colours": looks.colours, "edges": looks.edges}
 RECIPE, BASE, ROWS = "recipe.json", "base.npz", "rows.jsonl"
 _AHEAD = 8
 """Batches that are drawn while one trains."""
+_STANDARD = 512
+"""Pictures of which the spread of each measured number is taken."""
 
-Batch = tuple[np.ndarray, dict[str, np.ndarray]]
+Answers = dict[str, np.ndarray]
+Batch = tuple[np.ndarray, Answers]
 
 
 @dataclass(frozen=True)
@@ -42,17 +47,19 @@ class Recipe:
     long.
     """
 
-    epochs: int = 100
+    epochs: int = 40
     images: int = 8_000
     passes: int = 3
-    batch_size: int = 64
+    batch_size: int = 128
     size: int = 96
     small_size: int = 64
-    share_small: float = 0.6
+    share_small: float = 0.7
     alpha: float = 0.35
-    rate: float = 2e-3
+    rate: float = 3e-3
     decay: float = 1e-4
     smoothing: float = 0.1
+    weight_named: float = 0.2
+    weight_measured: float = 1.0
     seed: int = 0
 
     @property
@@ -84,21 +91,35 @@ def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], proce
         batches = _batches(pool, recipe, done)
         while done < recipe.epochs and goes_on(done):
             began = time.perf_counter()
-            model.reset_metrics()
             if done and recipe.size_at(done) != recipe.size_at(done - 1):
                 model.make_train_function(force=True)  # traced for one size, as it is after a restart
-            for _ in range(recipe.steps):
-                means = model.train_on_batch(*next(batches), return_dict=True)
+            found = [model.train_on_batch(*next(batches), return_dict=True) for _ in range(recipe.steps)]
             done += 1
             _keep(folder, model)
-            _tell(folder, done, time.perf_counter() - began, means)
+            _tell(folder, done, time.perf_counter() - began, found)
     if done == recipe.epochs:
-        write_base(model.get_layer(BASE_NAME), folder / BASE)
+        base = model.get_layer(BASE_NAME)
+        even_out(base, draw_batch((recipe.seed, recipe.drawn * recipe.epochs), _STANDARD, recipe.size).pixels)
+        write_base(base, folder / BASE)
     return done == recipe.epochs
 
 
+def even_out(base: keras.Model, pictures: np.ndarray) -> None:
+    """Scale each channel of the last feature map so that one answer in a hundred reaches 6, where ReLU6 ends.
+
+    A network that trains with a head of its own leaves features as small as it likes; a new head at usual rates
+    learns little from them. ImageNet's are about as large as these become.
+    """
+    features = base.predict(pictures / np.float32(127.5) - 1, batch_size=64, verbose=0)
+    strong = np.quantile(features.reshape(-1, features.shape[-1]), 0.99, axis=0, method="lower")
+    last = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)][-1]
+    factor = 6 / np.maximum(strong, 0.03)  # a channel that hardly ever answers is not made loud
+    gamma, beta, *statistics = last.get_weights()
+    last.set_weights([gamma * factor, beta * factor, *statistics])
+
+
 def build(recipe: Recipe) -> keras.Model:
-    """MobileNetV2 with a softmax for each thing that it shall name, compiled."""
+    """MobileNetV2 with a softmax for each thing that it shall name and numbers for what it shall measure, compiled."""
     base = keras.applications.MobileNetV2((None, None, 3), recipe.alpha, include_top=False, weights=None,
                                           name=BASE_NAME)
     for layer in base.layers:
@@ -107,15 +128,18 @@ def build(recipe: Recipe) -> keras.Model:
     pixels = keras.Input((None, None, 3), dtype="uint8")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
     x = keras.layers.GlobalAveragePooling2D()(base(x))
-    model = keras.Model(pixels, {name: keras.layers.Dense(count, activation="softmax", name=name)(x)
-                                 for name, count in HEADS.items()})
+    heads = {name: keras.layers.Dense(count, activation="softmax", name=name) for name, count in NAMED.items()}
+    heads |= {name: keras.layers.Dense(len(mean), name=name) for name, (mean, _) in _standards(recipe).items()}
+    model = keras.Model(pixels, {name: head(x) for name, head in heads.items()})
     total = recipe.epochs * recipe.steps
     rate = keras.optimizers.schedules.CosineDecay(recipe.rate / 20, total - total // 20, warmup_target=recipe.rate,
                                                   warmup_steps=total // 20)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=recipe.decay),
-                  loss={name: _SmoothedCrossEntropy(smoothing=recipe.smoothing) for name in HEADS},
-                  metrics={name: [keras.metrics.SparseCategoricalAccuracy("accuracy")] for name in HEADS},
-                  jit_compile="auto" if keras.distribution.list_devices("gpu") else False)
+                  loss={name: _SmoothedCrossEntropy(recipe.smoothing) if name in NAMED else "mse" for name in heads},
+                  loss_weights={name: recipe.weight_named if name in NAMED else recipe.weight_measured
+                                for name in heads},
+                  metrics={name: [keras.metrics.SparseCategoricalAccuracy("accuracy")] for name in NAMED},
+                  jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")  # slower on CPUs
     return model
 
 
@@ -144,31 +168,43 @@ def _expect_same(folder: Path, recipe: Recipe) -> None:
 
 
 def _batches(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Batch]:
-    """All batches after so many epochs."""
-    drawn = _drawn(pool, recipe, done)
+    """All batches after so many epochs: every picture of an epoch, then all of them again, turned by a right angle."""
+    drawn, standards = _drawn(pool, recipe, done), _standards(recipe)
     for _ in range(done, recipe.epochs):
-        kept: list[Drawn] = []
+        kept: list[list[Batch]] = []
         for number in range(recipe.steps):
             if number < recipe.drawn:
                 kept.append(next(drawn))
-            yield _to_train_on(kept[number % recipe.drawn], number // recipe.drawn)
+            pixels, answers = kept[number % recipe.drawn][number // recipe.drawn]
+            yield pixels, answers | {name: (answers[name] - mean) / spread
+                                     for name, (mean, spread) in standards.items()}
 
 
-def _drawn(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Drawn]:
+def _drawn(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[list[Batch]]:
     """From the first batch of an epoch on, always some ahead; each is drawn from its own seed."""
-    ahead = deque[Future[Drawn]]()
+    ahead = deque[Future[list[Batch]]]()
     for number in range(done * recipe.drawn, recipe.epochs * recipe.drawn):
-        ahead.append(pool.submit(draw_batch, (recipe.seed, number), recipe.batch_size,
-                                 recipe.size_at(number // recipe.drawn)))
+        ahead.append(pool.submit(_passes, recipe, number))
         if len(ahead) > _AHEAD:
             yield ahead.popleft().result()
     for last in ahead:
         yield last.result()
 
 
-def _to_train_on(drawn: Drawn, turns: int) -> Batch:
-    """Turned by so many right angles, which changes no class."""
-    return np.rot90(drawn.pixels, turns, (1, 2)), {name: getattr(drawn, name) for name in HEADS}
+def _passes(recipe: Recipe, number: int) -> list[Batch]:
+    """A batch of pictures as each pass sees them, turned by right angles, which changes no name."""
+    drawn = draw_batch((recipe.seed, number), recipe.batch_size, recipe.size_at(number // recipe.drawn))
+    names = {name: getattr(drawn, name) for name in NAMED}
+    turned = [np.ascontiguousarray(np.rot90(drawn.pixels, turns, (1, 2))) for turns in range(recipe.passes)]
+    return [(pixels, names | {name: measure(pixels) for name, measure in MEASURED.items()}) for pixels in turned]
+
+
+def _standards(recipe: Recipe) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and spread of each measured number; one that hardly varies is not blown up."""
+    pixels = draw_batch((recipe.seed,), _STANDARD, recipe.small_size).pixels
+    found = {name: measure(pixels) for name, measure in MEASURED.items()}
+    spreads = {name: values.std(0) for name, values in found.items()}
+    return {name: (values.mean(0), spreads[name] + 0.05 * spreads[name].mean()) for name, values in found.items()}
 
 
 def _draw_on_one_core() -> None:
@@ -185,8 +221,9 @@ def _keep(folder: Path, model: keras.Model) -> None:
     draft.replace(folder / MODEL_FILE)
 
 
-def _tell(folder: Path, epoch: int, seconds: float, means: dict[str, float]) -> None:
-    row = {"epoch": epoch, "seconds": round(seconds, 1)} | {name: round(float(x), 4) for name, x in means.items()}
+def _tell(folder: Path, epoch: int, seconds: float, found: Sequence[dict[str, float]]) -> None:
+    row = {"epoch": epoch, "seconds": round(seconds, 1)}
+    row |= {name: round(float(np.mean([batch[name] for batch in found])), 4) for name in found[0]}
     with (folder / ROWS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
     print(row, flush=True)

@@ -6,7 +6,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from core.learning.pretraining import BASE, Recipe, pretrain
+from core.data.world import draw_batch
+from core.learning.backbone import build_base
+from core.learning.pretraining import BASE, Recipe, even_out, pretrain
 
 RECIPE = Recipe(epochs=2, images=8, passes=2, batch_size=4, size=48, small_size=32, share_small=0.5)
 
@@ -24,3 +26,19 @@ def test_another_recipe_is_refused_in_a_begun_folder(tmp_path):
     (tmp_path / "recipe.json").write_text(json.dumps(asdict(RECIPE)))
     with pytest.raises(ValueError, match=r"Expected the recipe that .* was begun with.* Choose another folder\."):
         pretrain(tmp_path, replace(RECIPE, seed=1), lambda done: True)
+
+
+def test_channels_of_any_strength_are_made_as_strong_as_the_usual_ones():
+    base, pictures = build_base(0.35, 32, "random"), draw_batch((0,), 32, 32).pixels
+    before = features(base, pictures)
+    even_out(base, pictures)
+    after = features(base, pictures)
+    strong = np.quantile(after, 0.99, axis=0, method="lower")
+    heard = np.quantile(before, 0.99, axis=0, method="lower") > 0.03
+    assert heard.any() and strong[heard] == pytest.approx(6, rel=1e-3) and strong.max() <= 6
+    assert ((after > 0) == (before > 0)).all(), "what answers to what has not changed"
+
+
+def features(base, pictures):
+    found = base.predict(pictures / np.float32(127.5) - 1, verbose=0)
+    return found.reshape(-1, found.shape[-1])
