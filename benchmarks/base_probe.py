@@ -7,7 +7,7 @@ counts, for all alike. Without photos: the sample set.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _looked_at(pixels: np.ndarray, arguments: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
-    colours, edges = (in_parts(measure, pixels) for measure in (looks.colours, looks.edges))
+    colours, edges = looks.colours(pixels), looks.edges(pixels)
     yield from (("colours, no network", colours), ("edges, no network", edges),
                 ("colours and edges, no network", np.hstack([colours, edges])))
     for weights in ("random", core.SAMPLE_BASE, *map(str, arguments.bases)):
@@ -54,11 +54,7 @@ def _looked_at(pixels: np.ndarray, arguments: argparse.Namespace) -> Iterator[tu
 
 def pooled(base: keras.Model, pixels: np.ndarray) -> np.ndarray:
     """The mean of each channel of the last feature map: (n, channels)."""
-    return in_parts(lambda some: base.predict(some / np.float32(127.5) - 1, verbose=0).mean((1, 2)), pixels)
-
-
-def in_parts(measure: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray) -> np.ndarray:
-    return np.concatenate([measure(pixels[first:first + 128]) for first in range(0, len(pixels), 128)])
+    return base.predict(pixels / np.float32(127.5) - 1, verbose=0).mean((1, 2))
 
 
 def accuracy(features: np.ndarray, labels: np.ndarray) -> float:

@@ -37,6 +37,10 @@ _STANDARD = 512
 
 Answers = dict[str, np.ndarray]
 Batch = tuple[np.ndarray, Answers]
+Passes = tuple[np.ndarray, list[Answers]]
+"""Pictures as they were drawn, and the answers for each pass over them."""
+Standards = dict[str, tuple[np.ndarray, np.ndarray]]
+"""Mean and spread of each measured number."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,13 @@ def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], proce
     folder.mkdir(parents=True, exist_ok=True)
     _expect_same(folder, recipe)
     keras.utils.set_random_seed(recipe.seed)
-    model = keras.models.load_model(folder / MODEL_FILE) if (folder / MODEL_FILE).is_file() else build(recipe)
+    standards = _standards(recipe)
+    lengths = {name: len(mean) for name, (mean, _) in standards.items()}
+    is_begun = (folder / MODEL_FILE).is_file()
+    model = keras.models.load_model(folder / MODEL_FILE) if is_begun else build(recipe, lengths)
     done = int(model.optimizer.iterations) // recipe.steps
     with ProcessPoolExecutor(processes, get_context("spawn"), _draw_on_one_core) as pool:
-        batches = _batches(pool, recipe, done)
+        batches = _batches(pool, recipe, standards, done)
         while done < recipe.epochs and goes_on(done):
             began = time.perf_counter()
             if done and recipe.size_at(done) != recipe.size_at(done - 1):
@@ -118,8 +125,8 @@ def even_out(base: keras.Model, pictures: np.ndarray) -> None:
     last.set_weights([gamma * factor, beta * factor, *statistics])
 
 
-def build(recipe: Recipe) -> keras.Model:
-    """MobileNetV2 with a softmax for each thing that it shall name and numbers for what it shall measure, compiled."""
+def build(recipe: Recipe, measured: dict[str, int]) -> keras.Model:
+    """MobileNetV2 with a softmax for each thing that it shall name and so many numbers for each measure, compiled."""
     base = keras.applications.MobileNetV2((None, None, 3), recipe.alpha, include_top=False, weights=None,
                                           name=BASE_NAME)
     for layer in base.layers:
@@ -129,7 +136,7 @@ def build(recipe: Recipe) -> keras.Model:
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
     x = keras.layers.GlobalAveragePooling2D()(base(x))
     heads = {name: keras.layers.Dense(count, activation="softmax", name=name) for name, count in NAMED.items()}
-    heads |= {name: keras.layers.Dense(len(mean), name=name) for name, (mean, _) in _standards(recipe).items()}
+    heads |= {name: keras.layers.Dense(count, name=name) for name, count in measured.items()}
     model = keras.Model(pixels, {name: head(x) for name, head in heads.items()})
     total = recipe.epochs * recipe.steps
     rate = keras.optimizers.schedules.CosineDecay(recipe.rate / 20, total - total // 20, warmup_target=recipe.rate,
@@ -167,42 +174,45 @@ def _expect_same(folder: Path, recipe: Recipe) -> None:
                          "Choose another folder.")
 
 
-def _batches(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Batch]:
+def _batches(pool: ProcessPoolExecutor, recipe: Recipe, standards: Standards, done: int) -> Iterator[Batch]:
     """All batches after so many epochs: every picture of an epoch, then all of them again, turned by a right angle."""
-    drawn, standards = _drawn(pool, recipe, done), _standards(recipe)
+    drawn = _drawn(pool, recipe, done)
     for _ in range(done, recipe.epochs):
-        kept: list[list[Batch]] = []
+        kept: list[Passes] = []
         for number in range(recipe.steps):
             if number < recipe.drawn:
                 kept.append(next(drawn))
-            pixels, answers = kept[number % recipe.drawn][number // recipe.drawn]
-            yield pixels, answers | {name: (answers[name] - mean) / spread
-                                     for name, (mean, spread) in standards.items()}
+            (pixels, passes), turns = kept[number % recipe.drawn], number // recipe.drawn
+            answers = passes[turns]
+            yield np.rot90(pixels, turns, (1, 2)), answers | {name: (answers[name] - mean) / spread
+                                                              for name, (mean, spread) in standards.items()}
 
 
-def _drawn(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[list[Batch]]:
+def _drawn(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Passes]:
     """From the first batch of an epoch on, always some ahead; each is drawn from its own seed."""
-    ahead = deque[Future[list[Batch]]]()
+    ahead = deque[Future[Passes]]()
     for number in range(done * recipe.drawn, recipe.epochs * recipe.drawn):
-        ahead.append(pool.submit(_passes, recipe, number))
+        ahead.append(pool.submit(_draw, recipe, number))
         if len(ahead) > _AHEAD:
             yield ahead.popleft().result()
     for last in ahead:
         yield last.result()
 
 
-def _passes(recipe: Recipe, number: int) -> list[Batch]:
-    """A batch of pictures as each pass sees them, turned by right angles, which changes no name."""
+def _draw(recipe: Recipe, number: int) -> Passes:
+    """A batch of pictures, and what is true of them at each turn: their names at all, their looks at this one."""
     drawn = draw_batch((recipe.seed, number), recipe.batch_size, recipe.size_at(number // recipe.drawn))
     names = {name: getattr(drawn, name) for name in NAMED}
-    turned = [np.ascontiguousarray(np.rot90(drawn.pixels, turns, (1, 2))) for turns in range(recipe.passes)]
-    return [(pixels, names | {name: measure(pixels) for name, measure in MEASURED.items()}) for pixels in turned]
+    return drawn.pixels, [names | _measured(np.rot90(drawn.pixels, turns, (1, 2))) for turns in range(recipe.passes)]
 
 
-def _standards(recipe: Recipe) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean and spread of each measured number; one that hardly varies is not blown up."""
-    pixels = draw_batch((recipe.seed,), _STANDARD, recipe.small_size).pixels
-    found = {name: measure(pixels) for name, measure in MEASURED.items()}
+def _measured(pixels: np.ndarray) -> Answers:
+    return {name: measure(pixels) for name, measure in MEASURED.items()}
+
+
+def _standards(recipe: Recipe) -> Standards:
+    """One that hardly varies is not blown up."""
+    found = _measured(draw_batch((recipe.seed,), _STANDARD, recipe.small_size).pixels)
     spreads = {name: values.std(0) for name, values in found.items()}
     return {name: (values.mean(0), spreads[name] + 0.05 * spreads[name].mean()) for name, values in found.items()}
 

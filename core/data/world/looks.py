@@ -48,8 +48,8 @@ def edges(pixels: np.ndarray) -> np.ndarray:
 def _converted(pixels: np.ndarray, to: int) -> np.ndarray:
     """Of pictures, (count, size, size, 3) uint8 RGB: all in one call, as one high picture."""
     count, size = pixels.shape[:2]
-    return cv2.cvtColor(np.ascontiguousarray(pixels).reshape(count * size, size, 3), to).reshape(
-        count, size, size, *([3] if to == cv2.COLOR_RGB2LAB else []))
+    converted = cv2.cvtColor(np.ascontiguousarray(pixels).reshape(count * size, size, 3), to)
+    return converted.reshape(count, size, *converted.shape[1:])
 
 
 def _cells(count: int, size: int) -> np.ndarray:
