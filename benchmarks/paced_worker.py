@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.common import epoch_row
 from core.execution.session import Session
-from core.execution.worker import main
+from core.execution.worker import leave, main
 from core.experiment.run import RunConfig, State
 
 STEPS, STEP_SECONDS = 5, 0.27
@@ -30,4 +30,4 @@ def pretend(config: RunConfig, session: Session) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], pretend))
+    leave(main(sys.argv[1:], pretend))

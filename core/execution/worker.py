@@ -7,8 +7,11 @@ Exit codes: 0 it said how it ended; 75 the device is taken; 76 another worker ha
 """
 
 import argparse
+import contextlib
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from filelock import Timeout
 
@@ -32,6 +35,18 @@ def main(argv: list[str], job: Job | None = None) -> int:
             return _work(store, run.name, arguments.device, job or _train)
     except Timeout:
         return DEVICE_TAKEN
+
+
+def leave(exit_code: int) -> NoReturn:
+    """End this process at once: all that it had to say is written.
+
+    An orderly exit waits for TensorFlow's threads. After an interruption they may never come to rest, and the device
+    would stay taken.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # the log lies on the disk that may be full
+            stream.flush()
+    os._exit(exit_code)
 
 
 def _awaited(prepare: bool) -> Path | None:
@@ -72,4 +87,4 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

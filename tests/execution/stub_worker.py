@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.execution.session import Session
-from core.execution.worker import main
+from core.execution.worker import leave, main
 from core.experiment.errors import Diverged
 from core.experiment.run import RunConfig, State
 from core.learning.checkpoint import Checkpoint, Checkpoints
@@ -93,6 +94,12 @@ def fill_disk_with_checkpoints(_config: RunConfig, session: Session) -> bool:
     return True
 
 
+def never_at_rest(_config: RunConfig, session: Session) -> bool:
+    """Leaves something behind that an orderly exit would wait for."""
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return quick(_config, session)
+
+
 def told(config: RunConfig, session: Session) -> bool:
     """What the run's folder says: a worker that was started ahead learns its job with its run."""
     return JOBS[(session.folder / "job").read_text()](config, session)
@@ -106,7 +113,8 @@ def starting(_config: RunConfig, session: Session) -> bool:
 
 
 JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {job.__name__: job for job in (
-    quick, endless, deaf, busy, out_of_memory, diverge, crash, fill_disk, fill_disk_with_checkpoints, told, starting)}
+    quick, endless, deaf, busy, out_of_memory, diverge, crash, fill_disk, fill_disk_with_checkpoints, told, starting,
+    never_at_rest)}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]
@@ -118,4 +126,4 @@ if __name__ == "__main__":
         limit = {"limited_from_the_start": 20_000, "limited_later": 200_000}[name]
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         name = "fill_disk"
-    sys.exit(main(arguments, JOBS[name]))
+    leave(main(arguments, JOBS[name]))

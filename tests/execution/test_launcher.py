@@ -64,6 +64,13 @@ def test_a_killed_worker_fails_by_name_and_the_queue_goes_on(lab: Lab):
     lab.wait(after, State.COMPLETED)
 
 
+def test_what_a_worker_leaves_behind_keeps_no_other_from_the_device(lab: Lab):
+    lab.launch()
+    ended, after = lab.add("never_at_rest"), lab.add("quick")
+    lab.wait(ended, State.COMPLETED)
+    lab.wait(after, State.COMPLETED)
+
+
 def test_cancel_stops_gracefully_and_resume_goes_on(lab: Lab):
     launcher, run = lab.launch(), lab.add("endless")
     lab.wait(run, State.RUNNING)
