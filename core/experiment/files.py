@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,22 +16,31 @@ from filelock import FileLock, Timeout
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+@contextmanager
+def whole(path: Path, draft_name: str = "") -> Iterator[Path]:
+    """Where to write a draft of `path`, with the same ending; it takes its place at the end of a block that succeeds.
+
+    A reader sees the old content or the new, never a part. What a killed writer left is written over by the next.
+    """
+    draft = path.with_name(draft_name or f".draft-{path.name}")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def write_whole(path: Path, content: str | bytes, durable: bool = False) -> None:
     """Replace `path` atomically: a reader sees the old content or the new, never a part.
 
     `durable` also waits until the disk has it. Raises `OSError`; the old content then still stands.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    own_name = f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp"  # several may write at once
+    with whole(path, own_name) as draft, draft.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def sha256(path: Path) -> str:

@@ -19,7 +19,7 @@ from core.data.split import Manifest
 from core.execution.devices import cpu
 from core.experiment.errors import first_line
 from core.experiment.exports import FORMATS, MODEL_FILE, Exported, Format, exported, note_of
-from core.experiment.files import read_json, sha256, write_whole
+from core.experiment.files import read_json, sha256, whole, write_whole
 from core.experiment.run import RunConfig
 from core.learning.data import Images, TrainingData, load_data
 from core.learning.formats import RUNNERS, WRITERS, Runner, Writer
@@ -92,19 +92,15 @@ def _judged(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]
 def _write_and_run(write: Writer, form: Format, model: keras.Model, data: TrainingData, path: Path,
                    numbers: np.ndarray) -> tuple[np.ndarray, float]:
     """What `_run` says of the file, which is there once it has run; whatever goes wrong in a converter is one line."""
-    temporary = path.with_name(f".exporting-{path.name}")
     try:
-        write(model, data, temporary)
-        found = _run(RUNNERS[form.name](temporary), data.test, numbers)
-        temporary.replace(path)
-        return found
+        with whole(path) as draft:
+            write(model, data, draft)
+            return _run(RUNNERS[form.name](draft), data.test, numbers)
     except UnreadableImage:
         raise
     except Exception as error:  # converters raise whatever they meet
         raise ExportError(f"Expected the model as {form.title}; received: {first_line(error)}. Choose another "
                           "format.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _run(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.ndarray, float]:

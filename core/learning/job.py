@@ -11,6 +11,7 @@ from core.data.keeper import Keeper
 from core.data.shelves import Shelves
 from core.data.split import Manifest
 from core.experiment.exports import MODEL_FILE
+from core.experiment.files import whole
 from core.experiment.run import Row, RunConfig, State
 from core.learning.activations import Activations
 from core.learning.checkpoint import Checkpoints
@@ -92,7 +93,6 @@ def _train(config: RunConfig, model: keras.Model, data: TrainingData, activation
 
 def _save(model: keras.Model, path: Path) -> None:
     """Write the model whole or not at all; its hash before it, so that no moment shows a model without one."""
-    temporary = path.with_name(".saving.keras")
-    model.save(temporary)
-    note_hash(temporary, path.with_suffix(".sha256"))
-    temporary.replace(path)
+    with whole(path) as draft:
+        model.save(draft)
+        note_hash(draft, path.with_suffix(".sha256"))

@@ -7,78 +7,23 @@ any of Keras' backends.
 
 import argparse
 import json
-import math
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 import keras
 import numpy as np
 
-from core.data.world import FINISHES, OUTLINES, SURFACES, draw_batch, looks
+from core.data.world import draw_batch
 from core.experiment.exports import MODEL_FILE
-from core.experiment.files import read_json, write_whole
+from core.experiment.files import read_json, whole, write_whole
 from core.learning.backbone import BASE_NAME, write_base
+from core.learning.lessons import NAMED, STANDARD, Batch, Recipe, lessons, take_standards
 
-NAMED: Final = {"outlines": len(OUTLINES), "surfaces": len(SURFACES), "finishes": len(FINISHES),
-                "grounds": len(SURFACES)}
-MEASURED: Final = {"colours": looks.colours, "edges": looks.edges}
 RECIPE, BASE, ROWS = "recipe.json", "base.npz", "rows.jsonl"
-_AHEAD = 8
-"""Batches that are drawn while one trains."""
-_STANDARD = 512
-"""Pictures of which the spread of each measured number is taken."""
-
-Answers = dict[str, np.ndarray]
-Batch = tuple[np.ndarray, Answers]
-Passes = tuple[np.ndarray, list[Answers]]
-"""Pictures as they were drawn, and the answers for each pass over them."""
-Standards = dict[str, tuple[np.ndarray, np.ndarray]]
-"""Mean and spread of each measured number."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the base is trained; an epoch is so many new pictures, each seen in some passes, turned otherwise in each.
-
-    The first `share_small` of the epochs are on pictures of `small_size`, the others of `size`, which take twice as
-    long.
-    """
-
-    epochs: int = 40
-    images: int = 8_000
-    passes: int = 3
-    batch_size: int = 128
-    size: int = 96
-    small_size: int = 64
-    share_small: float = 0.7
-    alpha: float = 0.35
-    rate: float = 3e-3
-    decay: float = 1e-4
-    smoothing: float = 0.1
-    weight_named: float = 0.2
-    weight_measured: float = 1.0
-    seed: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Batches an epoch."""
-        return self.passes * self.drawn
-
-    def size_at(self, epoch: int) -> int:
-        """Of the pictures of an epoch, counted from 0."""
-        return self.small_size if epoch < self.share_small * self.epochs else self.size
-
-    @property
-    def drawn(self) -> int:
-        """Batches that are drawn for an epoch."""
-        return math.ceil(self.images / self.batch_size)
 
 
 def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], processes: int = 1) -> bool:
@@ -89,26 +34,31 @@ def pretrain(folder: Path, recipe: Recipe, goes_on: Callable[[int], bool], proce
     folder.mkdir(parents=True, exist_ok=True)
     _expect_same(folder, recipe)
     keras.utils.set_random_seed(recipe.seed)
-    standards = _standards(recipe)
+    standards = take_standards(recipe)
     lengths = {name: len(mean) for name, (mean, _) in standards.items()}
     is_begun = (folder / MODEL_FILE).is_file()
     model = keras.models.load_model(folder / MODEL_FILE) if is_begun else build(recipe, lengths)
     done = int(model.optimizer.iterations) // recipe.steps
-    with ProcessPoolExecutor(processes, get_context("spawn"), _draw_on_one_core) as pool:
-        batches = _batches(pool, recipe, standards, done)
+    with closing(lessons(recipe, standards, done, processes)) as batches:
         while done < recipe.epochs and goes_on(done):
             began = time.perf_counter()
-            if done and recipe.size_at(done) != recipe.size_at(done - 1):
-                model.make_train_function(force=True)  # traced for one size, as it is after a restart
-            found = [model.train_on_batch(*next(batches), return_dict=True) for _ in range(recipe.steps)]
+            found = _learn(model, batches, recipe, done)
             done += 1
-            _keep(folder, model)
+            with whole(folder / MODEL_FILE) as draft:
+                model.save(draft)
             _tell(folder, done, time.perf_counter() - began, found)
     if done == recipe.epochs:
         base = model.get_layer(BASE_NAME)
-        even_out(base, draw_batch((recipe.seed, recipe.drawn * recipe.epochs), _STANDARD, recipe.size).pixels)
+        even_out(base, draw_batch((recipe.seed, recipe.drawn * recipe.epochs), STANDARD, recipe.size).pixels)
         write_base(base, folder / BASE)
     return done == recipe.epochs
+
+
+def _learn(model: keras.Model, batches: Iterator[Batch], recipe: Recipe, epoch: int) -> list[dict[str, float]]:
+    """What is told of each batch of an epoch, counted from 0."""
+    if epoch and recipe.size_at(epoch) != recipe.size_at(epoch - 1):
+        model.make_train_function(force=True)  # traced for one size, as it is after a restart
+    return [model.train_on_batch(*next(batches), return_dict=True) for _ in range(recipe.steps)]
 
 
 def even_out(base: keras.Model, pictures: np.ndarray) -> None:
@@ -172,63 +122,6 @@ def _expect_same(folder: Path, recipe: Recipe) -> None:
     if (begun := read_json(folder / RECIPE)) != asdict(recipe):
         raise ValueError(f"Expected the recipe that {folder} was begun with, {begun}; received {asdict(recipe)}. "
                          "Choose another folder.")
-
-
-def _batches(pool: ProcessPoolExecutor, recipe: Recipe, standards: Standards, done: int) -> Iterator[Batch]:
-    """All batches after so many epochs: every picture of an epoch, then all of them again, turned by a right angle."""
-    drawn = _drawn(pool, recipe, done)
-    for _ in range(done, recipe.epochs):
-        kept: list[Passes] = []
-        for number in range(recipe.steps):
-            if number < recipe.drawn:
-                kept.append(next(drawn))
-            (pixels, passes), turns = kept[number % recipe.drawn], number // recipe.drawn
-            answers = passes[turns]
-            yield np.rot90(pixels, turns, (1, 2)), answers | {name: (answers[name] - mean) / spread
-                                                              for name, (mean, spread) in standards.items()}
-
-
-def _drawn(pool: ProcessPoolExecutor, recipe: Recipe, done: int) -> Iterator[Passes]:
-    """From the first batch of an epoch on, always some ahead; each is drawn from its own seed."""
-    ahead = deque[Future[Passes]]()
-    for number in range(done * recipe.drawn, recipe.epochs * recipe.drawn):
-        ahead.append(pool.submit(_draw, recipe, number))
-        if len(ahead) > _AHEAD:
-            yield ahead.popleft().result()
-    for last in ahead:
-        yield last.result()
-
-
-def _draw(recipe: Recipe, number: int) -> Passes:
-    """A batch of pictures, and what is true of them at each turn: their names at all, their looks at this one."""
-    drawn = draw_batch((recipe.seed, number), recipe.batch_size, recipe.size_at(number // recipe.drawn))
-    names = {name: getattr(drawn, name) for name in NAMED}
-    return drawn.pixels, [names | _measured(np.rot90(drawn.pixels, turns, (1, 2))) for turns in range(recipe.passes)]
-
-
-def _measured(pixels: np.ndarray) -> Answers:
-    return {name: measure(pixels) for name, measure in MEASURED.items()}
-
-
-def _standards(recipe: Recipe) -> Standards:
-    """One that hardly varies is not blown up."""
-    found = _measured(draw_batch((recipe.seed,), _STANDARD, recipe.small_size).pixels)
-    spreads = {name: values.std(0) for name, values in found.items()}
-    return {name: (values.mean(0), spreads[name] + 0.05 * spreads[name].mean()) for name, values in found.items()}
-
-
-def _draw_on_one_core() -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
-    if hasattr(os, "nice"):
-        os.nice(5)
-
-
-def _keep(folder: Path, model: keras.Model) -> None:
-    draft = folder / f"draft-{MODEL_FILE}"
-    model.save(draft)
-    draft.replace(folder / MODEL_FILE)
 
 
 def _tell(folder: Path, epoch: int, seconds: float, found: Sequence[dict[str, float]]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.experiment.errors import Diverged, ended, explain, first_line
-from core.experiment.files import is_disk_full, read_json, write_whole
+from core.experiment.files import is_disk_full, read_json, whole, write_whole
 
 pytestmark = pytest.mark.faults
 
@@ -38,6 +38,24 @@ def test_full_disk_keeps_the_old_content(tmp_path, output_of):
     assert output_of(FILL_THE_DISK, path) == "True"
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path], "nothing temporary is left"
+
+
+def test_a_draft_takes_its_place_when_its_block_ends_well(tmp_path):
+    path = tmp_path / "model.keras"
+    with whole(path) as draft:
+        draft.write_text("new")
+        assert draft.suffix == ".keras" and not path.exists()
+    assert path.read_text() == "new" and [*tmp_path.iterdir()] == [path]
+
+
+def test_a_draft_whose_block_fails_leaves_the_old_content(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_text("old")
+    (tmp_path / ".draft-model.keras").write_text("left by a killed writer")
+    with pytest.raises(ValueError, match="half way"), whole(path) as draft:
+        draft.write_text("ne")
+        raise ValueError("half way")
+    assert path.read_text() == "old" and [*tmp_path.iterdir()] == [path]
 
 
 def test_missing_folder_is_an_error(tmp_path):

@@ -8,7 +8,8 @@ import pytest
 
 from core.data.world import draw_batch
 from core.learning.backbone import build_base
-from core.learning.pretraining import BASE, Recipe, even_out, pretrain
+from core.learning.lessons import Recipe
+from core.learning.pretraining import BASE, even_out, pretrain
 
 RECIPE = Recipe(epochs=2, images=8, passes=2, batch_size=4, size=48, small_size=32, share_small=0.5)
 
