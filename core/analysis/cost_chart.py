@@ -76,10 +76,11 @@ def cost_in_words(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
     """What each step along the frontier gains and takes; of settings that are not on it, that others beat them."""
     line = frontier(groups, cost)
     steps = [_step(cheaper, dearer, cost) for cheaper, dearer in pairwise(line)]
-    beaten = [inside(group.name) for group in groups if group not in line]
+    beaten = [group.name for group in groups if group not in line]
     if beaten:
-        verb = "is" if len(beaten) == 1 else "are"
-        steps.append(f"For no more, others are at least as accurate as {listed(beaten)} {verb}.")
+        who = listed([beaten[0], *map(inside, beaten[1:])])
+        steps.append(f"{who} {'costs' if len(beaten) == 1 else 'cost'} no less than others and "
+                     f"{'is' if len(beaten) == 1 else 'are'} no more accurate.")
     return " ".join(steps)
 
 
