@@ -46,6 +46,7 @@ def _looked_at(pixels: np.ndarray, arguments: argparse.Namespace) -> Iterator[tu
     colours, edges = looks.colours(pixels), looks.edges(pixels)
     yield from (("colours, no network", colours), ("edges, no network", edges),
                 ("colours and edges, no network", np.hstack([colours, edges])))
+    keras.utils.set_random_seed(0)  # for the random base
     for weights in ("random", core.SAMPLE_BASE, *map(str, arguments.bases)):
         yield f"{Path(weights).stem} base", pooled(build_base(SAMPLE_ALPHA, SAMPLE_SIZE, weights), pixels)
     if arguments.imagenet:
