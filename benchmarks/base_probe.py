@@ -22,7 +22,7 @@ from core.data.dataset import find_root
 from core.data.images import load_image
 from core.data.weights import SAMPLE_ALPHA, SAMPLE_SIZE
 from core.data.world import looks
-from core.learning.backbone import build_base
+from core.learning.backbone import build_base, rescaled
 
 FOLDS: Final = 5
 STRENGTHS: Final = (1e-4, 1e-3, 1e-2, 0.1, 1, 10)
@@ -55,7 +55,7 @@ def _looked_at(pixels: np.ndarray, arguments: argparse.Namespace) -> Iterator[tu
 
 def pooled(base: keras.Model, pixels: np.ndarray) -> np.ndarray:
     """The mean of each channel of the last feature map: (n, channels)."""
-    return base.predict(pixels / np.float32(127.5) - 1, verbose=0).mean((1, 2))
+    return base.predict(rescaled(pixels), verbose=0).mean((1, 2))
 
 
 def accuracy(features: np.ndarray, labels: np.ndarray) -> float:

@@ -116,8 +116,10 @@ def _rates(forward: Forward, pixels: np.ndarray) -> dict[str, float]:
 def _keras(base: "keras.Model") -> Forward:  # noqa: F821 - imported only where it computes
     import keras
 
+    from core.learning.backbone import rescaled
+
     model = keras.Model(base.input, keras.layers.GlobalAveragePooling2D()(base.output))
-    return lambda pixels: model.predict_on_batch(pixels / np.float32(127.5) - 1)
+    return lambda pixels: model.predict_on_batch(rescaled(pixels))
 
 
 def _onnx(graph: bytes, threads: int, batch: int) -> Forward:

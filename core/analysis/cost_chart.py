@@ -79,8 +79,8 @@ def cost_in_words(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
     beaten = [group.name for group in groups if group not in line]
     if beaten:
         who = listed([beaten[0], *map(inside, beaten[1:])])
-        steps.append(f"{who} {'costs' if len(beaten) == 1 else 'cost'} no less than others and "
-                     f"{'is' if len(beaten) == 1 else 'are'} no more accurate.")
+        costs, are = ("costs", "is") if len(beaten) == 1 else ("cost", "are")
+        steps.append(f"{who} {costs} no less than others and {are} no more accurate.")
     return " ".join(steps)
 
 

@@ -26,8 +26,9 @@ def whole(path: Path, draft_name: str = "") -> Iterator[Path]:
     try:
         yield draft
         draft.replace(path)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
 
 
 def write_whole(path: Path, content: str | bytes, durable: bool = False) -> None:

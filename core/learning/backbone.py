@@ -37,6 +37,11 @@ def build_base(alpha: float, image_size: int, weights: str) -> keras.Model:
     return base
 
 
+def rescaled(pixels: np.ndarray) -> np.ndarray:
+    """uint8 images as a base takes them: float32 in [-1, 1]. A whole model does this itself, in its first layer."""
+    return pixels / np.float32(127.5) - 1
+
+
 def _measure_statistics(base: keras.Model, image_size: int) -> None:
     """Give random weights the BatchNormalization statistics of a few drawn pictures.
 
@@ -48,7 +53,7 @@ def _measure_statistics(base: keras.Model, image_size: int) -> None:
     momentum = norms[0].momentum
     for layer in norms:
         layer.momentum = 0.0
-    base(np.stack(pictures).astype("float32") / 127.5 - 1, training=True)
+    base(rescaled(np.stack(pictures)), training=True)
     for layer in norms:
         layer.momentum = momentum
 

@@ -20,7 +20,7 @@ import numpy as np
 from core.data.world import draw_batch
 from core.experiment.exports import MODEL_FILE
 from core.experiment.files import read_json, whole, write_whole
-from core.learning.backbone import BASE_NAME, write_base
+from core.learning.backbone import BASE_NAME, rescaled, write_base
 from core.learning.lessons import NAMED, STANDARD, Batch, Recipe, lessons, take_standards
 
 RECIPE, BASE, ROWS = "recipe.json", "base.npz", "rows.jsonl"
@@ -67,7 +67,7 @@ def even_out(base: keras.Model, pictures: np.ndarray) -> None:
     A network that trains with a head of its own leaves features as small as it likes; a new head at usual rates
     learns little from them. ImageNet's are about as large as these become.
     """
-    features = base.predict(pictures / np.float32(127.5) - 1, batch_size=64, verbose=0)
+    features = base.predict(rescaled(pictures), batch_size=64, verbose=0)
     strong = np.quantile(features.reshape(-1, features.shape[-1]), 0.99, axis=0, method="lower")
     last = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)][-1]
     factor = 6 / np.maximum(strong, 0.03)  # a channel that hardly ever answers is not made loud

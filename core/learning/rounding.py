@@ -7,6 +7,7 @@ the error of each rounded weight is made up for by those not rounded yet (GPTQ: 
 import keras
 import numpy as np
 
+from core.learning.backbone import rescaled
 from core.learning.model import base_of
 
 HIGHEST = 127
@@ -65,7 +66,7 @@ def _inputs_of(base: keras.Model, layers: list[keras.Layer], pixels: np.ndarray)
     rng, probe = np.random.default_rng(0), keras.Model(base.input, [layer.input for layer in layers])
     found: list[list[np.ndarray]] = [[] for _ in layers]
     for start in range(0, len(pixels), _AT_ONCE):
-        batch = pixels[start:start + _AT_ONCE].astype(np.float32) / 127.5 - 1
+        batch = rescaled(pixels[start:start + _AT_ONCE])
         for kept, maps in zip(found, probe.predict_on_batch(batch), strict=True):
             vectors = maps.reshape(-1, maps.shape[-1])
             kept.append(vectors[rng.permutation(len(vectors))[:_AT_ONCE * _PLACES]])

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 
+from core.learning.backbone import rescaled
 from core.learning.cuts import POOL, Cut
 from core.learning.onnx_graph import INPUT, to_onnx
 
@@ -67,7 +68,7 @@ def _through_keras(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> T
 
     def compute(pixels: np.ndarray) -> list[np.ndarray]:
         filled = np.zeros((-(-len(pixels) // batch_size) * batch_size, *pixels.shape[1:]), np.float32)
-        filled[:len(pixels)] = pixels / np.float32(127.5) - 1  # one shape: Keras would trace a model anew for each
+        filled[:len(pixels)] = rescaled(pixels)  # one shape: Keras would trace a model anew for each
         parts = [_as_list(model.predict_on_batch(filled[start:start + batch_size]))
                  for start in range(0, len(filled), batch_size)]
         return [np.concatenate(part)[:len(pixels)] for part in zip(*parts, strict=True)]
