@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.parts.navigation import navigate
-from pages.parts.services import services
-from pages.parts.sidebar import sidebar
+from pages.parts.shared.navigation import navigate
+from pages.parts.shared.services import services
+from pages.parts.shared.sidebar import sidebar
 
 st.set_page_config(page_title="Transfer learning lab", page_icon=":material/science:", layout="wide")
 page = navigate()

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 import core
-from core.analysis.words import count, percent
+from core.analysis.text import count, percent
 
 DONE, FAILED = 0, 1
 

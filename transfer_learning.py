@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 
 import core
-from core.analysis.words import count, duration, percent
+from core.analysis.text import count, duration, percent
 
 DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 POLL_SECONDS = 0.5

@@ -17,13 +17,13 @@ import numpy as np
 
 import core
 from benchmarks.common import Figure, add_network, machine, own_room, print_table, seconds
-from core.data.dataset import find_root
-from core.data.keeper import Keeper
-from core.data.shelves import Shelves
-from core.learning.activations import Activations
-from core.learning.data import Batches, load_data
-from core.learning.model import build_transfer_model
-from core.learning.training import compile_phase
+from core.data.cache.feature_cache import Shelves
+from core.data.cache.run_cache import Keeper
+from core.data.datasets.scan import find_root
+from core.learning.network.model import build_transfer_model
+from core.learning.training.batches import Batches, load_data
+from core.learning.training.frozen_features import Activations
+from core.learning.training.loop import compile_phase
 
 
 def main() -> None:

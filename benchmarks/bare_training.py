@@ -10,12 +10,12 @@ from pathlib import Path
 
 import keras
 
-from core.data.dataset import data_folder, find_root
-from core.data.split import Manifest
-from core.execution.devices import gains_from_half_precision
+from core.data.datasets.scan import data_folder, find_root
+from core.data.datasets.split import Manifest
 from core.experiment.run import RunConfig
-from core.learning.data import Batches, load_data
-from core.learning.model import build_transfer_model, unfreeze_layers
+from core.learning.network.model import build_transfer_model, unfreeze_layers
+from core.learning.training.batches import Batches, load_data
+from core.machine.devices import gains_from_half_precision
 
 
 class Clock(keras.callbacks.Callback):

@@ -18,11 +18,11 @@ import numpy as np
 
 import core
 from benchmarks.common import Figure, machine, print_table
-from core.data.dataset import find_root
-from core.data.images import load_image
-from core.data.weights import SAMPLE_ALPHA, SAMPLE_SIZE
-from core.data.world import looks
-from core.learning.backbone import build_base, rescaled
+from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_SIZE
+from core.data.datasets.decode import load_image
+from core.data.datasets.scan import find_root
+from core.learning.network.backbone import build_base, rescaled
+from tools.sample_base.source_world import looks
 
 FOLDS: Final = 5
 STRENGTHS: Final = (1e-4, 1e-3, 1e-2, 0.1, 1, 10)

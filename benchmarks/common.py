@@ -15,9 +15,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from core.analysis.words import gigabytes
-from core.execution.devices import cpu, gpus
+from core.analysis.text import gigabytes
 from core.experiment.run import ALPHAS, IMAGE_SIZES, SAMPLE, RunConfig
+from core.machine.devices import cpu, gpus
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tensorflow", "keras", "streamlit")

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
 from benchmarks.common import Figure, add_network, machine, print_table, seconds
-from core.experiment.pace import PhasePace
-from core.learning.probe import measure_pace
+from core.experiment.timings import PhasePace
+from core.learning.training.timing import measure_pace
 
 DEPTHS = (0, 11, 20, 30, 56, 74, 100, 118, 145)
 

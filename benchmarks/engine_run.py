@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.experiment.run import Row, RunConfig
-from core.learning.job import train_run
+from core.learning.training.job import train_run
 
 
 class Clock:

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
 from benchmarks.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
-from core.execution.devices import Leases
 from core.experiment.strategy import with_settings
+from core.machine.devices import Leases
 
 ORDER = "feature-extraction", "feature-extraction", "two-phase", "fine-tuning"
 """The second takes what the first has kept, the third too for its first phase."""

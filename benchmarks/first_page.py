@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.common import Figure, seconds
 from benchmarks.dashboard_server import Server, await_first_button, dashboard, free_port, streamlit, visitor
-from core.data.sample import sample_folder
+from core.data.sample_set.generate import sample_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -55,9 +55,9 @@ def _figures(arguments: argparse.Namespace) -> Iterator[Figure]:
 def _first_step(arguments: argparse.Namespace, depth: int, as_engine: bool) -> float:
     import keras
 
-    from core.learning.cuts import cut_for
-    from core.learning.model import base_of, build_transfer_model, model_above, unfreeze_layers
-    from core.learning.training import compile_phase
+    from core.learning.network.cut_points import cut_for
+    from core.learning.network.model import base_of, build_transfer_model, model_above, unfreeze_layers
+    from core.learning.training.loop import compile_phase
 
     model = build_transfer_model(10, arguments.image_size, arguments.alpha, "random", 0)
     cut, phase = cut_for(base_of(model), depth), Phase(depth, 1e-4, 1)

@@ -85,9 +85,9 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
     """Images a second, and the largest difference from Keras' features relative to their mean size."""
     import keras
 
-    from core.learning.backbone import build_base
-    from core.learning.cuts import cut_for
-    from core.learning.onnx_graph import to_onnx
+    from core.learning.network.backbone import build_base
+    from core.learning.network.cut_points import cut_for
+    from core.learning.network.onnx_writer import to_onnx
 
     keras.utils.set_random_seed(0)
     if threads and runtime == KERAS:
@@ -116,21 +116,21 @@ def _rates(forward: Forward, pixels: np.ndarray) -> dict[str, float]:
 def _keras(base: "keras.Model") -> Forward:  # noqa: F821 - imported only where it computes
     import keras
 
-    from core.learning.backbone import rescaled
+    from core.learning.network.backbone import rescaled
 
     model = keras.Model(base.input, keras.layers.GlobalAveragePooling2D()(base.output))
     return lambda pixels: model.predict_on_batch(rescaled(pixels))
 
 
 def _onnx(graph: bytes, threads: int, batch: int) -> Forward:
-    from core.learning.trunk import run_onnx
+    from core.learning.network.frozen_part import run_onnx
 
     run = run_onnx(graph, threads, batch)
     return lambda pixels: run(pixels)[0]
 
 
 def _side_by_side(graph: bytes, threads: int, batch: int) -> Forward:
-    from core.learning.trunk import run_side_by_side
+    from core.learning.network.frozen_part import run_side_by_side
 
     run = run_side_by_side(graph)
     return lambda pixels: run(pixels)[0]

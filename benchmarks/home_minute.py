@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.common import Figure, machine, own_room, print_table, seconds
 from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visitor
 from core.experiment.run import State
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

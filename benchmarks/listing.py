@@ -9,7 +9,7 @@ from statistics import median
 
 from benchmarks.common import Figure, seconds
 from core.experiment.run import ALPHAS, IMAGE_SIZES, RunConfig, RunStatus, State
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 from core.experiment.strategy import STRATEGIES
 
 FEW, MANY = 100, 10_000

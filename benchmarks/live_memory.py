@@ -19,7 +19,7 @@ from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visi
 from benchmarks.paced_worker import STEP_SECONDS, STEPS
 from benchmarks.pages import MANIFEST, paced_launcher
 from core.experiment.run import RunConfig
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
 
 WARM_UP_MINUTES = 3

@@ -18,8 +18,8 @@ from PIL import Image, ImageEnhance, ImageOps
 
 import core
 from benchmarks.common import Figure, machine, own_room, print_table, seconds
-from core.data.dataset import find_root
-from core.data.images import decode
+from core.data.datasets.decode import decode
+from core.data.datasets.scan import find_root
 
 Change = Callable[[Image.Image], Image.Image]
 _QUALITY, _SIDE = 92, 112

@@ -7,8 +7,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.common import epoch_row
-from core.execution.session import Session
-from core.execution.worker import leave, main
+from core.execution.queue.session import Session
+from core.execution.queue.worker import leave, main
 from core.experiment.run import RunConfig, State
 
 STEPS, STEP_SECONDS = 5, 0.27

@@ -12,12 +12,12 @@ import psutil
 
 from benchmarks.common import Figure, epoch_row, seconds
 from benchmarks.dashboard_server import await_first_button, dashboard, visitor
-from core.execution.devices import Leases, cpu
-from core.execution.launcher import Launcher
+from core.execution.queue.launcher import Launcher
 from core.experiment.metrics import MetricsWriter
 from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, Phase, Strategy
+from core.machine.devices import Leases, cpu
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -15,9 +15,9 @@ import numpy as np
 
 from benchmarks.common import Figure, machine, print_table
 from benchmarks.verdict_world import World, draw_study
-from core.analysis.inference import CONFIDENCE, Interval, Pairing, paired_interval
-from core.analysis.intervals import wilson_interval
-from core.data.split import FRACTIONS
+from core.analysis.statistics.intervals import wilson_interval
+from core.analysis.statistics.significance import CONFIDENCE, Interval, Pairing, paired_interval
+from core.data.datasets.split import FRACTIONS
 
 TEST_IMAGES = 40, 100, 375
 DIFFERENCES = 0.0, 0.02, 0.05, 0.10

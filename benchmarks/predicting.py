@@ -12,13 +12,13 @@ import numpy as np
 import psutil
 
 from benchmarks.common import PROJECT, Figure, seconds
-from core.analysis.words import gigabytes
-from core.execution.assistant import Assistant
+from core.analysis.text import gigabytes
+from core.execution.keras_service.client import Assistant
 
 SIZE, CLASSES, MANY = 224, 10, 32
 _MAKE = """
 import sys
-from core.learning.model import build_transfer_model
+from core.learning.network.model import build_transfer_model
 for seed, path in enumerate(sys.argv[1:]):
     build_transfer_model({classes}, {size}, 1.0, "random", seed=seed).save(path)
 """

@@ -12,7 +12,7 @@ from benchmarks.common import PROJECT, Figure, epoch_row, seconds
 from benchmarks.listing import FEW, MANY, write_runs
 from core.experiment.metrics import MetricsWriter
 from core.experiment.run import Run
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 
 PAGES = ("home", "data", "train", "runs", "compare", "predict")
 REPEATS = 5

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
 from benchmarks.common import machine, own_room, run_python, write_plan
-from core.analysis.inference import resampled
-from core.data.split import TEST_TO_TRAINING
+from core.analysis.statistics.significance import resampled
+from core.data.datasets.split import TEST_TO_TRAINING
 
 SET, PHOTOS = "sample set", "photos"
 

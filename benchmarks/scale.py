@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import core
 from benchmarks.common import Figure, add_network, machine, own_room, print_table, run_python, seconds
-from core.data.sample import write_sample
+from core.data.sample_set.generate import write_sample
 
 SCAN = """import json, resource, sys, core
 manifest = core.split(core.scan(core.data_folder(sys.argv[1])))

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import core
 from benchmarks.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
 from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visitor
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import Final
 
 from benchmarks.common import Figure, seconds
-from core.analysis.inference import two_sided_t
+from core.analysis.statistics.significance import two_sided_t
 
 TUTORIAL, CACHED, COLD, WARM = "tutorial", "tutorial, images cached", "engine, nothing kept", "engine, all kept"
 VARIANTS: Final = (TUTORIAL, CACHED, COLD, WARM)

@@ -12,8 +12,8 @@ import psutil
 
 import core
 from benchmarks.common import PROJECT, Figure, seconds, write_plan
-from core.execution.devices import Leases, environment
 from core.experiment.run import Run
+from core.machine.devices import Leases, environment
 
 POLL_SECONDS = 0.2
 PAIRS, EPOCHS = 5, 10

@@ -19,10 +19,10 @@ from scipy.stats import rankdata
 
 import core
 from benchmarks.common import Figure, machine, print_table
-from core.learning.backbone import build_base
-from core.learning.cuts import find_cuts
-from core.learning.familiar import NEIGHBOURS, QUANTILE, Familiar
-from core.learning.trunk import build_trunk
+from core.learning.inference.novelty import NEIGHBOURS, QUANTILE, Familiar
+from core.learning.network.backbone import build_base
+from core.learning.network.cut_points import find_cuts
+from core.learning.network.frozen_part import build_trunk
 
 SIZE = 224
 Measure = Callable[[np.ndarray], np.ndarray]

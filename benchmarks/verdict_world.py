@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from core.analysis.inference import CONFIDENCE, Pairing, exact_mcnemar, paired_interval, resampled
-from core.data.split import FRACTIONS, TEST_TO_TRAINING
+from core.analysis.statistics.significance import CONFIDENCE, Pairing, exact_mcnemar, paired_interval, resampled
+from core.data.datasets.split import FRACTIONS, TEST_TO_TRAINING
 
 _DIFFICULTY, _TASTE, _NOISE = 1.2, 0.5, 0.5
 """On a probit scale: how unlike images are, how unlike the strategies find them, and what chance does at each."""
@@ -65,7 +65,7 @@ def _replicate(world: World, base: np.ndarray, ease: np.ndarray, rng: np.random.
 
 
 def _judge(study: list[Pairing]) -> tuple[float, tuple[float, float]]:
-    """p and interval, as `core.analysis.verdict` has them for so many seeds."""
+    """p and interval, as `core.analysis.comparison.verdict` has them for so many seeds."""
     if len(study) == 1:
         return exact_mcnemar(study[0]), paired_interval(study[0])
     found = resampled([pairing.difference for pairing in study], TEST_TO_TRAINING)

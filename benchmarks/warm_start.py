@@ -17,7 +17,7 @@ import psutil
 
 import core
 from benchmarks.common import Figure, machine, own_room, print_table, seconds
-from core.execution.devices import Leases
+from core.machine.devices import Leases
 
 POLL_SECONDS = 0.02
 SETTLE_SECONDS = 1.0

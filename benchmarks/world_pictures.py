@@ -9,8 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from PIL import Image
 
-from core.data.sample import SAMPLE_CLASSES, draw_image
-from core.data.world import draw_batch
+from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
+from tools.sample_base.source_world import draw_batch
 
 ROWS, COLUMNS, SIZE = 6, 12, 96
 

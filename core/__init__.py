@@ -6,21 +6,15 @@ Importing it imports no Keras: what needs Keras, Plotly or SciPy is loaded when 
 from importlib import import_module
 from typing import Any
 
-from core.analysis.bundle import bundle, files_of
-from core.analysis.comparison import class_table, comparison_table, differences
+from core.analysis.charts.learning_curves.curve_options import CurveView
+from core.analysis.charts.palette import colours, run_colours
+from core.analysis.comparison.run_table import class_table, comparison_table, differences
 from core.analysis.csv_text import to_csv
-from core.analysis.estimate import Estimate, estimate
-from core.analysis.measured import Measured, measured
-from core.analysis.models import (
-    ModelError,
-    TrainedModel,
-    default_models,
-    held_out_images,
-    predictable,
-    trained_model,
-)
-from core.analysis.palette import colours, run_colours
-from core.analysis.predictions import (
+from core.analysis.results.bundle import bundle, files_of
+from core.analysis.results.course_ranges import baseline_rows, promised_rows
+from core.analysis.results.duration_estimate import Estimate, estimate
+from core.analysis.results.evaluation_file import Measured, measured
+from core.analysis.results.predictions import (
     Prediction,
     agree,
     agreement,
@@ -29,28 +23,27 @@ from core.analysis.predictions import (
     sureness,
     unlike,
 )
-from core.analysis.promised import baseline_rows, promised_rows
-from core.analysis.rates import Suggestion, rate_question, suggest
-from core.analysis.search import matching
-from core.analysis.settings import by_setting, data_name, differing, labels, settings_of, weights_name
-from core.analysis.summary import PhaseSummary, Progress, Summary, progress, summarise
-from core.analysis.view import CurveView
-from core.data.dataset import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
-from core.data.feedback import NONE_OF_THESE, Feedback
-from core.data.heat import heat_png
-from core.data.images import UnreadableImage, load_image
-from core.data.incoming import Incoming, Refused, receive
-from core.data.places import home
-from core.data.reports import Report, Reports
-from core.data.roots import DataRoots
-from core.data.sample import SAMPLE_CLASSES, sample_folder
-from core.data.shelves import Kept, Shelves
-from core.data.split import Manifest, split
-from core.data.study import plan_study, short_study, with_weights
-from core.data.thumbnails import Thumbnails, thumbnail
-from core.data.upload import UploadError, store_files, unpack_zip
-from core.data.visit import Brought, Visit
-from core.data.weights import (
+from core.analysis.results.search import matching
+from core.analysis.results.settings import by_setting, data_name, differing, labels, settings_of, weights_name
+from core.analysis.results.summary import PhaseSummary, Progress, Summary, progress, summarise
+from core.analysis.results.trained_models import (
+    ModelError,
+    TrainedModel,
+    default_models,
+    held_out_images,
+    predictable,
+    trained_model,
+)
+from core.analysis.statistics.lr_suggestion import Suggestion, rate_question, suggest
+from core.backbones.layer_table import (
+    block_reached,
+    blocks,
+    layer_table,
+    small_cnn_parameters,
+    total_parameters,
+    trainable_parameters,
+)
+from core.backbones.weights import (
     BUILT_IN_WEIGHTS,
     FROM_DRAWINGS,
     NOTHING_TRANSFERRED,
@@ -63,23 +56,27 @@ from core.data.weights import (
     offline_weights,
     resolve_weights,
 )
-from core.execution.answers import Answers
-from core.execution.assistant import Assistant, AssistantError
-from core.execution.devices import Device, gpu_memory, training_devices
-from core.execution.launcher import Launcher, farewell
-from core.execution.spare import Spare, SpareTerms
-from core.experiment.exports import FORMATS, Exported, Format
+from core.data.cache.feature_cache import Kept, Shelves
+from core.data.datasets.allowed_folders import DataRoots
+from core.data.datasets.decode import UnreadableImage, load_image
+from core.data.datasets.reports import Report, Reports
+from core.data.datasets.scan import DataError, Dataset, Picture, Problem, data_folder, scan, stamp
+from core.data.datasets.split import Manifest, split
+from core.data.datasets.thumbnails import Thumbnails, thumbnail
+from core.data.explain.heat_map import heat_png
+from core.data.sample_set.generate import SAMPLE_CLASSES, sample_folder
+from core.data.study_plan import plan_study, short_study, with_weights
+from core.data.uploads.feedback import NONE_OF_THESE, Feedback
+from core.data.uploads.session_images import Brought, Visit
+from core.data.uploads.unpack import UploadError, store_files, unpack_zip
+from core.data.uploads.uploaded_images import Incoming, Refused, receive
+from core.execution.keras_service.client import Assistant, AssistantError
+from core.execution.prediction_cache import Answers
+from core.execution.queue.launcher import Launcher, farewell
+from core.execution.queue.prewarm import Spare, SpareTerms
+from core.experiment.export_formats import FORMATS, Exported, Format
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
-from core.experiment.layers import (
-    block_reached,
-    blocks,
-    layer_table,
-    small_cnn_parameters,
-    total_parameters,
-    trainable_parameters,
-)
 from core.experiment.metrics import Metrics
-from core.experiment.pace import Pace, Paces, PhasePace
 from core.experiment.preset import Preset, PresetStore
 from core.experiment.run import (
     ALPHAS,
@@ -94,7 +91,7 @@ from core.experiment.run import (
     Study,
     study_of,
 )
-from core.experiment.store import NoSuchRun, RunStore, StoreError
+from core.experiment.run_store import NoSuchRun, RunStore, StoreError
 from core.experiment.strategy import (
     ALL_LAYERS,
     BASELINE,
@@ -110,38 +107,41 @@ from core.experiment.strategy import (
     with_phases,
     with_settings,
 )
+from core.experiment.timings import Pace, Paces, PhasePace
+from core.machine.devices import Device, gpu_memory, training_devices
+from core.machine.paths import home
 
 _LATER = {
-    "build_transfer_model": "core.learning.model",
-    "unfreeze_layers": "core.learning.model",
-    "load_data": "core.learning.data",
-    "View": "core.data.views",
-    "make_view": "core.data.views",
-    "train": "core.learning.training",
-    "evaluate": "core.learning.evaluation",
-    "learning_curves": "core.analysis.curves",
-    **dict.fromkeys(("group_curves", "has_several_seeds"), "core.analysis.group_curves"),
-    "chart_points": "core.analysis.charts",
-    **dict.fromkeys(("accuracy_bars", "setting_bars"), "core.analysis.bars"),
-    "confusion_chart": "core.analysis.confusion",
-    "class_bars": "core.analysis.data_charts",
-    "rate_chart": "core.analysis.rate_chart",
-    **dict.fromkeys(("contrast_chart", "shown_contrasts"), "core.analysis.contrast_chart"),
-    "contrast_table": "core.analysis.contrast_table",
-    **dict.fromkeys(("TRAINING_TIME", "cost_chart", "cost_in_words", "trained_parameters"), "core.analysis.cost_chart"),
-    **dict.fromkeys(("Answer", "Dispute", "Disputes", "disputes", "mistaken_pairs"), "core.analysis.disputes"),
-    **dict.fromkeys(("Contrast", "Judgement", "Verdict", "judge"), "core.analysis.verdict"),
-    **dict.fromkeys(("depth_curve", "depth_in_words", "rule_for"), "core.analysis.depths"),
-    "depth_chart": "core.analysis.depth_chart",
-    "reliability": "core.analysis.calibration",
-    "answered": "core.analysis.replicates",
-    "calibration_chart": "core.analysis.calibration_chart",
-    "calibration_table": "core.analysis.calibration_table",
-    "fairness": "core.analysis.fairness",
-    **dict.fromkeys(("class_contrast_chart", "class_contrasts", "tested_alike"), "core.analysis.class_contrasts"),
-    "headline": "core.analysis.headline",
-    "leak_table": "core.analysis.leaks",
-    "smallest_detectable": "core.analysis.inference",
+    "build_transfer_model": "core.learning.network.model",
+    "unfreeze_layers": "core.learning.network.model",
+    "load_data": "core.learning.training.batches",
+    "View": "core.data.datasets.augmentation",
+    "make_view": "core.data.datasets.augmentation",
+    "train": "core.learning.training.loop",
+    "evaluate": "core.learning.training.evaluation",
+    "learning_curves": "core.analysis.charts.learning_curves.curves",
+    **dict.fromkeys(("group_curves", "has_several_seeds"), "core.analysis.charts.learning_curves.group_curves"),
+    "chart_points": "core.analysis.charts.common",
+    **dict.fromkeys(("accuracy_bars", "setting_bars"), "core.analysis.charts.bars"),
+    "confusion_chart": "core.analysis.charts.confusion",
+    "class_bars": "core.analysis.charts.classes",
+    "rate_chart": "core.analysis.charts.lr_range",
+    **dict.fromkeys(("contrast_chart", "shown_contrasts"), "core.analysis.charts.contrasts"),
+    "contrast_table": "core.analysis.comparison.contrast_table",
+    **dict.fromkeys(("TRAINING_TIME", "cost_chart", "cost_in_words", "trained_parameters"), "core.analysis.charts.cost"),
+    **dict.fromkeys(("Answer", "Dispute", "Disputes", "disputes", "mistaken_pairs"), "core.analysis.comparison.disputes"),
+    **dict.fromkeys(("Contrast", "Judgement", "Verdict", "judge"), "core.analysis.comparison.verdict"),
+    **dict.fromkeys(("depth_curve", "depth_in_words", "rule_for"), "core.analysis.comparison.depth"),
+    "depth_chart": "core.analysis.charts.depth",
+    "reliability": "core.analysis.comparison.calibration",
+    "answered": "core.analysis.comparison.replicates",
+    "calibration_chart": "core.analysis.charts.calibration",
+    "calibration_table": "core.analysis.comparison.calibration_table",
+    "fairness": "core.analysis.comparison.fairness",
+    **dict.fromkeys(("class_contrast_chart", "class_contrasts", "tested_alike"), "core.analysis.comparison.class_contrasts"),
+    "headline": "core.analysis.comparison.headline",
+    "leak_table": "core.analysis.comparison.leakage_effect",
+    "smallest_detectable": "core.analysis.statistics.significance",
 }
 
 

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 import core
-from core.analysis.words import count, plain
-from pages.parts.bars import show_bars
-from pages.parts.compare_details import show_details
-from pages.parts.contrasts import show_contrasts, show_cost
-from pages.parts.curve_controls import show_curves
-from pages.parts.depth_curve import show_depth_curve
-from pages.parts.fairness import show_fairness
-from pages.parts.rail import choose_runs
-from pages.parts.services import Services, services
-from pages.parts.show import empty, show_table
+from core.analysis.text import count, plain
+from pages.parts.compare.compare_tabs import show_details
+from pages.parts.compare.contrasts_section import show_contrasts, show_cost
+from pages.parts.compare.depth_section import show_depth_curve
+from pages.parts.compare.fairness_badge import show_fairness
+from pages.parts.shared.accuracy_bars import show_bars
+from pages.parts.shared.curve_controls import show_curves
+from pages.parts.shared.run_picker import choose_runs
+from pages.parts.shared.services import Services, services
+from pages.parts.shared.show import empty, show_table
 
 
 def main() -> None:

@@ -3,14 +3,14 @@
 import streamlit as st
 
 import core
-from core.analysis.words import count, plain
-from pages.parts.choose_data import choose_data, divided, look, show_problems
-from pages.parts.form import KEPT, fill_once
-from pages.parts.gallery import show_gallery
-from pages.parts.near import show_near_duplicates
-from pages.parts.services import services
-from pages.parts.show import show_chart, show_table
-from pages.parts.views import show_views
+from core.analysis.text import count, plain
+from pages.parts.data.augmentation_preview import show_views
+from pages.parts.data.gallery import show_gallery
+from pages.parts.data.near_duplicate_groups import show_near_duplicates
+from pages.parts.shared.choose_data import choose_data, divided, look, show_problems
+from pages.parts.shared.form import KEPT, fill_once
+from pages.parts.shared.services import services
+from pages.parts.shared.show import show_chart, show_table
 
 UNBALANCED = 3.0  # from this ratio of the largest to the smallest class on, weights are offered
 

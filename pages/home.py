@@ -6,13 +6,13 @@ from itertools import groupby, islice
 import streamlit as st
 
 import core
-from core.analysis.words import moment, percent, plain
-from pages.parts.bars import show_bars
-from pages.parts.choose_data import look
-from pages.parts.form import weights_at_hand
-from pages.parts.services import Services, services
-from pages.parts.show import show_table
-from pages.parts.start import start
+from core.analysis.text import moment, percent, plain
+from pages.parts.shared.accuracy_bars import show_bars
+from pages.parts.shared.choose_data import look
+from pages.parts.shared.form import weights_at_hand
+from pages.parts.shared.services import Services, services
+from pages.parts.shared.show import show_table
+from pages.parts.shared.start_study import start
 
 STUDIES = 12
 

@@ -7,14 +7,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import core
-from core.analysis.models import LOOKED_AT
-from core.analysis.words import count, percent, plain
-from pages.parts.choose_models import asked_for, choose_models, show_origins
-from pages.parts.dropped import drop_images, show_refused, try_test_images
-from pages.parts.prediction_controls import AS_THEY_CAME, choose_order, choose_why, in_order
-from pages.parts.prediction_rows import Asked, show_row
-from pages.parts.services import Services, refuse, services
-from pages.parts.show import empty, show_table
+from core.analysis.results.trained_models import LOOKED_AT
+from core.analysis.text import count, percent, plain
+from pages.parts.predict.choose_models import asked_for, choose_models, show_origins
+from pages.parts.predict.drop_zone import drop_images, show_refused, try_test_images
+from pages.parts.predict.prediction_controls import AS_THEY_CAME, choose_order, choose_why, in_order
+from pages.parts.predict.prediction_rows import Asked, show_row
+from pages.parts.shared.services import Services, refuse, services
+from pages.parts.shared.show import empty, show_table
 
 A_PAGE = 20
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from pages.parts.kept import show_kept
-from pages.parts.live import watch
-from pages.parts.rail import choose_runs
-from pages.parts.services import services
-from pages.parts.show import empty
+from pages.parts.runs.cache_usage import show_kept
+from pages.parts.runs.live import watch
+from pages.parts.shared.run_picker import choose_runs
+from pages.parts.shared.services import services
+from pages.parts.shared.show import empty
 
 
 def main() -> None:

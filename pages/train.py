@@ -3,17 +3,17 @@
 import streamlit as st
 
 import core
-from core.analysis.words import count
-from pages.parts.advanced import choose_rest
-from pages.parts.choose_data import choose_data, show_report
-from pages.parts.estimate import show_estimate
-from pages.parts.find_rate import Laboratory
-from pages.parts.form import fill_from_url, fill_once, instead_of_imagenet
-from pages.parts.preset_bar import load_preset, save_preset
-from pages.parts.seeds import choose_seeds
-from pages.parts.services import refuse, services
-from pages.parts.start import start
-from pages.parts.strategy_card import strategy_card
+from core.analysis.text import count
+from pages.parts.shared.choose_data import choose_data, show_report
+from pages.parts.shared.form import fill_from_url, fill_once, instead_of_imagenet
+from pages.parts.shared.services import refuse, services
+from pages.parts.shared.start_study import start
+from pages.parts.train.advanced import choose_rest
+from pages.parts.train.estimate import show_estimate
+from pages.parts.train.find_rate import Laboratory
+from pages.parts.train.preset_bar import load_preset, save_preset
+from pages.parts.train.seeds import choose_seeds
+from pages.parts.train.strategy_card import strategy_card
 
 CARDS_IN_A_ROW = 3
 

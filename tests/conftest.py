@@ -10,8 +10,8 @@ from hypothesis import settings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TRANSFER_LAB_HOME"] = tempfile.mkdtemp(prefix="lab-home-")
 
-from core.data.dataset import Dataset, scan
-from core.data.sample import write_sample
+from core.data.datasets.scan import Dataset, scan
+from core.data.sample_set.generate import write_sample
 from core.experiment.run import Augmentation, RunConfig
 from core.experiment.strategy import Phase, Strategy
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-PARTS = [f"pages.parts.{path.stem}" for path in (PROJECT / "pages" / "parts").glob("[a-z]*.py")]
-LIGHT = {"core": "core", "all parts of pages": ", ".join(PARTS), "charts": "core.analysis.charts",
-         "worker": "core.execution.worker", "terminal": "transfer_learning"}
+PARTS = [".".join(path.relative_to(PROJECT).with_suffix("").parts)
+         for path in (PROJECT / "pages" / "parts").rglob("[a-z]*.py")]
+LIGHT = {"core": "core", "all parts of pages": ", ".join(PARTS), "charts": "core.analysis.charts.common",
+         "worker": "core.execution.queue.worker", "terminal": "transfer_learning"}
 
 
 @pytest.mark.parametrize("modules", LIGHT.values(), ids=LIGHT)

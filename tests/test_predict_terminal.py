@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.execution.assistant import Assistant
+from core.execution.keras_service.client import Assistant
 from core.experiment.run import RunConfig, RunStatus, State
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 from predict import main
 
 PROJECT = Path(__file__).parents[1]
@@ -22,7 +22,7 @@ CLASSES = ["glass", "[red]metal", "paper"]
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple[Path, str]:
     """A runs folder with a run whose model nobody trained."""
-    from core.learning.model import build_transfer_model
+    from core.learning.network.model import build_transfer_model
 
     store = RunStore(tmp_path_factory.mktemp("runs"))
     run = store.create(RunConfig(image_size=96, alpha=0.35, weights="random"), "path,hash,label,split\n")

@@ -12,7 +12,7 @@ import pytest
 from harness import hear_ctrl_c
 
 from core.experiment.run import State
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 from transfer_learning import main
 
 PROJECT = Path(__file__).parents[1]

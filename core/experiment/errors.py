@@ -1,7 +1,7 @@
 """Why a run ends early, in words: what happened and what to do."""
 
-from core.experiment.files import is_disk_full
 from core.experiment.run import RunError
+from core.machine.files import is_disk_full
 
 
 class Diverged(ArithmeticError):

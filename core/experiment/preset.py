@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.experiment.files import read_json, write_whole
 from core.experiment.run import RunConfig
 from core.experiment.strategy import STRATEGIES, Strategy, expect_integer
+from core.machine.files import read_json, write_whole
 
 MAX_STRATEGIES, MAX_SEEDS = 12, 20
 _NAME = re.compile(r"\w[\w .,()+-]{0,59}")

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.execution.devices import Device, Leases, cpu
-from core.execution.launcher import Launcher
-from core.execution.processes import find
+from core.execution.queue.launcher import Launcher
 from core.experiment.run import Run, RunConfig, State
-from core.experiment.store import NoSuchRun, RunStore
+from core.experiment.run_store import NoSuchRun, RunStore
+from core.machine.devices import Device, Leases, cpu
+from core.machine.processes import find
 
 STUB = Path(__file__).with_name("stub_worker.py")
 

@@ -13,11 +13,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from core.execution.session import Session
-from core.execution.worker import leave, main
+from core.execution.queue.session import Session
+from core.execution.queue.worker import leave, main
 from core.experiment.errors import Diverged
 from core.experiment.run import RunConfig, State
-from core.learning.checkpoint import Checkpoint, Checkpoints
+from core.learning.training.checkpoint import Checkpoint, Checkpoints
 
 
 def epoch(number: int) -> dict:

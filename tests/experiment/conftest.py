@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 
 PROJECT = Path(__file__).parents[2]
 Start = Callable[..., subprocess.Popen]

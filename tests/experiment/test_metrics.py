@@ -97,7 +97,7 @@ def test_line_that_lacks_only_its_end_is_kept(path):
 FILL_THE_DISK = """
 import resource, sys
 from pathlib import Path
-from core.experiment.files import is_disk_full
+from core.machine.files import is_disk_full
 from core.experiment.metrics import MetricsWriter
 writer = MetricsWriter(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))

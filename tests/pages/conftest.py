@@ -33,7 +33,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> 
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """ImageNet's weights are neither here nor to be had."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("core.data.weights.SOURCE", "http://127.0.0.1:9/")
+    monkeypatch.setattr("core.backbones.weights.SOURCE", "http://127.0.0.1:9/")
     st.cache_data.clear()
     yield
     st.cache_data.clear()

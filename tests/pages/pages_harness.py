@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiment.metrics import MetricsWriter
 from core.experiment.run import Run, RunConfig, RunStatus, State, Study
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 from core.experiment.strategy import STRATEGIES
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard.py"

@@ -9,7 +9,7 @@ from pages_harness import MANIFEST, epoch, finish, make_study, open_page, texts,
 from streamlit.testing.v1 import AppTest
 
 from core.experiment.run import RunConfig, RunError, RunStatus, State, Study
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, TWO_PHASE, unfreeze_sweep
 
 WILD = ["<img src=x onerror=alert(1)>", r"$\href{javascript:alert(1)}{x}$", "[x](javascript:alert(1))",

@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 from streamlit.testing.v1 import AppTest
 
 import core
-from core.data import reports
+from core.data.datasets import reports
 from core.experiment.run import RunConfig
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 
 WILD = ("old paper", "Größe 玻璃", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "$\\href{x}{y}$",
         "**bold** :red[x]", "\u202egpj.exe", "x" * 200)

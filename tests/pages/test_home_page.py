@@ -6,7 +6,7 @@ import pytest
 from pages_harness import button, finish, make_study, open_page, texts
 
 from core.experiment.run import RunError, RunStatus, State
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 
 
 def test_empty_it_says_what_this_is_and_offers_two_ways_to_begin(root):
@@ -31,7 +31,7 @@ def test_without_imagenet_it_says_what_is_transferred_instead(root, offline):
 
 @pytest.mark.faults
 def test_without_the_sample_base_it_says_so_and_trains_from_random_weights(root, offline, tmp_path, monkeypatch):
-    monkeypatch.setattr("core.data.weights.SAMPLE_FILE", tmp_path / "gone.npz")
+    monkeypatch.setattr("core.backbones.weights.SAMPLE_FILE", tmp_path / "gone.npz")
     page = open_page()
     assert "it is missing" in texts(page) and "nothing is transferred" in texts(page)
     button(page, "Try it on the sample set").click().run()

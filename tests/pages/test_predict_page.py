@@ -14,10 +14,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import core
-from core.data.seen import Seen
-from core.data.split import split
+from core.data.datasets.split import split
+from core.data.explain.model_output import Seen
 from core.experiment.run import Run, RunConfig, RunStatus, State, Study
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 
 
 class Stub:

@@ -13,11 +13,11 @@ import streamlit as st
 from pages_harness import MANIFEST, button, epoch, finish, make_study, open_page, progress_texts, texts, write_rows
 
 import core
-from core.data.shelf import Kind
-from core.data.shelves import Shelves
-from core.experiment.exports import FORMATS, Exported, note_of
+from core.data.cache.feature_cache import Shelves
+from core.data.cache.row_store import Kind
+from core.experiment.export_formats import FORMATS, Exported, note_of
 from core.experiment.run import RunConfig, RunError, RunStatus, State
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 
 
 def test_empty_it_offers_the_next_step(root):

@@ -6,11 +6,11 @@ import pytest
 from pages_harness import MANIFEST, button, make_study, open_page, texts
 
 import core
-from core.data.places import home
 from core.experiment.preset import PresetStore
 from core.experiment.run import RunConfig
-from core.experiment.store import RunStore
+from core.experiment.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, gradual_unfreezing
+from core.machine.paths import home
 
 
 def depth(page, card: int, phase: int = 0):
@@ -206,7 +206,7 @@ def test_the_sample_base_chosen_brings_its_width_and_size(root):
 
 @pytest.mark.faults
 def test_a_damaged_sample_base_is_said_and_random_weights_are_offered(root, offline, tmp_path, monkeypatch):
-    monkeypatch.setattr("core.data.weights.SAMPLE_FILE", tmp_path / "gone.npz")
+    monkeypatch.setattr("core.backbones.weights.SAMPLE_FILE", tmp_path / "gone.npz")
     page = open_page("train")
     assert "it is missing" in texts(page) and page.selectbox(key="weights").value == "Nothing (random)"
     page.selectbox(key="weights").set_value("Drawn pictures (sample base)").run()

@@ -1,0 +1,67 @@
+"""Differences between settings with their intervals, and the zone in which they count as none."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from core.analysis.charts.common import plain_text
+from core.analysis.charts.palette import GREY
+from core.analysis.comparison.verdict import Contrast, Judgement, Verdict
+from core.analysis.statistics.significance import Interval
+from core.analysis.text import inside, points
+
+_FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 70, 54, 34
+_COLOUR = "#3A86CF"
+MAX_PAIRS = 10
+_MARKS = {Judgement.BETTER: "circle", Judgement.EQUAL: "square", Judgement.OPEN: "circle-open"}
+
+
+def contrast_chart(verdict: Verdict) -> go.Figure:
+    """A row a pair: its difference in points with the 95% interval. Filled marks are settled, open ones are not.
+
+    Of more than `MAX_PAIRS` pairs only those with the best setting are drawn.
+    """
+    shown = shown_contrasts(verdict)
+    figure = go.Figure([_row(number, contrast) for number, contrast in enumerate(shown)])
+    zone = 100 * max((contrast.zone for contrast in shown), default=0)
+    figure.add_vrect(-zone, zone, fillcolor=GREY, opacity=0.18, line_width=0, layer="below")
+    figure.add_vline(0, line={"color": GREY, "width": 1})
+    rows = list(range(len(shown)))
+    figure.update_layout(showlegend=False, height=_FRAME_PIXELS + _ROW_PIXELS * len(rows),
+                         margin={"l": 10, "r": 20, "t": 10, "b": 40})
+    figure.update_xaxes(title={"text": "Difference in points"}, fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, automargin=True, showgrid=False, zeroline=False,
+                        tickvals=rows, ticktext=[_label(contrast) for contrast in shown])
+    return figure
+
+
+def shown_contrasts(verdict: Verdict) -> Sequence[Contrast]:
+    """What the chart has room for."""
+    if len(verdict.contrasts) <= MAX_PAIRS:
+        return verdict.contrasts
+    best = verdict.groups[0].name
+    return [contrast for contrast in verdict.contrasts if best in (contrast.first.name, contrast.second.name)]
+
+
+def _row(number: int, contrast: Contrast) -> go.Scatter:
+    low, high = (100 * end for end in contrast.interval)
+    middle = 100 * contrast.difference
+    name = f"{plain_text(contrast.first.name)} against {plain_text(contrast.second.name)}"
+    return interval_mark(number, middle, (low, high), name, _MARKS[contrast.judgement],
+                         f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}: {contrast.judgement}")
+
+
+def interval_mark(place: float | str, middle: float, interval: Interval, name: str, symbol: str,
+                  told: str) -> go.Scatter:
+    """A mark at its place on the upright axis, with its interval; `told` is what the pointer reads."""
+    return go.Scatter(
+        x=[middle], y=[place], mode="markers", name=name,
+        marker={"symbol": symbol, "size": 12, "color": _COLOUR, "line": {"width": 2}},
+        error_x={"type": "data", "symmetric": False, "array": [interval[1] - middle],
+                 "arrayminus": [middle - interval[0]], "thickness": 2.5, "width": 7, "color": _COLOUR},
+        hovertemplate=f"{told}<extra></extra>")
+
+
+def _label(contrast: Contrast) -> str:
+    first, second = (plain_text(group.name, _NAME_LENGTH) for group in (contrast.first, contrast.second))
+    return f"{first}<br>against {inside(second)}"

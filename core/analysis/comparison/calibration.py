@@ -1,0 +1,90 @@
+"""Whether a model is as often right as it says: reliability, its error, and temperature scaling."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from core.analysis.comparison.replicates import Answered
+
+BINS = 15
+"""As in Guo et al. 2017."""
+
+_LEAST_PROBABILITY = 1e-12
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Images of which a model is about equally sure: mean sureness, share that it names right, how many."""
+
+    sureness: float
+    accuracy: float
+    images: int
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How sure models of one setting are and how often they are right, on the test images of all their seeds.
+
+    `temperature` is the mean of theirs; 1 = as the models say.
+    """
+
+    bins: tuple[Bin, ...]
+    temperature: float
+    log_loss: float
+
+    @property
+    def images(self) -> int:
+        return sum(one.images for one in self.bins)
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: how far sureness and accuracy are apart, over bins of equal width weighed by
+        their images. Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599, equation 3.
+        """
+        return sum(one.images * abs(one.sureness - one.accuracy) for one in self.bins) / self.images
+
+    @property
+    def overconfidence(self) -> float:
+        """Mean sureness minus accuracy: above 0 it is too sure."""
+        return sum(one.images * (one.sureness - one.accuracy) for one in self.bins) / self.images
+
+
+def calibrated(probabilities: np.ndarray, temperature: float | None) -> np.ndarray:
+    """(..., classes) probabilities at a temperature; as they are without one. The order of the classes stays."""
+    if temperature is None or temperature == 1:
+        return np.asarray(probabilities)
+    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), _LEAST_PROBABILITY)) / temperature
+    powers = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def reliability(several: Sequence[tuple[Answered, float | None]]) -> Reliability | None:
+    """From what runs said of their test images, each at its temperature, None = as it says.
+
+    None where no run's probabilities, or not those of all true classes, were written down.
+    """
+    known = [(said, temperature) for said, temperature in several
+             if said.classes and set(said.labels) <= set(said.classes)]
+    if not known:
+        return None
+    shares = [calibrated(said.probabilities, temperature) for said, temperature in known]
+    true = np.concatenate([rows[np.arange(len(rows)), _labels(said)]
+                           for rows, (said, _) in zip(shares, known, strict=True)])
+    sureness, right = np.concatenate([rows.max(axis=1) for rows in shares]), np.concatenate([s.right for s, _ in known])
+    return Reliability(tuple(_bins(sureness, right)), fmean(temperature or 1.0 for _, temperature in known),
+                       float(-np.log(np.maximum(true, _LEAST_PROBABILITY)).mean()))
+
+
+def _labels(said: Answered) -> np.ndarray:
+    """(images,) the number of each true class."""
+    number = {name: i for i, name in enumerate(said.classes)}
+    return np.array([number[label] for label in said.labels])
+
+
+def _bins(sureness: np.ndarray, right: np.ndarray) -> list[Bin]:
+    """Bins of equal width that hold an image, the least sure first."""
+    places = np.minimum((sureness * BINS).astype(int), BINS - 1)
+    return [Bin(float(sureness[here].mean()), float(right[here].mean()), int(here.sum()))
+            for place in range(BINS) if (here := places == place).any()]

@@ -1,0 +1,26 @@
+"""Every pair of settings in figures."""
+
+from typing import Any, Final
+
+from core.analysis.comparison.run_table import Formats
+from core.analysis.comparison.verdict import Contrast, Verdict
+from core.analysis.text import points
+
+
+def contrast_table(verdict: Verdict) -> tuple[list[dict[str, Any]], Formats]:
+    """A row a pair of settings, the better one first; and how to show each column. Differences are 0 to 1."""
+    return [_contrast_row(contrast) for contrast in verdict.contrasts], _CONTRAST_FORMATS
+
+
+def _contrast_row(contrast: Contrast) -> dict[str, Any]:
+    low, high = contrast.interval
+    return {"Ahead": contrast.first.name, "Behind": contrast.second.name, "Difference": contrast.difference,
+            "95% from": low, "95% to": high, "Judgement": str(contrast.judgement), "p": contrast.p,
+            "Seeds": contrast.seeds, "Test images": contrast.images,
+            "Paired": "yes" if contrast.is_paired else "no", "Times as long": contrast.time_ratio}
+
+
+_CONTRAST_FORMATS: Final[Formats] = {
+    **dict.fromkeys(("Difference", "95% from", "95% to"), points),
+    "p": lambda p: "under 0.001" if p < 1e-3 else f"{p:.3f}",
+    "Test images": "{:,.0f}".format, "Times as long": "{:.1f}".format}

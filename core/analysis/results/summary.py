@@ -1,0 +1,135 @@
+"""One run in figures: how far it is, and what came out."""
+
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from core.analysis.results.evaluation_file import measured
+from core.analysis.statistics.intervals import wilson_interval
+from core.experiment.metrics import Metrics
+from core.experiment.run import Run, State
+from core.experiment.run_store import RunStore
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `share` is 0 to 1; `seconds_left` is None before there is anything to go by."""
+
+    share: float
+    phase: int
+    epoch: int
+    epochs: int
+    seconds_left: float | None
+
+
+def progress(run: Run, metrics: Metrics) -> Progress:
+    """How far `run` is, from its rows: epochs that ended, what is done of the next, and what is still planned.
+
+    A phase that ended early, out of patience, takes its remaining epochs with it.
+    """
+    step, ended = metrics.steps[-1] if metrics.steps else {}, len(metrics.epochs)
+    within = step.get("done", 0.0) if step.get("epoch", 0) > ended and not run.state.is_finished else 0.0
+    newest = metrics.epochs[-1]["phase"] if metrics.epochs else 1
+    phase = max(newest, step.get("phase", 1)) if within else newest
+    left = _epochs_left(run, metrics, phase)
+    epochs = ended + sum(left.values())
+    if run.state is State.COMPLETED:
+        return Progress(1.0, phase, ended, ended, 0.0)
+    epoch = ended if run.state.is_finished else min(ended + 1, epochs)
+    return Progress(min(1.0, (ended + within) / epochs) if epochs else 0.0, phase, epoch, epochs,
+                    _seconds_left(metrics, left, within))
+
+
+def _epochs_left(run: Run, metrics: Metrics, phase: int) -> dict[int, int]:
+    """Epochs still planned of each phase from `phase` on."""
+    done = [row["phase"] for row in metrics.epochs]
+    phases = run.config.strategy.phases if run.config else ()
+    return {number: max(0, planned.epochs - done.count(number)) for number, planned in enumerate(phases, start=1)
+            if number >= phase}
+
+
+def _seconds_left(metrics: Metrics, left: dict[int, int], within: float) -> float | None:
+    """Each phase at the pace of its last epoch; a phase that has not begun at the pace of the newest."""
+    if not metrics.epochs:
+        return None
+    pace = {row["phase"]: row.get("seconds", 0.0) for row in metrics.epochs}
+    newest = metrics.epochs[-1].get("seconds", 0.0)
+    return max(0.0, sum(epochs * pace.get(phase, newest) for phase, epochs in left.items()) - within * newest)
+
+
+@dataclass(frozen=True)
+class PhaseSummary:
+    """What came out of one phase, numbered from 1. `unfreeze` and parameters are None where no row tells them."""
+
+    number: int
+    unfreeze: int | None
+    trainable_parameters: int | None
+    epochs: int
+    best_val_accuracy: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came out of a run. Shares are 0 to 1; None stands for what was not measured.
+
+    `gap` is training minus validation accuracy at the best epoch; `images_per_second` is the mean over all training.
+    """
+
+    id: str
+    strategy: str
+    title: str
+    seed: int | None
+    state: str
+    epochs: int
+    best_epoch: int | None
+    best_val_accuracy: float | None
+    best_val_loss: float | None
+    gap: float | None
+    test_accuracy: float | None
+    macro_f1: float | None
+    test_images: int | None
+    trainable_parameters: int | None
+    phases: tuple[PhaseSummary, ...]
+    seconds: float
+    images_per_second: float | None
+    error: str | None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95% interval of the test accuracy."""
+        if self.test_accuracy is None or not self.test_images:
+            return None
+        return wilson_interval(self.test_accuracy, self.test_images)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def summarise(store: RunStore, run: Run) -> Summary:
+    """The figures of one run: accuracies of its best epoch, never the last; parameters as of its last phase.
+
+    Raises `NoSuchRun`.
+    """
+    metrics, result = store.metrics(run.id), measured(store.evaluation(run.id))
+    best, phases, config = metrics.best or {}, _phases(metrics), run.config
+    return Summary(
+        run.id, config.strategy.name if config else "", run.title, config.seed if config else None, str(run.state),
+        len(metrics.epochs), best.get("epoch"), best.get("val_accuracy"), best.get("val_loss"),
+        best["accuracy"] - best["val_accuracy"] if best else None,
+        result.accuracy, result.macro_f1, result.test_images,
+        phases[-1].trainable_parameters if phases else None, phases,
+        sum(row.get("seconds", 0.0) for row in metrics.epochs), _speed(metrics),
+        f"{run.status.error.message} {run.status.error.advice}" if run.status.error else None)
+
+
+def _phases(metrics: Metrics) -> tuple[PhaseSummary, ...]:
+    phases = {number: list(rows) for number, rows in groupby(metrics.epochs, key=lambda row: row["phase"])}
+    return tuple(PhaseSummary(number, rows[0].get("unfreeze"), rows[0].get("trainable_parameters"), len(rows),
+                              max(row["val_accuracy"] for row in rows)) for number, rows in phases.items())
+
+
+def _speed(metrics: Metrics) -> float | None:
+    """Images a second over all epochs that tell it."""
+    told = [row for row in metrics.epochs if row.get("seconds") and row.get("images_per_second")]
+    images = sum(row["images_per_second"] * row["seconds"] for row in told)
+    return images / sum(row["seconds"] for row in told) if told else None

@@ -1,0 +1,24 @@
+"""The baseline: a small network that has seen nothing before, as a course's first week builds it."""
+
+import keras
+from keras import layers
+
+from core.backbones.layer_table import HEAD_UNITS, SMALL_CNN_FILTERS
+
+
+def build_small_cnn(classes: int, image_size: int = 224, seed: int = 0) -> keras.Model:
+    """A model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities; all of it trains.
+
+    Three times Conv(3 x 3, ReLU) - MaxPooling, then Flatten - Dense(128, ReLU) - Dropout(0.5) - Dense(classes,
+    softmax).
+    """
+    keras.utils.set_random_seed(seed)
+    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(pixels)
+    for number, filters in enumerate(SMALL_CNN_FILTERS, start=1):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"convolution_{number}")(x)
+        x = layers.MaxPooling2D(name=f"pool_{number}")(x)
+    x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(layers.Flatten(name="flatten")(x))
+    x = layers.Dropout(0.5, seed=seed + 4, name="dropout")(x)
+    return keras.Model(pixels, layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x),
+                       name="small_cnn")

@@ -1,0 +1,115 @@
+"""What stands below the comparison: classes, confusions, settings and what the course promises."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import core
+from core.analysis.text import plain
+from pages.parts.compare.calibration_tab import show_calibration
+from pages.parts.compare.disputes_tab import show_disputes
+from pages.parts.shared.services import Services
+from pages.parts.shared.show import show_chart, show_table
+
+_IN_A_ROW, _LARGE_IN_A_ROW, _LARGE = 3, 2, 14  # charts beside each other; classes from which on one is large
+_TABS = ("Classes", "Confusions", "Images", "Calibration", "Settings", "Promised")
+
+
+def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.Summary], names: dict[str, str],
+                 baseline: str) -> None:
+    """Six tabs, of which only the open one is made; the URL tells which."""
+    classes, confusions, images, calibration, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
+    results = {run.id: core.measured(here.store.evaluation(run.id)) for run in runs}
+    if classes.open:
+        with classes:
+            _show_classes(results, names, baseline)
+            _show_class_contrasts(here, runs, names, baseline)
+    if confusions.open:
+        with confusions:
+            _show_confusions(results, names)
+    if images.open:
+        with images:
+            show_disputes(here, list(runs), names, core.run_colours(runs))
+    if calibration.open:
+        with calibration:
+            show_calibration(here, runs, results)
+    if settings.open:
+        with settings:
+            _show_settings(runs, names)
+    if promised.open:
+        with promised:
+            _show_promised(here, runs, rows, names)
+
+
+def _show_classes(results: dict[str, core.Measured], names: dict[str, str], baseline: str) -> None:
+    rows, formats = core.class_table({run_id: result for run_id, result in results.items() if result.f1}, names,
+                                     baseline)
+    if not rows:
+        st.markdown("No run has been measured on the test images yet.")
+        return
+    st.caption("F1 of each class: how rarely a model misses it, and how rarely it sees it where it is not. Differences "
+               f"are from {plain(names[baseline])}.")
+    show_table(rows, "classes", "F1 of each class and run", formats,
+               column_config={"Class": st.column_config.TextColumn(pinned=True)})
+
+
+def _show_class_contrasts(here: Services, runs: Sequence[core.Run], names: dict[str, str], baseline: str) -> None:
+    """One run against the baseline, class by class; nothing where no other was tested on the same images."""
+    others = core.tested_alike(here.store, runs, baseline)
+    if not others:
+        return
+    st.markdown(f"**How much more often right than {plain(names[baseline])}, class by class**")
+    other = st.selectbox("Run", others, key="class-contrast", format_func=lambda run_id: names[run_id], width=360)
+    show_chart(core.class_contrast_chart(core.class_contrasts(here.store, other, baseline)), "class-differences",
+               "Difference of each class in points, with its 95% interval")
+    st.caption("Lines are 95% intervals over the test images of a class, image by image, for one training of each. "
+               "About one class in twenty leaves out zero by chance.")
+
+
+def _show_confusions(results: dict[str, core.Measured], names: dict[str, str]) -> None:
+    shown = {run_id: result for run_id, result in results.items() if result.confusion is not None}
+    if not shown:
+        st.markdown("No run has been measured on the test images yet.")
+        return
+    cells = st.segmented_control("Cells show", ["Images", "Percent"], default="Images", required=True, key="cells",
+                                 bind="query-params", help="Percent: of the images of the true class, a row.")
+    is_large = any(len(result.classes) > _LARGE for result in shown.values())
+    in_a_row = min(_LARGE_IN_A_ROW if is_large else _IN_A_ROW, len(shown))
+    for first in range(0, len(shown), in_a_row):
+        row = list(shown.items())[first:first + in_a_row]
+        for column, (run_id, result) in zip(st.columns(in_a_row), row, strict=False):
+            with column:
+                show_chart(core.confusion_chart(result, names[run_id], cells == "Percent"), f"confusion-{run_id}",
+                           f"What each class is taken for by {names[run_id]}")
+
+
+def _show_settings(runs: Sequence[core.Run], names: dict[str, str]) -> None:
+    tables = {run.id: core.settings_of(run.config) for run in runs if run.config}
+    if not tables:
+        st.markdown("The settings of these runs cannot be read.")
+        return
+    apart = st.toggle("Only what differs", True, key="apart", bind="query-params")
+    every = dict.fromkeys(name for table in tables.values() for name in table)
+    shown = core.differing(list(tables.values())) if apart else list(every)
+    if not shown:
+        st.markdown("Nothing differs.")
+        return
+    show_table([{"Setting": name, **{names[run_id]: table.get(name, "–") for run_id, table in tables.items()}}
+                for name in shown], "compared-settings", "Settings of each run",
+               column_config={"Setting": st.column_config.TextColumn(pinned=True)})
+
+
+def _show_promised(here: Services, runs: Sequence[core.Run], rows: Sequence[core.Summary],
+                   names: dict[str, str]) -> None:
+    promised = core.promised_rows(rows, names)
+    over = core.baseline_rows(runs, rows, names, {row.id: here.store.metrics(row.id) for row in rows})
+    if over:
+        show_table(over, "over-the-baseline", "What transfer gains over a small network from scratch")
+        st.caption("Runs are set beside the small CNN that learned from the same images with the same seed.")
+    if not promised:
+        st.markdown("The course promises something of a head trained alone, and of fine-tuning after it. "
+                    "None of these runs has done either.")
+        return
+    st.caption("Best validation accuracy of each phase, beside what the course promises of a head trained alone and of "
+               "fine-tuning after it.")
+    show_table(promised, "promised", "Best validation accuracy of each phase and the range that the course promises")

@@ -1,0 +1,28 @@
+"""How deep it pays to unfreeze: shown where runs differ in nothing else."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import core
+from core.analysis.text import plain
+from pages.parts.shared.show import show_chart
+
+_SHOWN = {"accuracy": "Test accuracy over the number of open layers",
+          "seconds": "Training time over the number of open layers",
+          "gap": "Training minus validation accuracy over the number of open layers"}
+
+
+def show_depth_curve(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[core.Summary]) -> None:
+    """Accuracy over depth, with time and gap beside it; nothing where there are not depths enough."""
+    depths = core.depth_curve(verdict.groups, runs, rows)
+    if not depths:
+        return
+    st.subheader("How deep to unfreeze")
+    rule = core.rule_for(verdict.groups)
+    for column, (measure, what) in zip(st.columns([2, 1, 1]), _SHOWN.items(), strict=True):
+        with column:
+            show_chart(core.depth_chart(depths, measure, rule if measure == "accuracy" else None), f"depth-{measure}",
+                       what)
+    marks = f"Shaded: the rule of thumb, {rule.reason} Dotted: the course's 30." if rule else ""
+    st.caption(plain(f"{core.depth_in_words(depths)} {marks}".strip()))

@@ -1,0 +1,26 @@
+"""A badge that says whether settings were compared like for like, and what was not the same."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import core
+from core.analysis.text import inside, listed, plain
+
+
+def show_fairness(verdict: core.Verdict, runs: Sequence[core.Run]) -> None:
+    """Nothing where there are no two settings to compare."""
+    found = core.fairness(verdict, runs)
+    if found is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if found.is_fair:
+            st.badge("Like for like", icon=":material/balance:", color="green")
+        else:
+            different = listed(inside(check.what) for check in found.different)
+            st.badge(f"Not like for like: {different}", icon=":material/balance:", color="orange")
+        with st.popover("What was the same", type="tertiary"):
+            for check in found.checks:
+                mark = ":green[:material/check:]" if check.is_same else ":orange[:material/close:]"
+                st.markdown(f"{mark} **{check.what}**: {plain(check.told)}")
+            st.caption(plain(found.rates))

@@ -1,0 +1,142 @@
+"""A row an image: what it looks like, what each model says of it and why, whether they agree, what is true."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+import core
+from core.analysis.text import percent, plain, shortened
+from pages.parts.shared.services import told
+from pages.parts.shared.show import name_in_html
+
+_BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
+_WIDEST = 10  # more models than three stand below each other
+_OPACITY = "--heat-opacity"
+_THIN = "height:6px;border-radius:3px"
+_SMALL = "font-size:.875rem;margin-top:6px"
+_STRANGE = ("Farther from the validation images than 95 of 100 of them are from each other (by the last feature map). "
+            "The model may know no class that fits; about one in twenty images of its own kind is marked too.")
+_KEPT = "The image is then kept on this server under its class, to learn from later."
+
+
+@dataclass(frozen=True)
+class Why:
+    """Heat maps over the images: of this class, or of the one that each model names."""
+
+    label: str | None
+
+
+def show_opacity(opacity: float) -> None:
+    """How opaque all heat maps are, 0 to 1."""
+    st.html(f"<style>:root{{{_OPACITY}:{opacity:.2f}}}</style>")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all rows share: the models with their colours, their answers, whether to show why, where marked images are
+    kept and, by hash, what they were marked.
+    """
+
+    models: Sequence[core.TrainedModel]
+    colours: dict[str, str]
+    answers: core.Answers
+    why: Why | None
+    feedback: core.Feedback
+    marked: dict[str, str]
+
+
+def show_row(picture: core.Incoming, content: Path | None, asked: Asked, names: dict[str, str]) -> None:
+    """One image with the top three classes of each model as bars in its colour."""
+    widths = [2, min(3 * len(asked.models), _WIDEST), 2]
+    look, said, end = st.columns(widths, vertical_alignment="center", gap="small")
+    name = shortened(picture.name, 40)
+    look.image(picture.thumbnail, plain(name), alt=name)
+    cells = (_cell(names[model.run.id], picture, model, asked) for model in asked.models)
+    said.html(f'<div style="{_BESIDE}">{"".join(cells)}</div>')
+    with end:
+        _show_end(picture, content, asked)
+
+
+def _show_end(picture: core.Incoming, content: Path | None, asked: Asked) -> None:
+    """Whether models agree, whether they can know such an image at all, and what the visitor says it is."""
+    answers = asked.answers.about(picture.hash, asked.models)
+    if agreement := core.agreement(answers):
+        st.markdown(plain(agreement))
+    if strange := core.unlike(answers):
+        st.markdown(f":material/warning: {plain(strange)}", help=_STRANGE)
+    if content and answers:
+        _ask_for_truth(picture, content, answers, asked)
+
+
+def _ask_for_truth(picture: core.Incoming, content: Path, answers: Sequence[core.Prediction], asked: Asked) -> None:
+    """One click where all models say the same and it is right; else, or to change it, the class from a list."""
+    key, classes = f"true-{picture.hash}", [*asked.models[0].classes, core.NONE_OF_THESE]
+    marked, said = asked.marked.get(picture.hash), answers[0].label
+    if marked is None and core.agree(answers) and said in classes:
+        st.button("Right", key=f"right-{picture.hash}", icon=":material/check:", on_click=_mark,
+                  args=(said, picture, content, asked.feedback), help=f"Mark it as {plain(said)}. {_KEPT}")
+    st.session_state[key] = marked if marked in classes else None
+    st.selectbox(f"True class of {plain(picture.name)}", classes, None, key=key, placeholder="True class?",
+                 label_visibility="collapsed", on_change=_mark_chosen, args=(key, picture, content, asked.feedback),
+                 help=_KEPT)
+
+
+def _mark_chosen(key: str, picture: core.Incoming, content: Path, feedback: core.Feedback) -> None:
+    _mark(st.session_state[key], picture, content, feedback)
+
+
+def _mark(label: str | None, picture: core.Incoming, content: Path, feedback: core.Feedback) -> None:
+    try:
+        feedback.mark(content, picture.name, label) if label else feedback.forget(picture.hash)
+    except (ValueError, OSError) as error:
+        st.toast(plain(told(error)))
+
+
+def _cell(name: str, picture: core.Incoming, model: core.TrainedModel, asked: Asked) -> str:
+    colour, prediction = asked.colours[model.run.id], asked.answers.of(picture.hash, model)
+    head = f'<span style="color:{colour}">■</span> {name_in_html(name)}'
+    if prediction:
+        heat = _heat(picture, name, prediction, asked.why) if asked.why else ""
+        said = "".join(_bar(label, share, colour) for label, share in prediction.top())
+    else:
+        heat, said = "", f'<div style="{_SMALL}">{_why_not(picture, model, asked.answers)}</div>'
+    return f'<div style="min-width:0">{head}{heat}{said}</div>'
+
+
+def _why_not(picture: core.Incoming, model: core.TrainedModel, answers: core.Answers) -> str:
+    if model.run.id in answers.failures:
+        return "No answer: this model failed."
+    if picture.hash in answers.unreadable:
+        return "Not asked: the file can no longer be read."
+    return "Not asked yet."
+
+
+def _heat(picture: core.Incoming, name: str, prediction: core.Prediction, why: Why) -> str:
+    """The image with the places bright where the model found the class. How opaque they are is a variable of the page's
+    style (`show_opacity`), so that moving the slider sends no picture again.
+    """
+    label = why.label or prediction.label
+    heat = prediction.heat(label)
+    if heat is None:
+        return f'<div style="{_SMALL}">It does not know {name_in_html(shortened(label, 28))}.</div>'
+    alt = escape(f"Where {name} finds {label}", quote=True)
+    beside = f"left:{50 - 50 * picture.share:.2f}%;width:{100 * picture.share:.2f}%"
+    return (f'<div style="position:relative;max-width:160px;margin-top:6px;border-radius:8px;overflow:hidden">'
+            f'<img src="{_uri("jpeg", picture.thumbnail)}" alt="" style="width:100%;display:block">'
+            f'<img src="{_uri("png", core.heat_png(heat))}" alt="{alt}" '
+            f'style="position:absolute;top:0;height:100%;{beside};opacity:var({_OPACITY})"></div>')
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{b64encode(content).decode()}"
+
+
+def _bar(label: str, share: float, colour: str) -> str:
+    return (f'<div style="display:flex;justify-content:space-between;gap:8px;{_SMALL}">'
+            f"<span>{name_in_html(shortened(label, 28))}</span><span>{percent(share)}</span></div>"
+            f'<div style="{_THIN};background:rgba(128,128,128,.18)">'
+            f'<div style="{_THIN};background:{colour};width:{100 * share:.1f}%"></div></div>')

@@ -1,0 +1,71 @@
+"""Runs followed while they train: pollers, which hold no metrics of their own.
+
+What only a change of state changes (runs that wait or have ended, their figures and settings) stands outside what is
+polled: it costs nothing meanwhile, and a browser that falls behind is cut off by the server.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import core
+from pages.parts.runs.export_model import show_export
+from pages.parts.runs.run_details import show_details
+from pages.parts.runs.run_row import show_run
+from pages.parts.shared.curve_controls import show_curves
+from pages.parts.shared.services import Services
+
+ROWS_SECONDS, CURVES_SECONDS = 1.0, 2.0
+
+
+def watch(here: Services, runs: Sequence[core.Run]) -> None:
+    """Show these runs, and poll them until all have ended."""
+    live = not all(run.state.is_finished for run in runs)
+    queued = [run for run in runs if run.state is core.State.QUEUED]
+    ended = [run for run in runs if run.state.is_finished]
+    queue = _queue(here)
+    try:
+        _show_rows(here, runs, ended, queue)
+        st.fragment(_follow_rows, run_every=ROWS_SECONDS if live else None)(here, runs, queue)
+        _show_rows(here, runs, queued, queue)
+        st.fragment(_follow_curves, run_every=CURVES_SECONDS if live else None)(here, [run.id for run in runs])
+        names = core.labels(runs)
+        show_details(here, runs, names)
+        show_export(here, runs, names)
+    except core.NoSuchRun:  # deleted since it was listed
+        st.rerun()
+
+
+def _queue(here: Services) -> list[str]:
+    return [run.id for run in here.store.active() if run.state is core.State.QUEUED]
+
+
+def _follow_rows(here: Services, before: Sequence[core.Run], queue: Sequence[str]) -> None:
+    """Rows of the runs that train. A change of state or in the queue draws the whole page; so does a deleted run."""
+    try:
+        runs = [here.store.get(run.id) for run in before]
+        if [run.state for run in runs] != [run.state for run in before] or _queue(here) != queue:
+            st.rerun()
+        training = [run for run in runs if run.state is not core.State.QUEUED and not run.state.is_finished]
+        _show_rows(here, runs, training, queue)
+    except core.NoSuchRun:
+        st.rerun()
+
+
+def _show_rows(here: Services, runs: Sequence[core.Run], some: Sequence[core.Run], queue: Sequence[str]) -> None:
+    """A row for some of the runs, each with the name and colour that tell it from all of them."""
+    names, colours = core.labels(runs), core.run_colours(runs)
+    for run in some:
+        show_run(here, run, here.store.metrics(run.id), names[run.id], colours[run.id], queue)
+
+
+def _follow_curves(here: Services, run_ids: Sequence[str]) -> None:
+    try:
+        runs = [here.store.get(run_id) for run_id in run_ids]
+        metrics = {run_id: here.store.metrics(run_id) for run_id in run_ids}
+    except core.NoSuchRun:
+        st.rerun()
+    if any(metrics[run.id].epochs or metrics[run.id].steps for run in runs):
+        show_curves(runs, metrics)
+    elif not all(run.state.is_finished for run in runs):
+        st.caption("Curves appear with the first batches.")

@@ -1,0 +1,97 @@
+"""One run in a list: what it is, how far it is, and what can be done to it."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+import core
+from core.analysis.text import count, duration, percent, plain
+from pages.parts.shared.run_picker import leave_out
+from pages.parts.shared.services import Services, told
+from pages.parts.shared.show import state_badge, swatch
+
+
+def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, colour: str,
+             waiting: Sequence[str]) -> None:
+    """Name and state, the buttons, a bar with what happens now; below it why it failed, if it did.
+
+    `waiting` are the ids of the queue in its order.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{swatch(colour)} **{plain(name)}**", unsafe_allow_html=True, width="content")
+        state_badge(run.state)
+        st.space("stretch")
+        _show_buttons(here, run)
+    done = core.progress(run, metrics)
+    if run.state.is_finished:
+        st.caption(_outcome(run, metrics, done))
+    else:
+        st.progress(done.share, _waits(run, waiting) if run.state is core.State.QUEUED else _now(run, metrics, done))
+    if run.status.error:
+        st.error(plain(f"{run.status.error.message} {run.status.error.advice}"))
+    if run.status.remark:
+        st.caption(f":material/info: {plain(run.status.remark)}")
+    if metrics.skipped:
+        st.caption(f"{count(metrics.skipped, 'damaged line')} in its metrics, left out.")
+
+
+def _show_buttons(here: Services, run: core.Run) -> None:
+    if run.state.is_resumable:
+        st.button("Resume", key=f"resume-{run.id}", on_click=_act, args=(here.launcher.resume, run.id),
+                  help="Go on from the newest checkpoint")
+    elif not run.state.is_finished:
+        st.button("Stop", key=f"stop-{run.id}", on_click=_act, args=(here.launcher.cancel, run.id),
+                  disabled=run.state is core.State.STOPPING)
+    if run.config:
+        st.page_link("pages/train.py", label="Duplicate", icon=":material/content_copy:", query_params={"from": run.id},
+                     help="Set up a study with these settings")
+    if run.state.is_finished:
+        with st.popover("Delete", type="tertiary", key=f"ask-{run.id}"):
+            st.markdown("Its curves, its model and its figures go for good.")
+            st.button("Delete for good", key=f"delete-{run.id}", on_click=_delete, args=(here, run.id))
+
+
+def _act(what: Callable[[str], None], run_id: str) -> None:
+    try:
+        what(run_id)
+    except (ValueError, OSError, core.NoSuchRun) as error:
+        st.toast(plain(told(error)))
+
+
+def _delete(here: Services, run_id: str) -> None:
+    _act(here.store.delete, run_id)
+    leave_out(run_id)
+
+
+def _outcome(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
+    """What came out of a run, in one line."""
+    early = "Ended within its first epoch" if run.status.started else "Never started"
+    epochs = f"{done.epoch} of {count(done.epochs, 'epoch')}" if done.epoch else early
+    spent = [f"{duration(metrics.elapsed)} of training"] if metrics.elapsed else []
+    saved = [f"{duration(run.status.saved_seconds)} saved by what was kept"] if run.status.saved_seconds >= 1 else []
+    return ", ".join([epochs, *_best(metrics), *spent, *saved])
+
+
+def _waits(run: core.Run, waiting: Sequence[str]) -> str:
+    ahead = waiting.index(run.id) if run.id in waiting else 0
+    return f"Waits, {count(ahead, 'run')} before it" if ahead else "Waits for a device"
+
+
+def _now(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
+    """What a run does now, in one line."""
+    if run.status.note:
+        return plain(run.status.note)
+    if run.state is not core.State.RUNNING:
+        return "Loading Keras" if run.state is core.State.STARTING else str(run.state).capitalize()
+    if not metrics.epochs and not metrics.steps:
+        return "Preparing the first batch"
+    speed = [f"{run.status.images_per_second:.0f} images/s"] if run.status.images_per_second else []
+    spent = [f"{duration(metrics.elapsed)} so far"] if metrics.elapsed else []
+    left = [f"{duration(done.seconds_left)} left"] if done.seconds_left else []
+    return ", ".join([f"Epoch {done.epoch} of {done.epochs}", f"phase {done.phase}", *speed, *spent, *left,
+                      *_best(metrics)])
+
+
+def _best(metrics: core.Metrics) -> list[str]:
+    best = metrics.best
+    return [f"best validation accuracy {percent(best['val_accuracy'])} at epoch {best['epoch']}"] if best else []

@@ -1,0 +1,24 @@
+"""Test accuracies as bars: of runs, or of settings where those have several seeds."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import core
+from pages.parts.shared.show import show_chart
+
+
+def show_bars(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[core.Summary], name: str) -> None:
+    """Nothing where no run was measured. `name` is that of the downloads."""
+    if not verdict.groups:
+        return
+    hues = core.run_colours(runs)
+    if verdict.has_several_seeds:
+        show_chart(core.setting_bars(verdict.groups, hues), name,
+                   "Mean test accuracy of each setting, and that of each seed")
+        st.caption("Bars are means over seeds, dots the seeds.")
+    else:
+        show_chart(core.accuracy_bars(rows, core.labels(runs), hues), name,
+                   "Test accuracy of each run with its 95% interval")
+        st.caption("The lines are 95% intervals: what each model would get on many more images of the same kind. "
+                   "They do not tell how another seed would train.")

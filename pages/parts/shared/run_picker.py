@@ -1,0 +1,95 @@
+"""The rail: which runs a page shows, chosen in the sidebar and told by the URL."""
+
+from collections.abc import Collection, Sequence
+from itertools import groupby, islice
+
+import streamlit as st
+
+import core
+from core.analysis.text import moment, plain
+from pages.parts.shared.show import swatch
+
+LISTED, CHOSEN = 24, 30
+"""Runs in the rail, and runs on a page at most."""
+
+
+def choose_runs(runs: Sequence[core.Run]) -> list[core.Run]:
+    """Of these, the newest first, the chosen ones, the oldest first: by default those of the newest study.
+
+    The URL names them: `?study=ID` for a whole study, else `?run=ID` once a run.
+    """
+    chosen = _from_url(runs)
+    with st.sidebar:
+        _show_rail(runs, chosen)
+    if runs and not chosen:
+        st.markdown("Choose runs in the list at the left.")
+    if len(chosen) > CHOSEN:
+        st.caption(f"The first {CHOSEN} of {len(chosen):,} chosen runs are shown.")
+    return chosen[:CHOSEN]
+
+
+def leave_out(run_id: str) -> None:
+    """Choose a run no longer."""
+    if run_id in st.query_params.get_all("run"):
+        _choose_runs(set(st.query_params.get_all("run")) - {run_id})
+
+
+def _from_url(runs: Sequence[core.Run]) -> list[core.Run]:
+    """What the URL asks for; a warning where some of it is gone. `?run=` alone asks for no run."""
+    study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
+    if not study and not ids and runs:
+        study = st.query_params["study"] = runs[0].study  # told, so that the address shows the same later
+    found = [run for run in reversed(runs) if run.id in ids or run.study == study]
+    if (study and not any(run.study == study for run in found)) or ids - {""} - {run.id for run in found}:
+        st.warning("Some of these runs are no longer in the runs folder. Choose others in the list at the left.")
+    return found
+
+
+def _show_rail(runs: Sequence[core.Run], chosen: Sequence[core.Run]) -> None:
+    if not runs:
+        return
+    text = st.text_input("Find runs", key="find", bind="query-params", placeholder="strategy, images, state, date")
+    shown = list(islice(core.matching(runs, text), LISTED))
+    colours, picked = core.run_colours(chosen), {run.id for run in chosen}
+    for study, members in groupby(shown, key=lambda run: run.study):
+        _show_study(study, sorted(members, key=lambda run: run.id), colours, picked)
+    if not shown:
+        st.caption("No run fits.")
+    elif len(runs) > len(shown):
+        st.caption(f"{len(shown)} of {len(runs):,} runs. Search to see others.")
+
+
+def _show_study(study: str, members: Sequence[core.Run], colours: dict[str, str], picked: set[str]) -> None:
+    data = next((core.data_name(run.config.data) for run in members if run.config), "")
+    st.button(f"{moment(study)} · {plain(data)}", key=f"study-{study}", type="tertiary", on_click=_choose_study,
+              args=(study,), help="Show this study alone")
+    names = core.labels(members)
+    for run in members:
+        _show_run(run, names[run.id], colours.get(run.id, "transparent"), picked)
+
+
+def _show_run(run: core.Run, name: str, colour: str, picked: set[str]) -> None:
+    key = f"pick-{run.id}"
+    st.session_state[key] = run.id in picked
+    state = "" if run.state is core.State.COMPLETED else f" :gray[{run.state}]"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(swatch(colour), width="content")
+        st.checkbox(plain(name) + state, key=key, on_change=_pick, width="stretch", args=(run.id, frozenset(picked)))
+
+
+def _pick(run_id: str, picked: Collection[str]) -> None:
+    """Tick or untick a run; of two quick ticks the second knows the first from the URL."""
+    before = set(st.query_params.get_all("run")) or set(picked)
+    _choose_runs(before | {run_id} if st.session_state[f"pick-{run_id}"] else before - {run_id})
+
+
+def _choose_runs(ids: Collection[str]) -> None:
+    if "study" in st.query_params:
+        del st.query_params["study"]
+    st.query_params["run"] = sorted(set(ids) - {""}) or [""]
+
+
+def _choose_study(study: str) -> None:
+    if "run" in st.query_params:
+        del st.query_params["run"]
+    st.query_params["study"] = study

@@ -1,0 +1,39 @@
+"""What stands beside every page: the device and what trains now."""
+
+import streamlit as st
+
+import core
+from core.analysis.text import count, duration, gigabytes
+from pages.parts.shared.services import Services
+
+POLL_SECONDS = 2.0
+
+
+def sidebar(here: Services) -> None:
+    """The device and what runs now, on every page."""
+    with st.sidebar:
+        busy = bool(here.store.active())
+        st.fragment(_show_running, run_every=POLL_SECONDS if busy else None)(here, busy)
+
+
+def _show_running(here: Services, was_busy: bool) -> None:
+    """The device and what trains on it, kept fresh; the page is redrawn when the last run ends."""
+    active = here.store.active()
+    if was_busy and not active:
+        st.rerun()
+    running = [run for run in active if run.state is not core.State.QUEUED]
+    waiting = len(active) - len(running)
+    for device in core.training_devices():
+        used, total = gigabytes(device.memory_used), gigabytes(device.memory_total)
+        st.caption(f"{device.name}  \n{used} of {total} used, {device.load:.0%} busy")
+    for run in running:
+        try:
+            done = core.progress(run, here.store.metrics(run.id))
+        except core.NoSuchRun:
+            continue
+        st.progress(done.share, run.title + (f", {duration(done.seconds_left)} left" if done.seconds_left else ""))
+        st.page_link("pages/runs.py", label="Watch it", icon=":material/monitoring:", query_params={"study": run.study})
+    if waiting:
+        st.caption(f"{count(waiting, 'run')} {'waits' if waiting == 1 else 'wait'}.")
+    elif not running:
+        st.caption("Nothing trains now.")

@@ -1,0 +1,23 @@
+"""Starting a study, from whichever page."""
+
+import streamlit as st
+
+import core
+from pages.parts.shared.services import Services, refuse
+
+
+def start(here: Services, preset: core.Preset, dataset: core.Dataset) -> None:
+    """Start the study and show it; where that cannot be done, say why."""
+    template = preset.template
+    try:
+        with st.spinner("Preparing the study"):
+            if preset.needs_base:
+                core.resolve_weights(template.weights, template.alpha, template.image_size)
+            study = here.store.create_study(
+                core.plan_study(template, preset.strategies, dataset, preset.every_seed))
+        for run in study.runs:
+            here.launcher.submit(run.id)
+    except (ValueError, OSError) as error:
+        refuse(error)
+        return
+    st.switch_page("pages/runs.py", query_params={"study": study.id})

@@ -1,0 +1,62 @@
+"""Presets: the form filled in from a kept one, and kept under a name."""
+
+import streamlit as st
+
+import core
+from core.analysis.text import plain
+from pages.parts.shared.form import fill, fill_default, keep_data
+from pages.parts.shared.services import Services, told
+
+COURSE, DEPTHS = "The course's settings", "How deep to unfreeze: seven depths"
+BUILT_IN = {COURSE: tuple(core.STRATEGIES.values()), DEPTHS: core.unfreeze_sweep()}
+
+
+def load_preset(here: Services, images: int | None) -> None:
+    """A choice of kept settings that fill in the form; beside it the rules of thumb for so many images."""
+    names = [*BUILT_IN, *here.presets.names()]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Start from", names, key="preset", width=320,
+                            help="Settings kept under a name. Those of an earlier run: Duplicate on the Runs page.")
+        st.button("Fill in", on_click=_load, args=(here, name))
+        if name not in BUILT_IN:
+            with st.popover("Delete", type="tertiary"):
+                st.button("Delete this preset for good", on_click=_delete, args=(here, name))
+        with st.popover("Rules of thumb", type="tertiary", icon=":material/lightbulb:"):
+            for rule in core.rules_of_thumb(images, core.gpu_memory()):
+                st.markdown(f"- {plain(rule)}")
+
+
+def save_preset(here: Services, preset: core.Preset) -> None:
+    """Keep the form's settings under a name; one that is taken is said to be replaced."""
+    with st.popover("Keep these settings"):
+        name = st.text_input("Name of the preset", key="preset-name", help="It appears under Start from.").strip()
+        st.button("Replace" if name in here.presets.names() else "Keep", disabled=not name, on_click=_save,
+                  args=(here, name, preset))
+
+
+def _save(here: Services, name: str, preset: core.Preset) -> None:
+    try:
+        here.presets.save(name, preset)
+        st.toast(f"Kept as {plain(name)}. It is in the list under Start from.")
+    except (ValueError, OSError) as error:
+        st.toast(plain(told(error)))
+
+
+def _delete(here: Services, name: str) -> None:
+    try:
+        here.presets.delete(name)
+    except (ValueError, OSError) as error:
+        st.toast(plain(told(error)))
+
+
+def _load(here: Services, name: str) -> None:
+    if name in BUILT_IN:
+        fill_default(BUILT_IN[name])
+        return
+    try:
+        preset = here.presets.load(name)
+    except ValueError as error:
+        st.toast(plain(str(error)))
+        return
+    fill(preset)
+    keep_data(preset.template.data)

@@ -1,0 +1,69 @@
+"""What all charts share, the colours they use, and figures in words."""
+
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.analysis.charts.common import chart_points, plain_text, thin
+from core.analysis.charts.palette import DEPTH_COLOURS, colours
+from core.analysis.text import count, duration, percent, plain, points, rate, shortened
+from core.experiment.strategy import TWO_PHASE, unfreeze_sweep
+
+
+@given(st.lists(st.floats(-9, 9), max_size=400), st.integers(2, 50))
+def test_thinned_lines_are_short_in_order_and_keep_their_extremes(values, limit):
+    rows = [{"loss": value, "n": n} for n, value in enumerate(values)]
+    kept = thin(rows, limit, "loss")
+    assert len(kept) <= limit and [row["n"] for row in kept] == sorted({row["n"] for row in kept})
+    for pick in (min, max):
+        assert not rows or pick(row["loss"] for row in kept) == pick(values)
+
+
+@pytest.mark.faults
+def test_names_are_no_markup():
+    assert plain_text("<b>&amp;\u202e") == "&lt;b&gt;&amp;amp;�" and len(plain_text("a" * 300)) <= 60
+    assert "%{" not in plain_text("%{x}") and plain_text("100% {x}") == "100% {x}"
+    assert plain("a&copy;b") == r"a\&copy;b"
+    assert plain("![x](http://y) <img> $a$ :red[b]") == r"\!\[x\]\(http\://y\) \<img\> \$a\$ \:red\[b\]"
+
+
+def test_every_point_of_a_chart_is_a_row():
+    figure = go.Figure([go.Scatter(x=[1, 2], y=[3, 4], name="short", meta="long"), go.Bar(x=[5], y=["a"], name="bar"),
+                        go.Scatter(name="without points"),
+                        go.Heatmap(x=["p", "q"], y=["r"], z=[[0.5, None]], customdata=[[[7, 14], [0, 14]]],
+                                   name="cells")])
+    assert chart_points(figure) == [
+        {"name": "long", "x": 1, "y": 3}, {"name": "long", "x": 2, "y": 4}, {"name": "bar", "x": 5, "y": "a"},
+        {"name": "cells", "x": "p", "y": "r", "images": 7, "share": 0.5},
+        {"name": "cells", "x": "q", "y": "r", "images": 0, "share": 0.0}]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["a&b <i>", "a&amp;b", "%{x} &copy; %&#123;"])
+def test_points_bear_the_names_that_people_wrote(name):
+    drawn = plain_text(name)
+    line = go.Scatter(x=[1], y=[2], meta=drawn)
+    cells = go.Heatmap(x=[drawn], y=[drawn], z=[[1.0]], customdata=[[[1, 1]]], name=drawn)
+    assert [{point["name"], point["x"], point["y"]} - {1, 2} for point in chart_points(go.Figure([line, cells]))] == [
+        {name}] * 2
+
+
+def test_further_strategies_get_colours_of_their_own():
+    found = colours([TWO_PHASE.name, "unfreeze-11", "unfreeze-56"])
+    assert found["two-phase"] == "#009E73" and len({found["unfreeze-11"], found["unfreeze-56"], "#009E73"}) == 3
+
+
+def test_depths_of_a_sweep_have_a_colour_each_from_cold_to_warm():
+    names = [strategy.name for strategy in unfreeze_sweep()]
+    found = colours(names)
+    assert [found[name] for name in names] == list(DEPTH_COLOURS)
+    assert colours(["unfreeze-40"])["unfreeze-40"] == found["unfreeze-56"], "one between goes with the next"
+
+
+def test_figures_in_words():
+    assert [percent(0.873), percent(None), points(0.031), rate(1e-4), rate(2.5e-4)] == [
+        "87.3%", "–", "+3.1 points", "1e-4", "2.5e-4"]
+    assert [duration(s) for s in (7, 59.6, 125, 4_000)] == ["7 s", "1 min 00 s", "2 min 05 s", "1 h 06 min"]
+    assert [count(1, "run"), count(3, "class"), count(2_000, "epoch")] == ["1 run", "3 classes", "2,000 epochs"]
+    assert len(shortened("a" * 300)) <= 60

@@ -1,0 +1,48 @@
+"""What accuracy costs."""
+
+from core.analysis.charts.common import chart_points
+from core.analysis.charts.cost import cost_chart, cost_in_words, frontier, trained_parameters
+from core.analysis.comparison.replicates import Group, Result, Split
+from core.analysis.results.summary import Summary
+
+
+def group(name: str, seconds: float, *accuracies: float) -> Group:
+    return Group(name, "sample", tuple(Result(f"{name}-{seed}", accuracy, 380, (), Split(seed), seed, seconds)
+                                       for seed, accuracy in enumerate(accuracies)))
+
+
+def summary(run_id: str, trained: int) -> Summary:
+    return Summary(run_id, "x", "X", 0, "completed", 1, 1, 0.8, 0.5, 0.0, 0.8, 0.8, 380, trained, (), 1.0, None, None)
+
+
+QUICK, SLOW, WASTEFUL = group("Quick", 60, 0.78, 0.80), group("Slow", 180, 0.84), group("Wasteful", 200, 0.79)
+
+
+def test_the_frontier_leaves_out_what_others_beat():
+    assert frontier([WASTEFUL, SLOW, QUICK]) == [QUICK, SLOW]
+    assert frontier([]) == [] and frontier([QUICK, group("Same time", 60, 0.70)]) == [QUICK]
+
+
+def test_what_one_more_point_costs():
+    assert cost_in_words([SLOW, QUICK, WASTEFUL]) == (
+        "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s a point. "
+        "Wasteful costs no less than others and is no more accurate.")
+    assert cost_in_words([QUICK, WASTEFUL, group("Same time", 60, 0.70)]) == (
+        "Wasteful and same time cost no less than others and are no more accurate.")
+    assert cost_in_words([QUICK]) == ""
+
+
+def test_marks_have_their_setting_and_the_range_over_seeds():
+    figure = cost_chart([SLOW, QUICK], {"Slow-0": "#123456"})
+    assert {point["name"] for point in chart_points(figure)} == {"Frontier", "Slow", "Quick"}
+    slow, quick = figure.data[1:]
+    assert slow.marker.color == "#123456" and slow.error_y.array is None
+    assert round(quick.error_y.array[0], 6) == round(quick.error_y.arrayminus[0], 6) == 0.01
+
+
+def test_parameters_are_a_cost_too():
+    rows = [summary(group.results[0].run_id, trained) for group, trained in ((QUICK, 2_000_000), (SLOW, 500_000))]
+    cost = trained_parameters(rows)
+    assert frontier([QUICK, SLOW], cost) == [SLOW] and cost.of(QUICK) == 2_000_000
+    assert cost_in_words([QUICK, SLOW], cost) == "Quick costs no less than others and is no more accurate."
+    assert cost_chart([QUICK, SLOW], {}, cost).data[1].x == (2.0,)

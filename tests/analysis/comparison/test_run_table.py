@@ -1,0 +1,172 @@
+"""Runs side by side: figures, differences, charts of what was measured, what the course promises."""
+
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.analysis.charts.bars import accuracy_bars, setting_bars
+from core.analysis.charts.common import chart_points
+from core.analysis.charts.confusion import confusion_chart
+from core.analysis.charts.palette import STRATEGY_COLOURS
+from core.analysis.comparison.replicates import Group, Result, Split
+from core.analysis.comparison.run_table import MEASURES, class_table, comparison_table, differences
+from core.analysis.results.course_ranges import baseline_rows, beside, promised_rows
+from core.analysis.results.evaluation_file import Measured, measured
+from core.analysis.results.summary import PhaseSummary, Summary
+from core.analysis.statistics.intervals import wilson_interval
+from core.experiment.metrics import Metrics
+from core.experiment.run import Run, RunConfig, RunStatus
+from core.experiment.strategy import BASELINE
+
+HEAD, TUNED, OTHER = PhaseSummary(1, 0, 165_514, 15, 0.83), PhaseSummary(2, 30, 1_691_914, 10, 0.84), \
+    PhaseSummary(1, 154, 2_389_386, 25, 0.93)
+TWO = Summary("two", "two-phase", "Two-phase", 0, "completed", 25, 23, 0.84, 0.4, 0.05, 0.833, 0.8, 378, 1_691_914,
+              (HEAD, TUNED), 125.0, 42.4, None)
+FINE = replace(TWO, id="fine", strategy="fine-tuning", title="Fine-tuning all layers", test_accuracy=0.783,
+               phases=(OTHER,), best_val_accuracy=0.93)
+FAILED = replace(TWO, id="failed", test_accuracy=None, macro_f1=None, test_images=None, best_val_accuracy=None,
+                 best_epoch=None, gap=None, phases=(), epochs=0, seconds=0.0, images_per_second=None, state="failed")
+NAMES = {"two": "Two-phase", "fine": "Fine-tuning all layers", "failed": "Two-phase, again"}
+
+WILD = ["<img src=x onerror=alert(1)>", r"$\href{javascript:alert(1)}{x}$"]
+RESULT = measured({"accuracy": 0.8, "images": 10, "classes": WILD, "confusion": [[4, 1], [2, 0]],
+                   "per_class": {WILD[0]: {"f1": 0.5, "images": 5}, WILD[1]: {"f1": 0.25, "images": 2}}})
+
+shares = st.none() | st.floats(0, 1)
+
+
+@given(st.lists(st.tuples(shares, shares, shares), min_size=2, max_size=5))
+def test_differences_are_from_the_baseline_and_turn_with_it(drawn):
+    rows = [replace(TWO, id=str(i), test_accuracy=a, macro_f1=b, best_val_accuracy=c)
+            for i, (a, b, c) in enumerate(drawn)]
+    there, back = differences(rows, "0"), differences(rows, "1")
+    for measure in MEASURES:
+        assert there["0"][measure] in (0, None)
+        assert (there["1"][measure] is None) == (back["0"][measure] is None)
+        assert there["1"][measure] is None or there["1"][measure] == -back["0"][measure]
+    assert set(map(str, differences(rows, "gone")["0"].values())) == {"None"}
+
+
+def test_the_table_has_the_baseline_first_and_every_run_has_every_column():
+    table, formats = comparison_table([FINE, TWO, FAILED], NAMES, "two")
+    assert [row["Run"] for row in table] == ["Two-phase (baseline)", "Fine-tuning all layers", "Two-phase, again"]
+    assert table[0]["Trainable parameters"] == "165,514, then 1,691,914" and table[0]["At epoch"] == 23
+    assert formats["Test, difference"](table[1]["Test, difference"]) == "-5.0 points"
+    assert formats["Training time"](table[0]["Training time"]) == "2 min 05 s"
+    assert table[2]["Test accuracy"] is table[2]["Training time"] is table[2]["95% from"] is None
+    assert len({tuple(row) for row in table}) == 1 and set(formats) <= set(table[0])
+
+
+def test_each_class_is_compared_with_the_baseline():
+    better = replace(RESULT, f1={**RESULT.f1, WILD[0]: 0.6, "new": 1.0})
+    table, formats = class_table({"fine": better, "two": RESULT}, NAMES, "two")
+    assert [row["Class"] for row in table] == [*WILD, "new"]
+    assert table[0]["Two-phase (baseline)"] == 0.5 and table[0]["Test images"] == 5
+    column = "Fine-tuning all layers, difference"
+    assert formats[column](table[0][column]) == "+10.0 points"
+    assert table[2]["Two-phase (baseline)"] is None is table[2][column]
+    assert class_table({}, NAMES, "two")[0] == []
+    without, _ = class_table({"fine": better}, NAMES, "two")
+    assert "Two-phase (baseline)" not in without[0]
+
+
+def test_a_bar_a_measured_run_from_nought_with_its_interval():
+    figure = accuracy_bars([TWO, FAILED, FINE])
+    assert [bar.x[0] for bar in figure.data] == [0.833, 0.783] and list(figure.layout.xaxis.range) == [0, 1]
+    low, high = wilson_interval(0.833, 378)
+    assert figure.data[0].error_x.array[0] == pytest.approx(high - 0.833)
+    assert figure.data[0].error_x.arrayminus[0] == pytest.approx(0.833 - low)
+    assert [bar.marker.color for bar in figure.data] == [STRATEGY_COLOURS["two-phase"], STRATEGY_COLOURS["fine-tuning"]]
+    named = accuracy_bars([TWO], {"two": "Two-phase, images <b>everything</b>"}, {"two": "#123456"})
+    assert named.layout.yaxis.ticktext == ("Two-phase<br>images &lt;b&gt;everything&lt;/b&gt;",)
+    assert named.data[0].marker.color == "#123456" and not accuracy_bars([FAILED]).data
+
+
+def test_a_bar_a_setting_with_a_mark_for_each_seed():
+    results = tuple(Result(f"run-{seed}", accuracy, 100, ("a",), Split(seed), seed, 1.0)
+                    for seed, accuracy in enumerate((0.7, 0.8)))
+    figure = setting_bars([Group("Two-phase", "x", results)], {"run-0": "#123456"})
+    bar, marks = figure.data
+    assert list(bar.x) == [pytest.approx(0.75)] and list(marks.x) == [0.7, 0.8] and bar.marker.color == "#123456"
+    assert figure.layout.annotations[0].text == "<b>75.0%</b>" and list(figure.layout.xaxis.range) == [0, 1]
+
+
+def test_transfer_is_set_beside_the_small_network_of_its_seed():
+    own = replace(TWO, id="cnn", strategy="baseline-cnn", best_val_accuracy=0.7, best_epoch=20,
+                  trainable_parameters=2 * TWO.trainable_parameters)
+    epochs = [{"epoch": number, "val_accuracy": accuracy} for number, accuracy in enumerate((0.6, 0.72, 0.8), start=1)]
+    metrics = {"two": Metrics(tuple(epochs)), "cnn": Metrics(())}
+    runs = [Run("two", RunConfig(), RunStatus()), Run("cnn", RunConfig(strategy=BASELINE), RunStatus())]
+    told = baseline_rows(runs, [TWO, own], NAMES | {"cnn": "Small CNN"}, metrics)
+    assert [row["Measured"] for row in told] == ["+14.0 points", "2.0 times fewer", "2, it took 20"]
+    assert told[0]["Promised"] == "+10 to +15 points"
+    elsewhere = [runs[0], Run("cnn", RunConfig(strategy=BASELINE, seed=9), RunStatus())]
+    assert baseline_rows(elsewhere, [TWO, own], NAMES, metrics) == [] == baseline_rows(runs, [TWO], NAMES, metrics)
+
+
+def test_confusions_as_images_and_as_percent():
+    images, percent = (confusion_chart(RESULT, "x", shares).data[0] for shares in (False, True))
+    assert list(images.text) == [["4", "1"], ["2", ""]] and list(percent.text) == [["80", "20"], ["100", ""]]
+    assert images.z[0] == pytest.approx((0.8, 0.2)) and str(images.z[1][1]) == "nan"
+    assert percent.customdata.tolist() == [[[4, 5], [1, 5]], [[2, 2], [0, 2]]]
+    with pytest.raises(ValueError, match="confusion"):
+        confusion_chart(measured(None), "x", True)
+
+
+@pytest.mark.parametrize("classes", [2, 14, 15, 30])
+def test_confusions_of_many_classes_have_room(classes):
+    names = [f"class {i}" for i in range(classes)]
+    result = measured({"classes": names, "confusion": [[i == j for j in range(classes)] for i in range(classes)]})
+    figure = confusion_chart(result, "x", False)
+    assert figure.layout.height >= 150 + 16 * classes and (figure.data[0].texttemplate is None) == (classes > 14)
+
+
+@pytest.mark.faults
+def test_names_of_classes_are_no_markup():
+    figure = confusion_chart(RESULT, WILD[0], False)
+    shown = [figure.layout.title.text, *figure.layout.xaxis.ticktext, *figure.layout.yaxis.ticktext,
+             *figure.data[0].x, *figure.data[0].y]
+    assert not any("<" in text for text in shown)
+    alike = confusion_chart(replace(RESULT, classes=("a\u202e", "a\u202d")), "x", False).data[0]
+    assert alike.x == alike.y == ("a� (1)", "a� (2)")
+    bar = accuracy_bars([TWO], {"two": "%{x} <b>"}).data[0]
+    assert bar.hovertemplate.count("%{") == 1 and bar.hovertemplate.startswith("%&#123;x} &lt;b&gt;: ")
+    assert chart_points(go.Figure(bar))[0]["name"] == "%{x} <b>"
+
+
+def test_confusions_of_many_classes_are_one_template():
+    names = [f"class {i}" for i in range(200)]
+    figure = confusion_chart(Measured(classes=tuple(names), confusion=np.ones((200, 200), dtype=int)), "x", False)
+    assert isinstance(figure.data[0].hovertemplate, str) and figure.data[0].hovertext is figure.data[0].text is None
+    assert len(figure.to_json()) < 1_000_000
+
+
+def test_what_the_course_promises_stands_beside_what_was_measured():
+    rows = promised_rows([TWO, FINE, FAILED], NAMES)
+    assert [(row["Phase"], row["Trained"], row["Promised"], row["Measured"], row["Result"]) for row in rows] == [
+        ("1", "head only", "80% to 85%", "83.0%", "in the range"),
+        ("2", "30 layers", "85% to 92%", "84.0%", "below (-1.0 points)")]
+    assert beside(0.85, (0.80, 0.85)) == "in the range" and beside(0.861, (0.80, 0.85)) == "above (+1.1 points)"
+
+
+@pytest.mark.parametrize(("share", "n", "low", "high"), [
+    (0.0, 10, 0.0, 0.2775), (1.0, 10, 0.7225, 1.0), (0.5, 100, 0.4038, 0.5962), (0.1, 20, 0.0279, 0.3010),
+    (81 / 263, 263, 0.2553, 0.3662)])  # the last from Newcombe 1998, Statistics in Medicine 17, table I
+def test_wilson_intervals_that_are_known(share, n, low, high):
+    assert wilson_interval(share, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.floats(0, 1), st.integers(1, 10**6))
+def test_wilson_intervals_hold_their_share_and_narrow_with_more_images(share, n):
+    (low, high), (low10, high10) = wilson_interval(share, n), wilson_interval(share, 10 * n)
+    assert 0 <= low <= share + 1e-12 and share - 1e-12 <= high <= 1 and high10 - low10 < high - low
+
+
+@pytest.mark.parametrize("wrong", [(-0.1, 10), (1.1, 10), (0.5, 0), (0.5, 10, 1.0), (float("nan"), 10)])
+def test_impossible_intervals_are_refused(wrong):
+    with pytest.raises(ValueError, match="Expected"):
+        wilson_interval(*wrong)

@@ -1,0 +1,77 @@
+"""Names, colours and words that tell runs apart."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.analysis.charts.palette import STRATEGY_COLOURS, run_colours
+from core.analysis.results.search import matching
+from core.analysis.results.settings import differing, labels, settings_of
+from core.experiment.run import Run, RunConfig, RunStatus, State
+from core.experiment.strategy import FEATURE_EXTRACTION, FINE_TUNING, STRATEGIES, TWO_PHASE, Phase
+
+
+def runs_of(configs: Sequence[RunConfig], study: str = "20261124-015555-288") -> list[Run]:
+    return [Run(f"{study}-{i:02d}-{config.strategy.name}", config, RunStatus(State.COMPLETED))
+            for i, config in enumerate(configs, start=1)]
+
+
+deep = replace(TWO_PHASE, phases=(TWO_PHASE.phases[0], Phase(56, 1e-4, 10)))
+configs = st.builds(RunConfig, strategy=st.sampled_from([*STRATEGIES.values(), deep]), seed=st.integers(0, 2),
+                    image_size=st.sampled_from([96, 224]), weights=st.sampled_from(["imagenet", "random"]))
+
+
+@given(st.lists(configs, min_size=1, max_size=8))
+def test_no_two_runs_have_the_same_name_and_every_run_has_a_colour(drawn):
+    runs = runs_of(drawn)
+    assert len(set(labels(runs).values())) == len(runs)
+    assert set(run_colours(runs)) == {run.id for run in runs}
+
+
+def test_strategies_keep_their_colour_and_seeds_share_it():
+    runs = runs_of([RunConfig(strategy=s, seed=seed) for seed in (0, 1) for s in STRATEGIES.values()])
+    assert [run_colours(runs)[run.id] for run in runs] == [STRATEGY_COLOURS[name] for name in STRATEGIES] * 2
+
+
+def test_another_setting_of_a_strategy_has_another_colour():
+    runs = runs_of([RunConfig(strategy=s) for s in (TWO_PHASE, deep, replace(deep, name="other"))])
+    colours = list(run_colours(runs).values())
+    assert colours[0] == STRATEGY_COLOURS["two-phase"] and len(set(colours)) == 3
+
+
+def test_a_further_setting_keeps_its_colour_whichever_others_are_chosen():
+    depths = [replace(TWO_PHASE, phases=(TWO_PHASE.phases[0], Phase(n, 1e-4, 10))) for n in (30, 11, 20, 40, 56, 80)]
+    runs = runs_of([RunConfig(strategy=strategy) for strategy in depths])
+    alone = {run.id: run_colours([runs[0], run])[run.id] for run in runs[1:]}
+    assert len(set(alone.values())) > 1, "colours follow from the setting"
+    for one, other in combinations(runs[1:], 2):
+        found = run_colours([runs[0], one, other])
+        assert found[one.id] == alone[one.id], "the earlier of two keeps its colour"
+        assert found[other.id] != found[one.id]
+        assert found[other.id] == alone[other.id] or alone[other.id] == alone[one.id]
+    seeds = runs_of([RunConfig(strategy=depths[2], seed=seed, split_seed=seed) for seed in (0, 1)],
+                    "20261124-015555-289")
+    assert {run_colours([runs[0], run])[run.id] for run in seeds} == {alone[runs[2].id]}
+
+
+def test_names_say_what_differs_and_nothing_more():
+    alone = labels(runs_of([RunConfig(strategy=s) for s in STRATEGIES.values()]))
+    assert list(alone.values()) == ["Feature extraction", "Fine-tuning all layers", "Two-phase"]
+    seeds = labels(runs_of([RunConfig(strategy=FINE_TUNING, seed=s, split_seed=s) for s in (3, 4)]))
+    assert list(seeds.values()) == ["Fine-tuning all layers, seed 3", "Fine-tuning all layers, seed 4"]
+    corrupt = Run("20261124-015555-288-09-two-phase", None, RunStatus(State.CORRUPT))
+    assert labels([corrupt]) == {corrupt.id: corrupt.id} and run_colours([corrupt])
+
+
+def test_only_settings_that_differ_are_told_apart():
+    tables = [settings_of(RunConfig(strategy=FEATURE_EXTRACTION)), settings_of(RunConfig(strategy=TWO_PHASE))]
+    assert differing(tables) == ["Strategy", "Phase 2"] and differing(tables[:1]) == []
+
+
+def test_runs_are_found_by_words_of_their_settings_state_and_date():
+    runs = runs_of([RunConfig(strategy=s, data="/photos/My Waste", seed=7) for s in STRATEGIES.values()])
+    for text, found in (("two waste", 1), ("COMPLETED 2026-11-24", 3), ("seed 7", 3), ("", 3), ("seed 9", 0)):
+        assert len(list(matching(runs, text))) == found

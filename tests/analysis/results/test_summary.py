@@ -1,0 +1,111 @@
+"""How far a run is and what came out of it, from its rows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.analysis.results.evaluation_file import measured
+from core.analysis.results.summary import PhaseSummary, progress, summarise
+from core.experiment.metrics import Metrics, MetricsWriter
+from core.experiment.run import Run, RunConfig, RunStatus, State
+from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.strategy import Phase, Strategy
+
+CONFIG = RunConfig(strategy=Strategy("tiny", (Phase(0, 1e-3, 15), Phase(30, 1e-4, 10))))
+
+
+def epochs(phase1: int, phase2: int = 0) -> tuple[dict, ...]:
+    phases = [1] * phase1 + [2] * phase2
+    return tuple({"kind": "epoch", "epoch": i, "phase": phase, "seconds": 10.0 * phase}
+                 for i, phase in enumerate(phases, start=1))
+
+
+def step(epoch: int, phase: int, done: float) -> dict:
+    return {"kind": "step", "step": 1, "epoch": epoch, "phase": phase, "done": done}
+
+
+def run(state: State = State.RUNNING) -> Run:
+    return Run("20260101-000000-000-01-tiny", CONFIG, RunStatus(state))
+
+
+def test_before_anything_there_is_no_time_to_tell():
+    now = progress(run(), Metrics())
+    assert (now.share, now.epoch, now.epochs, now.seconds_left) == (0.0, 1, 25, None)
+
+
+def test_within_an_epoch_its_steps_count():
+    now = progress(run(), Metrics(epochs(5), (step(6, 1, 0.5),)))
+    assert now.share == pytest.approx(5.5 / 25) and (now.phase, now.epoch) == (1, 6)
+    assert now.seconds_left == pytest.approx(10 * 10 + 10 * 10 - 0.5 * 10)
+
+
+def test_a_phase_that_ended_early_takes_its_epochs_with_it():
+    now = progress(run(), Metrics(epochs(5), (step(6, 2, 0.5),)))
+    assert (now.phase, now.epoch, now.epochs) == (2, 6, 15) and now.share == pytest.approx(5.5 / 15)
+    later = progress(run(), Metrics(epochs(5, 3)))
+    assert (later.epochs, later.seconds_left) == (15, 7 * 20.0)
+
+
+def test_a_completed_run_is_whole_however_early_its_phases_ended():
+    now = progress(run(State.COMPLETED), Metrics(epochs(5, 3)))
+    assert (now.share, now.epoch, now.epochs) == (1.0, 8, 8)
+
+
+def test_a_stopped_run_stands_at_its_last_whole_epoch():
+    now = progress(run(State.STOPPED), Metrics(epochs(5), (step(6, 1, 0.9),)))
+    assert now.share == pytest.approx(5 / 25) and now.epoch == 5
+
+
+@pytest.mark.faults
+def test_more_rows_than_planned_make_no_more_than_a_whole():
+    for state in (State.RUNNING, State.STOPPED):
+        for rows in (epochs(40, 2), epochs(5, 40), epochs(5, 10)):
+            now = progress(run(state), Metrics(rows, (step(len(rows) + 1, rows[-1]["phase"], 0.5),)))
+            assert 0 <= now.share <= 1 and now.epoch <= now.epochs and now.seconds_left >= 0
+
+
+def write_epoch(writer: MetricsWriter, number: int, phase: int, accuracy: float, seconds: float) -> None:
+    writer.append({"kind": "epoch", "epoch": number, "phase": phase, "unfreeze": 30 * (phase - 1), "loss": 1.0,
+                   "accuracy": 0.9, "val_loss": 1.0, "val_accuracy": accuracy, "seconds": seconds,
+                   "trainable_parameters": 100 * phase, "images_per_second": 600 / seconds})
+
+
+def test_a_run_in_figures_phase_by_phase(tmp_path: Path):
+    store = RunStore(tmp_path)
+    made = store.create(CONFIG, "path,hash,label,split\n")
+    writer = MetricsWriter(store.path(made.id) / "metrics.jsonl")
+    for number, phase, accuracy, seconds in ((1, 1, 0.70, 10.0), (2, 1, 0.60, 10.0), (3, 2, 0.85, 20.0)):
+        write_epoch(writer, number, phase, accuracy, seconds)
+    writer.close()
+    found = summarise(store, made)
+    assert found.phases == (PhaseSummary(1, 0, 100, 2, 0.70), PhaseSummary(2, 30, 200, 1, 0.85))
+    assert (found.best_epoch, found.best_val_accuracy, found.trainable_parameters, found.seconds) == (3, 0.85, 200, 40)
+    assert found.gap == pytest.approx(0.05) and found.images_per_second == pytest.approx(3 * 600 / 40)
+    assert found.test_accuracy is None and found.interval is None
+    (store.path(made.id) / "evaluation.json").write_text('{"accuracy": 0.8, "macro_f1": 0.7, "images": 100}')
+    found = summarise(store, made)
+    assert found.interval == pytest.approx((0.7112, 0.8666), abs=1e-4) and json.dumps(found.to_json())
+
+
+def test_a_run_without_rows_has_no_figures_and_one_that_is_gone_is_an_error(tmp_path: Path):
+    store = RunStore(tmp_path)
+    made = store.create(CONFIG, "path,hash,label,split\n")
+    found = summarise(store, made)
+    assert (found.epochs, found.phases, found.best_epoch, found.gap) == (0, (), None, None)
+    assert found.images_per_second is None
+    with pytest.raises(NoSuchRun):
+        summarise(store, run())
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damaged", [
+    None, {}, {"accuracy": 7.0, "images": -1, "macro_f1": True}, {"accuracy": float("nan"), "images": "many"},
+    {"accuracy": "x", "classes": 3}, {"classes": ["a"], "per_class": [1], "confusion": [[1, 2]]},
+    {"classes": ["a"], "per_class": {"a": {"f1": "x"}}, "confusion": [["x"]]},
+    {"classes": ["a", "b"], "per_class": {"a": 1}, "confusion": [[1], [2, 3]]},
+    {"classes": ["a"], "confusion": [[-1]]}, {"classes": [], "confusion": []}])
+def test_what_is_damaged_in_an_evaluation_counts_as_not_measured(damaged):
+    found = measured(damaged)
+    assert found.accuracy is found.macro_f1 is found.test_images is found.confusion is None
+    assert not found.f1 and not found.images

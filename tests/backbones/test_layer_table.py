@@ -1,0 +1,105 @@
+"""True counts without Keras."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.backbones.layer_table import (
+    block_reached,
+    blocks,
+    layer_table,
+    phases_training,
+    total_parameters,
+    trainable_parameters,
+)
+from core.experiment.run import ALPHAS
+from core.experiment.strategy import ALL_LAYERS, FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE
+
+
+@pytest.mark.parametrize(("unfreeze", "count"), [(0, 165_514), (30, 1_691_914), (ALL_LAYERS, 2_389_386)])
+def test_trainable_parameters(unfreeze, count):
+    assert trainable_parameters(unfreeze, classes=10) == count
+
+
+def test_total_parameters():
+    assert total_parameters(classes=10) == 2_423_754
+    assert total_parameters(classes=11) - total_parameters(classes=10) == 129
+
+
+@given(st.integers(0, ALL_LAYERS - 1), st.integers(2, 1_000), st.sampled_from(ALPHAS))
+def test_an_open_layer_adds_its_own_parameters(unfreeze, classes, alpha):
+    layer = layer_table(alpha)[ALL_LAYERS - 1 - unfreeze]
+    more = trainable_parameters(unfreeze + 1, classes, alpha) - trainable_parameters(unfreeze, classes, alpha)
+    assert layer.depth == unfreeze + 1 and more == layer.trainable
+    assert trainable_parameters(unfreeze, classes, alpha) < total_parameters(classes, alpha)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_blocks_partition_the_table(alpha):
+    names = [name for name, _ in blocks(alpha)]
+    assert names == ["stem", "expanded_conv", *(f"block_{i}" for i in range(1, 17)), "top"]
+    assert tuple(layer for _, layers in blocks(alpha) for layer in layers) == layer_table(alpha)
+    assert [layer.number for layer in layer_table(alpha)] == list(range(1, ALL_LAYERS + 1))
+
+
+@pytest.mark.parametrize("alpha", [0.9, 0, "1.0", None])
+def test_other_widths_are_refused(alpha):
+    with pytest.raises(ValueError, match=r"Expected alpha to be one of 0\.35.*received"):
+        layer_table(alpha)
+
+
+def test_a_whole_number_is_a_width_too():
+    layer_table.cache_clear()
+    assert layer_table(1) == layer_table(1.0)
+
+
+def test_phases_training():
+    top, thirtieth, below = (layer_table()[ALL_LAYERS - depth] for depth in (1, 30, 31))
+    assert [phases_training(layer, TWO_PHASE) for layer in (top, thirtieth, below)] == [(2,), (2,), ()]
+    assert {phases_training(layer, FINE_TUNING) for layer in layer_table()} == {(1,)}
+    assert {phases_training(layer, FEATURE_EXTRACTION) for layer in layer_table()} == {()}
+
+
+def test_output_shapes():
+    shapes = {layer.name: layer.output_shape(224) for layer in layer_table()}
+    assert shapes["input"] == (224, 224, 3)
+    assert shapes["Conv1"] == (112, 112, 32)
+    assert shapes["block_1_pad"] == (113, 113, 96)
+    assert shapes["block_1_depthwise"] == (56, 56, 96)
+    assert shapes["out_relu"] == (7, 7, 1280)
+    assert layer_table(1.4)[-1].output_shape(96) == (3, 3, 1792)
+
+
+LOADED = "print(*sorted({name.partition('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'streamlit'}))"
+CORE = f"import sys, core; {LOADED}"
+PAGES = f"""
+import ast, importlib, sys
+from pathlib import Path
+pages = [Path("dashboard.py"), *Path("pages").rglob("*.py")]
+nodes = [node for page in pages for node in ast.walk(ast.parse(page.read_text()))]
+plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+named = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+for module in {{*plain, *named}}:
+    if module.startswith("core"):
+        importlib.import_module(module)
+assert "core" in sys.modules
+{LOADED}
+"""
+
+
+@given(st.integers(1, ALL_LAYERS - 1))
+def test_the_block_reached_holds_the_lowest_open_layer(unfreeze):
+    words, lowest = block_reached(unfreeze), layer_table()[ALL_LAYERS - unfreeze]
+    assert words.split()[-2] == lowest.block
+    whole = dict(blocks())[lowest.block][0] == lowest
+    assert ("within" in words) is not whole
+
+
+def test_the_block_reached_at_both_ends_and_at_the_courses_depth():
+    assert block_reached(0) == "the head alone" and block_reached(ALL_LAYERS) == "the whole base"
+    assert block_reached(30) == "from within block_13 up" and block_reached(29) == "from block_14 up"
+
+
+@pytest.mark.parametrize("code", [CORE, PAGES], ids=["core", "what pages import of core"])
+def test_importing_loads_neither_keras_nor_streamlit(output_of, code):
+    assert output_of(code) == ""

@@ -1,0 +1,513 @@
+"""What an upload becomes on disk, and what is refused with nothing left behind."""
+
+import errno
+import io
+import os
+import re
+import stat
+import struct
+import tempfile
+import threading
+import time
+import unicodedata
+import zipfile
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from core.data.uploads import unpack as upload
+from core.data.uploads.unpack import UploadError, UploadLimits, slug, store_files, unpack_zip
+
+pytestmark = pytest.mark.faults
+
+Files = dict[str, bytes]
+GOOD: Files = {"glass/1.jpg": b"one", "glass/2.jpg": b"two", "old paper/Größe é.jpg": b"three"}
+
+
+def zipped(
+    files: Files | Iterable[tuple[str | zipfile.ZipInfo, bytes]], method: int = zipfile.ZIP_DEFLATED
+) -> io.BytesIO:
+    """A real zip in memory; a ZipInfo as name is written as it is."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in files.items() if isinstance(files, dict) else files:
+            archive.writestr(name, data)
+    return buffer
+
+
+def raw_name(name: str) -> zipfile.ZipInfo:
+    """An entry whose name ZipInfo has had no chance to clean."""
+    info = zipfile.ZipInfo("placeholder")
+    info.filename = name
+    return info
+
+
+def with_mode(name: str, mode: int) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.create_system, info.external_attr = 3, mode << 16
+    return info
+
+
+def patched(archive: io.BytesIO, signature: bytes, offset: int, form: str, value: int) -> io.BytesIO:
+    """The archive with one header field of its first entry replaced."""
+    data = bytearray(archive.getvalue())
+    struct.pack_into(form, data, data.index(signature) + offset, value)
+    return io.BytesIO(bytes(data))
+
+
+def streams(files: Files | Iterable[tuple[str, bytes]]) -> list[tuple[str, BinaryIO]]:
+    return [(name, io.BytesIO(data)) for name, data in (files.items() if isinstance(files, dict) else files)]
+
+
+def contents(folder: Path) -> Files:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Iterator[Path]:
+    """The uploads folder; after the test nothing lies beside it, and no staging folder in it."""
+    folder = tmp_path / "deep" / "uploads"
+    yield folder
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["deep"])
+    assert not list(folder.glob(".*"))
+
+
+def refused(action: Callable[[], Path], into: Path, *causes: str) -> None:
+    """The action is refused in one bounded line that holds the causes, and leaves nothing in `into`."""
+    with pytest.raises(UploadError, match=r"^Expected .+; received .+; .+\.$") as caught:
+        action()
+    message = str(caught.value)
+    assert all(cause in message for cause in causes), message
+    assert len(message) < 600 and "\n" not in message
+    assert not into.exists() or not list(into.iterdir())
+
+
+# What arrives
+
+
+def test_a_zip_becomes_its_class_folders(into: Path) -> None:
+    archive = zipped(GOOD)
+    folder = unpack_zip(archive, "My Waste.zip", into)
+    assert contents(folder) == GOOD
+    assert folder.parent == into
+    assert re.fullmatch(r"my-waste-[0-9a-f]{12}", folder.name)
+
+
+def test_the_default_place_is_the_programs_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path))
+    assert unpack_zip(zipped(GOOD), "a").parent == tmp_path / "uploads"
+    assert store_files(streams(GOOD), "b").parent == tmp_path / "uploads"
+
+
+def test_a_zip_by_path_and_by_stream_are_the_same_upload(into: Path, tmp_path: Path) -> None:
+    path = into.parent / "a.zip"
+    path.parent.mkdir()
+    path.write_bytes(zipped(GOOD).getvalue())
+    with path.open("rb") as stream:
+        stream.seek(7)
+        assert unpack_zip(path, "a", into) == unpack_zip(stream, "a", into)
+        assert not stream.closed
+
+
+def test_the_same_zip_again_is_not_unpacked_again(into: Path) -> None:
+    first = unpack_zip(zipped(GOOD), "a", into)
+    (first / "mine.txt").write_text("still here")
+    seen: list[int] = []
+    assert unpack_zip(zipped(GOOD), "a", into, progress=lambda done, _: seen.append(done)) == first
+    assert (first / "mine.txt").exists() and seen == []
+    assert unpack_zip(zipped({**GOOD, "glass/3.jpg": b""}), "a", into) != first
+
+
+def test_two_at_once_both_get_the_one_folder(into: Path) -> None:
+    gate, found = threading.Barrier(2, timeout=10), []
+
+    def drop() -> None:
+        # Both wait inside their unpacking, so both have passed the look for a finished folder.
+        found.append(unpack_zip(zipped(GOOD), "a", into, progress=lambda done, _: done == 1 and gate.wait()))
+
+    threads = [threading.Thread(target=drop) for _ in range(2)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len(found) == 2 and found[0] == found[1]
+    assert list(into.iterdir()) == [found[0]] and contents(found[0]) == GOOD
+
+
+def test_dropped_files_become_the_same_folders_in_any_order(into: Path) -> None:
+    first = store_files(streams(GOOD), "waste", into)
+    assert contents(first) == GOOD
+    assert store_files(reversed(streams(GOOD)), "waste", into) == first
+    assert store_files(streams({**GOOD, "glass/1.jpg": b"eno"}), "waste", into) != first
+    assert store_files(streams({("x" + name): data for name, data in GOOD.items()}), "waste", into) != first
+
+
+def test_streams_are_read_from_their_start_and_left_open(into: Path) -> None:
+    files = streams(GOOD)
+    first = store_files(files, "waste", into)
+    assert store_files(files, "waste", into) == first
+    assert not any(stream.closed for _, stream in files)
+
+
+@pytest.mark.parametrize("wrapper", ["data/", "a/b/c/", "./data/"])
+def test_a_folder_around_all_classes_is_left_out(wrapper: str, into: Path) -> None:
+    wrapped = {wrapper + name: data for name, data in {**GOOD, "README.txt": b"."}.items()}
+    for folder in (unpack_zip(zipped(wrapped), "zip", into), store_files(streams(wrapped), "files", into)):
+        assert contents(folder) == {**GOOD, "README.txt": b"."}
+
+
+@pytest.mark.parametrize("files", [{"glass/1.jpg": b"1"}, {"glass/1.jpg": b"1", "glass/more/2.jpg": b"2"}])
+def test_a_single_class_keeps_its_folder(files: Files, into: Path) -> None:
+    assert contents(unpack_zip(zipped(files), "a", into)) == files
+    assert contents(unpack_zip(zipped({f"data/{name}": data for name, data in files.items()}), "b", into)) == files
+
+
+def test_litter_is_skipped(into: Path) -> None:
+    litter = ["__MACOSX/glass/._1.jpg", ".DS_Store", "glass/.DS_Store", "glass/Thumbs.db", ".git/config", "._x.zip"]
+    files = [("glass/", b""), *((name, b"x") for name in litter), *GOOD.items(), ("empty/", b"")]
+    assert contents(unpack_zip(zipped(files), "a", into)) == GOOD
+    assert contents(store_files(streams(files), "b", into)) == GOOD
+
+
+def test_names_are_kept_but_composed(into: Path) -> None:
+    name = "Glas & Größe 垃圾 🗑 ①ﬁ/é.jpg"
+    folder = unpack_zip(zipped({unicodedata.normalize("NFD", name): b"1", "b/1.jpg": b"2"}), "a", into)
+    assert set(contents(folder)) == {unicodedata.normalize("NFC", name), "b/1.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("Größe/é.jpg".encode(), "Größe/é.jpg"), ("Größe/é.jpg".encode("cp437"), "Größe/é.jpg")]
+)
+def test_names_without_the_utf8_flag_are_read_as_meant(sent: bytes, kept: str, into: Path) -> None:
+    standin = b"x" * len(sent)
+    data = zipped({standin.decode(): b"1", "b/1.jpg": b"2"}).getvalue().replace(standin, sent)
+    assert set(contents(unpack_zip(io.BytesIO(data), "a", into))) == {kept, "b/1.jpg"}
+
+
+def test_an_unflagged_name_is_judged_as_it_is_stored(into: Path) -> None:
+    data = zipped({"xx": b"1", "b/1.jpg": b"2"}).getvalue().replace(b"xx", "\x85".encode())
+    refused(lambda: unpack_zip(io.BytesIO(data), "a", into), into, r"'\x85'")
+
+
+def test_progress_counts_the_files(into: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    unpack_zip(zipped([("glass/", b""), *GOOD.items()]), "a", into, progress=lambda *now: seen.append(now))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("leaving", [KeyboardInterrupt, RuntimeError])
+def test_whoever_leaves_midway_leaves_nothing(leaving: type[BaseException], into: Path) -> None:
+    def leave(done: int, total: int) -> None:
+        assert [path.name[:9] for path in into.iterdir()] == [".staging-"]
+        raise leaving
+
+    with pytest.raises(leaving):
+        unpack_zip(zipped(GOOD), "a", into, progress=leave)
+    assert list(into.iterdir()) == []
+
+
+def test_only_stale_staging_is_swept(into: Path) -> None:
+    old, new = into / ".staging-old", into / ".staging-new"
+    for folder in (old, new):
+        (folder / "glass").mkdir(parents=True)
+    os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
+    unpack_zip(zipped(GOOD), "a", into)
+    assert (old.exists(), new.exists()) == (False, True)
+    (new / "glass").rmdir(), new.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("My Waste.ZIP", "my-waste"),
+        ("../../etc", "etc"),
+        ("Größe_é", "groe-e"),
+        ("垃圾", "upload"),
+        ("a" * 39 + " b", "a" * 39),
+    ],
+)
+def test_slug_examples(name: str, expected: str) -> None:
+    assert slug(name) == expected
+
+
+@given(st.text(st.characters()))
+def test_any_name_has_a_slug(name: str) -> None:
+    assert re.fullmatch(r"[a-z0-9](-?[a-z0-9])*", slug(name)) and len(slug(name)) <= 40
+
+
+# Names that are refused
+
+
+HOSTILE = {
+    "../evil.jpg": "inside",
+    "glass/../../evil.jpg": "inside",
+    "glass/..": "inside",
+    ".. /evil.jpg": "inside",
+    "../": "inside",
+    "glass//1.jpg": "inside",
+    "": "inside",
+    "/etc/evil.jpg": "absolute",
+    "//server/share/evil.jpg": "absolute",
+    "C:/evil.jpg": "':'",
+    "glass/C:evil.jpg": "':'",
+    "glass/1.jpg:stream": "':'",
+    "..\\evil.jpg": r"'\\'",
+    "\\\\server\\evil.jpg": r"'\\'",
+    "glass/1.jpg\0.txt": r"'\x00'",
+    "glass/\n1.jpg": r"'\n'",
+    "glass/" + "x" * 300: "at most 255 bytes",
+    "x/" * 300 + "1.jpg": "at most 512 bytes",
+    "glass/inner.ZIP": "archive inside",
+    "glass/inner.tar.gz": "archive inside",
+    "glass/model.keras": "model file",
+    "glass/model.h5": "model file",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_refused(name: str, into: Path) -> None:
+    start = repr(name)[1:5]
+    files = [("glass/0.jpg", b"0"), (name, b"evil")]
+    refused(lambda: store_files(streams(files), "a", into), into, HOSTILE[name], start)
+    refused(lambda: unpack_zip(zipped([files[0], (raw_name(name), b"evil")]), "a", into), into, HOSTILE[name], start)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("glass/1.jpg", "glass/1.jpg"),
+        ("glass/1.jpg", "./glass/1.jpg"),
+        ("glass/1.jpg", "glass/1.JPG"),
+        ("glass/1.jpg", "Glass/2.jpg"),
+        ("glass/1.jpg", "glass/1.jpg."),
+        ("straße/1.jpg", "STRASSE/2.jpg"),
+        (unicodedata.normalize("NFC", "é/1.jpg"), unicodedata.normalize("NFD", "é/1.jpg")),
+        ("glass", "glass/1.jpg"),
+        ("glass/1.jpg", "GLASS"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_some_file_system_takes_for_one_are_refused(first: str, second: str, into: Path) -> None:
+    files = [("other/0.jpg", b"0"), (first, b"1"), (second, b"2")]
+    refused(lambda: unpack_zip(zipped(files), "a", into), into, "beside", repr(second))
+    refused(lambda: store_files(streams(files), "a", into), into, "beside", repr(second))
+
+
+pieces = ["..", ".", "", "a", "A", "b.jpg", "C:", "..\\..", ".. ", "\0", ".h", "x.zip", "é", "e\u0301"]
+names = (
+    st.text(st.characters(exclude_categories=[]) | st.sampled_from("/\\.:\0 \n"), max_size=12)
+    | st.lists(st.sampled_from(pieces), max_size=5).map("/".join)
+    | st.just("/tmp/evil.jpg")
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(names, max_size=4), st.booleans())
+@example(["a/b.jpg"], True)
+@example(["../../a"], True)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_whatever_the_names_nothing_is_written_elsewhere(given_names: list[str], as_zip: bool) -> None:
+    with tempfile.TemporaryDirectory() as outer:
+        into = Path(outer) / "a" / "b" / "c" / "d" / "uploads"
+        into.mkdir(parents=True)
+        before = set(Path(outer).rglob("*"))
+        outcome = outcome_of([("glass/0.jpg", b"0"), *((name, b"x") for name in given_names)], as_zip, into)
+        new = set(Path(outer).rglob("*")) - before
+        assert {path for path in new if path.parent == into} == ({outcome} if outcome else set())
+        assert all(outcome in (path, *path.parents) for path in new)
+
+
+def outcome_of(files: list[tuple[str, bytes]], as_zip: bool, into: Path) -> Path | None:
+    """The folder the files became; None where they were refused."""
+    try:
+        if not as_zip:
+            return store_files(streams(files), "a", into)
+        encodable = [(raw_name(name.encode("utf-8", "replace").decode()), data) for name, data in files]
+        return unpack_zip(zipped(encodable), "a", into)
+    except UploadError:
+        return None
+
+
+# Archives that are refused
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK, stat.S_IFDIR])
+def test_links_and_special_entries_are_refused(kind: int, into: Path) -> None:
+    entry = with_mode("glass/link.jpg", kind | 0o777)
+    refused(lambda: unpack_zip(zipped([(entry, b"/etc/passwd")]), "a", into), into, "special entry", "glass/link.jpg")
+    folder = with_mode("glass/link/", stat.S_IFLNK | 0o777)
+    refused(lambda: unpack_zip(zipped([(folder, b"")]), "a", into), into, "special entry")
+
+
+def test_plain_unix_modes_are_accepted(into: Path) -> None:
+    entries = [(with_mode("glass/", stat.S_IFDIR | 0o755), b""), (with_mode("glass/1.jpg", stat.S_IFREG | 0o777), b"1")]
+    folder = unpack_zip(zipped(entries), "a", into)
+    assert not (folder / "glass" / "1.jpg").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x41, 0x2000])
+def test_encrypted_entries_are_refused(flag: int, into: Path) -> None:
+    locked = patched(zipped(GOOD), b"PK\x01\x02", 8, "<H", flag)
+    refused(lambda: unpack_zip(locked, "a", into), into, "encrypted", "glass/1.jpg")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_bound_are_refused(method: int, into: Path) -> None:
+    refused(lambda: unpack_zip(zipped(GOOD, method), "a", into), into, "packed with", "glass/1.jpg")
+
+
+def test_a_bomb_is_refused_by_its_ratio(into: Path) -> None:
+    bomb = zipped({**GOOD, "glass/bomb.jpg": bytes(20_000_000)})
+    assert len(bomb.getvalue()) < 20_000_000 / 900
+    refused(lambda: unpack_zip(bomb, "a", into), into, "200:1", "glass/bomb.jpg")
+
+
+def test_a_small_file_may_shrink_well(into: Path) -> None:
+    flat = {"a/1.bmp": bytes(500_000), "b/1.bmp": bytes(500_000)}
+    assert contents(unpack_zip(zipped(flat), "a", into)) == flat
+
+
+def test_a_bomb_that_lies_about_its_packed_size_is_refused(into: Path) -> None:
+    bomb = patched(zipped({"glass/bomb.jpg": bytes(20_000_000)}), b"PK\x01\x02", 20, "<I", 10_000_000)
+    refused(lambda: unpack_zip(bomb, "a", into), into, "runs into another entry or past the end")
+
+
+def test_entries_that_share_their_data_are_refused(into: Path) -> None:
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w") as archive:
+        archive.writestr("glass/1.jpg", b"x" * 1000)
+        twin = raw_name("glass/2.jpg")
+        original = archive.infolist()[0]
+        twin.header_offset, twin.CRC = original.header_offset, original.CRC
+        twin.file_size = twin.compress_size = 1000
+        archive.filelist.append(twin)
+    refused(lambda: unpack_zip(buffer, "a", into), into, "runs into another entry", "glass/1.jpg")
+
+
+@pytest.mark.parametrize("lie", [0, 5, 500_000])
+def test_a_header_that_lies_about_the_size_is_refused(lie: int, into: Path) -> None:
+    liar = patched(zipped({"glass/1.jpg": b"0123456789" * 1000}), b"PK\x01\x02", 24, "<I", lie)
+    refused(lambda: unpack_zip(liar, "a", into), into, "glass/1.jpg")
+
+
+def test_ten_thousand_entries_over_the_limit_are_refused(into: Path) -> None:
+    many = [(f"glass/{number}.jpg", b"") for number in range(10_000)]
+    limits = UploadLimits(entries=9_999)
+    refused(lambda: unpack_zip(zipped(many), "a", into, limits), into, "9,999", "10,000")
+    refused(lambda: store_files(streams(many), "a", into, limits), into, "9,999")
+
+
+def test_too_many_entries_are_refused_before_they_are_listed(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = zipped({f"{number}/": b"" for number in range(50)})
+    monkeypatch.setattr(upload, "_CHUNK", 5)  # headers straddle every chunk
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    refused(lambda: unpack_zip(archive, "a", into, UploadLimits(entries=49)), into, "49", "50")
+
+
+def test_an_upload_at_its_limits_is_accepted(into: Path) -> None:
+    limits = UploadLimits(entries=3, file_bytes=5, total_bytes=11)
+    assert contents(unpack_zip(zipped(GOOD), "a", into, limits)) == GOOD
+    assert contents(store_files(streams(GOOD), "b", into, limits)) == GOOD
+
+
+@pytest.mark.parametrize("limits", [UploadLimits(file_bytes=4), UploadLimits(total_bytes=10)])
+def test_sizes_over_the_limit_are_refused(limits: UploadLimits, into: Path) -> None:
+    refused(lambda: unpack_zip(zipped(GOOD), "a", into, limits), into, "at most")
+    refused(lambda: store_files(streams(GOOD), "a", into, limits), into, "at most", "old paper")
+
+
+@pytest.mark.parametrize("limits", [UploadLimits(file_bytes=4), UploadLimits(total_bytes=10)])
+def test_what_says_it_is_too_large_is_refused_before_anything_is_written(limits: UploadLimits, into: Path) -> None:
+    seen: list[int] = []
+    refused(lambda: unpack_zip(zipped(GOOD), "a", into, limits, lambda done, _: seen.append(done)), into)
+    assert seen == []
+
+
+def test_an_endless_stream_is_cut_off(into: Path) -> None:
+    class Endless(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> bytes:
+            return bytes(size)
+
+    limits = UploadLimits(file_bytes=3_000_000)
+    refused(lambda: store_files([("glass/1.jpg", Endless())], "a", into, limits), into, "glass/1.jpg")  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", b"PK\x03\x04", b"\x89PNG" + bytes(5000)])
+def test_what_is_no_zip_is_refused(data: bytes, into: Path) -> None:
+    refused(lambda: unpack_zip(io.BytesIO(data), "photo.zip", into), into, "a sound zip", "photo.zip")
+
+
+def test_a_missing_archive_is_refused(into: Path) -> None:
+    refused(lambda: unpack_zip(into / "none.zip", "none.zip", into), into, "none.zip", "No such file")
+
+
+@pytest.mark.parametrize("archive", [{}, {"glass/": b""}, {".DS_Store": b"x"}])
+def test_nothing_at_all_is_refused(archive: Files, into: Path) -> None:
+    refused(lambda: unpack_zip(zipped(archive), "a", into), into, "no file at all")
+    refused(lambda: store_files(streams(archive), "a", into), into, "no file at all")
+
+
+@pytest.mark.parametrize("name", ["model.keras", "MODEL.H5"])
+def test_a_model_is_refused_unopened(name: str, into: Path) -> None:
+    class Untouchable(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise AssertionError("opened")
+
+    refused(lambda: unpack_zip(Untouchable(), name, into), into, "model file", name)
+
+
+def test_every_truncation_is_refused(into: Path) -> None:
+    whole = zipped(GOOD).getvalue()
+    for length in range(len(whole)):
+        refused(lambda length=length: unpack_zip(io.BytesIO(whole[:length]), "a", into), into)
+
+
+def test_a_flipped_bit_in_the_data_is_refused(into: Path) -> None:
+    stored = bytearray(zipped(GOOD, zipfile.ZIP_STORED).getvalue())
+    stored[stored.index(b"three")] ^= 1
+    refused(lambda: unpack_zip(io.BytesIO(bytes(stored)), "a", into), into, "CRC", "old paper")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6))
+def test_any_damage_ends_in_a_folder_or_a_refusal(changes: list[tuple[int, int]]) -> None:
+    data = bytearray(zipped(GOOD).getvalue())
+    for position, value in changes:
+        data[position % len(data)] = value
+    with tempfile.TemporaryDirectory() as outer:
+        into = Path(outer) / "uploads"
+        try:
+            left = [unpack_zip(io.BytesIO(bytes(data)), "a", into)]
+        except UploadError:
+            left = []
+        assert (list(into.iterdir()) if into.exists() else []) == left
+
+
+# The disk
+
+
+def test_a_disk_that_fills_midway(into: Path) -> None:
+    class Full(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    files = [*streams(GOOD), ("glass/9.jpg", Full())]
+    refused(lambda: store_files(files, "a", into), into, "disk full", "glass/9.jpg")
+
+
+def test_a_disk_with_too_little_room_is_not_filled(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(upload.shutil, "disk_usage", lambda _: usage(100, 90, 10))
+    refused(lambda: unpack_zip(zipped(GOOD), "a", into), into, "disk full", "10 bytes free")
+
+
+def test_an_uploads_folder_that_cannot_be_made(into: Path) -> None:
+    into.parent.mkdir()
+    into.write_text("a file is in the way")
+    with pytest.raises(UploadError, match=r"Expected .*; received .+; check .*uploads folder"):
+        unpack_zip(zipped(GOOD), "a", into)

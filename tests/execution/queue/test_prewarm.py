@@ -1,0 +1,300 @@
+"""A worker started ahead: what it does for a run is what any worker does, and nobody is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from harness import STUB, Lab, two_devices, wait_for
+
+from core.data.datasets.scan import Dataset
+from core.data.study_plan import plan_study
+from core.execution.queue.launcher import Launcher
+from core.execution.queue.prewarm import Spare, SpareTerms
+from core.experiment.run import RunConfig, State
+from core.experiment.run_store import RunStore
+from core.experiment.strategy import Phase, Strategy
+from core.machine.devices import cpu
+from core.machine.processes import PROJECT
+
+pytestmark = pytest.mark.faults
+
+AT_ONCE = SpareTerms(calm=0.0, room=0, reserve=0)
+NOT_AGAIN = SpareTerms(calm=0.5, room=0, reserve=0)  # so late that a run which waits is started before
+
+
+def stub_command(device: str, leases: Path) -> list[str]:
+    return [sys.executable, str(STUB), "told", "--wait", "--device", device, "--leases", str(leases)]
+
+
+def stub_spare(terms: SpareTerms = AT_ONCE, **more) -> Spare:
+    return Spare(terms, stub_command, **more)
+
+
+def launch(lab: Lab, spare: Spare, **more) -> int:
+    """A launcher with this spare; returns the number of the process that waits."""
+    lab.launch(spare=spare, **more)
+    return wait_for(lambda: spare.pid)
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_run_is_handed_to_the_process_that_waits_and_completes(lab: Lab):
+    pid = launch(lab, stub_spare())
+    run = lab.add("quick")
+    done = lab.wait(run, State.COMPLETED)
+    assert done.status.pid == pid and lab.started == [] and lab.store.active() == ()
+    assert [row["epoch"] for row in lab.store.metrics(run.id).epochs] == [1]
+
+
+def test_several_runs_each_get_a_process_of_their_own(lab: Lab):
+    spare = stub_spare()
+    pids = []
+    launch(lab, spare)
+    for _ in range(3):
+        wait_for(lambda: spare.pid and spare.pid not in pids)
+        pids.append(lab.wait(lab.add("quick"), State.COMPLETED).status.pid)
+    assert len(set(pids)) == 3 and lab.started == []
+
+
+def test_its_identity_is_the_process_that_trains_and_a_stop_is_heard(lab: Lab):
+    pid = launch(lab, stub_spare())
+    run = lab.add("endless")
+    lab.wait(run, State.RUNNING)
+    process = lab.process(run)  # found by number and create time
+    assert process.pid == pid and os.getpgid(pid) == pid
+    lab.launchers[0].cancel(run.id)
+    assert lab.wait(run, State.STOPPED).status.error is None
+    assert not (lab.store.path(run.id) / ".reserve").exists()
+
+
+def test_what_it_prints_is_in_the_log_of_its_run(lab: Lab):
+    launch(lab, stub_spare())
+    run = lab.add("crash")
+    error = lab.wait(run, State.FAILED).status.error
+    assert lab.started == [] and error.kind == "crashed" and "last words before the crash" in error.message
+    assert lab.store.log_tail(run.id) == "last words before the crash\n"
+
+
+def test_killed_within_its_run_it_fails_by_name_and_the_queue_goes_on(lab: Lab):
+    pid = launch(lab, stub_spare())
+    victim, after = lab.add("endless"), lab.add("quick")
+    lab.wait(victim, State.RUNNING)
+    os.kill(pid, signal.SIGKILL)
+    assert lab.wait(victim, State.FAILED).status.error.kind == "killed by signal 9"
+    lab.wait(after, State.COMPLETED)
+
+
+def test_deaf_it_is_killed_with_its_children(lab: Lab):
+    launch(lab, stub_spare(), grace=0.5)
+    run = lab.add("deaf")
+    lab.wait(run, State.RUNNING)
+    child = int((lab.store.path(run.id) / "child").read_text())
+    lab.launchers[0].cancel(run.id)
+    lab.wait(run, State.STOPPED)
+    assert lab.started == []
+    wait_for(lambda: is_gone(child))
+
+
+def test_it_sees_the_device_it_waits_for_and_none_else_is_given_it(lab: Lab):
+    spare = stub_spare()
+    first_pid = launch(lab, spare, devices=two_devices)
+    first = lab.add("endless")
+    lab.wait(first, State.RUNNING)
+    second_pid = wait_for(lambda: spare.pid != first_pid and spare.pid)
+    second = lab.add("endless")
+    lab.wait(second, State.RUNNING)
+    found = [lab.process(run).environ()["CUDA_VISIBLE_DEVICES"] for run in (first, second)]
+    assert found == ["0", "1"] and [lab.process(run).pid for run in (first, second)] == [first_pid, second_pid]
+    folder = lab.store.path(lab.add("quick").id)
+    wait_for(lambda: spare.pid not in (None, second_pid))
+    assert spare.take("gpu-7", folder) is None and spare.pid, "it stays for its own device"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells who goes first when memory runs out")
+def test_memory_run_out_ends_it_first_while_it_waits_but_not_while_it_trains(lab: Lab):
+    pid = launch(lab, stub_spare())
+    score = Path(f"/proc/{pid}/oom_score_adj")
+    wait_for(lambda: score.read_text() == "1000\n")
+    lab.wait(lab.add("endless"), State.RUNNING)
+    assert score.read_text() == Path("/proc/self/oom_score_adj").read_text() != "1000\n"
+
+
+def test_killed_while_it_waits_it_is_replaced_and_the_next_run_is_trained(lab: Lab):
+    spare = stub_spare()
+    pid = launch(lab, spare)
+    os.kill(pid, signal.SIGKILL)
+    lab.wait(lab.add("quick"), State.COMPLETED)
+    assert wait_for(lambda: spare.pid) != pid
+
+
+def test_killed_between_hand_over_and_beginning_its_run_is_started_the_ordinary_way(lab: Lab):
+    pid = launch(lab, stub_spare(NOT_AGAIN))
+    os.kill(pid, signal.SIGSTOP)
+    run = lab.add("quick")
+    wait_for(lambda: (lab.store.path(run.id) / "log.txt").exists())
+    time.sleep(0.2)
+    assert lab.state(run) is State.QUEUED and lab.started == []
+    os.kill(pid, signal.SIGKILL)
+    lab.wait(run, State.COMPLETED)
+    assert lab.started == [run.id]
+
+
+def test_cancelled_between_hand_over_and_beginning_a_run_is_stopped(lab: Lab):
+    pid = launch(lab, stub_spare(NOT_AGAIN), grace=0.2)
+    os.kill(pid, signal.SIGSTOP)
+    run = lab.add("quick")
+    wait_for(lambda: (lab.store.path(run.id) / "log.txt").exists())
+    lab.launchers[0].cancel(run.id)
+    lab.wait(run, State.STOPPED)
+    assert lab.started == [] and is_gone(pid)
+
+
+@pytest.mark.parametrize("command", [
+    lambda *_: [sys.executable, "-c", "raise SystemExit(3)"], lambda *_: ["/nowhere/python"]], ids=["dies", "no start"])
+def test_one_that_cannot_be_had_keeps_no_run_from_training(lab: Lab, command):
+    tried = []
+    spare = Spare(AT_ONCE, lambda *arguments: tried.append(arguments) or command(*arguments))
+    lab.launch(spare=spare)
+    wait_for(lambda: len(tried) > 1)
+    runs = [lab.add("quick") for _ in range(2)]
+    for run in runs:
+        lab.wait(run, State.COMPLETED)
+    assert lab.started == [run.id for run in runs]
+
+
+def test_it_is_given_up_while_memory_is_short_and_comes_back(lab: Lab):
+    free = [4]
+    spare = stub_spare(SpareTerms(calm=0.0, room=3, reserve=2), available=lambda: free[0])
+    pid = launch(lab, spare)
+    free[0] = 1
+    wait_for(lambda: is_gone(pid))
+    run = lab.add("quick")
+    lab.wait(run, State.COMPLETED)
+    assert spare.pid is None and lab.started == [run.id]
+    free[0] = 2
+    time.sleep(1.0)
+    assert spare.pid is None, "its own memory would be missing at once"
+    free[0] = 3
+    wait_for(lambda: spare.pid)
+
+
+def test_it_trains_nothing_with_code_that_has_changed_since(lab: Lab, tmp_path: Path):
+    code = tmp_path / "code" / "model.py"
+    code.parent.mkdir()
+    code.write_text("old = True\n")
+    pid = launch(lab, stub_spare(NOT_AGAIN, code=code.parent))
+    os.utime(code, (time.time() + 5, time.time() + 5))
+    run = lab.add("quick")
+    done = lab.wait(run, State.COMPLETED)
+    assert done.status.pid != pid and lab.started == [run.id] and is_gone(pid)
+
+
+@pytest.mark.parametrize(("job", "state"), [("starting", State.STARTING), ("busy", State.RUNNING)])
+def test_none_is_started_before_the_last_run_did_its_first_steps(lab: Lab, job: str, state: State):
+    spare = stub_spare()
+    pid = launch(lab, spare)
+    run = lab.add(job)
+    lab.wait(run, state)
+    wait_for(lambda: spare.pid is None)
+    time.sleep(1.0)
+    assert spare.pid is None and lab.process(run).pid == pid
+    lab.launchers[0].cancel(run.id)
+    wait_for(lambda: spare.pid)
+
+
+def test_not_ahead_one_is_kept_only_for_a_run_that_waits(lab: Lab):
+    spare = stub_spare(SpareTerms(ahead=False, calm=0.0, room=0, reserve=0))
+    lab.launch(spare=spare)
+    first = lab.add("endless")
+    wait_for(lambda: lab.store.get(first.id).status.phase)
+    time.sleep(1.0)
+    assert spare.pid is None
+    second = lab.add("quick")
+    pid = wait_for(lambda: spare.pid)
+    lab.launchers[0].cancel(first.id)
+    assert lab.wait(second, State.COMPLETED).status.pid == pid and lab.started == [first.id]
+
+
+def test_without_devices_there_is_none(lab: Lab):
+    spare = stub_spare()
+    lab.launch(devices=tuple, spare=spare)
+    time.sleep(1.0)
+    assert spare.pid is None
+
+
+def test_who_leads_keeps_one_and_gives_it_up_when_it_ends(lab: Lab):
+    first, second = stub_spare(), stub_spare()
+    pid = launch(lab, first)
+    lab.launch(spare=second)
+    time.sleep(1.0)
+    assert second.pid is None
+    lab.launchers[0].close()
+    assert first.pid is None and is_gone(pid)
+    wait_for(lambda: second.pid)
+
+
+@pytest.mark.parametrize("sent", [b"", b'"/a/line/cut/sho'], ids=["nothing", "half a line"])
+def test_it_ends_by_itself_when_its_stdin_does(lab: Lab, sent: bytes):
+    process = subprocess.run(stub_command("cpu", lab.leases.folder), input=sent, capture_output=True, timeout=60)
+    assert (process.returncode, process.stdout, process.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--wait", "/a/run"]])
+def test_a_worker_has_a_run_or_waits_for_one(arguments: list[str]):
+    command = [sys.executable, "-m", "core.execution.queue.worker", *arguments, "--leases", "/nowhere"]
+    process = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 2 and "Expected a run's folder or --wait" in process.stderr
+
+
+LEADER = """
+import sys, time
+sys.path[:0] = [{project!r}, {tests!r}]
+from pathlib import Path
+from test_prewarm import stub_spare
+from core.machine.devices import Leases, cpu
+from core.execution.queue.launcher import Launcher
+from core.experiment.run_store import RunStore
+Launcher(RunStore({root!r}), Leases(Path({leases!r})), devices=lambda: (cpu(),), spare=stub_spare())
+time.sleep(600)
+"""
+
+
+def test_a_killed_launcher_leaves_the_run_that_trains_and_no_idle_process(lab: Lab):
+    code = LEADER.format(project=str(PROJECT), tests=str(STUB.parent), root=str(lab.store.root),
+                         leases=str(lab.leases.folder))
+    leader = subprocess.Popen([sys.executable, "-c", code])
+    born = wait_for(lambda: psutil.Process(leader.pid).children())[0].pid
+    run = lab.add("endless")
+    lab.wait(run, State.RUNNING)
+    idle = wait_for(lambda: [child.pid for child in psutil.Process(leader.pid).children() if child.pid != born])[0]
+    leader.kill()
+    leader.wait()
+    wait_for(lambda: is_gone(idle))
+    lab.launch()
+    rows = len(lab.store.metrics(run.id).epochs)
+    wait_for(lambda: len(lab.store.metrics(run.id).epochs) > rows + 3)
+    assert lab.store.get(run.id).status.pid == born and lab.state(run) is State.RUNNING and lab.started == []
+    lab.launchers[0].cancel(run.id)
+    assert lab.wait(run, State.STOPPED).status.error is None
+
+
+def test_the_real_worker_waits_with_keras_loaded_and_trains(tmp_path: Path, lab: Lab, tiny_config: RunConfig,
+                                                            tiny_dataset: Dataset):
+    store, free = RunStore(tmp_path / "real"), [1]
+    spare = Spare(SpareTerms(calm=0.0, room=1, reserve=0), available=lambda: free[0])
+    lab.launchers.append(Launcher(store, lab.leases, devices=lambda: (cpu(),), spare=spare))
+    pid = wait_for(lambda: spare.pid)
+    free[0] = 0  # for no second one
+    strategy = Strategy("tiny", (Phase(0, 1e-3, 1),))
+    run = store.create_study(plan_study(tiny_config, [strategy], tiny_dataset)).runs[0]
+    wait_for(lambda: store.get(run.id).state.is_finished, 120)
+    done = store.get(run.id)
+    assert done.state is State.COMPLETED and done.status.pid == pid and store.evaluation(run.id)["images"] == 10
+    assert (store.path(run.id) / "log.txt").exists() and "Traceback" not in store.log_tail(run.id)

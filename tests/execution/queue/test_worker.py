@@ -1,0 +1,124 @@
+"""Real training in real processes, killed for real."""
+
+import json
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from harness import wait_for
+
+from core.backbones.layer_table import trainable_parameters
+from core.data.datasets.scan import Dataset
+from core.data.study_plan import plan_study
+from core.execution.queue.launcher import Launcher
+from core.execution.queue.session import Session
+from core.experiment.metrics import Metrics
+from core.experiment.run import Run, RunConfig, RunStatus, State
+from core.experiment.run_store import RunStore
+from core.experiment.strategy import Phase, Strategy, unfreeze_sweep
+from core.machine.devices import Leases, cpu
+from core.machine.processes import find
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def launcher(store: RunStore, tmp_path: Path):
+    launcher = Launcher(store, Leases(tmp_path / "leases"), devices=lambda: (cpu(),))
+    yield launcher
+    for run in store.active():
+        launcher.cancel(run.id)
+    wait_for(lambda: not store.active(), 60)
+    launcher.close()
+
+
+def start(store: RunStore, launcher: Launcher, config: RunConfig, dataset: Dataset, *phases: Phase) -> Run:
+    strategy = Strategy("tiny", phases)
+    run = store.create_study(plan_study(config, [strategy], dataset)).runs[0]
+    launcher.submit(run.id)
+    return run
+
+
+def test_a_worker_knows_what_the_waiting_runs_of_its_study_start_from(store, tiny_config):
+    manifest = "path,hash,label,split\na.jpg,0,a,train\n"
+    sweep = [replace(tiny_config, strategy=strategy) for strategy in unfreeze_sweep([30, 0, 11, 56])]
+    study = store.create_study([(config, manifest) for config in [*sweep, replace(sweep[3], seed=1)]])
+    store.write_status(study.runs[2].id, RunStatus(State.STOPPED))
+    assert Session(store, study.runs[0].id, "cpu").depths_to_come() == {0, 56}
+    assert Session(store, study.runs[4].id, "cpu").depths_to_come() == set(), "another seed trains on other images"
+
+
+def raw_epochs(store: RunStore, run: Run) -> list[int]:
+    """Epoch rows as the file has them, not as the reader mends them."""
+    lines = (store.path(run.id) / "metrics.jsonl").read_text().splitlines()
+    return [row["epoch"] for row in map(json.loads, lines) if row["kind"] == "epoch"]
+
+
+def test_a_kill_within_an_epoch_then_resume_ends_as_if_nothing_had_been(store, launcher, tiny_config, tiny_dataset):
+    phases = Phase(0, 1e-3, 30), Phase(11, 1e-4, 2)
+    run = start(store, launcher, tiny_config, tiny_dataset, *phases)
+    wait_for(lambda: len(store.metrics(run.id).epochs) >= 3, 120)
+    find(store.get(run.id).status).kill()
+    wait_for(lambda: store.get(run.id).state is State.FAILED, 5)
+    assert store.get(run.id).status.error.kind == "killed by signal 9"
+    before = len(store.metrics(run.id).epochs)
+    launcher.resume(run.id)
+    wait_for(lambda: store.get(run.id).state is State.COMPLETED, 200)
+    metrics = store.metrics(run.id)
+    assert 3 <= before < 32 and raw_epochs(store, run) == list(range(1, 33))
+    assert_right_end(metrics, phases)
+    assert store.evaluation(run.id)["images"] == 10 and (store.path(run.id) / "model.keras").exists()
+
+
+def test_stop_keeps_the_best_model_and_measures_no_test_images(store, launcher, tiny_config, tiny_dataset):
+    run = start(store, launcher, tiny_config, tiny_dataset, Phase(0, 1e-3, 500))
+    wait_for(lambda: len(store.metrics(run.id).epochs) >= 1, 120)
+    launcher.cancel(run.id)
+    wait_for(lambda: store.get(run.id).state is State.STOPPED, 30)
+    assert (store.path(run.id) / "model.keras").exists() and store.evaluation(run.id) is None
+
+
+def test_weights_that_cannot_be_had_fail_in_one_line_and_the_queue_goes_on(store, launcher, tiny_config, tiny_dataset):
+    bad = start(store, launcher, replace(tiny_config, weights="/nowhere.h5"), tiny_dataset, Phase(0, 1e-3, 1))
+    good = start(store, launcher, tiny_config, tiny_dataset, Phase(0, 1e-3, 1))
+    wait_for(lambda: store.get(good.id).state is State.COMPLETED, 120)
+    error = store.get(bad.id).status.error
+    assert store.get(bad.id).state is State.FAILED and error.kind == "input" and "/nowhere.h5" in error.message
+
+
+@pytest.mark.slow
+def test_twenty_random_kills_lose_and_repeat_nothing(store, launcher, tiny_config, tiny_dataset):
+    phases = tuple(Phase(unfreeze, 1e-4, 200) for unfreeze in (0, 11, 30))
+    run = start(store, launcher, tiny_config, tiny_dataset, *phases)
+    draw, places = random.Random(8), []
+    while len(places) < 20:
+        if len(places) % 2:  # amid the epochs, however long this machine takes to get there
+            before = len(store.metrics(run.id).epochs)
+            wait_for(lambda before=before: len(store.metrics(run.id).epochs) > before, 120)
+        time.sleep(draw.uniform(0.1, 4.0))
+        process = find(store.get(run.id).status)
+        if process is None:  # it waits for its worker
+            continue
+        process.kill()
+        wait_for(lambda: store.get(run.id).state is State.FAILED, 10)
+        places.append(len(store.metrics(run.id).epochs))
+        launcher.resume(run.id)
+    assert len(set(places)) > 3, "the kills came at different places"
+    wait_for(lambda: store.get(run.id).state is State.COMPLETED, 600)
+    assert raw_epochs(store, run) == list(range(1, 601))
+    assert_right_end(store.metrics(run.id), phases)
+
+
+def assert_right_end(metrics: Metrics, phases: tuple[Phase, ...]) -> None:
+    """Every epoch once, in the right phase, with the right layers training."""
+    planned = [(number, phase.unfreeze) for number, phase in enumerate(phases, start=1) for _ in range(phase.epochs)]
+    assert [row["epoch"] for row in metrics.epochs] == list(range(1, len(planned) + 1))
+    assert [(row["phase"], row["unfreeze"]) for row in metrics.epochs] == planned
+    for row in metrics.epochs:
+        assert row["trainable_parameters"] == trainable_parameters(row["unfreeze"], 10, 0.35)

@@ -1,0 +1,169 @@
+"""One loop, every strategy: what trains, what does not, and that a resumed run is the same run."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from core.backbones.layer_table import small_cnn_parameters
+from core.data.datasets.split import split
+from core.experiment.errors import Diverged
+from core.experiment.metrics import best_key
+from core.experiment.run import RunConfig
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy
+from core.learning.network.model import base_of, build_model, build_transfer_model, unfreeze_layers
+from core.learning.training.batches import Batches, Images, TrainingData, balanced_weights, load_data
+from core.learning.training.checkpoint import Checkpoints
+from core.learning.training.loop import Outcome, train
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def data(tiny_dataset) -> TrainingData:
+    return load_data(split(tiny_dataset), tiny_dataset.root, 96)
+
+
+def with_phases(config: RunConfig, *phases: Phase, **changes) -> RunConfig:
+    return replace(config, strategy=Strategy("tiny", phases), **changes)
+
+
+def model_of(config: RunConfig) -> keras.Model:
+    return build_transfer_model(10, config.image_size, config.alpha, config.weights, config.seed)
+
+
+def run(config: RunConfig, data: TrainingData, **more) -> tuple[keras.Model, Outcome, list[dict]]:
+    model, rows = model_of(config), []
+    outcome = train(config, model, data, rows.append, **more)
+    return model, outcome, [row for row in rows if row["kind"] == "epoch"]
+
+
+def plain_batches(images: Images, shuffle_seed: int | None = None) -> Batches:
+    return Batches(lambda numbers, epoch: images.pixels[numbers], images.labels, 8, shuffle_seed)
+
+
+def test_the_baseline_trains_all_of_its_own_small_network(tiny_config, data, tmp_path):
+    config = with_phases(tiny_config, Phase(FROM_SCRATCH, 1e-3, 2), weights="missing.h5")
+    model, rows = build_model(config, 10), []
+    before = model.get_weights()
+    outcome = train(config, model, data, rows.append, checkpoints=Checkpoints(tmp_path))
+    assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
+    assert model.count_params() == small_cnn_parameters(10, 96) == outcome.rows[0]["trainable_parameters"]
+    again = build_model(config, 10)
+    resumed = train(config, again, data, rows.append, start=Checkpoints(tmp_path).load())
+    assert resumed.rows == outcome.rows and (again.get_weights()[0] == model.get_weights()[0]).all()
+    with pytest.raises(ValueError, match="of a model without a base"):
+        unfreeze_layers(model, 30)
+
+
+def weights_by_layer(model: keras.Model) -> list[list[np.ndarray]]:
+    return [layer.get_weights() for layer in base_of(model).layers]
+
+
+@pytest.mark.parametrize("unfreeze", [0, 1, 30, ALL_LAYERS])
+def test_exactly_the_open_layers_change_and_statistics_never(tiny_config, data, unfreeze):
+    config = with_phases(tiny_config, Phase(unfreeze, 1e-3, 1))
+    before = weights_by_layer(model_of(config))
+    model, _, _ = run(config, data)
+    for number, layer in enumerate(base_of(model).layers):
+        statistics = 2 if isinstance(layer, keras.layers.BatchNormalization) else 0
+        old, new = before[number], layer.get_weights()
+        frozen = len(old) if number < ALL_LAYERS - unfreeze else statistics
+        for a, b in zip(old[len(old) - frozen:], new[len(new) - frozen:], strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=layer.name)
+        if frozen < len(old):  # an open layer with weights of its own
+            assert any((a != b).any() for a, b in zip(old, new, strict=True)), f"{layer.name} did not train"
+
+
+def test_phases_follow_each_other_and_rows_say_what_trained(tiny_config, data):
+    config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-4, 1))
+    _, outcome, rows = run(config, data)
+    assert [(r["epoch"], r["phase"], r["unfreeze"], r["learning_rate"]) for r in rows] == [
+        (1, 1, 0, 1e-3), (2, 1, 0, 1e-3), (3, 2, 11, 1e-4)]
+    assert rows[0]["trainable_parameters"] < rows[2]["trainable_parameters"]
+    assert outcome.best == max(rows, key=best_key) and not outcome.stopped
+
+
+def test_the_model_ends_with_its_best_epochs_weights(tiny_config, data):
+    model, outcome, _ = run(with_phases(tiny_config, Phase(0, 1e-2, 4), kept_precision="float32"), data)
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    loss, accuracy = model.evaluate(plain_batches(data.validation), verbose=0)
+    assert accuracy == pytest.approx(outcome.best["val_accuracy"])
+    assert loss == pytest.approx(outcome.best["val_loss"], rel=1e-4)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def deterministic_operations() -> None:
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+
+
+def test_same_seed_and_deterministic_gives_identical_weights(tiny_config, data):
+    config = with_phases(tiny_config, Phase(11, 1e-3, 2), deterministic=True)
+    one, two = (run(config, data)[0].get_weights() for _ in range(2))
+    other = run(replace(config, seed=1), data)[0].get_weights()
+    assert all((a == b).all() for a, b in zip(one, two, strict=True))
+    assert any((a != b).any() for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("whole_epochs", [1, 3])
+def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_end(tiny_config, data, tmp_path, whole_epochs):
+    config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-3, 2), deterministic=True)
+    whole, _, whole_rows = run(config, data)
+    checkpoints, asked = Checkpoints(tmp_path / "checkpoint"), []
+
+    def should_stop() -> bool:
+        asked.append(1)
+        return len(asked) > whole_epochs * 7 + 3  # five training batches and two of validation an epoch
+
+    _, first, first_rows = run(config, data, should_stop=should_stop, checkpoints=checkpoints)
+    resumed, second, rows = run(config, data, checkpoints=checkpoints, start=checkpoints.load())
+    assert first.stopped and len(first_rows) == whole_epochs and not second.stopped
+    assert [row["epoch"] for row in first_rows + rows] == [1, 2, 3, 4]
+    assert [r["val_loss"] for r in second.rows] == [r["val_loss"] for r in whole_rows]
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_completed_run_resumed_trains_nothing(tiny_config, data, tmp_path):
+    checkpoints = Checkpoints(tmp_path / "checkpoint")
+    run(tiny_config, data, checkpoints=checkpoints)
+    _, outcome, rows = run(tiny_config, data, start=checkpoints.load())
+    assert rows == [] and len(outcome.rows) == 2
+
+
+def test_patience_ends_a_phase_and_the_next_begins(tiny_config, data):
+    config = with_phases(tiny_config, Phase(0, 10.0, 6), Phase(11, 1e-5, 1), patience=1)
+    _, _, rows = run(config, data)
+    assert rows[-1]["phase"] == 2 and sum(row["phase"] == 1 for row in rows) < 6
+    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_a_loss_that_is_no_number_is_said_with_step_and_rate(tiny_config, data, tmp_path):
+    model, checkpoints = model_of(tiny_config), Checkpoints(tmp_path / "checkpoint")
+    kernel = model.get_layer("classes").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    with pytest.raises(Diverged, match=r"step 1.*learning rate of 0.001"):
+        train(tiny_config, model, data, lambda row: None, checkpoints=checkpoints)
+    assert checkpoints.load() is None
+
+
+def test_class_weights_make_rare_classes_count_as_much(tiny_config, data):
+    weights = balanced_weights(np.array([0, 0, 0, 1]))
+    assert weights == {0: pytest.approx(2 / 3), 1: pytest.approx(2.0)}
+    _, outcome, _ = run(with_phases(tiny_config, Phase(0, 1e-3, 1), class_weights=True), data)
+    assert np.isfinite(outcome.best["loss"])
+
+
+def test_each_epoch_shows_every_image_once_in_a_new_order(data):
+    batches, again = (plain_batches(data.train, 3) for _ in range(2))
+
+    def labels_of(batches: Batches, epoch: int) -> np.ndarray:
+        batches.begin(epoch)
+        return np.concatenate([batches[i][1] for i in range(len(batches))])
+
+    first, second = labels_of(batches, 0), labels_of(batches, 1)
+    assert sorted(first) == sorted(second) == sorted(data.train.labels) and (first != second).any()
+    assert (labels_of(again, 1) == second).all()

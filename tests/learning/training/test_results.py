@@ -1,0 +1,105 @@
+"""A finished run folder is what the contract says: stock tools open it."""
+
+import csv
+import json
+import signal
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from core.data.datasets.decode import load_image
+from core.data.study_plan import plan_study
+from core.execution.queue.session import Session
+from core.experiment.run import Run, RunConfig, State
+from core.experiment.run_store import RunStore
+from core.experiment.strategy import Phase, Strategy
+from core.learning.training.evaluation import class_scores, confusion_matrix
+from core.learning.training.job import train_run
+from core.learning.training.temperature import HIGHEST, LOWEST
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_dataset, tmp_path_factory) -> tuple[RunStore, Run]:
+    strategy = Strategy("tiny", (Phase(0, 1e-3, 2), Phase(11, 1e-4, 1)))
+    config = RunConfig(data=str(tiny_dataset.root), batch_size=8, image_size=96, alpha=0.35, weights="random")
+    store = RunStore(tmp_path_factory.mktemp("runs"))
+    run = store.create_study(plan_study(config, [strategy], tiny_dataset)).runs[0]
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    Session(store, run.id, "cpu").conclude(train_run)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    return store, store.get(run.id)
+
+
+@pytest.fixture
+def folder(finished) -> Path:
+    store, run = finished
+    return store.path(run.id)
+
+
+def test_it_completed_and_says_on_what(finished):
+    _, run = finished
+    assert run.state is State.COMPLETED and run.status.error is None
+    assert run.status.device and run.status.precision == "float32" and run.status.ended > run.status.started
+
+
+def test_plain_keras_opens_the_model_and_agrees_with_the_predictions(folder, tiny_dataset):
+    model = keras.models.load_model(folder / "model.keras")
+    rows = list(csv.DictReader((folder / "predictions.csv").open()))
+    images = np.stack([load_image(tiny_dataset.root / row["path"], 96) for row in rows])
+    said = model.predict(images, verbose=0)
+    names = [name.removeprefix("p_") for name in rows[0] if name.startswith("p_")]
+    assert [names[i] for i in said.argmax(axis=1)] == [row["predicted"] for row in rows]
+    written = np.array([[float(row[f"p_{name}"]) for name in names] for row in rows])
+    np.testing.assert_allclose(said, written, atol=1e-4)
+
+
+def test_the_evaluation_agrees_with_the_predictions(folder):
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    rows = list(csv.DictReader((folder / "predictions.csv").open()))
+    assert evaluation["split"] == "test" and evaluation["images"] == len(rows) == 10
+    right = sum(row["label"] == row["predicted"] for row in rows)
+    assert evaluation["accuracy"] == pytest.approx(right / len(rows))
+    assert np.sum(evaluation["confusion"]) == len(rows)
+    assert LOWEST <= evaluation["temperature"] <= HIGHEST
+
+
+def test_tensorboard_shows_the_same_curves(finished, folder):
+    store, run = finished
+    epochs = store.metrics(run.id).epochs
+    for side, names in (("train", {"epoch_loss": "loss", "epoch_accuracy": "accuracy"}),
+                        ("validation", {"epoch_loss": "val_loss", "epoch_accuracy": "val_accuracy"})):
+        events = EventAccumulator(str(folder / "tensorboard" / side)).Reload()
+        for tag, name in names.items():
+            shown = [(event.step, event.value) for event in events.Scalars(tag)]
+            assert shown == [(row["epoch"], pytest.approx(row[name])) for row in epochs]
+        assert all(abs(event.wall_time - time.time()) < 600 for event in events.Scalars("epoch_loss"))
+    top = EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert top.Scalars("test_accuracy")[0].value == pytest.approx(store.evaluation(run.id)["accuracy"])
+    assert "_hparams_/session_start_info" in top.summary_metadata
+
+
+def test_rows_hold_what_the_contract_names(finished):
+    store, run = finished
+    metrics = store.metrics(run.id)
+    assert [row["epoch"] for row in metrics.epochs] == [1, 2, 3] and metrics.boundaries == (3,)
+    assert {"kind", "epoch", "phase", "unfreeze", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy",
+            "seconds", "trainable_parameters"} <= set(metrics.epochs[0])
+    assert {"kind", "step", "epoch", "loss", "accuracy"} <= set(metrics.steps[0])
+
+
+def test_no_half_file_is_left(folder):
+    names = [path.name for path in folder.rglob("*")]
+    assert not [name for name in names if name.endswith(".tmp") or name.startswith((".draft-", ".reserve"))]
+
+
+def test_scores_by_hand():
+    confusion = confusion_matrix(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 3)
+    assert confusion.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
+    scores = class_scores(confusion)
+    assert scores[0] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "images": 2}
+    assert scores[2] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "images": 0}
