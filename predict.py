@@ -9,8 +9,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
-import core
+from core.analysis.csv_text import to_csv
+from core.analysis.results.predictions import Prediction, prediction_rows, unlike
+from core.analysis.results.trained_models import TrainedModel, trained_model
 from core.analysis.text import count, percent
+from core.data.uploads.uploaded_images import Incoming, Refused, receive
+from core.execution.keras_service.client import Assistant, AssistantError
+from core.execution.prediction_cache import Answers
+from core.experiment.run_store import NoSuchRun, RunStore
 
 DONE, FAILED = 0, 1
 
@@ -20,16 +26,16 @@ say = Console(stderr=True, highlight=False)
 def main(argv: Sequence[str] | None = None) -> int:
     """Predict what the arguments ask for and return the exit code: 1 where a file could not be read."""
     arguments = _arguments(argv)
-    assistant = core.Assistant()
+    assistant = Assistant()
     try:
-        store = core.RunStore(arguments.runs)
-        model = core.trained_model(store, store.get(arguments.run))
+        store = RunStore(arguments.runs)
+        model = trained_model(store, store.get(arguments.run))
         files = list(_files(arguments.images))
-        items = list(core.receive(files))
+        items = list(receive(files))
         answers = _ask(assistant, model, {item.hash: path for (_, path), item in zip(files, items, strict=True)
-                                          if isinstance(item, core.Incoming)})
+                                          if isinstance(item, Incoming)})
         return _tell(arguments, model, items, answers)
-    except (ValueError, OSError, core.NoSuchRun, core.AssistantError) as error:
+    except (ValueError, OSError, NoSuchRun, AssistantError) as error:
         say.print(str(error), style="red", markup=False, soft_wrap=True)
         return FAILED
     finally:
@@ -63,40 +69,40 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
             yield str(path), path
 
 
-def _ask(assistant: core.Assistant, model: core.TrainedModel, contents: dict[str, Path]) -> core.Answers:
+def _ask(assistant: Assistant, model: TrainedModel, contents: dict[str, Path]) -> Answers:
     """Raises `AssistantError` where the model cannot be asked."""
-    answers = core.Answers()
+    answers = Answers()
     with Progress(console=say, transient=True) as bars:
         task = bars.add_task("Asking the model", total=len(contents))
         for done, total in answers.ask(contents, [model], assistant.see):
             bars.update(task, completed=done, total=total)
     for trouble in answers.failures.values():
-        raise core.AssistantError(trouble)
+        raise AssistantError(trouble)
     return answers
 
 
-def _tell(arguments: argparse.Namespace, model: core.TrainedModel, items: Sequence[core.Incoming | core.Refused],
-          answers: core.Answers) -> int:
+def _tell(arguments: argparse.Namespace, model: TrainedModel, items: Sequence[Incoming | Refused],
+          answers: Answers) -> int:
     """Print and write the answers, name what was refused, and return the exit code. Raises `OSError`."""
-    said = [(item.name, model, answer) for item in items if isinstance(item, core.Incoming)
+    said = [(item.name, model, answer) for item in items if isinstance(item, Incoming)
             and (answer := answers.of(item.hash, model))]
-    refused = [(item.name, item.reason if isinstance(item, core.Refused) else answers.unreadable[item.hash])
-               for item in items if isinstance(item, core.Refused) or item.hash in answers.unreadable]
+    refused = [(item.name, item.reason if isinstance(item, Refused) else answers.unreadable[item.hash])
+               for item in items if isinstance(item, Refused) or item.hash in answers.unreadable]
     _print_table(said, arguments.top)
     for name, reason in refused:
         say.print(f"{name}: {reason}", style="yellow", markup=False, soft_wrap=True)
     if arguments.csv:
-        rows = core.to_csv(core.prediction_rows(said))
+        rows = to_csv(prediction_rows(said))
         arguments.csv.write_bytes(rows.encode(errors="replace"))
     say.print(f"{count(len(said), 'picture')} answered, {len(refused)} refused.")
     return FAILED if refused else DONE
 
 
-def _print_table(said: Sequence[tuple[str, core.TrainedModel, core.Prediction]], top: int) -> None:
+def _print_table(said: Sequence[tuple[str, TrainedModel, Prediction]], top: int) -> None:
     ranks = max((len(answer.top(top)) for _, _, answer in said), default=0)
     table = Table(Column("Picture", overflow="fold"), *(f"{rank}." for rank in range(1, ranks + 1)), "")
     for name, _, answer in said:
-        table.add_row(name, *(f"{label} {percent(share)}" for label, share in answer.top(top)), core.unlike([answer]))
+        table.add_row(name, *(f"{label} {percent(share)}" for label, share in answer.top(top)), unlike([answer]))
     Console(markup=False, highlight=False).print(table)
 
 

@@ -12,8 +12,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-import core
+from core.analysis.comparison.headline import headline
+from core.analysis.comparison.verdict import judge
+from core.analysis.results.settings import labels
+from core.analysis.results.summary import progress, summarise
 from core.analysis.text import count, duration, percent
+from core.backbones.weights import BUILT_IN_WEIGHTS, WeightsError, offline_weights, resolve_weights
+from core.data.datasets.scan import Dataset, data_folder, scan
+from core.data.datasets.split import Manifest
+from core.data.study_plan import plan_study, with_weights
+from core.execution.queue.launcher import Launcher
+from core.execution.queue.prewarm import Spare, SpareTerms
+from core.experiment.guidelines import warnings
+from core.experiment.preset import Preset
+from core.experiment.run import ALPHAS, IMAGE_SIZES, SAMPLE, Run, RunConfig, State
+from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.strategy import BASELINE, STRATEGIES, Phase, Strategy, unfreeze_sweep, with_settings
 
 DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 POLL_SECONDS = 0.5
@@ -30,17 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     try:
-        store = core.RunStore(arguments.runs)
+        store = RunStore(arguments.runs)
         if arguments.stop:
             return _stop(store, arguments.stop)
-        launcher = core.Launcher(store, spare=core.Spare(core.SpareTerms(ahead=False)))
+        launcher = Launcher(store, spare=Spare(SpareTerms(ahead=False)))
         if arguments.resume:
             launcher.resume(arguments.resume)
             run_ids = [arguments.resume]
         else:
             run_ids = _start(store, preset)
         return _follow(store, launcher, run_ids, arguments.json)
-    except (ValueError, OSError, core.NoSuchRun) as error:
+    except (ValueError, OSError, NoSuchRun) as error:
         say.print(str(error), style="red", markup=False)
         return FAILED
     except KeyboardInterrupt:
@@ -51,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="transfer_learning.py", description=__doc__,
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add("--data", default=core.SAMPLE, metavar="DIR", help="folder of class folders, or the drawn sample set")
-    add("--strategy", default="two-phase", choices=[*core.STRATEGIES, core.BASELINE.name, "all", "depths"],
+    add("--data", default=SAMPLE, metavar="DIR", help="folder of class folders, or the drawn sample set")
+    add("--strategy", default="two-phase", choices=[*STRATEGIES, BASELINE.name, "all", "depths"],
         help="all: the first three; depths: two-phase at each of several depths")
     add("--phase1-epochs", type=int, default=15, help="epochs with the base frozen")
     add("--phase2-epochs", type=int, default=10, help="epochs with the top layers open")
@@ -60,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--phase2-lr", type=float, default=1e-4)
     add("--unfreeze", type=int, default=30, help="layers of the base that phase 2 opens, from its top")
     add("--batch-size", type=int, default=32)
-    add("--image-size", type=int, choices=core.IMAGE_SIZES, help="224, or 96 with the sample base, unless given")
-    add("--alpha", type=float, choices=core.ALPHAS, help="width of MobileNetV2: 1.0, or 0.35 with the sample base")
+    add("--image-size", type=int, choices=IMAGE_SIZES, help="224, or 96 with the sample base, unless given")
+    add("--alpha", type=float, choices=ALPHAS, help="width of MobileNetV2: 1.0, or 0.35 with the sample base")
     add("--weights", metavar="imagenet|sample|random|PATH", help="imagenet where it can be had, else sample")
     add("--seed", type=int, default=0)
     add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")
@@ -75,56 +89,56 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _configuration(arguments: argparse.Namespace) -> core.Preset:
-    data = core.SAMPLE if arguments.data == core.SAMPLE else str(Path(arguments.data).expanduser().resolve())
-    template = core.RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, views=arguments.views,
+def _configuration(arguments: argparse.Namespace) -> Preset:
+    data = SAMPLE if arguments.data == SAMPLE else str(Path(arguments.data).expanduser().resolve())
+    template = RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, views=arguments.views,
                               reuse=not arguments.no_reuse)
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
-    template = replace(core.with_weights(template, _weights(arguments, replace(template, **given))), **given)
-    return core.Preset(_strategies(arguments), template, arguments.seeds)
+    template = replace(with_weights(template, _weights(arguments, replace(template, **given))), **given)
+    return Preset(_strategies(arguments), template, arguments.seeds)
 
 
-def _strategies(arguments: argparse.Namespace) -> tuple[core.Strategy, ...]:
+def _strategies(arguments: argparse.Namespace) -> tuple[Strategy, ...]:
     if arguments.strategy == "depths":
-        return core.unfreeze_sweep(head=core.Phase(0, arguments.phase1_lr, arguments.phase1_epochs),
-                                   tuned=core.Phase(0, arguments.phase2_lr, arguments.phase2_epochs))
-    named = core.STRATEGIES | {core.BASELINE.name: core.BASELINE}
-    chosen = core.STRATEGIES.values() if arguments.strategy == "all" else [named[arguments.strategy]]
-    return tuple(core.with_settings(strategy, arguments.phase1_epochs, arguments.phase2_epochs, arguments.phase1_lr,
+        return unfreeze_sweep(head=Phase(0, arguments.phase1_lr, arguments.phase1_epochs),
+                                   tuned=Phase(0, arguments.phase2_lr, arguments.phase2_epochs))
+    named = STRATEGIES | {BASELINE.name: BASELINE}
+    chosen = STRATEGIES.values() if arguments.strategy == "all" else [named[arguments.strategy]]
+    return tuple(with_settings(strategy, arguments.phase1_epochs, arguments.phase2_epochs, arguments.phase1_lr,
                                     arguments.phase2_lr, arguments.unfreeze) for strategy in chosen)
 
 
-def _weights(arguments: argparse.Namespace, template: core.RunConfig) -> str:
+def _weights(arguments: argparse.Namespace, template: RunConfig) -> str:
     """What was asked for; without a word, ImageNet, or the next best where it cannot be had - and that is said."""
     if arguments.weights or arguments.resume or arguments.stop:
         named = arguments.weights or "random"
-        return named if named in core.BUILT_IN_WEIGHTS else str(Path(named).expanduser().resolve())
+        return named if named in BUILT_IN_WEIGHTS else str(Path(named).expanduser().resolve())
     try:
-        core.resolve_weights("imagenet", template.alpha, template.image_size)
-    except core.WeightsError as error:
-        weights, why = core.offline_weights()
+        resolve_weights("imagenet", template.alpha, template.image_size)
+    except WeightsError as error:
+        weights, why = offline_weights()
         say.print(f"{why} ({error})", style="yellow", markup=False)
         return weights
     return "imagenet"
 
 
-def _start(store: core.RunStore, preset: core.Preset) -> list[str]:
+def _start(store: RunStore, preset: Preset) -> list[str]:
     template = preset.template
     if preset.needs_base:
-        core.resolve_weights(template.weights, template.alpha, template.image_size)
+        resolve_weights(template.weights, template.alpha, template.image_size)
     with Progress(TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=say, transient=True) as bars:
         task = bars.add_task("", total=None)
-        dataset = core.scan(core.data_folder(template.data),
+        dataset = scan(data_folder(template.data),
                             lambda done, total: bars.update(task, completed=done, total=total))
-    planned = core.plan_study(template, preset.strategies, dataset, preset.every_seed)
-    _report(dataset, core.Manifest.from_csv(planned[0][1]))
+    planned = plan_study(template, preset.strategies, dataset, preset.every_seed)
+    _report(dataset, Manifest.from_csv(planned[0][1]))
     for strategy in preset.strategies:
-        for warning in core.warnings(strategy):
+        for warning in warnings(strategy):
             say.print(warning, style="yellow", markup=False)
     return [run.id for run in store.create_study(planned).runs]
 
 
-def _report(dataset: core.Dataset, manifest: core.Manifest) -> None:
+def _report(dataset: Dataset, manifest: Manifest) -> None:
     splits = ", ".join(f"{name} {number:,}" for name, number in manifest.counts().items())
     say.print(f"{dataset.root}: {count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}; "
               f"{splits}", markup=False)
@@ -134,7 +148,7 @@ def _report(dataset: core.Dataset, manifest: core.Manifest) -> None:
         say.print(f"  and {len(dataset.problems) - 10:,} more", style="yellow")
 
 
-def _follow(store: core.RunStore, launcher: core.Launcher, run_ids: list[str], as_json: bool) -> int:
+def _follow(store: RunStore, launcher: Launcher, run_ids: list[str], as_json: bool) -> int:
     for run_id in run_ids:
         launcher.submit(run_id)
     interrupted = False
@@ -147,26 +161,26 @@ def _follow(store: core.RunStore, launcher: core.Launcher, run_ids: list[str], a
         launcher.close()
     runs = [store.get(run_id) for run_id in run_ids]
     _print_summary(store, runs, as_json)
-    if interrupted or any(run.state is core.State.STOPPED for run in runs):
+    if interrupted or any(run.state is State.STOPPED for run in runs):
         return INTERRUPTED
-    return DONE if all(run.state is core.State.COMPLETED for run in runs) else FAILED
+    return DONE if all(run.state is State.COMPLETED for run in runs) else FAILED
 
 
-def _watch(store: core.RunStore, run_ids: list[str]) -> None:
+def _watch(store: RunStore, run_ids: list[str]) -> None:
     """Show a bar a run until all have ended."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[now]}")
     with Progress(*columns, console=say) as bars:
-        names = core.labels([store.get(run_id) for run_id in run_ids])
+        names = labels([store.get(run_id) for run_id in run_ids])
         tasks = {run_id: bars.add_task(names[run_id], total=1.0, now="queued") for run_id in run_ids}
         while not all([_update(store, bars, run_id, task) for run_id, task in tasks.items()]):
             time.sleep(POLL_SECONDS)
 
 
-def _update(store: core.RunStore, bars: Progress, run_id: str, task: TaskID) -> bool:
+def _update(store: RunStore, bars: Progress, run_id: str, task: TaskID) -> bool:
     run, metrics = store.get(run_id), store.metrics(run_id)
-    done = core.progress(run, metrics)
+    done = progress(run, metrics)
     now = run.status.note or str(run.state)
-    if run.state is core.State.RUNNING and not run.status.note:
+    if run.state is State.RUNNING and not run.status.note:
         best = f", best {percent(metrics.best['val_accuracy'])}" if metrics.best else ""
         left = f", {duration(done.seconds_left)} left" if done.seconds_left else ""
         speed = f", {run.status.images_per_second:.0f} images/s" if run.status.images_per_second else ""
@@ -175,7 +189,7 @@ def _update(store: core.RunStore, bars: Progress, run_id: str, task: TaskID) -> 
     return run.state.is_finished
 
 
-def _stop_all(store: core.RunStore, launcher: core.Launcher, run_ids: list[str]) -> None:
+def _stop_all(store: RunStore, launcher: Launcher, run_ids: list[str]) -> None:
     say.print("Stopping; what is trained so far is kept.")
     for run_id in run_ids:
         launcher.cancel(run_id)
@@ -187,8 +201,8 @@ def _stop_all(store: core.RunStore, launcher: core.Launcher, run_ids: list[str])
                       soft_wrap=True)
 
 
-def _stop(store: core.RunStore, run_id: str) -> int:
-    launcher = core.Launcher(store, devices=lambda: ())  # it stops runs and starts none
+def _stop(store: RunStore, run_id: str) -> int:
+    launcher = Launcher(store, devices=lambda: ())  # it stops runs and starts none
     launcher.cancel(run_id)
     while not store.get(run_id).state.is_finished:
         time.sleep(POLL_SECONDS)
@@ -197,15 +211,15 @@ def _stop(store: core.RunStore, run_id: str) -> int:
     return DONE
 
 
-def _print_summary(store: core.RunStore, runs: Sequence[core.Run], as_json: bool) -> None:
-    summaries, names = [core.summarise(store, run) for run in runs], core.labels(runs)
+def _print_summary(store: RunStore, runs: Sequence[Run], as_json: bool) -> None:
+    summaries, names = [summarise(store, run) for run in runs], labels(runs)
     table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", "F1", "Time")
     for row in summaries:
         table.add_row(names[row.id], row.state, str(row.epochs), str(row.best_epoch or "–"),
                       percent(row.best_val_accuracy), percent(row.test_accuracy), percent(row.macro_f1),
                       duration(row.seconds))
     say.print(table)
-    verdict = core.headline(core.judge(store, runs))
+    verdict = headline(judge(store, runs))
     say.print(verdict, markup=False)
     for row in summaries:
         if row.error:

@@ -15,11 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-import core
 from benchmarks.common import Figure, add_network, machine, own_room, print_table, seconds
 from core.data.cache.feature_cache import Shelves
 from core.data.cache.run_cache import Keeper
-from core.data.datasets.scan import find_root
+from core.data.datasets.scan import data_folder, find_root, scan
+from core.data.datasets.split import split
+from core.experiment.run import SAMPLE, RunConfig
+from core.experiment.strategy import STRATEGIES
 from core.learning.network.model import build_transfer_model
 from core.learning.training.batches import Batches, load_data
 from core.learning.training.frozen_features import Activations
@@ -36,7 +38,7 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--data", default=core.SAMPLE, help="folder of class folders; the sample set by default")
+    add("--data", default=SAMPLE, help="folder of class folders; the sample set by default")
     add_network(parser)
     add("--steps", type=int, default=12, help="an epoch has")
     add("--rounds", type=int, default=5)
@@ -44,8 +46,8 @@ def _parse() -> argparse.Namespace:
 
 
 def _figures(arguments: argparse.Namespace) -> Iterator[Figure]:
-    config = core.RunConfig(data=arguments.data, weights="random", image_size=arguments.image_size,
-                            alpha=arguments.alpha, strategy=core.STRATEGIES["fine-tuning"])
+    config = RunConfig(data=arguments.data, weights="random", image_size=arguments.image_size,
+                            alpha=arguments.alpha, strategy=STRATEGIES["fine-tuning"])
     fed, bare = _both(config, arguments.steps)
     took = [(fed(), bare()) for _ in range(arguments.rounds + 1)][1:]  # the first round traces and decodes
     ratios = [alone / engine for engine, alone in took]
@@ -56,12 +58,12 @@ def _figures(arguments: argparse.Namespace) -> Iterator[Figure]:
                  f"({100 * min(ratios):.0f} to {100 * max(ratios):.0f})", "95%")
 
 
-def _both(config: core.RunConfig, steps: int) -> tuple[Callable[[], float], Callable[[], float]]:
+def _both(config: RunConfig, steps: int) -> tuple[Callable[[], float], Callable[[], float]]:
     """Two ways to train the same network for an epoch; each says how many seconds it took."""
-    manifest = core.split(core.scan(core.data_folder(config.data)), config.split_seed)
+    manifest = split(scan(data_folder(config.data)), config.split_seed)
     model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
     keeper = Keeper(Shelves(), len(manifest.items))
-    images = load_data(manifest, find_root(core.data_folder(config.data)), config.image_size, keeper).train
+    images = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper).train
     activations = Activations(config, model, keeper)
     above, rows = compile_phase(model, config.strategy.phases[0], activations.cut(1)), activations.training(images, 1)
     count = steps * config.batch_size

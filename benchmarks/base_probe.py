@@ -16,11 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import keras
 import numpy as np
 
-import core
 from benchmarks.common import Figure, machine, print_table
-from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_SIZE
+from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_BASE, SAMPLE_SIZE
 from core.data.datasets.decode import load_image
-from core.data.datasets.scan import find_root
+from core.data.datasets.scan import data_folder, find_root, scan
+from core.experiment.run import SAMPLE
 from core.learning.network.backbone import build_base, rescaled
 from tools.sample_base.source_world import looks
 
@@ -34,8 +34,8 @@ def main() -> None:
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--imagenet", type=Path, help="a file of ImageNet weights at alpha 1.0")
     arguments = parser.parse_args()
-    folder = find_root(core.data_folder(str(arguments.photos.resolve()) if arguments.photos else core.SAMPLE))
-    dataset = core.scan(folder)
+    folder = find_root(data_folder(str(arguments.photos.resolve()) if arguments.photos else SAMPLE))
+    dataset = scan(folder)
     pixels = np.stack([load_image(folder / picture.path, SAMPLE_SIZE) for picture in dataset.pictures])
     labels = np.unique([picture.label for picture in dataset.pictures], return_inverse=True)[1]
     print(*machine(), f"{len(labels):,} images, {labels.max() + 1} classes", "", sep="\n", flush=True)
@@ -47,7 +47,7 @@ def _looked_at(pixels: np.ndarray, arguments: argparse.Namespace) -> Iterator[tu
     yield from (("colours, no network", colours), ("edges, no network", edges),
                 ("colours and edges, no network", np.hstack([colours, edges])))
     keras.utils.set_random_seed(0)  # for the random base
-    for weights in ("random", core.SAMPLE_BASE, *map(str, arguments.bases)):
+    for weights in ("random", SAMPLE_BASE, *map(str, arguments.bases)):
         yield f"{Path(weights).stem} base", pooled(build_base(SAMPLE_ALPHA, SAMPLE_SIZE, weights), pixels)
     if arguments.imagenet:
         yield "ImageNet base, alpha 1.0", pooled(build_base(1.0, SAMPLE_SIZE, str(arguments.imagenet)), pixels)

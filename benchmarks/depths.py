@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import core
 from benchmarks.common import Figure, add_network, machine, print_table, seconds
+from core.experiment.run import RunConfig
 from core.experiment.timings import PhasePace
 from core.learning.training.timing import measure_pace
 
@@ -24,7 +24,7 @@ DEPTHS = (0, 11, 20, 30, 56, 74, 100, 118, 145)
 def main() -> None:
     arguments = _parse()
     print(*machine(), "", sep="\n")
-    print_table(_figures(core.RunConfig(weights=arguments.weights, image_size=arguments.image_size,
+    print_table(_figures(RunConfig(weights=arguments.weights, image_size=arguments.image_size,
                                         alpha=arguments.alpha), arguments.depths))
 
 
@@ -37,7 +37,7 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _figures(config: core.RunConfig, depths: tuple[int, ...]) -> Iterator[Figure]:
+def _figures(config: RunConfig, depths: tuple[int, ...]) -> Iterator[Figure]:
     for depth in depths:
         kept, whole = (measure_pace(replace(config, reuse=reuse), 10, (), (depth,)).phases[depth]
                        for reuse in (True, False))

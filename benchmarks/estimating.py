@@ -14,9 +14,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import core
 from benchmarks.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
-from core.experiment.strategy import with_settings
+from core.analysis.results.duration_estimate import estimate
+from core.data.cache.feature_cache import Shelves
+from core.data.datasets.scan import data_folder, scan
+from core.data.datasets.split import Manifest, split
+from core.execution.keras_service.client import Assistant
+from core.execution.queue.launcher import Launcher
+from core.experiment.run import RunConfig, State
+from core.experiment.run_store import RunStore
+from core.experiment.strategy import ALL_LAYERS, STRATEGIES, with_settings
 from core.machine.devices import Leases
 
 ORDER = "feature-extraction", "feature-extraction", "two-phase", "fine-tuning"
@@ -43,22 +50,22 @@ def _parse() -> argparse.Namespace:
 
 
 def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
-    template = core.RunConfig(data=arguments.data, weights=arguments.weights, image_size=arguments.image_size,
+    template = RunConfig(data=arguments.data, weights=arguments.weights, image_size=arguments.image_size,
                               alpha=arguments.alpha)
-    dataset = core.scan(core.data_folder(arguments.data))
-    strategies = [with_settings(core.STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs, 1e-3, 1e-4, 30)
+    dataset = scan(data_folder(arguments.data))
+    strategies = [with_settings(STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs, 1e-3, 1e-4, 30)
                   for name in ORDER]
     files = [dataset.root / picture.path for picture in dataset.pictures[:16]]
-    began, assistant = time.perf_counter(), core.Assistant()
-    pace = assistant.measure_pace(template, len(dataset.classes), files, (0, 30, core.ALL_LAYERS))
+    began, assistant = time.perf_counter(), Assistant()
+    pace = assistant.measure_pace(template, len(dataset.classes), files, (0, 30, ALL_LAYERS))
     assistant.close()
     yield Figure("Measuring the pace at three depths", seconds(time.perf_counter() - began))
-    store, manifest = core.RunStore(room / "runs"), core.split(dataset)
-    launcher = core.Launcher(store, Leases(room / "leases"))
+    store, manifest = RunStore(room / "runs"), split(dataset)
+    launcher = Launcher(store, Leases(room / "leases"))
     try:
         for strategy in strategies:
             config = replace(template, strategy=strategy)
-            expected = core.estimate([(config, manifest)], pace, core.Shelves())
+            expected = estimate([(config, manifest)], pace, Shelves())
             took = _train(launcher, store, config, manifest)
             kept = 100 * expected.kept / max(1, expected.needed)
             yield Figure(f"{strategy.title}, {kept:.0f}% kept: about {seconds(expected.seconds)}",
@@ -68,13 +75,13 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
         launcher.close()
 
 
-def _train(launcher: core.Launcher, store: core.RunStore, config: core.RunConfig, manifest: core.Manifest) -> float:
+def _train(launcher: Launcher, store: RunStore, config: RunConfig, manifest: Manifest) -> float:
     """Seconds of a run. Raises `RuntimeError` where it fails."""
     run = store.create(config, manifest.to_csv())
     launcher.submit(run.id)
     while not (now := store.get(run.id)).state.is_finished:
         time.sleep(0.5)
-    if now.state is not core.State.COMPLETED:
+    if now.state is not State.COMPLETED:
         raise RuntimeError(f"{run.id}: {now.state}. {now.status.error and now.status.error.message}")
     return now.status.ended - now.status.started
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import core
 from benchmarks.common import Figure, machine, own_room, print_table
 from benchmarks.dashboard_server import chromium, chromium_path
 from benchmarks.first_page import first_page
 from benchmarks.listing import listing
 from benchmarks.pages import following, memory
 from benchmarks.training import overhead
+from core.experiment.run import SAMPLE
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
     quick = arguments.quick
     yield from listing(room, quick)
     yield from _pages(room, quick)
-    data = str(arguments.data.resolve()) if arguments.data else core.SAMPLE
+    data = str(arguments.data.resolve()) if arguments.data else SAMPLE
     weights = str(arguments.weights.resolve()) if arguments.weights else "random"
     yield from overhead(room, data, weights, quick)
 

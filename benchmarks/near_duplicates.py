@@ -16,10 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from PIL import Image, ImageEnhance, ImageOps
 
-import core
 from benchmarks.common import Figure, machine, own_room, print_table, seconds
 from core.data.datasets.decode import decode
-from core.data.datasets.scan import find_root
+from core.data.datasets.scan import Dataset, Picture, find_root, scan
 
 Change = Callable[[Image.Image], Image.Image]
 _QUALITY, _SIDE = 92, 112
@@ -38,7 +37,7 @@ def main() -> None:
 
 def _figures(room: Path, root: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
     began = time.perf_counter()
-    alone = core.scan(root)
+    alone = scan(root)
     yield Figure(f"Looking through {len(alone.pictures):,} photos", seconds(time.perf_counter() - began))
     some = random.Random(0).sample(alone.pictures, min(arguments.copies, len(alone.pictures)))
     for name, change in _changes().items():
@@ -75,7 +74,7 @@ def _cropped(image: Image.Image, rng: random.Random) -> Image.Image:
     return image.crop((round(left), round(top), round(left + 0.95 * image.width), round(top + 0.95 * image.height)))
 
 
-def _found(room: Path, alone: core.Dataset, some: list[core.Picture], change: Change) -> int:
+def _found(room: Path, alone: Dataset, some: list[Picture], change: Change) -> int:
     """How many changed copies are known for the photo they were made from."""
     for picture in alone.pictures:
         link = room / picture.label / f"{picture.hash}{Path(picture.path).suffix}"
@@ -86,12 +85,12 @@ def _found(room: Path, alone: core.Dataset, some: list[core.Picture], change: Ch
         copy = Path(picture.label) / f"copy-of-{picture.hash}.jpg"
         change(decode(alone.root / picture.path)).save(room / copy, "JPEG", quality=_QUALITY)
         copies[copy.as_posix()] = picture.hash
-    both = core.scan(room)
+    both = scan(room)
     photo = {picture.hash: picture.photo for picture in both.pictures}
     return sum(picture.photo == photo[copies[picture.path]] for picture in both.pictures if picture.path in copies)
 
 
-def _draw(dataset: core.Dataset, path: Path) -> None:
+def _draw(dataset: Dataset, path: Path) -> None:
     """A row a group."""
     groups = dataset.near_duplicates
     sheet = Image.new("RGB", (_SIDE * max(map(len, groups), default=1), _SIDE * max(1, len(groups))), "white")

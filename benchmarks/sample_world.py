@@ -16,10 +16,14 @@ from statistics import mean, stdev
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import core
 from benchmarks.common import machine, own_room, run_python, write_plan
 from core.analysis.statistics.significance import resampled
-from core.data.datasets.split import TEST_TO_TRAINING
+from core.backbones.weights import SAMPLE_BASE
+from core.data.datasets.scan import data_folder, scan
+from core.data.datasets.split import TEST_TO_TRAINING, split
+from core.data.study_plan import with_weights
+from core.experiment.run import SAMPLE, RunConfig
+from core.experiment.strategy import BASELINE, FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE, Phase, Strategy
 
 SET, PHOTOS = "sample set", "photos"
 
@@ -29,24 +33,24 @@ class Way:
     """A row of the table: what trains, from which weights."""
 
     title: str
-    strategy: core.Strategy
+    strategy: Strategy
     weights: str
 
 
-SCRATCH = Way("small CNN from scratch", core.BASELINE, "random")
-ALL_OF_RANDOM = Way("all layers of a random base", core.FINE_TUNING, "random")
-RANDOM = Way("frozen random base", core.FEATURE_EXTRACTION, "random")
-FROZEN = Way("frozen sample base", core.FEATURE_EXTRACTION, core.SAMPLE_BASE)
-LONG_FROZEN = Way("frozen sample base, 45 epochs", core.Strategy("long-frozen", (core.Phase(0, 1e-3, 45),)),
-                  core.SAMPLE_BASE)
-TWO_PHASE = Way("two-phase from the sample base", core.TWO_PHASE, core.SAMPLE_BASE)
+SCRATCH = Way("small CNN from scratch", BASELINE, "random")
+ALL_OF_RANDOM = Way("all layers of a random base", FINE_TUNING, "random")
+RANDOM = Way("frozen random base", FEATURE_EXTRACTION, "random")
+FROZEN = Way("frozen sample base", FEATURE_EXTRACTION, SAMPLE_BASE)
+LONG_FROZEN = Way("frozen sample base, 45 epochs", Strategy("long-frozen", (Phase(0, 1e-3, 45),)),
+                  SAMPLE_BASE)
+TWO_PHASES = Way("two-phase from the sample base", TWO_PHASE, SAMPLE_BASE)
 LONG_TWO_PHASE = Way("two-phase, then 30 epochs at 3e-4",
-                     core.Strategy("long-two-phase", (core.Phase(0, 1e-3, 15), core.Phase(30, 3e-4, 30))),
-                     core.SAMPLE_BASE)
-ALL = Way("all layers from the sample base", core.FINE_TUNING, core.SAMPLE_BASE)
-IMAGENET = Way("frozen ImageNet base, alpha 1.0", core.FEATURE_EXTRACTION, "imagenet")
-WAYS = SCRATCH, ALL_OF_RANDOM, RANDOM, FROZEN, LONG_FROZEN, TWO_PHASE, LONG_TWO_PHASE, ALL, IMAGENET
-GAINS = ((FROZEN, RANDOM, " (wanted: 25 or more)"), (TWO_PHASE, FROZEN, " (wanted: 3 or more)"),
+                     Strategy("long-two-phase", (Phase(0, 1e-3, 15), Phase(30, 3e-4, 30))),
+                     SAMPLE_BASE)
+ALL = Way("all layers from the sample base", FINE_TUNING, SAMPLE_BASE)
+IMAGENET = Way("frozen ImageNet base, alpha 1.0", FEATURE_EXTRACTION, "imagenet")
+WAYS = SCRATCH, ALL_OF_RANDOM, RANDOM, FROZEN, LONG_FROZEN, TWO_PHASES, LONG_TWO_PHASE, ALL, IMAGENET
+GAINS = ((FROZEN, RANDOM, " (wanted: 25 or more)"), (TWO_PHASES, FROZEN, " (wanted: 3 or more)"),
          (FROZEN, SCRATCH, " (wanted: 0 or more)"), (FROZEN, ALL_OF_RANDOM, " (wanted: 0 or more)"),
          (LONG_FROZEN, FROZEN, ""), (LONG_TWO_PHASE, LONG_FROZEN, ""))
 """Which way is held against which, and what is wanted of it on the sample set."""
@@ -85,8 +89,8 @@ def _measure(room: Path, data: str, seed: int, arguments: argparse.Namespace) ->
               and (way.weights != "imagenet" or (arguments.imagenet and data == PHOTOS))]
     if not wanted:
         return
-    folder = core.SAMPLE if data == SET else str(arguments.photos.resolve())
-    manifest = core.split(core.scan(core.data_folder(folder)), seed).to_csv()
+    folder = SAMPLE if data == SET else str(arguments.photos.resolve())
+    manifest = split(scan(data_folder(folder)), seed).to_csv()
     for way in wanted:
         run = write_plan(room / way.title, _config(way, folder, seed, arguments), manifest)
         answer = run_python("-m", "benchmarks.engine_run", str(run))
@@ -97,12 +101,12 @@ def _measure(room: Path, data: str, seed: int, arguments: argparse.Namespace) ->
         print(row, flush=True)
 
 
-def _config(way: Way, folder: str, seed: int, arguments: argparse.Namespace) -> core.RunConfig:
-    config = core.with_weights(core.RunConfig(data=folder, strategy=way.strategy, seed=seed, split_seed=seed),
-                               core.SAMPLE_BASE)
+def _config(way: Way, folder: str, seed: int, arguments: argparse.Namespace) -> RunConfig:
+    config = with_weights(RunConfig(data=folder, strategy=way.strategy, seed=seed, split_seed=seed),
+                               SAMPLE_BASE)
     if way.weights == "imagenet":
         return replace(config, weights=str(arguments.imagenet.resolve()), alpha=1.0)
-    if way.weights == core.SAMPLE_BASE and arguments.base:
+    if way.weights == SAMPLE_BASE and arguments.base:
         return replace(config, weights=str(arguments.base.resolve()))
     return replace(config, weights=way.weights)
 

@@ -14,9 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import core
 from benchmarks.common import Figure, add_network, machine, own_room, print_table, run_python, seconds
+from core.data.cache.feature_cache import Shelves
 from core.data.sample_set.generate import write_sample
+from core.experiment.run import RunConfig
+from core.experiment.strategy import Phase, Strategy
 
 SCAN = """import json, resource, sys, core
 manifest = core.split(core.scan(core.data_folder(sys.argv[1])))
@@ -50,8 +52,8 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
     run.mkdir()
     found, took = _timed("-c", SCAN, str(data), str(run / "manifest.csv"))
     yield Figure("Looking through and dividing them", f"{seconds(took)}, {found['memory'] / 1e9:.2f} GB", "3 GB")
-    strategy = core.Strategy("feature-extraction", (core.Phase(0, 1e-3, arguments.epochs),))
-    config = core.RunConfig(data=str(data), weights="random", strategy=strategy, image_size=arguments.image_size,
+    strategy = Strategy("feature-extraction", (Phase(0, 1e-3, arguments.epochs),))
+    config = RunConfig(data=str(data), weights="random", strategy=strategy, image_size=arguments.image_size,
                             alpha=arguments.alpha, views=arguments.views)
     (run / "config.json").write_text(json.dumps(config.to_json()), encoding="utf-8")
     found, took = _timed("-m", "benchmarks.engine_run", str(run))
@@ -60,7 +62,7 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
     ends = [0.0, *(row["seconds"] for row in found["rows"])]
     for number, (start, end) in enumerate(pairwise(ends), start=1):
         yield Figure(f"  epoch {number}", seconds(end - start))
-    yield Figure("Kept on disk", f"{sum(kept.bytes for kept in core.Shelves().kept()) / 1e9:.2f} GB")
+    yield Figure("Kept on disk", f"{sum(kept.bytes for kept in Shelves().kept()) / 1e9:.2f} GB")
 
 
 def _timed(*command: str) -> tuple[dict, float]:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import core
 from benchmarks.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
 from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visitor
+from core.data.datasets.scan import data_folder, scan
+from core.data.study_plan import plan_study
+from core.experiment.run import RunConfig, State
 from core.experiment.run_store import RunStore
+from core.experiment.strategy import Phase, Strategy
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -68,12 +71,12 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
 
 def _template(store: RunStore, arguments: argparse.Namespace) -> str:
     """A run that never trains, for the Train page to take its settings from."""
-    config = core.RunConfig(data=arguments.data, weights=arguments.weights, image_size=arguments.image_size,
+    config = RunConfig(data=arguments.data, weights=arguments.weights, image_size=arguments.image_size,
                             alpha=arguments.alpha)
-    strategy = core.Strategy("feature-extraction", (core.Phase(0, 1e-3, arguments.epochs),))
-    dataset = core.scan(core.data_folder(arguments.data))
-    run = store.create_study(core.plan_study(config, [strategy], dataset)).runs[0]
-    store.write_status(run.id, replace(run.status, state=core.State.STOPPED))
+    strategy = Strategy("feature-extraction", (Phase(0, 1e-3, arguments.epochs),))
+    dataset = scan(data_folder(arguments.data))
+    run = store.create_study(plan_study(config, [strategy], dataset)).runs[0]
+    store.write_status(run.id, replace(run.status, state=State.STOPPED))
     return run.id
 
 

@@ -15,10 +15,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import core
 from benchmarks.common import PROJECT, add_network, machine, own_room, print_table, run_python, write_plan
 from benchmarks.time_report import CACHED, COLD, SETTINGS, TUTORIAL, VARIANTS, WARM, Done, figures, read
-from core.experiment.strategy import ALL_LAYERS
+from core.data.cache.feature_cache import Shelves
+from core.data.datasets.scan import data_folder, scan
+from core.data.datasets.split import Manifest, split
+from core.experiment.run import RunConfig
+from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
 
 
 def main() -> None:
@@ -40,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, default=3)
     add("--phase1-epochs", type=int, default=15)
     add("--phase2-epochs", type=int, default=10)
-    add("--views", type=int, default=core.RunConfig().views)
+    add("--views", type=int, default=RunConfig().views)
     add("--all-layers", action="store_true", help="train all layers, instead of two-phase")
     add("--only", nargs="+", choices=(*VARIANTS, *SETTINGS), metavar="VARIANT",
         help="measure these; other numbers of views and rows in 32 bits only if named: " + ", ".join(SETTINGS))
@@ -53,7 +56,7 @@ def _measure_seed(room: Path, seed: int, arguments: argparse.Namespace, done: Do
     wanted = [variant for variant in arguments.only or VARIANTS if (variant, seed) not in done]
     if not wanted:
         return
-    manifest = core.split(core.scan(core.data_folder(arguments.data)), seed)
+    manifest = split(scan(data_folder(arguments.data)), seed)
     tree = _tree(room, Path(arguments.data), manifest)
     if WARM in wanted and COLD not in wanted:
         wanted.insert(wanted.index(WARM), COLD)
@@ -66,7 +69,7 @@ def _measure_seed(room: Path, seed: int, arguments: argparse.Namespace, done: Do
         print(f"  seed {seed}, {variant}: {found['rows'][-1]['seconds']:.0f} s", flush=True)
 
 
-def _tree(room: Path, data: Path, manifest: core.Manifest) -> Path:
+def _tree(room: Path, data: Path, manifest: Manifest) -> Path:
     """The split as folders of links, which the tutorial can read."""
     for number, item in enumerate(manifest.items):
         link = room / "tree" / item.split / item.label / f"{number:06d}{Path(item.path).suffix}"
@@ -82,7 +85,7 @@ def _phases(arguments: argparse.Namespace, factor: float = 1.0) -> list[tuple[in
 
 
 def _tutorial(room: Path, tree: Path, seed: int, variant: str, arguments: argparse.Namespace,
-              manifest: core.Manifest) -> dict:
+              manifest: Manifest) -> dict:
     plan = room / "plan.json"
     plan.write_text(json.dumps({
         "folder": str(tree), "weights": str(Path(arguments.weights).resolve()), "size": arguments.image_size,
@@ -91,19 +94,19 @@ def _tutorial(room: Path, tree: Path, seed: int, variant: str, arguments: argpar
 
 
 def _engine(room: Path, tree: Path, seed: int, variant: str, arguments: argparse.Namespace,
-            manifest: core.Manifest) -> dict:
+            manifest: Manifest) -> dict:
     folder, phases = room / variant, _phases(arguments, 0.5 if variant == WARM else 1.0)
-    strategy = core.Strategy("measured", tuple(core.Phase(*phase) for phase in phases))
-    config = core.RunConfig(data=str(Path(arguments.data).resolve()), strategy=strategy, seed=seed, split_seed=seed,
+    strategy = Strategy("measured", tuple(Phase(*phase) for phase in phases))
+    config = RunConfig(data=str(Path(arguments.data).resolve()), strategy=strategy, seed=seed, split_seed=seed,
                             image_size=arguments.image_size, alpha=arguments.alpha,
                             weights=str(Path(arguments.weights).resolve()),
                             **{"views": arguments.views} | SETTINGS.get(variant, {}))
     if variant != WARM:
-        core.Shelves().clear()
+        Shelves().clear()
     shutil.rmtree(folder, ignore_errors=True)
     write_plan(folder, config, manifest.to_csv())
     found = run_python("-m", "benchmarks.engine_run", str(folder))
-    return found | {"kept": sum(kept.bytes for kept in core.Shelves().kept())}
+    return found | {"kept": sum(kept.bytes for kept in Shelves().kept())}
 
 
 if __name__ == "__main__":

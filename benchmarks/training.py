@@ -10,10 +10,14 @@ from statistics import median
 
 import psutil
 
-import core
 from benchmarks.common import PROJECT, Figure, seconds, write_plan
-from core.experiment.run import Run
-from core.machine.devices import Leases, environment
+from core.data.datasets.scan import data_folder, scan
+from core.data.study_plan import plan_study
+from core.execution.queue.launcher import Launcher
+from core.experiment.run import Run, RunConfig, State
+from core.experiment.run_store import RunStore
+from core.experiment.strategy import Phase, Strategy
+from core.machine.devices import Leases, environment, training_devices
 
 POLL_SECONDS = 0.2
 PAIRS, EPOCHS = 5, 10
@@ -36,18 +40,18 @@ def overhead(room: Path, data: str, weights: str, quick: bool) -> Iterator[Figur
     yield Figure("  the same in processor time, which other programs disturb less", _more(worked, bare_worked))
 
 
-def _plan(data: str, weights: str, epochs: int) -> tuple[core.RunConfig, str]:
+def _plan(data: str, weights: str, epochs: int) -> tuple[RunConfig, str]:
     """Feature extraction on the narrowest base, or with a weights file on the base of the usual size."""
     size = {"alpha": 0.35, "image_size": 96} if weights == "random" else {"alpha": 1.0, "image_size": 224}
-    strategy = core.Strategy("feature-extraction", (core.Phase(0, 1e-3, epochs),))
-    template = core.RunConfig(data=data, weights=weights, reuse=False, views=1, **size)
-    return core.plan_study(template, [strategy], core.scan(core.data_folder(data)))[0]
+    strategy = Strategy("feature-extraction", (Phase(0, 1e-3, epochs),))
+    template = RunConfig(data=data, weights=weights, reuse=False, views=1, **size)
+    return plan_study(template, [strategy], scan(data_folder(data)))[0]
 
 
-def _through_launcher(room: Path, config: core.RunConfig, manifest: str) -> tuple[float, float, float]:
+def _through_launcher(room: Path, config: RunConfig, manifest: str) -> tuple[float, float, float]:
     """Of one run's epochs but the first: their own seconds, the seconds from row to row, the processor time."""
-    store = core.RunStore(room / "training")
-    launcher = core.Launcher(store, Leases(room / "leases"))
+    store = RunStore(room / "training")
+    launcher = Launcher(store, Leases(room / "leases"))
     try:
         run = store.create(config, manifest)
         launcher.submit(run.id)
@@ -57,7 +61,7 @@ def _through_launcher(room: Path, config: core.RunConfig, manifest: str) -> tupl
     return sum(row["seconds"] for row in store.metrics(run.id).epochs[1:]), wall, worked
 
 
-def _follow(store: core.RunStore, run: Run) -> tuple[float, float]:
+def _follow(store: RunStore, run: Run) -> tuple[float, float]:
     """Seconds and processor time from the first epoch's row to the last one's. `RuntimeError` where the run fails."""
     seen: list[tuple[float, float]] = []
     while not (now := store.get(run.id)).state.is_finished:
@@ -65,14 +69,14 @@ def _follow(store: core.RunStore, run: Run) -> tuple[float, float]:
             times = psutil.Process(now.status.pid).cpu_times()
             seen.append((time.perf_counter(), times.user + times.system))
         time.sleep(POLL_SECONDS)
-    if now.state is not core.State.COMPLETED or len(seen) < run.config.strategy.epochs:
+    if now.state is not State.COMPLETED or len(seen) < run.config.strategy.epochs:
         raise RuntimeError(f"{run.id}: {now.state}. {now.status.error and now.status.error.message}")
     return seen[-1][0] - seen[0][0], seen[-1][1] - seen[0][1]
 
 
 def _bare(plan: Path) -> tuple[float, float]:
     """The same training as a script: seconds and processor time from the end of its first epoch to the last one's."""
-    device = core.training_devices()[0].id
+    device = training_devices()[0].id
     process = subprocess.run([sys.executable, "-m", "benchmarks.bare_training", str(plan), device], cwd=PROJECT,
                              env=_environment(device), capture_output=True, text=True)
     if process.returncode:

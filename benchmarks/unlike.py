@@ -17,8 +17,11 @@ import keras
 import numpy as np
 from scipy.stats import rankdata
 
-import core
 from benchmarks.common import Figure, machine, print_table
+from core.data.datasets.decode import load_image
+from core.data.datasets.scan import scan
+from core.data.datasets.split import split
+from core.data.sample_set.generate import sample_folder
 from core.learning.inference.novelty import NEIGHBOURS, QUANTILE, Familiar
 from core.learning.network.backbone import build_base
 from core.learning.network.cut_points import find_cuts
@@ -41,14 +44,14 @@ def main() -> None:
 
 
 def _figures(trunk: Callable, data: Path, others: Path | None) -> Iterator[Figure]:
-    items = core.split(core.scan(data)).items
-    features = _features(trunk, [core.load_image(data / item.path, SIZE) for item in items])
+    items = split(scan(data)).items
+    features = _features(trunk, [load_image(data / item.path, SIZE) for item in items])
     labels, splits = (np.array([getattr(item, key) for item in items]) for key in ("label", "split"))
-    strange = {"drawn": _features(trunk, [core.load_image(path, SIZE) for path in
-                                          sorted(core.sample_folder().rglob("*.*g"))[::6]]),
+    strange = {"drawn": _features(trunk, [load_image(path, SIZE) for path in
+                                          sorted(sample_folder().rglob("*.*g"))[::6]]),
                "noise": _features(trunk, list(_noise(20)))}
     if others:
-        strange["other photos"] = _features(trunk, [core.load_image(path, SIZE) for path in sorted(others.iterdir())])
+        strange["other photos"] = _features(trunk, [load_image(path, SIZE) for path in sorted(others.iterdir())])
     for left_out in (None, *sorted(set(labels))):
         known = labels != left_out
         part = {name: known & (splits == name) for name in ("train", "validation", "test")}

@@ -15,15 +15,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 
-import core
 from benchmarks.common import Figure, machine, own_room, print_table, seconds
+from core.data.datasets.scan import data_folder, scan
+from core.data.study_plan import plan_study
+from core.execution.queue.launcher import Launcher
+from core.execution.queue.prewarm import Spare
+from core.experiment.run import SAMPLE, RunConfig
+from core.experiment.run_store import RunStore
+from core.experiment.strategy import Phase, Strategy
 from core.machine.devices import Leases
 
 POLL_SECONDS = 0.02
 SETTLE_SECONDS = 1.0
 """A process that has used no processor for so long has imported what it will import."""
 
-Plan = Sequence[tuple[core.RunConfig, str]]
+Plan = Sequence[tuple[RunConfig, str]]
 
 
 def main() -> None:
@@ -35,7 +41,7 @@ def main() -> None:
         cold, warm = [], []
         for number in range(1, arguments.pairs + 1):
             cold.append(_first_step(room, plan, None))
-            warm.append(_first_step(room, plan, core.Spare()))
+            warm.append(_first_step(room, plan, Spare()))
             print(f"pair {number}: without {seconds(cold[-1])}, with {seconds(warm[-1])}", flush=True)
         print_table(_figures(cold, warm))
 
@@ -47,15 +53,15 @@ def _parse() -> argparse.Namespace:
 
 
 def _plan() -> Plan:
-    config = core.RunConfig(weights="random", alpha=0.35, image_size=96)
-    strategy = core.Strategy("feature-extraction", (core.Phase(0, 1e-3, 1),))
-    return core.plan_study(config, [strategy], core.scan(core.data_folder(core.SAMPLE)))
+    config = RunConfig(weights="random", alpha=0.35, image_size=96)
+    strategy = Strategy("feature-extraction", (Phase(0, 1e-3, 1),))
+    return plan_study(config, [strategy], scan(data_folder(SAMPLE)))
 
 
-def _first_step(room: Path, plan: Plan, spare: core.Spare | None) -> float:
+def _first_step(room: Path, plan: Plan, spare: Spare | None) -> float:
     """Seconds from submitting a run to its first step's row. `RuntimeError` where it fails or the spare is not used."""
-    store = core.RunStore(room / "runs")
-    launcher = core.Launcher(store, Leases(room / "leases"), spare=spare)
+    store = RunStore(room / "runs")
+    launcher = Launcher(store, Leases(room / "leases"), spare=spare)
     try:
         waiting = _await_ready(spare) if spare else None
         return _follow(store, launcher, plan, waiting)
@@ -63,7 +69,7 @@ def _first_step(room: Path, plan: Plan, spare: core.Spare | None) -> float:
         launcher.close()
 
 
-def _await_ready(spare: core.Spare) -> int:
+def _await_ready(spare: Spare) -> int:
     """The number of the process that waits, once it has nothing left to do."""
     before = None
     while True:
@@ -74,7 +80,7 @@ def _await_ready(spare: core.Spare) -> int:
         time.sleep(SETTLE_SECONDS)
 
 
-def _follow(store: core.RunStore, launcher: core.Launcher, plan: Plan, waiting: int | None) -> float:
+def _follow(store: RunStore, launcher: Launcher, plan: Plan, waiting: int | None) -> float:
     start = time.perf_counter()
     run = store.create_study(plan).runs[0]
     launcher.submit(run.id)

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.comparison.headline import headline
+from core.analysis.comparison.run_table import comparison_table
+from core.analysis.comparison.verdict import judge
+from core.analysis.results.settings import labels
+from core.analysis.results.summary import Summary, summarise
 from core.analysis.text import count, plain
+from core.experiment.run import Run
+from core.experiment.run_store import NoSuchRun
 from pages.parts.compare.compare_tabs import show_details
 from pages.parts.compare.contrasts_section import show_contrasts, show_cost
 from pages.parts.compare.depth_section import show_depth_curve
@@ -29,21 +35,21 @@ def main() -> None:
             empty("Nothing to compare yet: no run has trained.",
                   ("pages/home.py", "Train on the sample set", ":material/home:"),
                   ("pages/train.py", "Set up a study", ":material/model_training:"))
-    except core.NoSuchRun:  # a folder was deleted while the page was made; the rail will say so
+    except NoSuchRun:  # a folder was deleted while the page was made; the rail will say so
         st.rerun()
 
 
-def _show(here: Services, runs: Sequence[core.Run]) -> None:
-    rows, names = [core.summarise(here.store, run) for run in runs], core.labels(runs)
+def _show(here: Services, runs: Sequence[Run]) -> None:
+    rows, names = [summarise(here.store, run) for run in runs], labels(runs)
     said = st.container()  # the sentence stands first, and hangs on what counts as a difference below
     _show_working(runs)
-    verdict = core.judge(here.store, runs)
+    verdict = judge(here.store, runs)
     if verdict.groups:
         st.subheader("On the test images")
         show_bars(verdict, runs, rows, "test-accuracy")
     verdict = show_contrasts(verdict)
     with said:
-        st.markdown(plain(core.headline(verdict)))
+        st.markdown(plain(headline(verdict)))
         show_fairness(verdict, runs)
     show_depth_curve(verdict, runs, rows)
     show_cost(verdict, runs, rows)
@@ -59,7 +65,7 @@ def _show(here: Services, runs: Sequence[core.Run]) -> None:
                      query_params={"run": [run.id for run in runs]})
 
 
-def _show_working(runs: Sequence[core.Run]) -> None:
+def _show_working(runs: Sequence[Run]) -> None:
     """What is still to come; this page does not follow it."""
     working = [run for run in runs if not run.state.is_finished]
     if working:
@@ -70,13 +76,13 @@ def _show_working(runs: Sequence[core.Run]) -> None:
                          query_params={"run": [run.id for run in runs]})
 
 
-def _show_table(rows: Sequence[core.Summary], names: dict[str, str]) -> str:
+def _show_table(rows: Sequence[Summary], names: dict[str, str]) -> str:
     """The figures of each run; returns the id of the baseline."""
     st.subheader("Figures")
     baseline = st.selectbox("Baseline", [row.id for row in rows], key="baseline", bind="query-params", width=360,
                             format_func=lambda run_id: names.get(run_id, run_id),
                             help="Differences are from this run, in points: 1 point is 1% of the images.")
-    table, formats = core.comparison_table(rows, names, baseline)
+    table, formats = comparison_table(rows, names, baseline)
     show_table(table, "comparison", "Figures of each run and differences from the baseline", formats,
                column_config={"Run": st.column_config.TextColumn(pinned=True)})
     return baseline

@@ -2,8 +2,11 @@
 
 import streamlit as st
 
-import core
+from core.analysis.charts.classes import class_bars
 from core.analysis.text import count, plain
+from core.data.datasets.reports import Report
+from core.data.datasets.scan import Dataset
+from core.data.datasets.split import Manifest
 from pages.parts.data.augmentation_preview import show_views
 from pages.parts.data.gallery import show_gallery
 from pages.parts.data.near_duplicate_groups import show_near_duplicates
@@ -38,7 +41,7 @@ def main() -> None:
         st.switch_page("pages/train.py")
 
 
-def _show_figures(dataset: core.Dataset) -> None:
+def _show_figures(dataset: Dataset) -> None:
     width, height = dataset.median_size
     figures = {"Images": f"{len(dataset.pictures):,}", "Classes": f"{len(dataset.classes):,}",
                "Median size": f"{width} × {height}", "Problems": f"{len(dataset.problems):,}",
@@ -49,7 +52,7 @@ def _show_figures(dataset: core.Dataset) -> None:
             st.metric(label, figure, width="content")
 
 
-def _show_contents(report: core.Report) -> None:
+def _show_contents(report: Report) -> None:
     """The classes, and beside them the problems where there are any."""
     halves = st.columns(2, gap="large") if report.manifest and report.dataset.problems else [st.container()] * 2
     if report.manifest:
@@ -61,12 +64,12 @@ def _show_contents(report: core.Report) -> None:
             show_problems(report.dataset)
 
 
-def _show_classes(dataset: core.Dataset, manifest: core.Manifest) -> None:
+def _show_classes(dataset: Dataset, manifest: Manifest) -> None:
     st.subheader("Classes")
     own = any(picture.split for picture in dataset.pictures)
     st.caption(f"{divided(manifest)}, " + ("as the folders train, validation and test say." if own else
                "divided by content: the same way every time."))
-    show_chart(core.class_bars(manifest), "classes", "Images of each class, in parts for training, validation and test")
+    show_chart(class_bars(manifest), "classes", "Images of each class, in parts for training, validation and test")
     if dataset.imbalance > UNBALANCED:
         _offer_weights(dataset)
     if dataset.duplicates:
@@ -76,7 +79,7 @@ def _show_classes(dataset: core.Dataset, manifest: core.Manifest) -> None:
                        "equal-images", "Files with the same content, by group")
 
 
-def _offer_weights(dataset: core.Dataset) -> None:
+def _offer_weights(dataset: Dataset) -> None:
     largest, smallest = (plain(pick(dataset.counts, key=dataset.counts.get)) for pick in (max, min))
     st.markdown(f":material/warning: {largest} has {dataset.imbalance:.1f} times as many images as {smallest}. "
                 "A model may neglect rare classes; weighing them more in training counters that.")

@@ -6,9 +6,15 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-import core
-from core.analysis.results.trained_models import LOOKED_AT
+from core.analysis.charts.palette import run_colours
+from core.analysis.results.predictions import agree, prediction_rows, unlike
+from core.analysis.results.settings import labels
+from core.analysis.results.trained_models import LOOKED_AT, TrainedModel, predictable
 from core.analysis.text import count, percent, plain
+from core.data.uploads.feedback import Feedback
+from core.data.uploads.uploaded_images import Incoming, Refused
+from core.execution.prediction_cache import Answers
+from core.experiment.run import Run
 from pages.parts.predict.choose_models import asked_for, choose_models, show_origins
 from pages.parts.predict.drop_zone import drop_images, show_refused, try_test_images
 from pages.parts.predict.prediction_controls import AS_THEY_CAME, choose_order, choose_why, in_order
@@ -23,7 +29,7 @@ def main() -> None:
     here = services()
     st.title("Predict")
     runs = here.store.runs()
-    if not core.predictable(here.store, runs, 1) and not core.predictable(here.store, asked_for(runs), 1):
+    if not predictable(here.store, runs, 1) and not predictable(here.store, asked_for(runs), 1):
         whose = "no run" if len(runs) <= LOOKED_AT else f"none of the newest {LOOKED_AT:,} runs"
         empty(f"Nothing to ask yet: {whose} has a trained model.",
               ("pages/home.py", "Train on the sample set", ":material/home:"),
@@ -32,18 +38,18 @@ def main() -> None:
     _predict(here, runs)
 
 
-def _predict(here: Services, runs: Sequence[core.Run]) -> None:
+def _predict(here: Services, runs: Sequence[Run]) -> None:
     visit = drop_images()
     models = choose_models(here, runs)
     if not models:
         st.markdown("Choose a model to ask.")
         return
     _prepare(here, models)
-    colours = core.run_colours([model.run for model in models])
+    colours = run_colours([model.run for model in models])
     show_origins(here, models, colours)
     tried, more = try_test_images(here, models[0])
     show_refused([*visit.received, *tried])
-    found = [item for item in [*visit.received, *tried] if isinstance(item, core.Incoming)]
+    found = [item for item in [*visit.received, *tried] if isinstance(item, Incoming)]
     pictures = list({item.hash: item for item in found}.values())  # one that was dropped may be a test image too
     if not pictures:
         st.markdown("Drop photos above: every model says what it sees in each.")
@@ -51,7 +57,7 @@ def _predict(here: Services, runs: Sequence[core.Run]) -> None:
     _answer(here, models, pictures, visit.contents | more, colours)
 
 
-def _prepare(here: Services, models: Sequence[core.TrainedModel]) -> None:
+def _prepare(here: Services, models: Sequence[TrainedModel]) -> None:
     """Have the models loaded before the first image is here, once for each choice of them."""
     chosen = [(model.path, model.stamp) for model in models]
     if st.session_state.get("prepared") != chosen:
@@ -60,17 +66,17 @@ def _prepare(here: Services, models: Sequence[core.TrainedModel]) -> None:
         st.session_state["prepared"] = chosen
 
 
-def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Sequence[core.Incoming],
+def _answer(here: Services, models: Sequence[TrainedModel], pictures: Sequence[Incoming],
             contents: Mapping[str, Path], colours: dict[str, str]) -> None:
     """The images of this page are asked about first; the others while their rows can be looked at."""
-    answers = st.session_state.setdefault("answers", core.Answers())
+    answers = st.session_state.setdefault("answers", Answers())
     answers.keep_only(picture.hash for picture in pictures)
     answers.failures.clear()
     answers.unreadable.clear()
     head = st.container(horizontal=True, vertical_alignment="center")
     controls, asking, rows, table = st.container(), st.empty(), st.container(gap="large"), st.container()
 
-    def ask(some: Sequence[core.Incoming]) -> None:
+    def ask(some: Sequence[Incoming]) -> None:
         _ask(here, answers, {item.hash: contents[item.hash] for item in some if item.hash in contents}, models, asking)
 
     with head:
@@ -78,11 +84,11 @@ def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Seque
         order = choose_order(len(models))
         apart = len(models) > 1 and st.toggle("Only where they disagree", key="disagree", bind="query-params")
     with controls:
-        feedback = core.Feedback.on(models[0].run.config.data)
+        feedback = Feedback.on(models[0].run.config.data)
         asked = Asked(models, colours, answers, choose_why(models), feedback, feedback.labels(models[0].classes))
     if apart or order != AS_THEY_CAME:
         ask(pictures)
-    listed = [item for item in pictures if not apart or not core.agree(answers.about(item.hash, models))]
+    listed = [item for item in pictures if not apart or not agree(answers.about(item.hash, models))]
     shown = _page_of(in_order(listed, order, models, answers))
     ask(shown)
     with rows:
@@ -97,52 +103,52 @@ def _answer(here: Services, models: Sequence[core.TrainedModel], pictures: Seque
             _show_trouble(pictures, answers)
 
 
-def _page_of(pictures: Sequence[core.Incoming]) -> Sequence[core.Incoming]:
+def _page_of(pictures: Sequence[Incoming]) -> Sequence[Incoming]:
     """The images of the page that is turned to; the widget that turns pages stands below them."""
     pages = -(-len(pictures) // A_PAGE)
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     return pictures[(page - 1) * A_PAGE:page * A_PAGE]
 
 
-def _ask(here: Services, answers: core.Answers, contents: Mapping[str, Path],
-         models: Sequence[core.TrainedModel], place: DeltaGenerator) -> None:
+def _ask(here: Services, answers: Answers, contents: Mapping[str, Path],
+         models: Sequence[TrainedModel], place: DeltaGenerator) -> None:
     """Ask what is not known yet, and say how far that is."""
     for done, total in answers.ask(contents, models, here.assistant.see):
         place.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
     place.empty()
 
 
-def _show_trouble(pictures: Sequence[core.Incoming], answers: core.Answers) -> None:
+def _show_trouble(pictures: Sequence[Incoming], answers: Answers) -> None:
     """The images that went while they were asked about, and the models that failed, each with the reason."""
-    show_refused([core.Refused(picture.name, answers.unreadable[picture.hash]) for picture in pictures
+    show_refused([Refused(picture.name, answers.unreadable[picture.hash]) for picture in pictures
                   if picture.hash in answers.unreadable])
     for message in dict.fromkeys(answers.failures.values()):
         refuse(ValueError(message))
 
 
-def _show_rows(shown: Sequence[core.Incoming], contents: Mapping[str, Path], asked: Asked) -> None:
-    names = core.labels([model.run for model in asked.models])
+def _show_rows(shown: Sequence[Incoming], contents: Mapping[str, Path], asked: Asked) -> None:
+    names = labels([model.run for model in asked.models])
     for picture in shown:
         show_row(picture, contents.get(picture.hash), asked, names)
     if not shown:
         st.markdown("They agree on every image.")
 
 
-def _summary(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel], answers: core.Answers) -> str:
+def _summary(pictures: Sequence[Incoming], models: Sequence[TrainedModel], answers: Answers) -> str:
     said = [answers.about(picture.hash, models) for picture in pictures]
-    strange = sum(bool(core.unlike(each)) for each in said)
+    strange = sum(bool(unlike(each)) for each in said)
     told = f"{count(len(pictures), 'image')}, {count(len(models), 'model')}."
     if len(models) > 1:
-        told += f" All agree on {sum(core.agree(each) for each in said if len(each) > 1):,}."
+        told += f" All agree on {sum(agree(each) for each in said if len(each) > 1):,}."
     return told + (f" {strange:,} unlike the training images." if strange else "")
 
 
-def _show_marked(asked: Asked, pictures: Sequence[core.Incoming]) -> None:
+def _show_marked(asked: Asked, pictures: Sequence[Incoming]) -> None:
     """How often each model was right on the images whose true class the visitor named, and where those are kept."""
     true = {picture.hash: label for picture in pictures if (label := asked.marked.get(picture.hash))}
     if not true:
         return
-    names = core.labels([model.run for model in asked.models])
+    names = labels([model.run for model in asked.models])
     right = {names[model.run.id]: [said.label == label for picture, label in true.items()
                                    if (said := asked.answers.of(picture, model))] for model in asked.models}
     told = ", ".join(f"{name} {sum(hits)} of {len(hits)} ({percent(sum(hits) / len(hits))})"
@@ -156,13 +162,13 @@ def _show_marked(asked: Asked, pictures: Sequence[core.Incoming]) -> None:
             st.switch_page("pages/data.py")
 
 
-def _rows(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel],
-          answers: core.Answers) -> list[dict[str, str | float | None]]:
-    return core.prediction_rows((picture.name, model, said) for picture in pictures for model in models
+def _rows(pictures: Sequence[Incoming], models: Sequence[TrainedModel],
+          answers: Answers) -> list[dict[str, str | float | None]]:
+    return prediction_rows((picture.name, model, said) for picture in pictures for model in models
                                 if (said := answers.of(picture.hash, model)))
 
 
-def _show_table(pictures: Sequence[core.Incoming], models: Sequence[core.TrainedModel], answers: core.Answers) -> None:
+def _show_table(pictures: Sequence[Incoming], models: Sequence[TrainedModel], answers: Answers) -> None:
     """All answers, once somebody wants to see them: for many images they are many cells."""
     with (whole := st.expander("All answers, as a table and as CSV", key="table", on_change="rerun")):
         if whole.open:

@@ -2,8 +2,13 @@
 
 import streamlit as st
 
-import core
 from core.analysis.text import count
+from core.data.datasets.scan import Dataset
+from core.experiment.preset import Preset
+from core.experiment.run import SAMPLE
+from core.experiment.run_store import NoSuchRun
+from core.experiment.strategy import Strategy
+from core.machine.devices import Device, training_devices
 from pages.parts.shared.choose_data import choose_data, show_report
 from pages.parts.shared.form import fill_from_url, fill_once, instead_of_imagenet
 from pages.parts.shared.services import refuse, services
@@ -24,7 +29,7 @@ def main() -> None:
     fill_once()
     try:
         fill_from_url(here.store)
-    except (core.NoSuchRun, ValueError) as error:
+    except (NoSuchRun, ValueError) as error:
         refuse(error)
     data = choose_data(here)
     report = show_report(data) if data else None
@@ -32,18 +37,18 @@ def main() -> None:
     load_preset(here, len(dataset.pictures) if dataset else None)
     cards, template, preset = st.container(), None, None  # the cards stand first; what they offer hangs on the rest
     try:
-        template = choose_rest(here, data or core.SAMPLE)
+        template = choose_rest(here, data or SAMPLE)
     except ValueError as error:
         refuse(error)
     lab = Laboratory(here, dataset, template) if dataset and template else None
-    strategies: tuple[core.Strategy, ...] = ()
+    strategies: tuple[Strategy, ...] = ()
     with cards:
         try:
             strategies = _choose_strategies(dataset, lab)
         except ValueError as error:  # e.g. phases that have too many epochs together
             refuse(error)
     if strategies and template:
-        preset = core.Preset(strategies, template, choose_seeds(report))
+        preset = Preset(strategies, template, choose_seeds(report))
     if preset and (line := instead_of_imagenet(preset.template.weights)):
         st.caption(f":material/info: {line} Advanced says where ImageNet's belong.")
     st.caption(_plan(strategies, preset.seeds if preset else 1))
@@ -58,7 +63,7 @@ def main() -> None:
         start(here, preset, dataset)
 
 
-def _choose_strategies(dataset: core.Dataset | None, lab: Laboratory | None) -> tuple[core.Strategy, ...]:
+def _choose_strategies(dataset: Dataset | None, lab: Laboratory | None) -> tuple[Strategy, ...]:
     """The ticked strategies, a card each."""
     origins, chosen = st.session_state["cards"], []
     for first in range(0, len(origins), CARDS_IN_A_ROW):
@@ -69,7 +74,7 @@ def _choose_strategies(dataset: core.Dataset | None, lab: Laboratory | None) -> 
     return tuple(strategy for strategy in chosen if strategy)
 
 
-def _plan(strategies: tuple[core.Strategy, ...], seeds: int) -> str:
+def _plan(strategies: tuple[Strategy, ...], seeds: int) -> str:
     """What Start will do: `3 runs, 65 epochs in all, one after another on the CPU.`"""
     if not strategies:
         return "Tick a strategy to train."
@@ -77,13 +82,13 @@ def _plan(strategies: tuple[core.Strategy, ...], seeds: int) -> str:
     runs, epochs = seeds * len(strategies), seeds * sum(strategy.epochs for strategy in strategies)
     long = f"{count(lengths.pop(), 'epoch')} each" if len(lengths) == 1 < runs else (
         f"{count(epochs, 'epoch')}{' in all' if runs > 1 else ''}")
-    devices = core.training_devices()
+    devices = training_devices()
     where = f"on {len(devices)} GPUs, one run each" if len(devices) > 1 else (
         f"{'one after another ' if runs > 1 else ''}on {_named(devices[0])}")
     return f"{count(runs, 'run')}, {long}, {where}."
 
 
-def _named(device: core.Device) -> str:
+def _named(device: Device) -> str:
     what = "the CPU" if device.capability is None else device.id.replace("gpu-", "GPU ")
     return f"{what} ({device.name})"
 

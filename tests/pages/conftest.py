@@ -11,7 +11,7 @@ import streamlit as st
 from filelock import FileLock
 from streamlit.components.v2 import manifest_scanner
 
-import core
+from core.backbones.weights import imagenet_path
 
 # Streamlit looks through all installed packages for components each time that AppTest opens a page.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
@@ -42,7 +42,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def imagenet(offline: None) -> None:
     """A file stands for ImageNet's weights on this machine."""
-    path = core.imagenet_path(1.0, 224)
+    path = imagenet_path(1.0, 224)
     path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:
         file["kernel"] = 1.0

@@ -13,10 +13,12 @@ from pages_harness import button, finish, open_page, texts
 from PIL import Image, ImageOps
 from streamlit.testing.v1 import AppTest
 
-import core
 from core.data.datasets import reports
-from core.experiment.run import RunConfig
+from core.data.datasets.scan import scan
+from core.data.datasets.split import split
+from core.experiment.run import SAMPLE, RunConfig
 from core.experiment.run_store import RunStore
+from core.machine.paths import home
 
 WILD = ("old paper", "Größe 玻璃", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "$\\href{x}{y}$",
         "**bold** :red[x]", "\u202egpj.exe", "x" * 200)
@@ -183,10 +185,10 @@ def test_a_dropped_folder_is_stored_and_stays_chosen(make):
 def test_a_bad_zip_is_one_line_and_is_not_read_again(root, content, monkeypatch):
     page = drop_zip(content)
     assert len(page.error) == 1 and not page.exception and page.file_uploader and not page.metric
-    monkeypatch.setattr(core, "unpack_zip", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("pages.parts.shared.uploads.unpack_zip", lambda *_: pytest.fail("read again"))
     first = page.error[0].value
     assert page.run().error[0].value == first
-    assert not list((core.home() / "uploads").glob(".staging-*"))
+    assert not list((home() / "uploads").glob(".staging-*"))
 
 
 def test_the_images_of_an_earlier_run_are_a_source_of_their_own(root, tiny_folder):
@@ -198,7 +200,7 @@ def test_the_images_of_an_earlier_run_are_a_source_of_their_own(root, tiny_folde
     assert figures(page)["Images"] == "600"
     page.session_state["kept-data"] = str(tiny_folder)
     assert figures(page.run())["Images"] == "60"
-    page.session_state["kept-data"] = core.SAMPLE
+    page.session_state["kept-data"] = SAMPLE
     assert page.run().segmented_control(key="source").value == "Sample"
 
 
@@ -270,7 +272,7 @@ def test_near_duplicates_are_shown_with_what_leaks_would_do_and_did(root, tiny_f
     assert "In a careless split" in texts(page)
     page.toggle(key="leaks").set_value(True).run()
     assert "None of the newest runs on these images was tested on a leaked one" in texts(page)
-    careless = core.split(core.scan(folder), leak_free=False)
+    careless = split(scan(folder), leak_free=False)
     run = RunStore(root).create(RunConfig(data=str(folder), leak_free=False), careless.to_csv())
     finish(RunStore(root), run)
     rows = ["path,label,predicted", *(f"{item.path},{item.label},glass" for item in careless.of("test"))]

@@ -5,7 +5,8 @@ import pytest
 from pages_harness import open_page, texts
 from streamlit.testing.v1 import AppTest
 
-import core
+from core.analysis.statistics.lr_suggestion import suggest
+from core.execution.keras_service.client import AssistantError
 from core.experiment.run import RunConfig
 
 RATES = np.geomspace(1e-7, 1, 100)
@@ -25,7 +26,7 @@ class Stub:
     def find_rate(self, config: RunConfig, manifest_csv: str, phase: int) -> tuple[tuple[float, float], ...]:
         Stub.asked.append((config, manifest_csv.count("\n") - 1, phase))
         if Stub.trouble:
-            raise core.AssistantError(Stub.trouble)
+            raise AssistantError(Stub.trouble)
         return tuple(zip(RATES.tolist(), Stub.losses.tolist(), strict=True))
 
     def close(self) -> None:
@@ -34,7 +35,7 @@ class Stub:
 
 @pytest.fixture(autouse=True)
 def assistant(monkeypatch):
-    monkeypatch.setattr(core, "Assistant", Stub)
+    monkeypatch.setattr("pages.parts.shared.services.Assistant", Stub)
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -53,7 +54,7 @@ def test_a_rate_is_found_and_taken_with_one_click(root):
     press(page, "card-2-phase-1-try")
     (config, images, phase), = Stub.asked
     assert [one.unfreeze for one in config.strategy.phases] == [0, 30] and (images, phase) == (600, 2)
-    suggested = core.suggest(tuple(zip(RATES.tolist(), FALL.tolist(), strict=True))).rate
+    suggested = suggest(tuple(zip(RATES.tolist(), FALL.tolist(), strict=True))).rate
     assert "Suggested: **" in texts(page) and "in the middle of the longest fall of the loss" in texts(page)
     slider = page.select_slider(key="card-2-phase-1-rate")
     assert slider.value == 1e-4 != suggested

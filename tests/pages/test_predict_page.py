@@ -13,9 +13,12 @@ from pages_harness import MANIFEST, button, finish, make_study, open_page, texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-import core
+from core.analysis.results.trained_models import predictable
 from core.data.datasets.split import split
 from core.data.explain.model_output import Seen
+from core.data.uploads.feedback import NONE_OF_THESE, Feedback
+from core.execution.keras_service.client import AssistantError
+from core.execution.prediction_cache import Answers
 from core.experiment.run import Run, RunConfig, RunStatus, State, Study
 from core.experiment.run_store import RunStore
 
@@ -35,7 +38,7 @@ class Stub:
     def see(self, model: Path, pixels: np.ndarray) -> Seen:
         Stub.asked.append((model, len(pixels)))
         if Stub.trouble and Stub.trouble in str(model):
-            raise core.AssistantError(f"Expected a model that Keras can open; received {model}. Choose another.")
+            raise AssistantError(f"Expected a model that Keras can open; received {model}. Choose another.")
         light = pixels.mean(axis=(1, 2, 3)) / 255
         strange = np.where(light > 0.9, 2.0, 0.5)
         if "fine-tuning" in str(model):
@@ -49,7 +52,7 @@ class Stub:
 
 @pytest.fixture(autouse=True)
 def assistant(monkeypatch):
-    monkeypatch.setattr(core, "Assistant", Stub)
+    monkeypatch.setattr("pages.parts.shared.services.Assistant", Stub)
 
 
 def trained_study(root: Path, **settings: Any) -> tuple[RunStore, Study]:
@@ -246,11 +249,11 @@ def test_a_marked_image_is_kept_under_its_true_class(root):
     page = drop(open_page("predict"), **{"a.png": picture(20)})
     key = next(box.key for box in page.selectbox if box.key.startswith("true-"))
     page.selectbox(key=key).set_value("paper").run()
-    feedback = core.Feedback.on("/photos/waste")
+    feedback = Feedback.on("/photos/waste")
     assert list(feedback.labels().values()) == ["paper"] and not page.exception
     assert "Right on the 1 image you marked: Feature extraction 0 of 1 (0.0%), Fine-tuning" in texts(page)
-    page.selectbox(key=key).set_value(core.NONE_OF_THESE).run()
-    assert list(feedback.labels().values()) == [core.NONE_OF_THESE]
+    page.selectbox(key=key).set_value(NONE_OF_THESE).run()
+    assert list(feedback.labels().values()) == [NONE_OF_THESE]
     assert "Fine-tuning all layers 0 of 1 (0.0%)" in texts(page), "nobody named it right"
     page.selectbox(key=key).set_value(None).run()
     assert feedback.labels() == {}
@@ -296,7 +299,7 @@ def test_a_test_image_that_goes_is_named_and_the_others_are_predicted(root, tmp_
     judged_run(root, tmp_path / "data", "\n".join(lines))
     page = open_page("predict", samples="true")
     (tmp_path / "data" / "dark" / "20.png").unlink()
-    page.session_state["answers"] = core.Answers()  # nothing is known yet
+    page.session_state["answers"] = Answers()  # nothing is known yet
     page.run()
     assert not page.exception and page.expander[0].label == "1 file could not be read"
     assert "dark/20.png: cannot be read: No such file or directory" in texts(page).replace("**", "")
@@ -351,7 +354,7 @@ def test_more_models_than_fit_are_counted(root):
 
 
 def test_a_study_that_is_asked_for_is_found_behind_any_number_of_newer_runs(root, monkeypatch):
-    monkeypatch.setattr(core, "predictable", partial(core.predictable, looked_at=9))
+    monkeypatch.setattr("pages.parts.predict.choose_models.predictable", partial(predictable, looked_at=9))
     _, asked = trained_study(root)
     nine_runs(root, with_model=0)
     assert "no run has a trained model" in texts(open_page("predict"))

@@ -12,9 +12,9 @@ import pytest
 import streamlit as st
 from pages_harness import MANIFEST, button, epoch, finish, make_study, open_page, progress_texts, texts, write_rows
 
-import core
 from core.data.cache.feature_cache import Shelves
 from core.data.cache.row_store import Kind
+from core.execution.keras_service.client import AssistantError
 from core.experiment.export_formats import FORMATS, Exported, note_of
 from core.experiment.run import RunConfig, RunError, RunStatus, State
 from core.experiment.run_store import RunStore
@@ -190,7 +190,7 @@ class Exporter:
     def export(self, run: Path, name: str) -> Exported:
         form = FORMATS[name]
         if name == "litert":
-            raise core.AssistantError("Expected to write the model as LiteRT, 32 bits; received: no. Choose another.")
+            raise AssistantError("Expected to write the model as LiteRT, 32 bits; received: no. Choose another.")
         form.path(run).parent.mkdir(exist_ok=True)
         form.path(run).write_bytes(b"model")
         agreement, model = 0.5 if "int8" in name else 1.0, hashlib.sha256(b"model").hexdigest()
@@ -204,7 +204,7 @@ class Exporter:
 
 
 def test_a_model_is_taken_along_in_every_format_that_works(root, monkeypatch):
-    monkeypatch.setattr(core, "Assistant", Exporter)
+    monkeypatch.setattr("pages.parts.shared.services.Assistant", Exporter)
     store, study = make_study(root)
     assert "Take the model along" not in [box.label for box in open_page("runs").expander], "nothing is trained yet"
     for run in study.runs[:2]:

@@ -4,8 +4,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.charts.confusion import confusion_chart
+from core.analysis.charts.palette import run_colours
+from core.analysis.comparison.class_contrasts import class_contrast_chart, class_contrasts, tested_alike
+from core.analysis.comparison.run_table import class_table
+from core.analysis.results.course_ranges import baseline_rows, promised_rows
+from core.analysis.results.evaluation_file import Measured, measured
+from core.analysis.results.settings import differing, settings_of
+from core.analysis.results.summary import Summary
 from core.analysis.text import plain
+from core.experiment.run import Run
 from pages.parts.compare.calibration_tab import show_calibration
 from pages.parts.compare.disputes_tab import show_disputes
 from pages.parts.shared.services import Services
@@ -15,11 +23,11 @@ _IN_A_ROW, _LARGE_IN_A_ROW, _LARGE = 3, 2, 14  # charts beside each other; class
 _TABS = ("Classes", "Confusions", "Images", "Calibration", "Settings", "Promised")
 
 
-def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.Summary], names: dict[str, str],
+def show_details(here: Services, runs: Sequence[Run], rows: Sequence[Summary], names: dict[str, str],
                  baseline: str) -> None:
     """Six tabs, of which only the open one is made; the URL tells which."""
     classes, confusions, images, calibration, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
-    results = {run.id: core.measured(here.store.evaluation(run.id)) for run in runs}
+    results = {run.id: measured(here.store.evaluation(run.id)) for run in runs}
     if classes.open:
         with classes:
             _show_classes(results, names, baseline)
@@ -29,7 +37,7 @@ def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.S
             _show_confusions(results, names)
     if images.open:
         with images:
-            show_disputes(here, list(runs), names, core.run_colours(runs))
+            show_disputes(here, list(runs), names, run_colours(runs))
     if calibration.open:
         with calibration:
             show_calibration(here, runs, results)
@@ -41,8 +49,8 @@ def show_details(here: Services, runs: Sequence[core.Run], rows: Sequence[core.S
             _show_promised(here, runs, rows, names)
 
 
-def _show_classes(results: dict[str, core.Measured], names: dict[str, str], baseline: str) -> None:
-    rows, formats = core.class_table({run_id: result for run_id, result in results.items() if result.f1}, names,
+def _show_classes(results: dict[str, Measured], names: dict[str, str], baseline: str) -> None:
+    rows, formats = class_table({run_id: result for run_id, result in results.items() if result.f1}, names,
                                      baseline)
     if not rows:
         st.markdown("No run has been measured on the test images yet.")
@@ -53,20 +61,20 @@ def _show_classes(results: dict[str, core.Measured], names: dict[str, str], base
                column_config={"Class": st.column_config.TextColumn(pinned=True)})
 
 
-def _show_class_contrasts(here: Services, runs: Sequence[core.Run], names: dict[str, str], baseline: str) -> None:
+def _show_class_contrasts(here: Services, runs: Sequence[Run], names: dict[str, str], baseline: str) -> None:
     """One run against the baseline, class by class; nothing where no other was tested on the same images."""
-    others = core.tested_alike(here.store, runs, baseline)
+    others = tested_alike(here.store, runs, baseline)
     if not others:
         return
     st.markdown(f"**How much more often right than {plain(names[baseline])}, class by class**")
     other = st.selectbox("Run", others, key="class-contrast", format_func=lambda run_id: names[run_id], width=360)
-    show_chart(core.class_contrast_chart(core.class_contrasts(here.store, other, baseline)), "class-differences",
+    show_chart(class_contrast_chart(class_contrasts(here.store, other, baseline)), "class-differences",
                "Difference of each class in points, with its 95% interval")
     st.caption("Lines are 95% intervals over the test images of a class, image by image, for one training of each. "
                "About one class in twenty leaves out zero by chance.")
 
 
-def _show_confusions(results: dict[str, core.Measured], names: dict[str, str]) -> None:
+def _show_confusions(results: dict[str, Measured], names: dict[str, str]) -> None:
     shown = {run_id: result for run_id, result in results.items() if result.confusion is not None}
     if not shown:
         st.markdown("No run has been measured on the test images yet.")
@@ -79,18 +87,18 @@ def _show_confusions(results: dict[str, core.Measured], names: dict[str, str]) -
         row = list(shown.items())[first:first + in_a_row]
         for column, (run_id, result) in zip(st.columns(in_a_row), row, strict=False):
             with column:
-                show_chart(core.confusion_chart(result, names[run_id], cells == "Percent"), f"confusion-{run_id}",
+                show_chart(confusion_chart(result, names[run_id], cells == "Percent"), f"confusion-{run_id}",
                            f"What each class is taken for by {names[run_id]}")
 
 
-def _show_settings(runs: Sequence[core.Run], names: dict[str, str]) -> None:
-    tables = {run.id: core.settings_of(run.config) for run in runs if run.config}
+def _show_settings(runs: Sequence[Run], names: dict[str, str]) -> None:
+    tables = {run.id: settings_of(run.config) for run in runs if run.config}
     if not tables:
         st.markdown("The settings of these runs cannot be read.")
         return
     apart = st.toggle("Only what differs", True, key="apart", bind="query-params")
     every = dict.fromkeys(name for table in tables.values() for name in table)
-    shown = core.differing(list(tables.values())) if apart else list(every)
+    shown = differing(list(tables.values())) if apart else list(every)
     if not shown:
         st.markdown("Nothing differs.")
         return
@@ -99,10 +107,10 @@ def _show_settings(runs: Sequence[core.Run], names: dict[str, str]) -> None:
                column_config={"Setting": st.column_config.TextColumn(pinned=True)})
 
 
-def _show_promised(here: Services, runs: Sequence[core.Run], rows: Sequence[core.Summary],
+def _show_promised(here: Services, runs: Sequence[Run], rows: Sequence[Summary],
                    names: dict[str, str]) -> None:
-    promised = core.promised_rows(rows, names)
-    over = core.baseline_rows(runs, rows, names, {row.id: here.store.metrics(row.id) for row in rows})
+    promised = promised_rows(rows, names)
+    over = baseline_rows(runs, rows, names, {row.id: here.store.metrics(row.id) for row in rows})
     if over:
         show_table(over, "over-the-baseline", "What transfer gains over a small network from scratch")
         st.caption("Runs are set beside the small CNN that learned from the same images with the same seed.")

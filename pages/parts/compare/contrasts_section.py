@@ -4,14 +4,20 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.charts.contrasts import contrast_chart, shown_contrasts
+from core.analysis.charts.cost import TRAINING_TIME, cost_chart, cost_in_words, trained_parameters
+from core.analysis.charts.palette import run_colours
+from core.analysis.comparison.contrast_table import contrast_table
+from core.analysis.comparison.verdict import Verdict
+from core.analysis.results.summary import Summary
 from core.analysis.text import plain
+from core.experiment.run import Run
 from pages.parts.shared.show import show_chart, show_table
 
 _TIME, _PARAMETERS = "Training time", "Parameters that train"
 
 
-def show_contrasts(verdict: core.Verdict) -> core.Verdict:
+def show_contrasts(verdict: Verdict) -> Verdict:
     """A chart and a table of all pairs; returns the verdict for the zone that the visitor asks for."""
     if not verdict.contrasts:
         return verdict
@@ -22,19 +28,19 @@ def show_contrasts(verdict: core.Verdict) -> core.Verdict:
                                bind="query-params", help="Two settings are practically equal where the whole interval "
                                "lies this close to zero.")
         verdict = verdict.with_zone(zone / 100)
-        rows, formats = core.contrast_table(verdict)
+        rows, formats = contrast_table(verdict)
         show_table(rows, "pairs", "Every pair of settings with its difference, interval and p", formats)
         st.caption("p: how often chance alone would make a difference as large, raised for the number of pairs (Holm).")
     with chart:
-        show_chart(core.contrast_chart(verdict), "differences",
+        show_chart(contrast_chart(verdict), "differences",
                    "Difference of each pair of settings in points, with its 95% interval")
-        some = "" if len(core.shown_contrasts(verdict)) == len(verdict.contrasts) else "Drawn: the best against each. "
+        some = "" if len(shown_contrasts(verdict)) == len(verdict.contrasts) else "Drawn: the best against each. "
         st.caption(plain(f"{some}{_method(verdict)} The shaded zone counts as no difference; open marks are not "
                          "settled."))
     return verdict
 
 
-def show_cost(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[core.Summary]) -> None:
+def show_cost(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary]) -> None:
     """What accuracy costs in training time or in parameters; nothing where there is nothing to weigh."""
     if len(verdict.groups) < 2 or not all(group.seconds for group in verdict.groups):
         return
@@ -42,15 +48,15 @@ def show_cost(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[co
     known = all(row.trainable_parameters for row in rows if row.test_accuracy is not None)
     which = st.segmented_control("Cost in", [_TIME, _PARAMETERS], default=_TIME, required=True, key="cost",
                                  bind="query-params") if known else _TIME
-    cost = core.trained_parameters(rows) if which == _PARAMETERS else core.TRAINING_TIME
-    show_chart(core.cost_chart(verdict.groups, core.run_colours(runs), cost), "cost",
+    cost = trained_parameters(rows) if which == _PARAMETERS else TRAINING_TIME
+    show_chart(cost_chart(verdict.groups, run_colours(runs), cost), "cost",
                "Test accuracy of each setting over what it costs")
     times = "" if which == _PARAMETERS else "Times are what training takes with nothing kept before. "
-    st.caption(plain(f"{core.cost_in_words(verdict.groups, cost)} {times}Upright lines reach from the worst seed to "
+    st.caption(plain(f"{cost_in_words(verdict.groups, cost)} {times}Upright lines reach from the worst seed to "
                      "the best."))
 
 
-def _method(verdict: core.Verdict) -> str:
+def _method(verdict: Verdict) -> str:
     """How the intervals were made."""
     if any(contrast.seeds > 1 for contrast in verdict.contrasts):
         return ("Intervals are over seeds, by the corrected resampled t-test: seeds train on much the same images, "

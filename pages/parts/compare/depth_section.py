@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.charts.depth import depth_chart
+from core.analysis.comparison.depth import depth_curve, depth_in_words, rule_for
+from core.analysis.comparison.verdict import Verdict
+from core.analysis.results.summary import Summary
 from core.analysis.text import plain
+from core.experiment.run import Run
 from pages.parts.shared.show import show_chart
 
 _SHOWN = {"accuracy": "Test accuracy over the number of open layers",
@@ -13,16 +17,16 @@ _SHOWN = {"accuracy": "Test accuracy over the number of open layers",
           "gap": "Training minus validation accuracy over the number of open layers"}
 
 
-def show_depth_curve(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[core.Summary]) -> None:
+def show_depth_curve(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary]) -> None:
     """Accuracy over depth, with time and gap beside it; nothing where there are not depths enough."""
-    depths = core.depth_curve(verdict.groups, runs, rows)
+    depths = depth_curve(verdict.groups, runs, rows)
     if not depths:
         return
     st.subheader("How deep to unfreeze")
-    rule = core.rule_for(verdict.groups)
+    rule = rule_for(verdict.groups)
     for column, (measure, what) in zip(st.columns([2, 1, 1]), _SHOWN.items(), strict=True):
         with column:
-            show_chart(core.depth_chart(depths, measure, rule if measure == "accuracy" else None), f"depth-{measure}",
+            show_chart(depth_chart(depths, measure, rule if measure == "accuracy" else None), f"depth-{measure}",
                        what)
     marks = f"Shaded: the rule of thumb, {rule.reason} Dotted: the course's 30." if rule else ""
-    st.caption(plain(f"{core.depth_in_words(depths)} {marks}".strip()))
+    st.caption(plain(f"{depth_in_words(depths)} {marks}".strip()))

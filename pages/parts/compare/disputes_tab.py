@@ -4,8 +4,10 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-import core
+from core.analysis.comparison.disputes import Answer, Dispute, Disputes, disputes, mistaken_pairs
 from core.analysis.text import count, percent, plain, shortened
+from core.data.datasets.thumbnails import thumbnail
+from core.experiment.run import Run
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import name_in_html
 
@@ -14,9 +16,9 @@ _DISAGREE, _ALL_WRONG, _EVERY = "Models disagree", "All are wrong", "Any"
 _CELLS = "display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:8px 24px"
 
 
-def show_disputes(here: Services, runs: list[core.Run], names: dict[str, str], colours: dict[str, str]) -> None:
+def show_disputes(here: Services, runs: list[Run], names: dict[str, str], colours: dict[str, str]) -> None:
     """Choose which images, see them with what each model said."""
-    found = core.disputes(here.store, runs)
+    found = disputes(here.store, runs)
     if not found.runs:
         st.markdown("What models said of each test image is not known of these runs.")
         return
@@ -31,13 +33,13 @@ def show_disputes(here: Services, runs: list[core.Run], names: dict[str, str], c
         _show(one, found, names, colours)
 
 
-def _choose(found: core.Disputes, names: dict[str, str]) -> list[core.Dispute]:
+def _choose(found: Disputes, names: dict[str, str]) -> list[Dispute]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = st.segmented_control("Images", [_DISAGREE, _ALL_WRONG], default=_DISAGREE, required=True,
                                      key="disputed", bind="query-params", on_change=_first_page)
         some = found.all_wrong if which == _ALL_WRONG else found.disagreed
         pairs = {f"{label} taken for {named} ({images})": (label, named)
-                 for (label, named), images in core.mistaken_pairs(some)}
+                 for (label, named), images in mistaken_pairs(some)}
         pair = pairs.get(st.selectbox("Mistake", [_EVERY, *pairs], key="mistake", on_change=_first_page, width=320))
         alone = {f"Only {names[run_id]}": run_id for run_id in dict.fromkeys(one.only_right for one in some) if run_id}
         right = alone.get(st.selectbox("Right", [_EVERY, *alone], key="only-right", on_change=_first_page, width=320))
@@ -55,7 +57,7 @@ def _say_left_out(others: int) -> None:
         st.caption(f"{count(others, 'run')} with other test images, or without answers to each, left out.")
 
 
-def _show(one: core.Dispute, found: core.Disputes, names: dict[str, str], colours: dict[str, str]) -> None:
+def _show(one: Dispute, found: Disputes, names: dict[str, str], colours: dict[str, str]) -> None:
     look, said = st.columns([1, 4], vertical_alignment="center")
     name = PurePosixPath(one.path).name
     if found.root:
@@ -67,7 +69,7 @@ def _show(one: core.Dispute, found: core.Disputes, names: dict[str, str], colour
     said.html(f"<div>Is <b>{name_in_html(one.label)}</b></div><div style='{_CELLS}'>{cells}</div>")
 
 
-def _cell(answer: core.Answer, name: str, colour: str) -> str:
+def _cell(answer: Answer, name: str, colour: str) -> str:
     sure = f" {percent(answer.sureness)}" if answer.sureness is not None else ""
     mark = "right" if answer.is_right else "wrong"
     return (f'<div><span style="color:{colour}">■</span> {name_in_html(shortened(name, 34))}<br>'
@@ -76,4 +78,4 @@ def _cell(answer: core.Answer, name: str, colour: str) -> str:
 
 @st.cache_data(ttl=600, max_entries=2_000, show_spinner=False)
 def _thumbnail(file: str) -> bytes:
-    return core.thumbnail(Path(file))
+    return thumbnail(Path(file))

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.comparison.fairness import fairness
+from core.analysis.comparison.verdict import Verdict
 from core.analysis.text import inside, listed, plain
+from core.experiment.run import Run
 
 
-def show_fairness(verdict: core.Verdict, runs: Sequence[core.Run]) -> None:
+def show_fairness(verdict: Verdict, runs: Sequence[Run]) -> None:
     """Nothing where there are no two settings to compare."""
-    found = core.fairness(verdict, runs)
+    found = fairness(verdict, runs)
     if found is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -6,7 +6,11 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-import core
+from core.data.datasets.augmentation import View, make_view
+from core.data.datasets.decode import UnreadableImage, load_image
+from core.data.datasets.reports import Report
+from core.data.datasets.scan import Picture
+from core.experiment.run import Augmentation
 from pages.parts.shared.augmentation_controls import choose_augmentation
 from pages.parts.shared.services import refuse
 
@@ -14,7 +18,7 @@ _VIEWS, _SIDE = 8, 160
 _WIDTH = 104  # nine of them make a square on a phone
 
 
-def show_views(report: core.Report, pictures: Sequence[core.Picture]) -> None:
+def show_views(report: Report, pictures: Sequence[Picture]) -> None:
     """Pick an image, turn the dials, see eight views of it; once asked for, the views follow the dials."""
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -31,21 +35,21 @@ def show_views(report: core.Report, pictures: Sequence[core.Picture]) -> None:
         _show(report.dataset.root / picture.path, picture.hash, augmentation if wanted else None)
 
 
-def _show(path: Path, content: str, augmentation: core.Augmentation | None) -> None:
+def _show(path: Path, content: str, augmentation: Augmentation | None) -> None:
     """The image as it is, and eight views of it unless `augmentation` is None."""
     try:
         views = [] if augmentation is None else _views(content, augmentation, path)
         with st.container(horizontal=True):
-            for number, view in enumerate([core.load_image(path, _SIDE), *views]):
+            for number, view in enumerate([load_image(path, _SIDE), *views]):
                 name = f"View {number}" if number else "As it is"
                 st.image(view, name, width=_WIDTH, alt=name)
-    except (core.UnreadableImage, OSError) as error:
+    except (UnreadableImage, OSError) as error:
         st.session_state.pop("views-of", None)  # asked again by the button, not by every rerun
         refuse(error)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _views(content: str, augmentation: core.Augmentation, _path: Path) -> list[np.ndarray]:
+def _views(content: str, augmentation: Augmentation, _path: Path) -> list[np.ndarray]:
     """(side, side, 3) uint8 views of the image with this content, as training makes them."""
-    pixels = core.load_image(_path, _SIDE)
-    return [core.make_view(pixels, content, core.View(augmentation, number)) for number in range(_VIEWS)]
+    pixels = load_image(_path, _SIDE)
+    return [make_view(pixels, content, View(augmentation, number)) for number in range(_VIEWS)]

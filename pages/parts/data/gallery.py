@@ -5,15 +5,17 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
-import core
 from core.analysis.text import plain, shortened
+from core.data.datasets.reports import Report
+from core.data.datasets.scan import Picture
+from core.data.datasets.thumbnails import Thumbnails
 
 A_PAGE = 24
 _WIDTH = 104  # three beside each other on a phone
 _SPLITS = {"All": None, "Training": "train", "Validation": "validation", "Test": "test"}
 
 
-def show_gallery(report: core.Report) -> list[core.Picture]:
+def show_gallery(report: Report) -> list[Picture]:
     """Choose a class and a split, see its images; returns those of the page shown."""
     classes = report.dataset.classes
     if st.session_state.get("class", classes[0]) not in classes:  # it was a class of other images
@@ -34,7 +36,7 @@ def _first_page() -> None:
     st.session_state["page"] = 1
 
 
-def _show(report: core.Report, pictures: Sequence[core.Picture]) -> None:
+def _show(report: Report, pictures: Sequence[Picture]) -> None:
     with st.container(horizontal=True):
         for picture, small in zip(pictures, thumbnails().of(report.dataset.root, pictures), strict=True):
             name = PurePosixPath(picture.path)
@@ -43,5 +45,5 @@ def _show(report: core.Report, pictures: Sequence[core.Picture]) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def thumbnails() -> core.Thumbnails:
-    return core.Thumbnails()
+def thumbnails() -> Thumbnails:
+    return Thumbnails()

@@ -4,8 +4,10 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
-import core
+from core.analysis.comparison.leakage_effect import leak_table
 from core.analysis.text import count, percent, plain, shortened
+from core.data.datasets.reports import Report
+from core.data.datasets.scan import Picture
 from pages.parts.data.gallery import thumbnails
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_table
@@ -13,7 +15,7 @@ from pages.parts.shared.show import show_table
 _GROUPS, _IN_A_GROUP, _WIDTH, _RUNS = 12, 6, 96, 20
 
 
-def show_near_duplicates(here: Services, data: str, report: core.Report) -> None:
+def show_near_duplicates(here: Services, data: str, report: Report) -> None:
     """Nothing where no picture is like another."""
     groups = report.dataset.near_duplicates
     if not groups:
@@ -29,7 +31,7 @@ def show_near_duplicates(here: Services, data: str, report: core.Report) -> None
     _show_leaks(here, data, report)
 
 
-def _told(report: core.Report, groups: int) -> str:
+def _told(report: Report, groups: int) -> str:
     """What they are, and what would have come of them."""
     what = (f"{count(groups, 'group')} of images show one photo: resized, recompressed, cropped a little, brightened, "
             "mirrored, or taken twice.")
@@ -43,7 +45,7 @@ def _told(report: core.Report, groups: int) -> str:
     return f"{what} Each stays in one part: a test must not ask what was learned by heart.{own} {would}"
 
 
-def _show(report: core.Report, group: tuple[core.Picture, ...]) -> None:
+def _show(report: Report, group: tuple[Picture, ...]) -> None:
     shown = group[:_IN_A_GROUP]
     with st.container(border=True, horizontal=True, gap="small", width="content"):
         for picture, small in zip(shown, thumbnails().of(report.dataset.root, shown), strict=True):
@@ -53,12 +55,12 @@ def _show(report: core.Report, group: tuple[core.Picture, ...]) -> None:
             st.caption(f"and {len(group) - len(shown):,} more")
 
 
-def _show_leaks(here: Services, data: str, report: core.Report) -> None:
+def _show_leaks(here: Services, data: str, report: Report) -> None:
     """Runs on these images that were tested on what they had learned from; looked up only when asked for."""
     if not st.toggle("What leaks did to runs on these images", key="leaks", bind="query-params"):
         return
     runs = [run for run in here.store.runs() if run.config and run.config.data == data and run.state.is_finished]
-    rows, formats = core.leak_table(here.store, runs[:_RUNS], report.dataset)
+    rows, formats = leak_table(here.store, runs[:_RUNS], report.dataset)
     if rows:
         show_table(rows, "leaks", "Accuracy of each run with and without test images that leaked", formats)
     else:

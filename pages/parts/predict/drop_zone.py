@@ -8,9 +8,11 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-import core
+from core.analysis.results.trained_models import TrainedModel, held_out_images
 from core.analysis.text import count, plain, shortened
-from core.data.uploads.session_images import Received
+from core.data.uploads.session_images import Brought, Received, Visit
+from core.data.uploads.uploaded_images import Incoming, Refused, receive
+from core.experiment.run_store import NoSuchRun
 from pages.parts.shared.services import Services, refuse
 
 TEST_IMAGES = 12
@@ -18,13 +20,13 @@ MEGABYTES = 200
 """The largest file that is taken."""
 
 
-def drop_images() -> core.Visit:
+def drop_images() -> Visit:
     """What the visitor has brought so far: files dropped, ZIPs of them, photos taken with the camera.
 
     Each goes to disk as soon as it is here, and the drop zone begins anew: Streamlit would hold all of them in memory.
     """
     if "visit" not in st.session_state:
-        st.session_state["visit"], st.session_state["drop-number"] = core.Visit(), 0
+        st.session_state["visit"], st.session_state["drop-number"] = Visit(), 0
     visit, number = st.session_state["visit"], st.session_state["drop-number"]
     uploads = st.file_uploader("Drop images here, or a ZIP of them", accept_multiple_files=True,
                                key=f"images-{number}", max_upload_size=MEGABYTES,
@@ -47,9 +49,9 @@ def _take_photo(number: int) -> UploadedFile | None:
     return None
 
 
-def _take(visit: core.Visit, uploads: Sequence[UploadedFile], photo: str) -> None:
+def _take(visit: Visit, uploads: Sequence[UploadedFile], photo: str) -> None:
     bar = st.progress(0.0, "Reading images")
-    files = [core.Brought(upload.file_id, photo if upload.name.startswith("camera-input-") else upload.name, upload)
+    files = [Brought(upload.file_id, photo if upload.name.startswith("camera-input-") else upload.name, upload)
              for upload in uploads]
     for done, total in visit.take(files):
         bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
@@ -66,7 +68,7 @@ def _let_go(uploads: Sequence[UploadedFile]) -> None:
             context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=upload.file_id)
 
 
-def try_test_images(here: Services, model: core.TrainedModel) -> tuple[list[Received], dict[str, Path]]:
+def try_test_images(here: Services, model: TrainedModel) -> tuple[list[Received], dict[str, Path]]:
     """Some images of the model's test split and their contents by hash, where the visitor wants them."""
     if not st.toggle(f"Try {TEST_IMAGES} test images", key="samples", bind="query-params",
                      help="Of the images that the first model was judged on. It has not learned from them; their "
@@ -75,22 +77,22 @@ def try_test_images(here: Services, model: core.TrainedModel) -> tuple[list[Rece
         return [], {}
     try:
         files = {f"{model.run.id}/{name}": (name, path)
-                 for name, path in core.held_out_images(here.store, model.run, TEST_IMAGES)}
-    except (ValueError, core.NoSuchRun, OSError) as error:
+                 for name, path in held_out_images(here.store, model.run, TEST_IMAGES)}
+    except (ValueError, NoSuchRun, OSError) as error:
         refuse(error)
         return [], {}
     known = st.session_state.setdefault("tried", {})
     for gone in known.keys() - files.keys():
         del known[gone]
     new = {key: file for key, file in files.items() if key not in known}
-    known |= dict(zip(new, core.receive(new.values()), strict=True))
+    known |= dict(zip(new, receive(new.values()), strict=True))
     return list(known.values()), {known[key].hash: path for key, (_, path) in files.items()
-                                  if isinstance(known[key], core.Incoming)}
+                                  if isinstance(known[key], Incoming)}
 
 
 def show_refused(received: Sequence[Received]) -> None:
     """The files that are no pictures, and why."""
-    refused = [item for item in received if isinstance(item, core.Refused)]
+    refused = [item for item in received if isinstance(item, Refused)]
     if refused:
         with st.expander(f"{count(len(refused), 'file')} could not be read", icon=":material/warning:",
                          expanded=len(refused) <= 3):

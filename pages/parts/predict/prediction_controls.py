@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.results.predictions import disagreement, sureness
+from core.analysis.results.trained_models import TrainedModel
+from core.data.uploads.uploaded_images import Incoming
+from core.execution.prediction_cache import Answers
 from pages.parts.predict.prediction_rows import Why, show_opacity
 
 AS_THEY_CAME, DISAGREEMENT, LEAST_SURE = "As they came", "Most disagreement", "Least sure"
@@ -18,17 +21,17 @@ def choose_order(models: int) -> str:
                         help="Least sure: by how likely the models find the class that they name.")
 
 
-def in_order(pictures: Sequence[core.Incoming], order: str, models: Sequence[core.TrainedModel],
-             answers: core.Answers) -> list[core.Incoming]:
+def in_order(pictures: Sequence[Incoming], order: str, models: Sequence[TrainedModel],
+             answers: Answers) -> list[Incoming]:
     """The images in this order; of equal ones the first stays first."""
     if order == DISAGREEMENT:
-        return sorted(pictures, key=lambda item: -core.disagreement(answers.about(item.hash, models)))
+        return sorted(pictures, key=lambda item: -disagreement(answers.about(item.hash, models)))
     if order == LEAST_SURE:
-        return sorted(pictures, key=lambda item: core.sureness(answers.about(item.hash, models)))
+        return sorted(pictures, key=lambda item: sureness(answers.about(item.hash, models)))
     return list(pictures)
 
 
-def choose_why(models: Sequence[core.TrainedModel]) -> Why | None:
+def choose_why(models: Sequence[TrainedModel]) -> Why | None:
     """Whether heat maps are shown, of which class, how opaque."""
     if not st.toggle("Show why", key="why", bind="query-params",
                      help="Bright places of an image speak for the class (Grad-CAM over the last feature map)."):

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import streamlit as st
 
-import core
+from core.analysis.results.predictions import Prediction, agree, agreement, unlike
+from core.analysis.results.trained_models import TrainedModel
 from core.analysis.text import percent, plain, shortened
+from core.data.explain.heat_map import heat_png
+from core.data.uploads.feedback import NONE_OF_THESE, Feedback
+from core.data.uploads.uploaded_images import Incoming
+from core.execution.prediction_cache import Answers
 from pages.parts.shared.services import told
 from pages.parts.shared.show import name_in_html
 
@@ -41,15 +46,15 @@ class Asked:
     kept and, by hash, what they were marked.
     """
 
-    models: Sequence[core.TrainedModel]
+    models: Sequence[TrainedModel]
     colours: dict[str, str]
-    answers: core.Answers
+    answers: Answers
     why: Why | None
-    feedback: core.Feedback
+    feedback: Feedback
     marked: dict[str, str]
 
 
-def show_row(picture: core.Incoming, content: Path | None, asked: Asked, names: dict[str, str]) -> None:
+def show_row(picture: Incoming, content: Path | None, asked: Asked, names: dict[str, str]) -> None:
     """One image with the top three classes of each model as bars in its colour."""
     widths = [2, min(3 * len(asked.models), _WIDEST), 2]
     look, said, end = st.columns(widths, vertical_alignment="center", gap="small")
@@ -61,22 +66,22 @@ def show_row(picture: core.Incoming, content: Path | None, asked: Asked, names: 
         _show_end(picture, content, asked)
 
 
-def _show_end(picture: core.Incoming, content: Path | None, asked: Asked) -> None:
+def _show_end(picture: Incoming, content: Path | None, asked: Asked) -> None:
     """Whether models agree, whether they can know such an image at all, and what the visitor says it is."""
     answers = asked.answers.about(picture.hash, asked.models)
-    if agreement := core.agreement(answers):
-        st.markdown(plain(agreement))
-    if strange := core.unlike(answers):
+    if note := agreement(answers):
+        st.markdown(plain(note))
+    if strange := unlike(answers):
         st.markdown(f":material/warning: {plain(strange)}", help=_STRANGE)
     if content and answers:
         _ask_for_truth(picture, content, answers, asked)
 
 
-def _ask_for_truth(picture: core.Incoming, content: Path, answers: Sequence[core.Prediction], asked: Asked) -> None:
+def _ask_for_truth(picture: Incoming, content: Path, answers: Sequence[Prediction], asked: Asked) -> None:
     """One click where all models say the same and it is right; else, or to change it, the class from a list."""
-    key, classes = f"true-{picture.hash}", [*asked.models[0].classes, core.NONE_OF_THESE]
+    key, classes = f"true-{picture.hash}", [*asked.models[0].classes, NONE_OF_THESE]
     marked, said = asked.marked.get(picture.hash), answers[0].label
-    if marked is None and core.agree(answers) and said in classes:
+    if marked is None and agree(answers) and said in classes:
         st.button("Right", key=f"right-{picture.hash}", icon=":material/check:", on_click=_mark,
                   args=(said, picture, content, asked.feedback), help=f"Mark it as {plain(said)}. {_KEPT}")
     st.session_state[key] = marked if marked in classes else None
@@ -85,18 +90,18 @@ def _ask_for_truth(picture: core.Incoming, content: Path, answers: Sequence[core
                  help=_KEPT)
 
 
-def _mark_chosen(key: str, picture: core.Incoming, content: Path, feedback: core.Feedback) -> None:
+def _mark_chosen(key: str, picture: Incoming, content: Path, feedback: Feedback) -> None:
     _mark(st.session_state[key], picture, content, feedback)
 
 
-def _mark(label: str | None, picture: core.Incoming, content: Path, feedback: core.Feedback) -> None:
+def _mark(label: str | None, picture: Incoming, content: Path, feedback: Feedback) -> None:
     try:
         feedback.mark(content, picture.name, label) if label else feedback.forget(picture.hash)
     except (ValueError, OSError) as error:
         st.toast(plain(told(error)))
 
 
-def _cell(name: str, picture: core.Incoming, model: core.TrainedModel, asked: Asked) -> str:
+def _cell(name: str, picture: Incoming, model: TrainedModel, asked: Asked) -> str:
     colour, prediction = asked.colours[model.run.id], asked.answers.of(picture.hash, model)
     head = f'<span style="color:{colour}">■</span> {name_in_html(name)}'
     if prediction:
@@ -107,7 +112,7 @@ def _cell(name: str, picture: core.Incoming, model: core.TrainedModel, asked: As
     return f'<div style="min-width:0">{head}{heat}{said}</div>'
 
 
-def _why_not(picture: core.Incoming, model: core.TrainedModel, answers: core.Answers) -> str:
+def _why_not(picture: Incoming, model: TrainedModel, answers: Answers) -> str:
     if model.run.id in answers.failures:
         return "No answer: this model failed."
     if picture.hash in answers.unreadable:
@@ -115,7 +120,7 @@ def _why_not(picture: core.Incoming, model: core.TrainedModel, answers: core.Ans
     return "Not asked yet."
 
 
-def _heat(picture: core.Incoming, name: str, prediction: core.Prediction, why: Why) -> str:
+def _heat(picture: Incoming, name: str, prediction: Prediction, why: Why) -> str:
     """The image with the places bright where the model found the class. How opaque they are is a variable of the page's
     style (`show_opacity`), so that moving the slider sends no picture again.
     """
@@ -127,7 +132,7 @@ def _heat(picture: core.Incoming, name: str, prediction: core.Prediction, why: W
     beside = f"left:{50 - 50 * picture.share:.2f}%;width:{100 * picture.share:.2f}%"
     return (f'<div style="position:relative;max-width:160px;margin-top:6px;border-radius:8px;overflow:hidden">'
             f'<img src="{_uri("jpeg", picture.thumbnail)}" alt="" style="width:100%;display:block">'
-            f'<img src="{_uri("png", core.heat_png(heat))}" alt="{alt}" '
+            f'<img src="{_uri("png", heat_png(heat))}" alt="{alt}" '
             f'style="position:absolute;top:0;height:100%;{beside};opacity:var({_OPACITY})"></div>')
 
 

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
 from core.analysis.text import duration, moment_of, size
+from core.data.cache.feature_cache import Shelves
+from core.experiment.run import Run
 from pages.parts.shared.services import refuse
 from pages.parts.shared.show import show_table
 
 
-def show_kept(runs: Sequence[core.Run]) -> None:
+def show_kept(runs: Sequence[Run]) -> None:
     """The shelves in a table, what these runs took from them, the budget, and a way to clear them that asks once."""
-    shelves = core.Shelves()
+    shelves = Shelves()
     kept = shelves.kept()
     with st.expander(f"Kept computation: {size(sum(one.bytes for one in kept))}"):
         st.caption("Decoded images, and what the frozen part of a network says of them. Later runs take it from here "
@@ -34,7 +35,7 @@ def show_kept(runs: Sequence[core.Run]) -> None:
                     st.button("Clear all of it", on_click=shelves.clear)
 
 
-def _set(shelves: core.Shelves, budget: int) -> None:
+def _set(shelves: Shelves, budget: int) -> None:
     try:
         shelves.set_budget(budget)
     except (ValueError, OSError) as error:

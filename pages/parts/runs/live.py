@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.charts.palette import run_colours
+from core.analysis.results.settings import labels
+from core.experiment.run import Run, State
+from core.experiment.run_store import NoSuchRun
 from pages.parts.runs.export_model import show_export
 from pages.parts.runs.run_details import show_details
 from pages.parts.runs.run_row import show_run
@@ -18,10 +21,10 @@ from pages.parts.shared.services import Services
 ROWS_SECONDS, CURVES_SECONDS = 1.0, 2.0
 
 
-def watch(here: Services, runs: Sequence[core.Run]) -> None:
+def watch(here: Services, runs: Sequence[Run]) -> None:
     """Show these runs, and poll them until all have ended."""
     live = not all(run.state.is_finished for run in runs)
-    queued = [run for run in runs if run.state is core.State.QUEUED]
+    queued = [run for run in runs if run.state is State.QUEUED]
     ended = [run for run in runs if run.state.is_finished]
     queue = _queue(here)
     try:
@@ -29,32 +32,32 @@ def watch(here: Services, runs: Sequence[core.Run]) -> None:
         st.fragment(_follow_rows, run_every=ROWS_SECONDS if live else None)(here, runs, queue)
         _show_rows(here, runs, queued, queue)
         st.fragment(_follow_curves, run_every=CURVES_SECONDS if live else None)(here, [run.id for run in runs])
-        names = core.labels(runs)
+        names = labels(runs)
         show_details(here, runs, names)
         show_export(here, runs, names)
-    except core.NoSuchRun:  # deleted since it was listed
+    except NoSuchRun:  # deleted since it was listed
         st.rerun()
 
 
 def _queue(here: Services) -> list[str]:
-    return [run.id for run in here.store.active() if run.state is core.State.QUEUED]
+    return [run.id for run in here.store.active() if run.state is State.QUEUED]
 
 
-def _follow_rows(here: Services, before: Sequence[core.Run], queue: Sequence[str]) -> None:
+def _follow_rows(here: Services, before: Sequence[Run], queue: Sequence[str]) -> None:
     """Rows of the runs that train. A change of state or in the queue draws the whole page; so does a deleted run."""
     try:
         runs = [here.store.get(run.id) for run in before]
         if [run.state for run in runs] != [run.state for run in before] or _queue(here) != queue:
             st.rerun()
-        training = [run for run in runs if run.state is not core.State.QUEUED and not run.state.is_finished]
+        training = [run for run in runs if run.state is not State.QUEUED and not run.state.is_finished]
         _show_rows(here, runs, training, queue)
-    except core.NoSuchRun:
+    except NoSuchRun:
         st.rerun()
 
 
-def _show_rows(here: Services, runs: Sequence[core.Run], some: Sequence[core.Run], queue: Sequence[str]) -> None:
+def _show_rows(here: Services, runs: Sequence[Run], some: Sequence[Run], queue: Sequence[str]) -> None:
     """A row for some of the runs, each with the name and colour that tell it from all of them."""
-    names, colours = core.labels(runs), core.run_colours(runs)
+    names, colours = labels(runs), run_colours(runs)
     for run in some:
         show_run(here, run, here.store.metrics(run.id), names[run.id], colours[run.id], queue)
 
@@ -63,7 +66,7 @@ def _follow_curves(here: Services, run_ids: Sequence[str]) -> None:
     try:
         runs = [here.store.get(run_id) for run_id in run_ids]
         metrics = {run_id: here.store.metrics(run_id) for run_id in run_ids}
-    except core.NoSuchRun:
+    except NoSuchRun:
         st.rerun()
     if any(metrics[run.id].epochs or metrics[run.id].steps for run in runs):
         show_curves(runs, metrics)

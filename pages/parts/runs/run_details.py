@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.results.settings import settings_of
+from core.analysis.results.summary import summarise
 from core.analysis.text import duration, percent, plain
+from core.experiment.run import Run
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_table
 
@@ -14,7 +16,7 @@ _FORMATS = {**dict.fromkeys(("Test accuracy", "Macro F1", "Best validation accur
             "Training time": duration}
 
 
-def show_details(here: Services, runs: Sequence[core.Run], names: dict[str, str]) -> None:
+def show_details(here: Services, runs: Sequence[Run], names: dict[str, str]) -> None:
     """Test figures of all runs, then one run's settings and its log."""
     _show_results(here, runs, names)
     with st.expander("Settings, device and log"):
@@ -25,7 +27,7 @@ def show_details(here: Services, runs: Sequence[core.Run], names: dict[str, str]
         settings, log = st.columns(2)
         with settings:
             if run.config:
-                show_table([{"Setting": name, "Value": value} for name, value in core.settings_of(run.config).items()],
+                show_table([{"Setting": name, "Value": value} for name, value in settings_of(run.config).items()],
                            "settings", "The settings of the run")
         with log:
             st.fragment(_show_log, run_every=None if run.state.is_finished else LOG_SECONDS)(here, run.id)
@@ -35,7 +37,7 @@ def _show_log(here: Services, run_id: str) -> None:
     st.code(here.store.log_tail(run_id, LOG_LINES) or "The log is empty.", language=None, height=400)
 
 
-def _where(here: Services, run: core.Run) -> str:
+def _where(here: Services, run: Run) -> str:
     told = [run.status.device, run.status.precision]
     if run.status.started and run.status.ended:
         told.append(f"took {duration(run.status.ended - run.status.started)} from start to end")
@@ -43,8 +45,8 @@ def _where(here: Services, run: core.Run) -> str:
     return f"{plain(where)}  \nFolder: {plain(str(here.store.path(run.id)))}"
 
 
-def _show_results(here: Services, runs: Sequence[core.Run], names: dict[str, str]) -> None:
-    rows = [core.summarise(here.store, run) for run in runs if run.state.is_finished]
+def _show_results(here: Services, runs: Sequence[Run], names: dict[str, str]) -> None:
+    rows = [summarise(here.store, run) for run in runs if run.state.is_finished]
     measured = [row for row in rows if row.test_accuracy is not None]
     if not measured:
         return

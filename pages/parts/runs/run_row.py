@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.results.summary import Progress, progress
 from core.analysis.text import count, duration, percent, plain
+from core.experiment.metrics import Metrics
+from core.experiment.run import Run, State
+from core.experiment.run_store import NoSuchRun
 from pages.parts.shared.run_picker import leave_out
 from pages.parts.shared.services import Services, told
 from pages.parts.shared.show import state_badge, swatch
 
 
-def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, colour: str,
+def show_run(here: Services, run: Run, metrics: Metrics, name: str, colour: str,
              waiting: Sequence[str]) -> None:
     """Name and state, the buttons, a bar with what happens now; below it why it failed, if it did.
 
@@ -22,11 +25,11 @@ def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, co
         state_badge(run.state)
         st.space("stretch")
         _show_buttons(here, run)
-    done = core.progress(run, metrics)
+    done = progress(run, metrics)
     if run.state.is_finished:
         st.caption(_outcome(run, metrics, done))
     else:
-        st.progress(done.share, _waits(run, waiting) if run.state is core.State.QUEUED else _now(run, metrics, done))
+        st.progress(done.share, _waits(run, waiting) if run.state is State.QUEUED else _now(run, metrics, done))
     if run.status.error:
         st.error(plain(f"{run.status.error.message} {run.status.error.advice}"))
     if run.status.remark:
@@ -35,13 +38,13 @@ def show_run(here: Services, run: core.Run, metrics: core.Metrics, name: str, co
         st.caption(f"{count(metrics.skipped, 'damaged line')} in its metrics, left out.")
 
 
-def _show_buttons(here: Services, run: core.Run) -> None:
+def _show_buttons(here: Services, run: Run) -> None:
     if run.state.is_resumable:
         st.button("Resume", key=f"resume-{run.id}", on_click=_act, args=(here.launcher.resume, run.id),
                   help="Go on from the newest checkpoint")
     elif not run.state.is_finished:
         st.button("Stop", key=f"stop-{run.id}", on_click=_act, args=(here.launcher.cancel, run.id),
-                  disabled=run.state is core.State.STOPPING)
+                  disabled=run.state is State.STOPPING)
     if run.config:
         st.page_link("pages/train.py", label="Duplicate", icon=":material/content_copy:", query_params={"from": run.id},
                      help="Set up a study with these settings")
@@ -54,7 +57,7 @@ def _show_buttons(here: Services, run: core.Run) -> None:
 def _act(what: Callable[[str], None], run_id: str) -> None:
     try:
         what(run_id)
-    except (ValueError, OSError, core.NoSuchRun) as error:
+    except (ValueError, OSError, NoSuchRun) as error:
         st.toast(plain(told(error)))
 
 
@@ -63,7 +66,7 @@ def _delete(here: Services, run_id: str) -> None:
     leave_out(run_id)
 
 
-def _outcome(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
+def _outcome(run: Run, metrics: Metrics, done: Progress) -> str:
     """What came out of a run, in one line."""
     early = "Ended within its first epoch" if run.status.started else "Never started"
     epochs = f"{done.epoch} of {count(done.epochs, 'epoch')}" if done.epoch else early
@@ -72,17 +75,17 @@ def _outcome(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
     return ", ".join([epochs, *_best(metrics), *spent, *saved])
 
 
-def _waits(run: core.Run, waiting: Sequence[str]) -> str:
+def _waits(run: Run, waiting: Sequence[str]) -> str:
     ahead = waiting.index(run.id) if run.id in waiting else 0
     return f"Waits, {count(ahead, 'run')} before it" if ahead else "Waits for a device"
 
 
-def _now(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
+def _now(run: Run, metrics: Metrics, done: Progress) -> str:
     """What a run does now, in one line."""
     if run.status.note:
         return plain(run.status.note)
-    if run.state is not core.State.RUNNING:
-        return "Loading Keras" if run.state is core.State.STARTING else str(run.state).capitalize()
+    if run.state is not State.RUNNING:
+        return "Loading Keras" if run.state is State.STARTING else str(run.state).capitalize()
     if not metrics.epochs and not metrics.steps:
         return "Preparing the first batch"
     speed = [f"{run.status.images_per_second:.0f} images/s"] if run.status.images_per_second else []
@@ -92,6 +95,6 @@ def _now(run: core.Run, metrics: core.Metrics, done: core.Progress) -> str:
                       *_best(metrics)])
 
 
-def _best(metrics: core.Metrics) -> list[str]:
+def _best(metrics: Metrics) -> list[str]:
     best = metrics.best
     return [f"best validation accuracy {percent(best['val_accuracy'])} at epoch {best['epoch']}"] if best else []

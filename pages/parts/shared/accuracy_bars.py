@@ -4,21 +4,26 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import core
+from core.analysis.charts.bars import accuracy_bars, setting_bars
+from core.analysis.charts.palette import run_colours
+from core.analysis.comparison.verdict import Verdict
+from core.analysis.results.settings import labels
+from core.analysis.results.summary import Summary
+from core.experiment.run import Run
 from pages.parts.shared.show import show_chart
 
 
-def show_bars(verdict: core.Verdict, runs: Sequence[core.Run], rows: Sequence[core.Summary], name: str) -> None:
+def show_bars(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary], name: str) -> None:
     """Nothing where no run was measured. `name` is that of the downloads."""
     if not verdict.groups:
         return
-    hues = core.run_colours(runs)
+    hues = run_colours(runs)
     if verdict.has_several_seeds:
-        show_chart(core.setting_bars(verdict.groups, hues), name,
+        show_chart(setting_bars(verdict.groups, hues), name,
                    "Mean test accuracy of each setting, and that of each seed")
         st.caption("Bars are means over seeds, dots the seeds.")
     else:
-        show_chart(core.accuracy_bars(rows, core.labels(runs), hues), name,
+        show_chart(accuracy_bars(rows, labels(runs), hues), name,
                    "Test accuracy of each run with its 95% interval")
         st.caption("The lines are 95% intervals: what each model would get on many more images of the same kind. "
                    "They do not tell how another seed would train.")

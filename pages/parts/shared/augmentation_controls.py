@@ -2,17 +2,17 @@
 
 import streamlit as st
 
-import core
+from core.experiment.run import Augmentation
 from pages.parts.shared.form import KEPT
 
 _LIMIT = 0.5
 
 
-def choose_augmentation() -> core.Augmentation:
+def choose_augmentation() -> Augmentation:
     """Random changes to training images, as the four dials stand."""
     for name in ("flip", "rotation", "zoom", "contrast"):
-        st.session_state.setdefault(f"augment-{name}", getattr(core.Augmentation(), name))
-    return core.Augmentation(
+        st.session_state.setdefault(f"augment-{name}", getattr(Augmentation(), name))
+    return Augmentation(
         flip=st.checkbox("Flip left and right", key="augment-flip", **KEPT,
                          help="Half of the images, at random. Not for what reads one way, such as text."),
         rotation=_dial("Rotation", "augment-rotation", "At most this share of a full turn either way: 10% is 36°."),

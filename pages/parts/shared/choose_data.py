@@ -4,15 +4,20 @@ from contextlib import nullcontext
 
 import streamlit as st
 
-import core
+from core.analysis.results.settings import data_name
 from core.analysis.text import count, plain, shortened
+from core.data.datasets.allowed_folders import DataRoots
+from core.data.datasets.reports import Report, Reports
+from core.data.datasets.scan import Dataset, data_folder
+from core.data.datasets.split import Manifest
+from core.experiment.run import SAMPLE
 from pages.parts.shared.form import KEPT
 from pages.parts.shared.services import Services, refuse
 from pages.parts.shared.show import show_table
 from pages.parts.shared.uploads import receive_folder, receive_zip
 
-SAMPLE, FOLDER, ZIP, DROP, AS_BEFORE = "Sample", "Folder", "ZIP", "Drop a folder", "As before"
-_EXPLAINED = {SAMPLE: "Ten classes of waste, drawn by the program: for trying things out, not photos.",
+DRAWN, FOLDER, ZIP, DROP, AS_BEFORE = "Sample", "Folder", "ZIP", "Drop a folder", "As before"
+_EXPLAINED = {DRAWN: "Ten classes of waste, drawn by the program: for trying things out, not photos.",
               FOLDER: "A folder on the machine that trains, with a folder of images for each class.",
               ZIP: "An archive with a folder of images for each class.",
               DROP: "A folder of yours with a folder of images for each class."}
@@ -21,8 +26,8 @@ _EXPLAINED = {SAMPLE: "Ten classes of waste, drawn by the program: for trying th
 def choose_data(here: Services) -> str | None:
     """What a run's `data` will be; None until something usable is chosen."""
     _take_over()
-    sources = [SAMPLE, FOLDER, ZIP, DROP] + [AS_BEFORE] * ("as-before" in st.session_state)
-    st.session_state.setdefault("source", SAMPLE)
+    sources = [DRAWN, FOLDER, ZIP, DROP] + [AS_BEFORE] * ("as-before" in st.session_state)
+    st.session_state.setdefault("source", DRAWN)
     source = st.segmented_control("Where the images come from", sources, required=True, key="source", **KEPT)
     st.caption(f"Chosen on another page: {_name(st.session_state['as-before'])}." if source == AS_BEFORE else
                _EXPLAINED.get(source, ""))
@@ -36,8 +41,8 @@ def choose_data(here: Services) -> str | None:
 def _take_over() -> None:
     """Images that another page handed over under "kept-data" (those of a run, of a preset) become the choice, once."""
     data = st.session_state.pop("kept-data", None)
-    if data == core.SAMPLE:
-        st.session_state["source"] = SAMPLE
+    if data == SAMPLE:
+        st.session_state["source"] = DRAWN
     elif data:
         st.session_state["source"], st.session_state["as-before"] = AS_BEFORE, data
 
@@ -47,15 +52,15 @@ def _chosen(here: Services, source: str | None) -> str | None:
         return _choose_folder(here.roots)
     if source in (ZIP, DROP):
         return receive_zip() if source == ZIP else receive_folder()
-    return {SAMPLE: core.SAMPLE, AS_BEFORE: st.session_state.get("as-before")}.get(source)
+    return {DRAWN: SAMPLE, AS_BEFORE: st.session_state.get("as-before")}.get(source)
 
 
-def _choose_folder(roots: core.DataRoots) -> str | None:
+def _choose_folder(roots: DataRoots) -> str | None:
     path = st.text_input("Folder of class folders on this machine", placeholder="~/photos/waste", key="folder", **KEPT)
     return str(roots.resolve(path)) if path.strip() else None
 
 
-def show_report(data: str) -> core.Report | None:
+def show_report(data: str) -> Report | None:
     """Say in two lines what is in the images; None where they cannot be trained on."""
     report = look(data)
     if report is None:
@@ -70,12 +75,12 @@ def show_report(data: str) -> core.Report | None:
     return report if report.manifest else None
 
 
-def look(data: str) -> core.Report | None:
+def look(data: str) -> Report | None:
     """The report on the images as they are now, also on those that cannot be trained on; says why they cannot."""
     bar = st.empty()
     try:
-        with st.spinner("Drawing the sample set") if data == core.SAMPLE else nullcontext():
-            core.data_folder(data)
+        with st.spinner("Drawing the sample set") if data == SAMPLE else nullcontext():
+            data_folder(data)
         report = _reports().of(data, lambda done, total: bar.progress(
             done / total, f"Reading images: {done:,} of {total:,}"))
     except (ValueError, OSError) as error:
@@ -89,28 +94,28 @@ def look(data: str) -> core.Report | None:
 
 
 @st.cache_resource(show_spinner=False)
-def _reports() -> core.Reports:
-    return core.Reports()
+def _reports() -> Reports:
+    return Reports()
 
 
 def _name(data: str) -> str:
-    return plain(shortened(core.data_name(data)))
+    return plain(shortened(data_name(data)))
 
 
-def _in_short(dataset: core.Dataset) -> str:
+def _in_short(dataset: Dataset) -> str:
     """`600 images, 10 classes, median 128 × 128 px`."""
     width, height = dataset.median_size
     return (f"{count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}, "
             f"median {width} × {height} px")
 
 
-def divided(manifest: core.Manifest) -> str:
+def divided(manifest: Manifest) -> str:
     """`420 to train, 90 to validate, 90 to test`."""
     splits = manifest.counts()
     return f"{splits['train']:,} to train, {splits['validation']:,} to validate, {splits['test']:,} to test"
 
 
-def show_problems(dataset: core.Dataset) -> None:
+def show_problems(dataset: Dataset) -> None:
     """Every file or folder that is not used as it is, a row each."""
     show_table([{"File or folder": problem.where, "What is wrong": problem.what, "What happens": problem.consequence}
                 for problem in dataset.problems], "problems", "Files that are not used, and why",

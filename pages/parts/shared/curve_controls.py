@@ -6,8 +6,12 @@ from math import log
 import plotly.graph_objects as go
 import streamlit as st
 
-import core
+from core.analysis.charts.learning_curves.curve_options import CurveView
+from core.analysis.charts.learning_curves.curves import learning_curves
+from core.analysis.charts.learning_curves.group_curves import group_curves, has_several_seeds
 from core.analysis.text import count
+from core.experiment.metrics import Metrics
+from core.experiment.run import Run
 from pages.parts.shared.show import show_chart
 
 _AXES = {"Epoch": "epoch", "Step": "step", "Time": "elapsed"}
@@ -18,7 +22,7 @@ _VISIBLE_GROWTH = 1.005
 _SMOOTHING = {"epoch": 0.0, "step": 0.6, "elapsed": 0.6}  # epochs are few points, steps many
 
 
-def show_curves(runs: Sequence[core.Run], metrics: Mapping[str, core.Metrics]) -> None:
+def show_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics]) -> None:
     """The controls, and accuracy and loss side by side as they ask for."""
     view = _choose_view()
     band = _choose_band(runs, view)
@@ -28,9 +32,9 @@ def show_curves(runs: Sequence[core.Run], metrics: Mapping[str, core.Metrics]) -
                        f"{measure.capitalize()} of {count(len(runs), 'run')} in training and validation")
 
 
-def _choose_band(runs: Sequence[core.Run], view: core.CurveView) -> str | None:
+def _choose_band(runs: Sequence[Run], view: CurveView) -> str | None:
     """How means over seeds are drawn; None to draw every run, as while they train."""
-    if view.axis == "step" or not all(run.state.is_finished for run in runs) or not core.has_several_seeds(runs):
+    if view.axis == "step" or not all(run.state.is_finished for run in runs) or not has_several_seeds(runs):
         return None
     chosen = st.segmented_control("Runs of several seeds", list(_BANDS), default=next(iter(_BANDS)), required=True,
                                   key="curves-seeds", bind="query-params", help="Their mean, and around "
@@ -39,20 +43,20 @@ def _choose_band(runs: Sequence[core.Run], view: core.CurveView) -> str | None:
     return _BANDS.get(chosen or "")
 
 
-def _drawn(runs: Sequence[core.Run], metrics: Mapping[str, core.Metrics], measure: str, view: core.CurveView,
+def _drawn(runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: str, view: CurveView,
            band: str | None) -> go.Figure:
     """The chart as this visitor saw it last, unless it would look different now: browsers skip what is the same."""
     elapsed = sum(metrics[run.id].elapsed for run in runs)
     looks = ([(run.id, run.state) for run in runs], int(log(max(elapsed, 1.0), _VISIBLE_GROWTH)), view, band)
     before, figure = st.session_state.get(f"drawn-{measure}", (None, None))
     if before != looks:
-        figure = core.group_curves(runs, metrics, measure, view, band) if band else (
-            core.learning_curves(runs, metrics, measure, view))
+        figure = group_curves(runs, metrics, measure, view, band) if band else (
+            learning_curves(runs, metrics, measure, view))
         st.session_state[f"drawn-{measure}"] = (looks, figure)
     return figure
 
 
-def _choose_view() -> core.CurveView:
+def _choose_view() -> CurveView:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.segmented_control("Curves by", list(_AXES), default="Epoch", required=True, key="curves-by",
                                   bind="query-params")
@@ -66,4 +70,4 @@ def _choose_view() -> core.CurveView:
                         help="Equal steps down the chart are equal ratios of the loss.")
         ignore = st.toggle("Ignore outliers", key="curves-robust", bind="query-params",
                            help="Fit the charts to all but the lowest and the highest twentieth of the values.")
-    return core.CurveView(axis, aligned, smoothing, log, ignore)
+    return CurveView(axis, aligned, smoothing, log, ignore)

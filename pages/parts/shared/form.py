@@ -5,11 +5,27 @@ from pathlib import Path
 
 import streamlit as st
 
-import core
+from core.analysis.results.settings import weights_name
 from core.analysis.text import shortened
+from core.backbones.weights import (
+    BUILT_IN_WEIGHTS,
+    NOTHING_TRANSFERRED,
+    SAMPLE_ALPHA,
+    SAMPLE_BASE,
+    SAMPLE_SIZE,
+    imagenet_is_reachable,
+    offline_weights,
+    resolve_weights,
+)
+from core.data.datasets.allowed_folders import DataRoots
+from core.data.study_plan import with_weights
+from core.experiment.preset import Preset
+from core.experiment.run import RunConfig, study_of
+from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.strategy import BASELINE, STRATEGIES, Strategy
 
 WEIGHTS = {weights: name[0].upper() + name[1:]
-           for weights, name in ((weights, core.weights_name(weights)) for weights in core.BUILT_IN_WEIGHTS)}
+           for weights, name in ((weights, weights_name(weights)) for weights in BUILT_IN_WEIGHTS)}
 FILE = "A weights file"
 KEPT = {"persist_state": "session"}
 """For every widget of the form: its value stays while another page is shown."""
@@ -26,18 +42,18 @@ def fill_once() -> None:
         fill_default()
 
 
-def fill_default(strategies: Sequence[core.Strategy] = tuple(core.STRATEGIES.values())) -> None:
+def fill_default(strategies: Sequence[Strategy] = tuple(STRATEGIES.values())) -> None:
     """These strategies at the course's settings, from weights that can be had."""
-    template = core.RunConfig()
+    template = RunConfig()
     weights, _ = weights_at_hand(template.alpha, template.image_size)
-    fill(core.Preset(tuple(strategies), core.with_weights(template, weights)))
+    fill(Preset(tuple(strategies), with_weights(template, weights)))
 
 
-def fill(preset: core.Preset) -> None:
+def fill(preset: Preset) -> None:
     """Set every control to what the preset says; the baseline, which any may be compared with, has a card too."""
     state = st.session_state
     has_baseline = any(strategy.is_from_scratch for strategy in preset.strategies)
-    state["cards"] = (*preset.strategies, *(() if has_baseline else (core.BASELINE,)))
+    state["cards"] = (*preset.strategies, *(() if has_baseline else (BASELINE,)))
     for i, strategy in enumerate(state["cards"]):
         state[f"card-{i}-use"] = i < len(preset.strategies)
         for j, phase in enumerate(strategy.phases):
@@ -48,7 +64,7 @@ def fill(preset: core.Preset) -> None:
     _fill_rest(preset.template)
 
 
-def _fill_rest(template: core.RunConfig) -> None:
+def _fill_rest(template: RunConfig) -> None:
     state = st.session_state
     for name in ("image_size", "batch_size", "seed", "alpha", "patience", "class_weights", "deterministic",
                  "mixed_precision", "views", "leak_free"):
@@ -59,16 +75,16 @@ def _fill_rest(template: core.RunConfig) -> None:
     state["weights-file"] = template.weights if state["weights"] == FILE else ""
 
 
-def fill_from_url(store: core.RunStore) -> None:
+def fill_from_url(store: RunStore) -> None:
     """`?from=ID` names a run or a study whose settings and images to start from. Raises `NoSuchRun`."""
     origin = st.query_params.pop("from", "")
     if not origin:
         return
-    runs = [store.get(origin)] if core.study_of(origin) else store.study(origin).runs
+    runs = [store.get(origin)] if study_of(origin) else store.study(origin).runs
     configs = [run.config for run in runs if run.config]
     if not configs:
-        raise core.NoSuchRun(origin)
-    fill(core.Preset.of(configs))
+        raise NoSuchRun(origin)
+    fill(Preset.of(configs))
     keep_data(configs[0].data)
 
 
@@ -79,36 +95,36 @@ def keep_data(data: str) -> None:
 
 def fit_to_weights() -> None:
     """Where the sample base was chosen: its width and size."""
-    if st.session_state["weights"] == WEIGHTS[core.SAMPLE_BASE]:
-        st.session_state.update({"alpha": core.SAMPLE_ALPHA, "image-size": core.SAMPLE_SIZE})
+    if st.session_state["weights"] == WEIGHTS[SAMPLE_BASE]:
+        st.session_state.update({"alpha": SAMPLE_ALPHA, "image-size": SAMPLE_SIZE})
 
 
 @st.cache_data(ttl=600, show_spinner=False)
 def weights_at_hand(alpha: float, image_size: int) -> tuple[str, str]:
     """The best weights to train from now, and one line where they are not ImageNet's."""
-    return ("imagenet", "") if imagenet_is_reachable(alpha, image_size) else core.offline_weights()
+    return ("imagenet", "") if can_fetch_imagenet(alpha, image_size) else offline_weights()
 
 
 def instead_of_imagenet(weights: str) -> str:
     """One line about weights from which less can be expected; "" where there is nothing to say."""
-    at_hand, why = weights_at_hand(core.RunConfig.alpha, core.RunConfig.image_size)
+    at_hand, why = weights_at_hand(RunConfig.alpha, RunConfig.image_size)
     if weights == at_hand:
         return why
-    return core.NOTHING_TRANSFERRED if weights == "random" else ""
+    return NOTHING_TRANSFERRED if weights == "random" else ""
 
 
 @st.cache_data(ttl=600, show_spinner=False)
 def expect_sample_base(alpha: float) -> None:
     """Raises `WeightsError` where it cannot be trained from at this width."""
-    core.resolve_weights(core.SAMPLE_BASE, alpha, core.SAMPLE_SIZE)
+    resolve_weights(SAMPLE_BASE, alpha, SAMPLE_SIZE)
 
 
 @st.cache_data(ttl=600, show_spinner=False)
-def imagenet_is_reachable(alpha: float, image_size: int) -> bool:
-    return core.imagenet_is_reachable(alpha, image_size)
+def can_fetch_imagenet(alpha: float, image_size: int) -> bool:
+    return imagenet_is_reachable(alpha, image_size)
 
 
-def weights_path(roots: core.DataRoots, text: str) -> str:
+def weights_path(roots: DataRoots, text: str) -> str:
     """The file that a person typed, below a folder that may be read. Raises `ValueError`."""
     if not text.strip():
         raise ValueError("Expected the path of a weights file; received nothing. Type one, or choose other weights.")

@@ -5,15 +5,18 @@ from itertools import groupby, islice
 
 import streamlit as st
 
-import core
+from core.analysis.charts.palette import run_colours
+from core.analysis.results.search import matching
+from core.analysis.results.settings import data_name, labels
 from core.analysis.text import moment, plain
+from core.experiment.run import Run, State
 from pages.parts.shared.show import swatch
 
 LISTED, CHOSEN = 24, 30
 """Runs in the rail, and runs on a page at most."""
 
 
-def choose_runs(runs: Sequence[core.Run]) -> list[core.Run]:
+def choose_runs(runs: Sequence[Run]) -> list[Run]:
     """Of these, the newest first, the chosen ones, the oldest first: by default those of the newest study.
 
     The URL names them: `?study=ID` for a whole study, else `?run=ID` once a run.
@@ -34,7 +37,7 @@ def leave_out(run_id: str) -> None:
         _choose_runs(set(st.query_params.get_all("run")) - {run_id})
 
 
-def _from_url(runs: Sequence[core.Run]) -> list[core.Run]:
+def _from_url(runs: Sequence[Run]) -> list[Run]:
     """What the URL asks for; a warning where some of it is gone. `?run=` alone asks for no run."""
     study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
     if not study and not ids and runs:
@@ -45,12 +48,12 @@ def _from_url(runs: Sequence[core.Run]) -> list[core.Run]:
     return found
 
 
-def _show_rail(runs: Sequence[core.Run], chosen: Sequence[core.Run]) -> None:
+def _show_rail(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
     if not runs:
         return
     text = st.text_input("Find runs", key="find", bind="query-params", placeholder="strategy, images, state, date")
-    shown = list(islice(core.matching(runs, text), LISTED))
-    colours, picked = core.run_colours(chosen), {run.id for run in chosen}
+    shown = list(islice(matching(runs, text), LISTED))
+    colours, picked = run_colours(chosen), {run.id for run in chosen}
     for study, members in groupby(shown, key=lambda run: run.study):
         _show_study(study, sorted(members, key=lambda run: run.id), colours, picked)
     if not shown:
@@ -59,19 +62,19 @@ def _show_rail(runs: Sequence[core.Run], chosen: Sequence[core.Run]) -> None:
         st.caption(f"{len(shown)} of {len(runs):,} runs. Search to see others.")
 
 
-def _show_study(study: str, members: Sequence[core.Run], colours: dict[str, str], picked: set[str]) -> None:
-    data = next((core.data_name(run.config.data) for run in members if run.config), "")
+def _show_study(study: str, members: Sequence[Run], colours: dict[str, str], picked: set[str]) -> None:
+    data = next((data_name(run.config.data) for run in members if run.config), "")
     st.button(f"{moment(study)} · {plain(data)}", key=f"study-{study}", type="tertiary", on_click=_choose_study,
               args=(study,), help="Show this study alone")
-    names = core.labels(members)
+    names = labels(members)
     for run in members:
         _show_run(run, names[run.id], colours.get(run.id, "transparent"), picked)
 
 
-def _show_run(run: core.Run, name: str, colour: str, picked: set[str]) -> None:
+def _show_run(run: Run, name: str, colour: str, picked: set[str]) -> None:
     key = f"pick-{run.id}"
     st.session_state[key] = run.id in picked
-    state = "" if run.state is core.State.COMPLETED else f" :gray[{run.state}]"
+    state = "" if run.state is State.COMPLETED else f" :gray[{run.state}]"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(swatch(colour), width="content")
         st.checkbox(plain(name) + state, key=key, on_change=_pick, width="stretch", args=(run.id, frozenset(picked)))

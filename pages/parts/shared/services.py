@@ -8,8 +8,16 @@ from pathlib import Path
 
 import streamlit as st
 
-import core
 from core.analysis.text import plain
+from core.data.datasets.allowed_folders import DataRoots
+from core.execution.keras_service.client import Assistant
+from core.execution.queue.launcher import Launcher, farewell
+from core.execution.queue.prewarm import Spare
+from core.experiment.preset import PresetStore
+from core.experiment.run import State
+from core.experiment.run_store import RunStore, StoreError
+from core.experiment.timings import Paces
+from core.machine.paths import home
 from pages.parts.shared.navigation import expect_navigation
 
 
@@ -19,12 +27,12 @@ class Services:
     the presets, how fast this machine is.
     """
 
-    store: core.RunStore
-    launcher: core.Launcher
-    assistant: core.Assistant
-    roots: core.DataRoots
-    presets: core.PresetStore
-    paces: core.Paces
+    store: RunStore
+    launcher: Launcher
+    assistant: Assistant
+    roots: DataRoots
+    presets: PresetStore
+    paces: Paces
 
 
 def services() -> Services:
@@ -33,8 +41,8 @@ def services() -> Services:
     arguments = _arguments()
     try:
         return _services(str(arguments.runs), tuple(map(str, arguments.data_root)),
-                         st.get_option("server.address") or "", id(core.State))
-    except (core.StoreError, OSError) as error:
+                         st.get_option("server.address") or "", id(State))
+    except (StoreError, OSError) as error:
         refuse(error)
         st.stop()
 
@@ -63,12 +71,12 @@ def _services(runs: str, data_roots: tuple[str, ...], address: str, code: int) -
     """`code` changes when the source does: Streamlit then imports all modules anew, and services of old classes would
     speak of states that are none of the new ones.
     """
-    store = core.RunStore(runs)
+    store = RunStore(runs)
     atexit.register(_say_farewell, store)
-    roots = core.DataRoots.default(address, [Path(root) for root in data_roots])
-    launcher = core.Launcher(store, spare=core.Spare())
-    return Services(store, launcher, core.Assistant(), roots, core.PresetStore(core.home() / "presets"),
-                    core.Paces(core.home() / "paces"))
+    roots = DataRoots.default(address, [Path(root) for root in data_roots])
+    launcher = Launcher(store, spare=Spare())
+    return Services(store, launcher, Assistant(), roots, PresetStore(home() / "presets"),
+                    Paces(home() / "paces"))
 
 
 def _release(services: Services) -> None:
@@ -77,6 +85,6 @@ def _release(services: Services) -> None:
     atexit.unregister(_say_farewell)
 
 
-def _say_farewell(store: core.RunStore) -> None:
-    if text := core.farewell(store):
+def _say_farewell(store: RunStore) -> None:
+    if text := farewell(store):
         print(text, flush=True)

@@ -9,11 +9,13 @@ import plotly.graph_objects as go
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-import core
+from core.analysis.charts.common import chart_points
+from core.analysis.csv_text import to_csv
+from core.experiment.run import State
 
-BADGES = {core.State.COMPLETED: "green", core.State.FAILED: "red", core.State.DIVERGED: "red",
-          core.State.CORRUPT: "red", core.State.LOST: "orange", core.State.STOPPING: "orange",
-          core.State.RUNNING: "blue", core.State.STARTING: "blue"}
+BADGES = {State.COMPLETED: "green", State.FAILED: "red", State.DIVERGED: "red",
+          State.CORRUPT: "red", State.LOST: "orange", State.STOPPING: "orange",
+          State.RUNNING: "blue", State.STARTING: "blue"}
 _BUTTONS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]
 
 
@@ -25,7 +27,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], name: str, alt: str,
     """
     data = _formatted(rows, formats) if formats else list(rows)
     shown = st.dataframe(data, hide_index=True, placeholder="–", alt=alt, **options)
-    offer_csv(lambda: core.to_csv(rows), f"{name}.csv", "Download this table as CSV")
+    offer_csv(lambda: to_csv(rows), f"{name}.csv", "Download this table as CSV")
     return shown
 
 
@@ -39,7 +41,7 @@ def show_chart(figure: go.Figure, name: str, alt: str) -> None:
     st.plotly_chart(figure, key=f"chart-{name}", alt=alt, config={
         "displaylogo": False, "modeBarButtonsToRemove": _BUTTONS,
         "toImageButtonOptions": {"filename": name, "format": "png", "scale": 2}})
-    offer_csv(lambda: core.to_csv(core.chart_points(figure)), f"{name}.csv", "Download the points as CSV")
+    offer_csv(lambda: to_csv(chart_points(figure)), f"{name}.csv", "Download the points as CSV")
 
 
 def offer_csv(make: Callable[[], str], filename: str, help: str) -> None:
@@ -48,7 +50,7 @@ def offer_csv(make: Callable[[], str], filename: str, help: str) -> None:
                        key=f"download-{filename}", on_click="ignore")
 
 
-def state_badge(state: core.State) -> None:
+def state_badge(state: State) -> None:
     """The state of a run as a chip."""
     st.badge(state.capitalize(), color=BADGES.get(state, "gray"))
 

@@ -2,8 +2,11 @@
 
 import streamlit as st
 
-import core
+from core.analysis.results.summary import progress
 from core.analysis.text import count, duration, gigabytes
+from core.experiment.run import State
+from core.experiment.run_store import NoSuchRun
+from core.machine.devices import training_devices
 from pages.parts.shared.services import Services
 
 POLL_SECONDS = 2.0
@@ -21,15 +24,15 @@ def _show_running(here: Services, was_busy: bool) -> None:
     active = here.store.active()
     if was_busy and not active:
         st.rerun()
-    running = [run for run in active if run.state is not core.State.QUEUED]
+    running = [run for run in active if run.state is not State.QUEUED]
     waiting = len(active) - len(running)
-    for device in core.training_devices():
+    for device in training_devices():
         used, total = gigabytes(device.memory_used), gigabytes(device.memory_total)
         st.caption(f"{device.name}  \n{used} of {total} used, {device.load:.0%} busy")
     for run in running:
         try:
-            done = core.progress(run, here.store.metrics(run.id))
-        except core.NoSuchRun:
+            done = progress(run, here.store.metrics(run.id))
+        except NoSuchRun:
             continue
         st.progress(done.share, run.title + (f", {duration(done.seconds_left)} left" if done.seconds_left else ""))
         st.page_link("pages/runs.py", label="Watch it", icon=":material/monitoring:", query_params={"study": run.study})

@@ -2,19 +2,22 @@
 
 import streamlit as st
 
-import core
+from core.backbones.weights import resolve_weights
+from core.data.datasets.scan import Dataset
+from core.data.study_plan import plan_study
+from core.experiment.preset import Preset
 from pages.parts.shared.services import Services, refuse
 
 
-def start(here: Services, preset: core.Preset, dataset: core.Dataset) -> None:
+def start(here: Services, preset: Preset, dataset: Dataset) -> None:
     """Start the study and show it; where that cannot be done, say why."""
     template = preset.template
     try:
         with st.spinner("Preparing the study"):
             if preset.needs_base:
-                core.resolve_weights(template.weights, template.alpha, template.image_size)
+                resolve_weights(template.weights, template.alpha, template.image_size)
             study = here.store.create_study(
-                core.plan_study(template, preset.strategies, dataset, preset.every_seed))
+                plan_study(template, preset.strategies, dataset, preset.every_seed))
         for run in study.runs:
             here.launcher.submit(run.id)
     except (ValueError, OSError) as error:

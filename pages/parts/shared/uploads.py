@@ -5,27 +5,27 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-import core
 from core.analysis.text import plain, shortened
+from core.data.uploads.unpack import UploadError, store_files, unpack_zip
 
 
 def receive_zip() -> str | None:
-    """The folder that a dropped ZIP became; None until there is one. Raises `core.UploadError`."""
+    """The folder that a dropped ZIP became; None until there is one. Raises `UploadError`."""
     if kept := _kept("zip"):
         return kept
     if upload := st.file_uploader("A ZIP of class folders", type="zip", key="zip"):
-        _store("zip", upload.file_id, Path(upload.name).stem, lambda: core.unpack_zip(upload, upload.name))
+        _store("zip", upload.file_id, Path(upload.name).stem, lambda: unpack_zip(upload, upload.name))
     return None
 
 
 def receive_folder() -> str | None:
-    """The folder that a dropped one became; None until there is one. Raises `core.UploadError`."""
+    """The folder that a dropped one became; None until there is one. Raises `UploadError`."""
     if kept := _kept("dropped"):
         return kept
     if uploads := st.file_uploader("A folder of class folders", accept_multiple_files="directory", key="dropped"):
         files = [(upload.name, upload) for upload in uploads]
         name = PurePosixPath(files[0][0]).parts[0]
-        _store("dropped", "".join(upload.file_id for upload in uploads), name, lambda: core.store_files(files, name))
+        _store("dropped", "".join(upload.file_id for upload in uploads), name, lambda: store_files(files, name))
     return None
 
 
@@ -48,11 +48,11 @@ def _store(kind: str, upload: str, name: str, store: Callable[[], Path]) -> None
     """Put an upload on disk and let go of its bytes. One that was refused is not read again at every rerun."""
     refused = st.session_state.get(f"refused-{kind}", ("", ""))
     if refused[0] == upload:
-        raise core.UploadError(refused[1])
+        raise UploadError(refused[1])
     try:
         with st.spinner("Unpacking"):
             st.session_state[f"stored-{kind}"] = name, str(store())
-    except core.UploadError as error:
+    except UploadError as error:
         st.session_state[f"refused-{kind}"] = upload, str(error)
         raise
     st.rerun()

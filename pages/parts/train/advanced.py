@@ -4,27 +4,30 @@ from dataclasses import replace
 
 import streamlit as st
 
-import core
 from core.analysis.text import plain
+from core.backbones.weights import SAMPLE_BASE, imagenet_path
+from core.experiment.guidelines import batch_size
+from core.experiment.run import ALPHAS, IMAGE_SIZES, RunConfig
+from core.machine.devices import gpu_memory
 from pages.parts.shared.augmentation_controls import choose_augmentation
 from pages.parts.shared.form import (
     FILE,
     KEPT,
     WEIGHTS,
+    can_fetch_imagenet,
     expect_sample_base,
     fit_to_weights,
-    imagenet_is_reachable,
     weights_path,
 )
 from pages.parts.shared.services import Services
 
 
-def choose_rest(here: Services, data: str) -> core.RunConfig:
+def choose_rest(here: Services, data: str) -> RunConfig:
     """A template with everything but the strategy. Raises `ValueError`."""
     with st.expander("Advanced"):
         left, middle, right = st.columns(3)
         with left:
-            template = _choose_sizes(core.RunConfig(data=data))
+            template = _choose_sizes(RunConfig(data=data))
         with middle:
             template = replace(template, weights=_choose_weights(here, template), **_choose_stopping())
         with right:
@@ -32,14 +35,14 @@ def choose_rest(here: Services, data: str) -> core.RunConfig:
     return template
 
 
-def _choose_sizes(template: core.RunConfig) -> core.RunConfig:
+def _choose_sizes(template: RunConfig) -> RunConfig:
     return replace(
         template,
-        image_size=st.select_slider("Image size", core.IMAGE_SIZES, key="image-size", **KEPT,
+        image_size=st.select_slider("Image size", IMAGE_SIZES, key="image-size", **KEPT,
                                     help="Pixels a side that the network sees. Smaller is faster and coarser."),
         batch_size=st.select_slider("Batch size", _batch_sizes(), key="batch-size", **KEPT,
-                                    help=core.batch_size(core.gpu_memory()).reason),
-        alpha=st.select_slider("Width of MobileNetV2 (alpha)", core.ALPHAS, key="alpha", **KEPT,
+                                    help=batch_size(gpu_memory()).reason),
+        alpha=st.select_slider("Width of MobileNetV2 (alpha)", ALPHAS, key="alpha", **KEPT,
                                help="1.0 is the usual network; 0.35 has a third of its channels."),
         seed=st.number_input("Seed", 0, 2**31 - 1, key="seed", **KEPT,
                              help="Fixes the split, the order of images and every other chance."))
@@ -69,16 +72,16 @@ def _choose_stopping() -> dict[str, int | bool]:
                                            help="Where the GPU gains from it: faster, nearly as exact.")}
 
 
-def _choose_weights(here: Services, template: core.RunConfig) -> str:
+def _choose_weights(here: Services, template: RunConfig) -> str:
     choice = st.selectbox("What was learned from", [*WEIGHTS.values(), FILE], key="weights", **KEPT,
                           on_change=fit_to_weights, help="Where the base's weights come from.")
     if choice == FILE:
         return weights_path(here.roots, _ask_for_file())
     weights = next(name for name, title in WEIGHTS.items() if title == choice)
-    if weights == core.SAMPLE_BASE:
+    if weights == SAMPLE_BASE:
         expect_sample_base(template.alpha)
-    if not imagenet_is_reachable(template.alpha, template.image_size):
-        path = core.imagenet_path(template.alpha, template.image_size)
+    if not can_fetch_imagenet(template.alpha, template.image_size):
+        path = imagenet_path(template.alpha, template.image_size)
         st.caption(f"The ImageNet weights at this width and size belong at {plain(str(path))}.")
     return weights
 

@@ -4,14 +4,23 @@ from dataclasses import replace
 
 import streamlit as st
 
-import core
+from core.analysis.results.duration_estimate import Estimate, estimate
 from core.analysis.text import duration
+from core.data.cache.feature_cache import Shelves
+from core.data.datasets.reports import Report
+from core.data.datasets.scan import Dataset
+from core.data.datasets.split import split
+from core.execution.keras_service.client import AssistantError
+from core.experiment.preset import Preset
+from core.experiment.run import RunConfig
+from core.experiment.timings import Pace
+from core.machine.devices import gpu_memory
 from pages.parts.shared.services import Services, refuse
 
 
-def show_estimate(here: Services, preset: core.Preset, report: core.Report) -> None:
+def show_estimate(here: Services, preset: Preset, report: Report) -> None:
     """`About 6 min on this machine. Of 7,438 views that go through the frozen part, 1,765 are already kept.`"""
-    if report.manifest is None or core.gpu_memory() is not None:
+    if report.manifest is None or gpu_memory() is not None:
         return  # the pace is measured on the CPU
     pace = here.paces.load(preset.template)
     lacking = sorted(frozenset().union(*(strategy.depths for strategy in preset.strategies)) - set(pace.phases))
@@ -23,31 +32,31 @@ def show_estimate(here: Services, preset: core.Preset, report: core.Report) -> N
         st.caption(f":material/timer: {_in_words(_estimate(preset, pace, str(report.dataset.root), report))}")
 
 
-def _measure(here: Services, template: core.RunConfig, dataset: core.Dataset, depths: list[int]) -> None:
+def _measure(here: Services, template: RunConfig, dataset: Dataset, depths: list[int]) -> None:
     """Measure and keep what is not known yet, then show the page anew; say in a line why that cannot be done."""
     files = [dataset.root / picture.path for picture in dataset.pictures[:16]]
     try:
         with st.spinner("Measuring this machine"):
             here.paces.add(template, here.assistant.measure_pace(template, len(dataset.classes), files, depths))
-    except (core.AssistantError, OSError) as error:
+    except (AssistantError, OSError) as error:
         refuse(error)
     else:
         st.rerun()
 
 
-@st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={core.Preset: repr, core.Pace: repr})
-def _estimate(preset: core.Preset, pace: core.Pace, root: str, _report: core.Report) -> core.Estimate:
+@st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={Preset: repr, Pace: repr})
+def _estimate(preset: Preset, pace: Pace, root: str, _report: Report) -> Estimate:
     """Looked up again after a while: a run may have kept more meanwhile."""
     plan = []
     for seed in preset.every_seed:
         usual = not seed and preset.template.leak_free
-        manifest = _report.manifest if usual else core.split(_report.dataset, seed, preset.template.leak_free)
+        manifest = _report.manifest if usual else split(_report.dataset, seed, preset.template.leak_free)
         plan += [(replace(preset.template, strategy=strategy, split_seed=seed), manifest)
                  for strategy in preset.strategies]
-    return core.estimate(plan, pace, core.Shelves())
+    return estimate(plan, pace, Shelves())
 
 
-def _in_words(expected: core.Estimate) -> str:
+def _in_words(expected: Estimate) -> str:
     about = f"About {duration(expected.seconds)} on this machine"
     if not expected.needed:
         return f"{about}."

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-import core
+from core.analysis.charts.lr_range import rate_chart
+from core.analysis.statistics.lr_suggestion import rate_question, suggest
 from core.analysis.text import plain, rate
+from core.data.datasets.scan import Dataset
+from core.data.datasets.split import split
+from core.execution.keras_service.client import AssistantError
+from core.experiment.run import RunConfig
+from core.experiment.strategy import Strategy
 from pages.parts.shared.form import key_of
 from pages.parts.shared.services import Services, refuse
 from pages.parts.shared.show import show_chart
@@ -21,22 +27,22 @@ class Laboratory:
     """What a range test needs besides the strategy: who makes it, on which images, under which settings."""
 
     here: Services
-    dataset: core.Dataset
-    template: core.RunConfig
+    dataset: Dataset
+    template: RunConfig
 
 
 @dataclass(frozen=True)
 class _Found:
     """The points of a test, and the images that they hold for."""
 
-    dataset: core.Dataset
+    dataset: Dataset
     points: tuple[tuple[float, float], ...]
 
 
-def find_rate(lab: Laboratory, card: int, strategy: core.Strategy, colour: str) -> None:
+def find_rate(lab: Laboratory, card: int, strategy: Strategy, colour: str) -> None:
     """Offer a rate for the last phase of `strategy`, which is the card's strategy up to that phase."""
     phase = len(strategy.phases)
-    question = core.rate_question(lab.template, strategy, phase)
+    question = rate_question(lab.template, strategy, phase)
     with st.popover("Find a rate", type="tertiary", icon=":material/search_insights:",
                     key=key_of(card, phase - 1, "find")):
         if found := _known(lab, question):
@@ -46,7 +52,7 @@ def find_rate(lab: Laboratory, card: int, strategy: core.Strategy, colour: str) 
 
 
 @st.fragment
-def _offer(lab: Laboratory, question: core.RunConfig, phase: int, key: str) -> None:
+def _offer(lab: Laboratory, question: RunConfig, phase: int, key: str) -> None:
     """A fragment, so that the rest of the page stays as it is while the assistant works.
 
     What is found is shown outside of it: a fragment that sets another widget's value does not reach the browser.
@@ -56,18 +62,18 @@ def _offer(lab: Laboratory, question: core.RunConfig, phase: int, key: str) -> N
         st.rerun()
 
 
-def _known(lab: Laboratory, question: core.RunConfig) -> _Found | None:
+def _known(lab: Laboratory, question: RunConfig) -> _Found | None:
     found = st.session_state.get("found-rates", {}).get(question)
     return found if found and found.dataset == lab.dataset else None
 
 
-def _ask(lab: Laboratory, question: core.RunConfig, phase: int) -> bool:
+def _ask(lab: Laboratory, question: RunConfig, phase: int) -> bool:
     """Have the test made and keep its curve for the session; where it cannot be made, say so in a line."""
     try:
         with st.spinner("Trying rates: seconds to a few minutes"):
-            manifest = core.split(lab.dataset, question.split_seed, question.leak_free).to_csv()
+            manifest = split(lab.dataset, question.split_seed, question.leak_free).to_csv()
             found = _Found(lab.dataset, lab.here.assistant.find_rate(question, manifest, phase))
-    except (core.AssistantError, ValueError) as error:
+    except (AssistantError, ValueError) as error:
         refuse(error)
         return False
     kept = st.session_state.setdefault("found-rates", {})
@@ -78,14 +84,14 @@ def _ask(lab: Laboratory, question: core.RunConfig, phase: int) -> bool:
 
 
 def _show(found: _Found, rate_key: str, colour: str) -> None:
-    suggestion = core.suggest(found.points)
+    suggestion = suggest(found.points)
     if suggestion.rate is None:
         st.markdown(plain(f"{suggestion.reason}."))
     else:
         st.markdown(f"Suggested: **{plain(rate(suggestion.rate))}**, {plain(suggestion.reason)}.")
         st.button("Take it", key=f"{rate_key}-take", on_click=_take, args=(rate_key, suggestion.rate),
                   disabled=st.session_state[rate_key] == suggestion.rate)
-    show_chart(core.rate_chart(found.points, suggestion, colour), f"{rate_key}-test",
+    show_chart(rate_chart(found.points, suggestion, colour), f"{rate_key}-test",
                "The loss at each learning rate, from low rates on the left to high ones on the right")
 
 

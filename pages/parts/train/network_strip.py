@@ -4,7 +4,8 @@ from html import escape
 
 import streamlit as st
 
-import core
+from core.backbones.layer_table import blocks
+from core.experiment.strategy import ALL_LAYERS
 
 _TRACK = "rgba(127, 127, 127, 0.22)"
 _HEAD_WIDTH = 8  # in layers: the head has six, and must be seen
@@ -12,11 +13,11 @@ _HEAD_WIDTH = 8  # in layers: the head has six, and must be seen
 
 def show_network(unfreeze: int, colour: str) -> None:
     """Draw the base from the image (left) to the head (right) with its top `unfreeze` layers in colour."""
-    blocks = "".join(_block(name, len(layers), sum(layer.depth <= unfreeze for layer in layers), colour)
-                     for name, layers in core.blocks())
+    strip = "".join(_block(name, len(layers), sum(layer.depth <= unfreeze for layer in layers), colour)
+                     for name, layers in blocks())
     head = _block("head", _HEAD_WIDTH, _HEAD_WIDTH, colour)
-    st.html(f'<div role="img" aria-label="Trains: the head and {unfreeze} of {core.ALL_LAYERS} layers of the base" '
-            f'style="display:flex;gap:2px;height:18px">{blocks}{head}</div>')
+    st.html(f'<div role="img" aria-label="Trains: the head and {unfreeze} of {ALL_LAYERS} layers of the base" '
+            f'style="display:flex;gap:2px;height:18px">{strip}{head}</div>')
 
 
 def _block(name: str, layers: int, trained: int, colour: str) -> str:

@@ -2,13 +2,16 @@
 
 import streamlit as st
 
-import core
 from core.analysis.text import plain
+from core.experiment.guidelines import rules_of_thumb
+from core.experiment.preset import Preset
+from core.experiment.strategy import STRATEGIES, unfreeze_sweep
+from core.machine.devices import gpu_memory
 from pages.parts.shared.form import fill, fill_default, keep_data
 from pages.parts.shared.services import Services, told
 
 COURSE, DEPTHS = "The course's settings", "How deep to unfreeze: seven depths"
-BUILT_IN = {COURSE: tuple(core.STRATEGIES.values()), DEPTHS: core.unfreeze_sweep()}
+BUILT_IN = {COURSE: tuple(STRATEGIES.values()), DEPTHS: unfreeze_sweep()}
 
 
 def load_preset(here: Services, images: int | None) -> None:
@@ -22,11 +25,11 @@ def load_preset(here: Services, images: int | None) -> None:
             with st.popover("Delete", type="tertiary"):
                 st.button("Delete this preset for good", on_click=_delete, args=(here, name))
         with st.popover("Rules of thumb", type="tertiary", icon=":material/lightbulb:"):
-            for rule in core.rules_of_thumb(images, core.gpu_memory()):
+            for rule in rules_of_thumb(images, gpu_memory()):
                 st.markdown(f"- {plain(rule)}")
 
 
-def save_preset(here: Services, preset: core.Preset) -> None:
+def save_preset(here: Services, preset: Preset) -> None:
     """Keep the form's settings under a name; one that is taken is said to be replaced."""
     with st.popover("Keep these settings"):
         name = st.text_input("Name of the preset", key="preset-name", help="It appears under Start from.").strip()
@@ -34,7 +37,7 @@ def save_preset(here: Services, preset: core.Preset) -> None:
                   args=(here, name, preset))
 
 
-def _save(here: Services, name: str, preset: core.Preset) -> None:
+def _save(here: Services, name: str, preset: Preset) -> None:
     try:
         here.presets.save(name, preset)
         st.toast(f"Kept as {plain(name)}. It is in the list under Start from.")

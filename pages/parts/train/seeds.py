@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-import core
+from core.analysis.statistics.significance import smallest_detectable
 from core.analysis.text import count
+from core.data.datasets.reports import Report
 from pages.parts.shared.form import KEPT
 
 CHOICES = (1, 3, 5, 10)
 
 
-def choose_seeds(report: core.Report | None) -> int:
+def choose_seeds(report: Report | None) -> int:
     """How many seeds; below it the smallest difference that so many can tell on this data set."""
     choices = sorted({*CHOICES, st.session_state["seeds"]})  # and what a preset or a duplicated study brought
     seeds = st.segmented_control(
@@ -23,7 +24,7 @@ def choose_seeds(report: core.Report | None) -> int:
 
 
 def _promise(seeds: int, counts: dict[str, int]) -> str:
-    least = 100 * core.smallest_detectable(counts["test"], counts["train"], seeds)
+    least = 100 * smallest_detectable(counts["test"], counts["train"], seeds)
     apart = f"{least:.1f} points or more apart on {counts['test']:,} test images"
     if seeds == 1:
         return (f"One training each finds, four times in five, which of two models is better that are {apart}. "

@@ -4,8 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-import core
+from core.analysis.charts.palette import colours
 from core.analysis.text import millions, plain, rate
+from core.backbones.layer_table import block_reached, small_cnn_parameters, total_parameters, trainable_parameters
+from core.data.datasets.scan import Dataset
+from core.experiment.guidelines import fine_tuning_rate, layers_to_unfreeze, warnings
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy, with_phases
 from pages.parts.shared.form import KEPT, key_of
 from pages.parts.train.find_rate import Laboratory, find_rate
 from pages.parts.train.network_strip import show_network
@@ -13,60 +17,60 @@ from pages.parts.train.network_strip import show_network
 RATES = [float(f"{digit}e{power}") for power in range(-7, 0) for digit in (1, 2, 3, 5)]
 
 
-def strategy_card(number: int, origin: core.Strategy, dataset: core.Dataset | None,
-                  lab: Laboratory | None) -> core.Strategy | None:
+def strategy_card(number: int, origin: Strategy, dataset: Dataset | None,
+                  lab: Laboratory | None) -> Strategy | None:
     """The strategy as it is set; None where its tick is out. With a `lab` each phase can have its rate found."""
     with st.container(border=True, height="stretch"):
         strip, head = st.container(), st.container()
-        phases: tuple[core.Phase, ...] = ()
+        phases: tuple[Phase, ...] = ()
         for j in range(len(origin.phases)):
             phases += (_choose_phase(number, j, origin, dataset),)
             if lab:
                 find_rate(lab, number, replace(origin, phases=phases), _colour(origin, phases[-1]))
-        strategy = core.with_phases(origin, phases)
-        colour = core.colours([strategy.name])[strategy.name]
+        strategy = with_phases(origin, phases)
+        colour = colours([strategy.name])[strategy.name]
         strip.html(f'<div style="height:4px;border-radius:2px;background:{colour}"></div>')
         chosen = head.checkbox(f"**{strategy.title}**", key=f"card-{number}-use", **KEPT)
-        for warning in core.warnings(strategy, len(dataset.pictures) if dataset else None):
+        for warning in warnings(strategy, len(dataset.pictures) if dataset else None):
             st.caption(f":material/warning: {warning}")
     return strategy if chosen else None
 
 
-def _colour(origin: core.Strategy, phase: core.Phase) -> str:
+def _colour(origin: Strategy, phase: Phase) -> str:
     """The colour of a card while this phase is set: a strategy of one phase is named by its depth."""
-    name = (core.with_phases(origin, (phase,)) if len(origin.phases) == 1 else origin).name
-    return core.colours([name])[name]
+    name = (with_phases(origin, (phase,)) if len(origin.phases) == 1 else origin).name
+    return colours([name])[name]
 
 
-def _choose_phase(card: int, number: int, origin: core.Strategy, dataset: core.Dataset | None) -> core.Phase:
+def _choose_phase(card: int, number: int, origin: Strategy, dataset: Dataset | None) -> Phase:
     if len(origin.phases) > 1:
         st.markdown(f"Phase {number + 1}")
-    unfreeze = core.FROM_SCRATCH if origin.is_from_scratch else _choose_depth(card, number, origin, dataset)
+    unfreeze = FROM_SCRATCH if origin.is_from_scratch else _choose_depth(card, number, origin, dataset)
     if origin.is_from_scratch:
         _show_baseline(dataset)
     left, right = st.columns(2)
     learning_rate = left.select_slider(
         "Learning rate", _rates(card, number), format_func=rate, key=key_of(card, number, "rate"), **KEPT,
-        help=f"How large the steps are. {core.fine_tuning_rate(1e-3).reason}" if unfreeze > 0 else
+        help=f"How large the steps are. {fine_tuning_rate(1e-3).reason}" if unfreeze > 0 else
         "How large the steps are. 1e-3 suits what is new.")
     epochs = right.number_input("Epochs", 1, 1_000, key=key_of(card, number, "epochs"), **KEPT,
                                 help="How often every training image is seen in this phase.")
-    return core.Phase(unfreeze, learning_rate, epochs)
+    return Phase(unfreeze, learning_rate, epochs)
 
 
-def _choose_depth(card: int, number: int, origin: core.Strategy, dataset: core.Dataset | None) -> int:
-    advice = core.layers_to_unfreeze(len(dataset.pictures)).reason if dataset else ""
-    unfreeze = st.slider("How deep to unfreeze", 0, core.ALL_LAYERS, key=key_of(card, number, "depth"), **KEPT,
+def _choose_depth(card: int, number: int, origin: Strategy, dataset: Dataset | None) -> int:
+    advice = layers_to_unfreeze(len(dataset.pictures)).reason if dataset else ""
+    unfreeze = st.slider("How deep to unfreeze", 0, ALL_LAYERS, key=key_of(card, number, "depth"), **KEPT,
                          help="Layers of the base that train, from its top; 0: the head alone. In the strip "
                               f"below the image enters at the left, and the head is at the right. {advice}")
-    show_network(unfreeze, _colour(origin, core.Phase(unfreeze, 1e-3, 1)))
+    show_network(unfreeze, _colour(origin, Phase(unfreeze, 1e-3, 1)))
     _show_count(unfreeze, dataset)
     return unfreeze
 
 
-def _show_baseline(dataset: core.Dataset | None) -> None:
+def _show_baseline(dataset: Dataset | None) -> None:
     """What trains where nothing is transferred."""
-    total = core.small_cnn_parameters(len(dataset.classes) if dataset else 10, st.session_state["image-size"])
+    total = small_cnn_parameters(len(dataset.classes) if dataset else 10, st.session_state["image-size"])
     st.caption("The baseline: nothing is transferred. Three convolutions and a hidden layer learn from your images "
                f"alone. All of {plain(millions(total))} parameters train.")
 
@@ -76,7 +80,7 @@ def _rates(card: int, number: int) -> list[float]:
     return sorted({*RATES, st.session_state[key_of(card, number, "rate")]})
 
 
-def _show_count(unfreeze: int, dataset: core.Dataset | None) -> None:
+def _show_count(unfreeze: int, dataset: Dataset | None) -> None:
     classes, alpha = len(dataset.classes) if dataset else 10, st.session_state["alpha"]
-    trained, total = core.trainable_parameters(unfreeze, classes, alpha), core.total_parameters(classes, alpha)
-    st.caption(plain(f"{core.block_reached(unfreeze).capitalize()}: {trained:,} of {millions(total)} parameters train"))
+    trained, total = trainable_parameters(unfreeze, classes, alpha), total_parameters(classes, alpha)
+    st.caption(plain(f"{block_reached(unfreeze).capitalize()}: {trained:,} of {millions(total)} parameters train"))
