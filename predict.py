@@ -32,8 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         model = trained_model(store, store.get(arguments.run))
         files = list(_files(arguments.images))
         items = list(receive(files))
-        answers = _ask(assistant, model, {item.hash: path for (_, path), item in zip(files, items, strict=True)
-                                          if isinstance(item, Incoming)})
+        answers = _ask(
+            assistant,
+            model,
+            {item.hash: path for (_, path), item in zip(files, items, strict=True) if isinstance(item, Incoming)},
+        )
         return _tell(arguments, model, items, answers)
     except (ValueError, OSError, NoSuchRun, AssistantError) as error:
         say.print(str(error), style="red", markup=False, soft_wrap=True)
@@ -63,8 +66,11 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
     for path in paths:
         if path.is_dir():
             found = ((entry.relative_to(path), entry) for entry in sorted(path.rglob("*")) if entry.is_file())
-            yield from ((name.as_posix(), entry) for name, entry in found
-                        if not any(part.startswith(".") for part in name.parts))
+            yield from (
+                (name.as_posix(), entry)
+                for name, entry in found
+                if not any(part.startswith(".") for part in name.parts)
+            )
         else:
             yield str(path), path
 
@@ -81,13 +87,20 @@ def _ask(assistant: Assistant, model: TrainedModel, contents: dict[str, Path]) -
     return answers
 
 
-def _tell(arguments: argparse.Namespace, model: TrainedModel, items: Sequence[Incoming | Refused],
-          answers: Answers) -> int:
+def _tell(
+    arguments: argparse.Namespace, model: TrainedModel, items: Sequence[Incoming | Refused], answers: Answers
+) -> int:
     """Print and write the answers, name what was refused, and return the exit code. Raises `OSError`."""
-    said = [(item.name, model, answer) for item in items if isinstance(item, Incoming)
-            and (answer := answers.of(item.hash, model))]
-    refused = [(item.name, item.reason if isinstance(item, Refused) else answers.unreadable[item.hash])
-               for item in items if isinstance(item, Refused) or item.hash in answers.unreadable]
+    said = [
+        (item.name, model, answer)
+        for item in items
+        if isinstance(item, Incoming) and (answer := answers.of(item.hash, model))
+    ]
+    refused = [
+        (item.name, item.reason if isinstance(item, Refused) else answers.unreadable[item.hash])
+        for item in items
+        if isinstance(item, Refused) or item.hash in answers.unreadable
+    ]
     _print_table(said, arguments.top)
     for name, reason in refused:
         say.print(f"{name}: {reason}", style="yellow", markup=False, soft_wrap=True)

@@ -62,12 +62,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="transfer_learning.py", description=__doc__,
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="transfer_learning.py", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     add = parser.add_argument
     add("--data", default=SAMPLE, metavar="DIR", help="folder of class folders, or the drawn sample set")
-    add("--strategy", default="two-phase", choices=[*STRATEGIES, BASELINE.name, "all", "depths"],
-        help="all: the first three; depths: two-phase at each of several depths")
+    add(
+        "--strategy",
+        default="two-phase",
+        choices=[*STRATEGIES, BASELINE.name, "all", "depths"],
+        help="all: the first three; depths: two-phase at each of several depths",
+    )
     add("--phase1-epochs", type=int, default=15, help="epochs with the base frozen")
     add("--phase2-epochs", type=int, default=10, help="epochs with the top layers open")
     add("--phase1-lr", type=float, default=1e-3)
@@ -79,8 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", metavar="imagenet|sample|random|PATH", help="imagenet where it can be had, else sample")
     add("--seed", type=int, default=0)
     add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")
-    add("--views", type=int, default=4,
-        help="augmented views of each training image that epochs take in turn; 0: new ones, 1: as it is")
+    add(
+        "--views",
+        type=int,
+        default=4,
+        help="augmented views of each training image that epochs take in turn; 0: new ones, 1: as it is",
+    )
     add("--no-reuse", action="store_true", help="compute the frozen part in each epoch, and keep nothing")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
     add("--resume", metavar="RUN_ID", help="go on with a stopped or failed run")
@@ -91,8 +100,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _configuration(arguments: argparse.Namespace) -> Preset:
     data = SAMPLE if arguments.data == SAMPLE else str(Path(arguments.data).expanduser().resolve())
-    template = RunConfig(data=data, seed=arguments.seed, batch_size=arguments.batch_size, views=arguments.views,
-                              reuse=not arguments.no_reuse)
+    template = RunConfig(
+        data=data,
+        seed=arguments.seed,
+        batch_size=arguments.batch_size,
+        views=arguments.views,
+        reuse=not arguments.no_reuse,
+    )
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
     template = replace(with_weights(template, _weights(arguments, replace(template, **given))), **given)
     return Preset(_strategies(arguments), template, arguments.seeds)
@@ -100,12 +114,23 @@ def _configuration(arguments: argparse.Namespace) -> Preset:
 
 def _strategies(arguments: argparse.Namespace) -> tuple[Strategy, ...]:
     if arguments.strategy == "depths":
-        return unfreeze_sweep(head=Phase(0, arguments.phase1_lr, arguments.phase1_epochs),
-                                   tuned=Phase(0, arguments.phase2_lr, arguments.phase2_epochs))
+        return unfreeze_sweep(
+            head=Phase(0, arguments.phase1_lr, arguments.phase1_epochs),
+            tuned=Phase(0, arguments.phase2_lr, arguments.phase2_epochs),
+        )
     named = STRATEGIES | {BASELINE.name: BASELINE}
     chosen = STRATEGIES.values() if arguments.strategy == "all" else [named[arguments.strategy]]
-    return tuple(with_settings(strategy, arguments.phase1_epochs, arguments.phase2_epochs, arguments.phase1_lr,
-                                    arguments.phase2_lr, arguments.unfreeze) for strategy in chosen)
+    return tuple(
+        with_settings(
+            strategy,
+            arguments.phase1_epochs,
+            arguments.phase2_epochs,
+            arguments.phase1_lr,
+            arguments.phase2_lr,
+            arguments.unfreeze,
+        )
+        for strategy in chosen
+    )
 
 
 def _weights(arguments: argparse.Namespace, template: RunConfig) -> str:
@@ -128,8 +153,7 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
         resolve_weights(template.weights, template.alpha, template.image_size)
     with Progress(TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=say, transient=True) as bars:
         task = bars.add_task("", total=None)
-        dataset = scan(data_folder(template.data),
-                            lambda done, total: bars.update(task, completed=done, total=total))
+        dataset = scan(data_folder(template.data), lambda done, total: bars.update(task, completed=done, total=total))
     planned = plan_study(template, preset.strategies, dataset, preset.every_seed)
     _report(dataset, Manifest.from_csv(planned[0][1]))
     for strategy in preset.strategies:
@@ -140,8 +164,10 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
 
 def _report(dataset: Dataset, manifest: Manifest) -> None:
     splits = ", ".join(f"{name} {number:,}" for name, number in manifest.counts().items())
-    say.print(f"{dataset.root}: {count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}; "
-              f"{splits}", markup=False)
+    say.print(
+        f"{dataset.root}: {count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
+        markup=False,
+    )
     for problem in dataset.problems[:10]:
         say.print(f"  {problem.where}: {problem.what}; {problem.consequence}", style="yellow", markup=False)
     if len(dataset.problems) > 10:
@@ -197,8 +223,11 @@ def _stop_all(store: RunStore, launcher: Launcher, run_ids: list[str]) -> None:
         time.sleep(POLL_SECONDS)
     for run_id in run_ids:
         if store.get(run_id).state.is_resumable:
-            say.print(f"To go on: python transfer_learning.py --resume {run_id} --runs {store.root}", markup=False,
-                      soft_wrap=True)
+            say.print(
+                f"To go on: python transfer_learning.py --resume {run_id} --runs {store.root}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _stop(store: RunStore, run_id: str) -> int:
@@ -215,9 +244,16 @@ def _print_summary(store: RunStore, runs: Sequence[Run], as_json: bool) -> None:
     summaries, names = [summarise(store, run) for run in runs], labels(runs)
     table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", "F1", "Time")
     for row in summaries:
-        table.add_row(names[row.id], row.state, str(row.epochs), str(row.best_epoch or "–"),
-                      percent(row.best_val_accuracy), percent(row.test_accuracy), percent(row.macro_f1),
-                      duration(row.seconds))
+        table.add_row(
+            names[row.id],
+            row.state,
+            str(row.epochs),
+            str(row.best_epoch or "–"),
+            percent(row.best_val_accuracy),
+            percent(row.test_accuracy),
+            percent(row.macro_f1),
+            duration(row.seconds),
+        )
     say.print(table)
     verdict = headline(judge(store, runs))
     say.print(verdict, markup=False)
@@ -225,8 +261,7 @@ def _print_summary(store: RunStore, runs: Sequence[Run], as_json: bool) -> None:
         if row.error:
             say.print(f"{row.title}: {row.error}", style="red", markup=False)
     if as_json:
-        print(json.dumps({"study": runs[0].study, "runs": [row.to_json() for row in summaries],
-                          "verdict": verdict}))
+        print(json.dumps({"study": runs[0].study, "runs": [row.to_json() for row in summaries], "verdict": verdict}))
 
 
 if __name__ == "__main__":

@@ -46,16 +46,24 @@ def _parse() -> argparse.Namespace:
 
 
 def _figures(arguments: argparse.Namespace) -> Iterator[Figure]:
-    config = RunConfig(data=arguments.data, weights="random", image_size=arguments.image_size,
-                            alpha=arguments.alpha, strategy=STRATEGIES["fine-tuning"])
+    config = RunConfig(
+        data=arguments.data,
+        weights="random",
+        image_size=arguments.image_size,
+        alpha=arguments.alpha,
+        strategy=STRATEGIES["fine-tuning"],
+    )
     fed, bare = _both(config, arguments.steps)
     took = [(fed(), bare()) for _ in range(arguments.rounds + 1)][1:]  # the first round traces and decodes
     ratios = [alone / engine for engine, alone in took]
     steps = f"{arguments.steps} steps of {config.batch_size} images"
     yield Figure(f"The engine, {steps}", seconds(median(engine for engine, _ in took)))
     yield Figure(f"`train_on_batch`, {steps}", seconds(median(alone for _, alone in took)))
-    yield Figure("The engine's steps a second against those", f"{100 * median(ratios):.0f}% "
-                 f"({100 * min(ratios):.0f} to {100 * max(ratios):.0f})", "95%")
+    yield Figure(
+        "The engine's steps a second against those",
+        f"{100 * median(ratios):.0f}% ({100 * min(ratios):.0f} to {100 * max(ratios):.0f})",
+        "95%",
+    )
 
 
 def _both(config: RunConfig, steps: int) -> tuple[Callable[[], float], Callable[[], float]]:

@@ -33,17 +33,21 @@ def main(plan: Path, device: str) -> None:
     config = RunConfig.from_json(json.loads((plan / "config.json").read_text(encoding="utf-8")))
     manifest = Manifest.from_csv((plan / "manifest.csv").read_text(encoding="utf-8"))
     keras.config.set_dtype_policy(gains_from_half_precision(device) if config.mixed_precision else "float32")
-    model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights,
-                                 config.seed)
+    model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
     data = load_data(manifest, find_root(data_folder(config.data)), config.image_size)
     (phase,) = config.strategy.phases
     unfreeze_layers(model, phase.unfreeze)
-    model.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
-                  metrics=["accuracy"], jit_compile="auto" if device != "cpu" else False)
+    model.compile(
+        keras.optimizers.Adam(phase.learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile="auto" if device != "cpu" else False,
+    )
     clock = Clock()
-    training, validation = (Batches(lambda numbers, epoch, pixels=images.pixels: pixels[numbers], images.labels,
-                                    config.batch_size, seed)
-                            for images, seed in ((data.train, config.seed), (data.validation, None)))
+    training, validation = (
+        Batches(lambda numbers, epoch, pixels=images.pixels: pixels[numbers], images.labels, config.batch_size, seed)
+        for images, seed in ((data.train, config.seed), (data.validation, None))
+    )
     model.fit(training, epochs=phase.epochs, verbose=0, callbacks=[clock], validation_data=validation)
     print(*(last - first for first, last in zip(clock.ends[0], clock.ends[-1], strict=True)))
 

@@ -44,8 +44,11 @@ def main() -> None:
 
 def _looked_at(pixels: np.ndarray, arguments: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
     colours, edges = looks.colours(pixels), looks.edges(pixels)
-    yield from (("colours, no network", colours), ("edges, no network", edges),
-                ("colours and edges, no network", np.hstack([colours, edges])))
+    yield from (
+        ("colours, no network", colours),
+        ("edges, no network", edges),
+        ("colours and edges, no network", np.hstack([colours, edges])),
+    )
     keras.utils.set_random_seed(0)  # for the random base
     for weights in ("random", SAMPLE_BASE, *map(str, arguments.bases)):
         yield f"{Path(weights).stem} base", pooled(build_base(SAMPLE_ALPHA, SAMPLE_SIZE, weights), pixels)
@@ -61,8 +64,10 @@ def pooled(base: keras.Model, pixels: np.ndarray) -> np.ndarray:
 def accuracy(features: np.ndarray, labels: np.ndarray) -> float:
     """The share of images whose class a ridge regression that has not seen them names, at its best strength."""
     fold = np.random.default_rng(0).permutation(len(labels)) % FOLDS
-    return max(np.mean(np.concatenate([_hits(features, labels, fold == number, strength)
-                                       for number in range(FOLDS)])) for strength in STRENGTHS)
+    return max(
+        np.mean(np.concatenate([_hits(features, labels, fold == number, strength) for number in range(FOLDS)]))
+        for strength in STRENGTHS
+    )
 
 
 def _hits(features: np.ndarray, labels: np.ndarray, held_out: np.ndarray, strength: float) -> np.ndarray:

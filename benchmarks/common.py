@@ -39,9 +39,11 @@ def machine() -> list[str]:
     device = cpu()
     load = f"load {os.getloadavg()[0]:.1f} before the start" if hasattr(os, "getloadavg") else "load unknown"
     packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
-    return [f"{device.name}, {gigabytes(device.memory_total)} memory, {load}",
-            *(f"{gpu.name}, {gigabytes(gpu.memory_total)}" for gpu in gpus()),
-            f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}"]
+    return [
+        f"{device.name}, {gigabytes(device.memory_total)} memory, {load}",
+        *(f"{gpu.name}, {gigabytes(gpu.memory_total)}" for gpu in gpus()),
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}",
+    ]
 
 
 def _version(package: str) -> str:
@@ -58,9 +60,21 @@ def seconds(value: float) -> str:
 
 def epoch_row(number: int, val_accuracy: float, took: float) -> dict[str, int | float | str]:
     """An epoch row as a training on 420 images writes it."""
-    return {"kind": "epoch", "epoch": number, "phase": 1, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1 / number,
-            "accuracy": val_accuracy, "val_loss": 1 / number, "val_accuracy": val_accuracy, "seconds": took,
-            "elapsed": took * number, "trainable_parameters": 165_514, "images_per_second": round(420 / took, 1)}
+    return {
+        "kind": "epoch",
+        "epoch": number,
+        "phase": 1,
+        "unfreeze": 0,
+        "learning_rate": 1e-3,
+        "loss": 1 / number,
+        "accuracy": val_accuracy,
+        "val_loss": 1 / number,
+        "val_accuracy": val_accuracy,
+        "seconds": took,
+        "elapsed": took * number,
+        "trainable_parameters": 165_514,
+        "images_per_second": round(420 / took, 1),
+    }
 
 
 def add_data(parser: ArgumentParser) -> None:

@@ -24,8 +24,12 @@ DEPTHS = (0, 11, 20, 30, 56, 74, 100, 118, 145)
 def main() -> None:
     arguments = _parse()
     print(*machine(), "", sep="\n")
-    print_table(_figures(RunConfig(weights=arguments.weights, image_size=arguments.image_size,
-                                        alpha=arguments.alpha), arguments.depths))
+    print_table(
+        _figures(
+            RunConfig(weights=arguments.weights, image_size=arguments.image_size, alpha=arguments.alpha),
+            arguments.depths,
+        )
+    )
 
 
 def _parse() -> argparse.Namespace:
@@ -39,8 +43,9 @@ def _parse() -> argparse.Namespace:
 
 def _figures(config: RunConfig, depths: tuple[int, ...]) -> Iterator[Figure]:
     for depth in depths:
-        kept, whole = (measure_pace(replace(config, reuse=reuse), 10, (), (depth,)).phases[depth]
-                       for reuse in (True, False))
+        kept, whole = (
+            measure_pace(replace(config, reuse=reuse), 10, (), (depth,)).phases[depth] for reuse in (True, False)
+        )
         times = f"{seconds(kept.step)} a batch against {seconds(whole.step)}"
         yield Figure(f"Top {depth} layers, {_row(kept)}", f"{times}: {whole.step / kept.step:.1f}x")
 

@@ -45,8 +45,15 @@ def main(folder: Path) -> None:
     clock = Clock(folder)
     train_run(config, clock)
     accuracy = json.loads((folder / "evaluation.json").read_text())["accuracy"]
-    print(json.dumps({"rows": clock.rows, "test_accuracy": accuracy,
-                      "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+    print(
+        json.dumps(
+            {
+                "rows": clock.rows,
+                "test_accuracy": accuracy,
+                "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

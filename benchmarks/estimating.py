@@ -50,11 +50,14 @@ def _parse() -> argparse.Namespace:
 
 
 def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
-    template = RunConfig(data=arguments.data, weights=arguments.weights, image_size=arguments.image_size,
-                              alpha=arguments.alpha)
+    template = RunConfig(
+        data=arguments.data, weights=arguments.weights, image_size=arguments.image_size, alpha=arguments.alpha
+    )
     dataset = scan(data_folder(arguments.data))
-    strategies = [with_settings(STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs, 1e-3, 1e-4, 30)
-                  for name in ORDER]
+    strategies = [
+        with_settings(STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs, 1e-3, 1e-4, 30)
+        for name in ORDER
+    ]
     files = [dataset.root / picture.path for picture in dataset.pictures[:16]]
     began, assistant = time.perf_counter(), Assistant()
     pace = assistant.measure_pace(template, len(dataset.classes), files, (0, 30, ALL_LAYERS))
@@ -68,9 +71,11 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
             expected = estimate([(config, manifest)], pace, Shelves())
             took = _train(launcher, store, config, manifest)
             kept = 100 * expected.kept / max(1, expected.needed)
-            yield Figure(f"{strategy.title}, {kept:.0f}% kept: about {seconds(expected.seconds)}",
-                         f"{seconds(took)}, {100 * (expected.seconds / took - 1):+.0f}%",
-                         "within 25%" if took > LONG_SECONDS else "")
+            yield Figure(
+                f"{strategy.title}, {kept:.0f}% kept: about {seconds(expected.seconds)}",
+                f"{seconds(took)}, {100 * (expected.seconds / took - 1):+.0f}%",
+                "within 25%" if took > LONG_SECONDS else "",
+            )
     finally:
         launcher.close()
 

@@ -25,8 +25,10 @@ def main() -> None:
 
 def _measure(folder: Path, name: str) -> Figure:
     found, form = export_model(folder, name), FORMATS[name]
-    told = (f"{found.bytes / 1e6:.1f} MB, {percent(found.accuracy)}, agrees {percent(found.agreement)}, "
-            f"{found.milliseconds:.1f} ms")
+    told = (
+        f"{found.bytes / 1e6:.1f} MB, {percent(found.accuracy)}, agrees {percent(found.agreement)}, "
+        f"{found.milliseconds:.1f} ms"
+    )
     return Figure(f"{found.title}: size, test accuracy, agreement, one image", told, f"agrees {percent(form.faithful)}")
 
 

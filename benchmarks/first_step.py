@@ -44,8 +44,13 @@ def _parse() -> argparse.Namespace:
 def _figures(arguments: argparse.Namespace) -> Iterator[Figure]:
     network = ["--image-size", str(arguments.image_size), "--alpha", str(arguments.alpha)]
     for depth in DEPTHS:
-        took = [[run_python("-m", "benchmarks.first_step", *network, "--measure", str(depth), way)
-                 for way in ("plain", "engine")] for _ in range(arguments.rounds)]
+        took = [
+            [
+                run_python("-m", "benchmarks.first_step", *network, "--measure", str(depth), way)
+                for way in ("plain", "engine")
+            ]
+            for _ in range(arguments.rounds)
+        ]
         plain, engine = zip(*took, strict=True)
         yield Figure(f"First step, {depth} layers open: as everybody compiles", seconds(median(plain)))
         ratio = median(before / after for before, after in took)
@@ -67,8 +72,12 @@ def _first_step(arguments: argparse.Namespace, depth: int, as_engine: bool) -> f
     else:
         unfreeze_layers(model, depth)
         above = model_above(model, cut)
-        above.compile(keras.optimizers.Adam(phase.learning_rate), "sparse_categorical_crossentropy",
-                      metrics=["accuracy"], jit_compile=False)
+        above.compile(
+            keras.optimizers.Adam(phase.learning_rate),
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            jit_compile=False,
+        )
     rows = np.zeros((BATCH, *above.input_shape[1:]), np.float32)
     above.fit(rows, np.zeros(BATCH, np.int32), batch_size=BATCH, verbose=0)
     return time.perf_counter() - began

@@ -27,19 +27,21 @@ Forward = Callable[[np.ndarray], np.ndarray]
 SECONDS = 4.0
 RATES = "images/s", "images a second of processor time"
 KERAS, ONNX, SIDE_BY_SIDE, OPENVINO = "keras", "onnx", "side by side", "openvino"
-WAYS = {"TensorFlow, batches of 32": (KERAS, 32, 0, {}),
-        "TensorFlow, batches of 8": (KERAS, 8, 0, {}),
-        "TensorFlow, batches of 128": (KERAS, 128, 0, {}),
-        "TensorFlow without oneDNN": (KERAS, 32, 0, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
-        "TensorFlow, one thread": (KERAS, 32, 1, {}),
-        "ONNX Runtime, batches of 32": (ONNX, 32, 0, {}),
-        "ONNX Runtime, batches of 2": (ONNX, 2, 0, {}),
-        "ONNX Runtime, batches of 4": (ONNX, 4, 0, {}),
-        "ONNX Runtime, batches of 8": (ONNX, 8, 0, {}),
-        "ONNX Runtime, batches of 128": (ONNX, 128, 0, {}),
-        "ONNX Runtime, one thread": (ONNX, 32, 1, {}),
-        "ONNX Runtime, 32 images, each core its own four": (SIDE_BY_SIDE, 32, 0, {}),
-        "OpenVINO, batches of 32": (OPENVINO, 32, 0, {})}
+WAYS = {
+    "TensorFlow, batches of 32": (KERAS, 32, 0, {}),
+    "TensorFlow, batches of 8": (KERAS, 8, 0, {}),
+    "TensorFlow, batches of 128": (KERAS, 128, 0, {}),
+    "TensorFlow without oneDNN": (KERAS, 32, 0, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
+    "TensorFlow, one thread": (KERAS, 32, 1, {}),
+    "ONNX Runtime, batches of 32": (ONNX, 32, 0, {}),
+    "ONNX Runtime, batches of 2": (ONNX, 2, 0, {}),
+    "ONNX Runtime, batches of 4": (ONNX, 4, 0, {}),
+    "ONNX Runtime, batches of 8": (ONNX, 8, 0, {}),
+    "ONNX Runtime, batches of 128": (ONNX, 128, 0, {}),
+    "ONNX Runtime, one thread": (ONNX, 32, 1, {}),
+    "ONNX Runtime, 32 images, each core its own four": (SIDE_BY_SIDE, 32, 0, {}),
+    "OpenVINO, batches of 32": (OPENVINO, 32, 0, {}),
+}
 
 
 def main() -> None:
@@ -75,9 +77,15 @@ def _ratio(by: str, measured: Sequence[dict[str, float]], baseline: Sequence[dic
 
 
 def _in_own_process(way: str) -> dict[str, float]:
-    done = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--way", way], cwd=PROJECT, text=True, check=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", **WAYS[way][3]})
+    done = subprocess.run(
+        [sys.executable, __file__, *sys.argv[1:], "--way", way],
+        cwd=PROJECT,
+        text=True,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", **WAYS[way][3]},
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -140,8 +148,9 @@ def _openvino(graph: bytes, threads: int, batch: int) -> Forward:
     import openvino
 
     core = openvino.Core()
-    compiled = core.compile_model(core.read_model(graph), "CPU", {"PERFORMANCE_HINT": "LATENCY",
-                                                                  "INFERENCE_PRECISION_HINT": "f32"})
+    compiled = core.compile_model(
+        core.read_model(graph), "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    )
     return lambda pixels: compiled(pixels)[0]
 
 

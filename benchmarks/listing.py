@@ -22,9 +22,11 @@ def listing(room: Path, quick: bool) -> Iterator[Figure]:
         root = room / f"listing-{number}"
         write_runs(root, number)
         store = RunStore(root)
-        measured = {"fresh store, no index yet": lambda root=root: _without_index(root),
-                    "fresh store, index there": lambda root=root: _timed(RunStore(root)),
-                    "the same store again": lambda store=store: _timed(store)}
+        measured = {
+            "fresh store, no index yet": lambda root=root: _without_index(root),
+            "fresh store, index there": lambda root=root: _timed(RunStore(root)),
+            "the same store again": lambda store=store: _timed(store),
+        }
         store.runs()
         for how, measure in measured.items():
             aimed = target if number == FEW or "no index" not in how else ""
@@ -38,12 +40,28 @@ def write_runs(root: Path, number: int) -> None:
     root.mkdir()
     for i in range(number):
         study, place = divmod(i, len(strategies))
-        config = RunConfig(strategy=strategies[place], seed=study, split_seed=study,
-                           alpha=ALPHAS[study % len(ALPHAS)], image_size=IMAGE_SIZES[study % len(IMAGE_SIZES)])
+        config = RunConfig(
+            strategy=strategies[place],
+            seed=study,
+            split_seed=study,
+            alpha=ALPHAS[study % len(ALPHAS)],
+            image_size=IMAGE_SIZES[study % len(IMAGE_SIZES)],
+        )
         began = 1_750_000_000.0 + 60 * study
-        status = RunStatus(State.COMPLETED, len(config.strategy.phases), config.strategy.epochs, started=began,
-                           ended=began + 50, beat=49, host="benchmark", pid=4_000 + i, pid_created=began,
-                           device="A processor", precision="float32", images_per_second=61.5)
+        status = RunStatus(
+            State.COMPLETED,
+            len(config.strategy.phases),
+            config.strategy.epochs,
+            started=began,
+            ended=began + 50,
+            beat=49,
+            host="benchmark",
+            pid=4_000 + i,
+            pid_created=began,
+            device="A processor",
+            precision="float32",
+            images_per_second=61.5,
+        )
         moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(began))
         folder = root / f"{moment}-000-{place + 1:02d}-{config.strategy.name}"
         folder.mkdir()

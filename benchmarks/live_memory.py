@@ -42,8 +42,12 @@ def _growth(room: Path, minutes: float) -> Iterator[Figure]:
     store = RunStore(room / "runs")
     launcher = paced_launcher(store, room)
     paced = Strategy("paced", (Phase(0, 1e-3, EPOCHS),))
-    study = store.create_study([(RunConfig(strategy=paced, seed=seed), MANIFEST)
-                                for seed in range(1 + int((minutes + WARM_UP_MINUTES) * 60 / SECONDS_A_RUN))])
+    study = store.create_study(
+        [
+            (RunConfig(strategy=paced, seed=seed), MANIFEST)
+            for seed in range(1 + int((minutes + WARM_UP_MINUTES) * 60 / SECONDS_A_RUN))
+        ]
+    )
     try:
         with chromium(chromium_path()) as browser, dashboard(store.root) as server, visitor(browser) as page:
             page.goto(f"{server.url}/runs?study={study.id}")
@@ -53,8 +57,11 @@ def _growth(room: Path, minutes: float) -> Iterator[Figure]:
             while time.monotonic() < deadline:
                 _wait(min(LOOK_EVERY_MINUTES, (deadline - time.monotonic()) / 60))
                 passed, now = (time.monotonic() - began) / 60, _resident(server.pid)
-                yield Figure(f"Dashboard's memory after {passed:.0f} minutes on a live page",
-                             f"{now:.0f} MB ({now - first:+.0f} MB)", "bounded")
+                yield Figure(
+                    f"Dashboard's memory after {passed:.0f} minutes on a live page",
+                    f"{now:.0f} MB ({now - first:+.0f} MB)",
+                    "bounded",
+                )
     finally:
         for run in study.runs:
             store.request_stop(run.id)

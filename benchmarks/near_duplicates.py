@@ -46,20 +46,23 @@ def _figures(room: Path, root: Path, arguments: argparse.Namespace) -> Iterator[
     groups = alone.near_duplicates
     pairs = sum(len(group) - 1 for group in groups)
     yield Figure("Photos taken for another: groups, photos beyond the first", f"{len(groups)}, {pairs}")
-    yield Figure("  of all photos (some do show one thing twice: look)", f"{100 * pairs / len(alone.pictures):.2f}%",
-                 "1% false")
+    yield Figure(
+        "  of all photos (some do show one thing twice: look)", f"{100 * pairs / len(alone.pictures):.2f}%", "1% false"
+    )
     if arguments.picture:
         _draw(alone, arguments.picture)
 
 
 def _changes() -> dict[str, Change]:
     rng = random.Random(1)
-    return {"at 60% of the size": lambda image: image.resize((round(0.6 * image.width), round(0.6 * image.height))),
-            "recompressed at quality 30": lambda image: _recompressed(image, 30),
-            "5% of each side cut off": lambda image: _cropped(image, rng),
-            "10% brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.1),
-            "10% darker": lambda image: ImageEnhance.Brightness(image).enhance(0.9),
-            "mirrored": ImageOps.mirror}
+    return {
+        "at 60% of the size": lambda image: image.resize((round(0.6 * image.width), round(0.6 * image.height))),
+        "recompressed at quality 30": lambda image: _recompressed(image, 30),
+        "5% of each side cut off": lambda image: _cropped(image, rng),
+        "10% brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.1),
+        "10% darker": lambda image: ImageEnhance.Brightness(image).enhance(0.9),
+        "mirrored": ImageOps.mirror,
+    }
 
 
 def _recompressed(image: Image.Image, quality: int) -> Image.Image:

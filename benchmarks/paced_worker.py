@@ -22,9 +22,19 @@ def pretend(config: RunConfig, session: Session) -> bool:
     for epoch in range(1, config.strategy.epochs + 1):
         for step in range(1, STEPS + 1):
             time.sleep(STEP_SECONDS)
-            session.emit({"kind": "step", "step": step + STEPS * (epoch - 1), "epoch": epoch, "phase": 1,
-                          "done": step / STEPS, "loss": 1.0, "accuracy": epoch / 100,
-                          "elapsed": STEP_SECONDS * (step + STEPS * (epoch - 1)), "images_per_second": 300.0})
+            session.emit(
+                {
+                    "kind": "step",
+                    "step": step + STEPS * (epoch - 1),
+                    "epoch": epoch,
+                    "phase": 1,
+                    "done": step / STEPS,
+                    "loss": 1.0,
+                    "accuracy": epoch / 100,
+                    "elapsed": STEP_SECONDS * (step + STEPS * (epoch - 1)),
+                    "images_per_second": 300.0,
+                }
+            )
         session.emit(epoch_row(epoch, epoch / 100, STEPS * STEP_SECONDS) | {"written": time.time()})
     return True
 

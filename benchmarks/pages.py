@@ -106,9 +106,20 @@ def following(browser: "Browser", room: Path, quick: bool) -> Iterator[Figure]:
 
 def paced_launcher(store: RunStore, room: Path) -> Launcher:
     """A launcher whose workers only pretend to train."""
-    return Launcher(store, Leases(room / "leases"), lambda: (cpu(),),
-                    lambda run, device, leases: [sys.executable, str(PACED_WORKER), str(run), "--device", device,
-                                                 "--leases", str(leases)])
+    return Launcher(
+        store,
+        Leases(room / "leases"),
+        lambda: (cpu(),),
+        lambda run, device, leases: [
+            sys.executable,
+            str(PACED_WORKER),
+            str(run),
+            "--device",
+            device,
+            "--leases",
+            str(leases),
+        ],
+    )
 
 
 def _delays(page: "Page", url: str, store: RunStore, run: Run) -> list[float]:
@@ -120,8 +131,11 @@ def _delays(page: "Page", url: str, store: RunStore, run: Run) -> list[float]:
     page.get_by_text(last).wait_for()
     page.wait_for_timeout(500)
     drawn = page.evaluate("window.drawn")
-    return [drawn[_shown(row["epoch"])] / 1000 - row["written"] for row in store.metrics(run.id).epochs
-            if row["written"] > since]
+    return [
+        drawn[_shown(row["epoch"])] / 1000 - row["written"]
+        for row in store.metrics(run.id).epochs
+        if row["written"] > since
+    ]
 
 
 def _shown(epoch: int) -> str:

@@ -62,8 +62,12 @@ def _while_another_loads(assistant: Assistant, models: list[Path], pixels: np.nd
 def _make_models(room: Path, number: int) -> list[Path]:
     """Models made in a process of their own: Keras in this one would slow what is measured."""
     paths = [room / f"model-{i}.keras" for i in range(number)]
-    subprocess.run([sys.executable, "-c", _MAKE.format(classes=CLASSES, size=SIZE), *paths], cwd=PROJECT, check=True,
-                   capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", _MAKE.format(classes=CLASSES, size=SIZE), *paths],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+    )
     return paths
 
 

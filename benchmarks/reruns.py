@@ -42,15 +42,31 @@ def _finish(store: RunStore, runs: Sequence[Run]) -> None:
         writer = MetricsWriter(store.path(run.id) / "metrics.jsonl")
         for epoch in range(1, 26):
             for step in range(1, 41):
-                writer.append({"kind": "step", "step": (epoch - 1) * 40 + step, "epoch": epoch, "phase": 1,
-                               "done": step / 40, "loss": 1 / epoch, "accuracy": epoch / 30, "elapsed": 2.0 * epoch})
+                writer.append(
+                    {
+                        "kind": "step",
+                        "step": (epoch - 1) * 40 + step,
+                        "epoch": epoch,
+                        "phase": 1,
+                        "done": step / 40,
+                        "loss": 1 / epoch,
+                        "accuracy": epoch / 30,
+                        "elapsed": 2.0 * epoch,
+                    }
+                )
             writer.append(epoch_row(epoch, epoch / 30, 2.0))
         writer.close()
         scores = {"precision": 0.8, "recall": 0.8, "f1": 0.8, "images": 38}
         names = [f"class {letter}" for letter in "abcdefghij"]
-        evaluation = {"split": "test", "images": 380, "accuracy": 0.81, "macro_f1": 0.8, "classes": names,
-                      "per_class": dict.fromkeys(names, scores),
-                      "confusion": [[30 if i == j else 1 for j in range(10)] for i in range(10)]}
+        evaluation = {
+            "split": "test",
+            "images": 380,
+            "accuracy": 0.81,
+            "macro_f1": 0.8,
+            "classes": names,
+            "per_class": dict.fromkeys(names, scores),
+            "confusion": [[30 if i == j else 1 for j in range(10)] for i in range(10)],
+        }
         (store.path(run.id) / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
 
 

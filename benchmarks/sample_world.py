@@ -41,18 +41,24 @@ SCRATCH = Way("small CNN from scratch", BASELINE, "random")
 ALL_OF_RANDOM = Way("all layers of a random base", FINE_TUNING, "random")
 RANDOM = Way("frozen random base", FEATURE_EXTRACTION, "random")
 FROZEN = Way("frozen sample base", FEATURE_EXTRACTION, SAMPLE_BASE)
-LONG_FROZEN = Way("frozen sample base, 45 epochs", Strategy("long-frozen", (Phase(0, 1e-3, 45),)),
-                  SAMPLE_BASE)
+LONG_FROZEN = Way("frozen sample base, 45 epochs", Strategy("long-frozen", (Phase(0, 1e-3, 45),)), SAMPLE_BASE)
 TWO_PHASES = Way("two-phase from the sample base", TWO_PHASE, SAMPLE_BASE)
-LONG_TWO_PHASE = Way("two-phase, then 30 epochs at 3e-4",
-                     Strategy("long-two-phase", (Phase(0, 1e-3, 15), Phase(30, 3e-4, 30))),
-                     SAMPLE_BASE)
+LONG_TWO_PHASE = Way(
+    "two-phase, then 30 epochs at 3e-4",
+    Strategy("long-two-phase", (Phase(0, 1e-3, 15), Phase(30, 3e-4, 30))),
+    SAMPLE_BASE,
+)
 ALL = Way("all layers from the sample base", FINE_TUNING, SAMPLE_BASE)
 IMAGENET = Way("frozen ImageNet base, alpha 1.0", FEATURE_EXTRACTION, "imagenet")
 WAYS = SCRATCH, ALL_OF_RANDOM, RANDOM, FROZEN, LONG_FROZEN, TWO_PHASES, LONG_TWO_PHASE, ALL, IMAGENET
-GAINS = ((FROZEN, RANDOM, " (wanted: 25 or more)"), (TWO_PHASES, FROZEN, " (wanted: 3 or more)"),
-         (FROZEN, SCRATCH, " (wanted: 0 or more)"), (FROZEN, ALL_OF_RANDOM, " (wanted: 0 or more)"),
-         (LONG_FROZEN, FROZEN, ""), (LONG_TWO_PHASE, LONG_FROZEN, ""))
+GAINS = (
+    (FROZEN, RANDOM, " (wanted: 25 or more)"),
+    (TWO_PHASES, FROZEN, " (wanted: 3 or more)"),
+    (FROZEN, SCRATCH, " (wanted: 0 or more)"),
+    (FROZEN, ALL_OF_RANDOM, " (wanted: 0 or more)"),
+    (LONG_FROZEN, FROZEN, ""),
+    (LONG_TWO_PHASE, LONG_FROZEN, ""),
+)
 """Which way is held against which, and what is wanted of it on the sample set."""
 Found = dict[tuple[str, str], dict[int, float]]
 """Test accuracy by data, title and seed."""
@@ -84,9 +90,13 @@ def _parse() -> argparse.Namespace:
 def _measure(room: Path, data: str, seed: int, arguments: argparse.Namespace) -> None:
     """What is not there yet for one data set and seed."""
     found = _read(arguments.out)
-    wanted = [way for way in WAYS if (not arguments.only or way.title in arguments.only)
-              and seed not in found.get((data, way.title), {})
-              and (way.weights != "imagenet" or (arguments.imagenet and data == PHOTOS))]
+    wanted = [
+        way
+        for way in WAYS
+        if (not arguments.only or way.title in arguments.only)
+        and seed not in found.get((data, way.title), {})
+        and (way.weights != "imagenet" or (arguments.imagenet and data == PHOTOS))
+    ]
     if not wanted:
         return
     folder = SAMPLE if data == SET else str(arguments.photos.resolve())
@@ -94,16 +104,20 @@ def _measure(room: Path, data: str, seed: int, arguments: argparse.Namespace) ->
     for way in wanted:
         run = write_plan(room / way.title, _config(way, folder, seed, arguments), manifest)
         answer = run_python("-m", "benchmarks.engine_run", str(run))
-        row = {"data": data, "title": way.title, "seed": seed, "accuracy": answer["test_accuracy"],
-               "seconds": round(answer["rows"][-1]["seconds"], 1)}
+        row = {
+            "data": data,
+            "title": way.title,
+            "seed": seed,
+            "accuracy": answer["test_accuracy"],
+            "seconds": round(answer["rows"][-1]["seconds"], 1),
+        }
         with arguments.out.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(row, flush=True)
 
 
 def _config(way: Way, folder: str, seed: int, arguments: argparse.Namespace) -> RunConfig:
-    config = with_weights(RunConfig(data=folder, strategy=way.strategy, seed=seed, split_seed=seed),
-                               SAMPLE_BASE)
+    config = with_weights(RunConfig(data=folder, strategy=way.strategy, seed=seed, split_seed=seed), SAMPLE_BASE)
     if way.weights == "imagenet":
         return replace(config, weights=str(arguments.imagenet.resolve()), alpha=1.0)
     if way.weights == SAMPLE_BASE and arguments.base:
@@ -149,8 +163,10 @@ def _gain(data: str, better: str, worse: str, found: Found, wanted: str = "") ->
     gains = [100 * (first[seed] - second[seed]) for seed in first.keys() & second.keys()]
     if len(gains) > 1:
         over = resampled(gains, TEST_TO_TRAINING)
-        yield (f"{data}: {better} over {worse}: {over.mean:+.1f} points, 95% interval {over.interval[0]:+.1f} to "
-               f"{over.interval[1]:+.1f}, {len(gains)} seeds{wanted}")
+        yield (
+            f"{data}: {better} over {worse}: {over.mean:+.1f} points, 95% interval {over.interval[0]:+.1f} to "
+            f"{over.interval[1]:+.1f}, {len(gains)} seeds{wanted}"
+        )
 
 
 if __name__ == "__main__":

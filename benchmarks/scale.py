@@ -53,12 +53,21 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
     found, took = _timed("-c", SCAN, str(data), str(run / "manifest.csv"))
     yield Figure("Looking through and dividing them", f"{seconds(took)}, {found['memory'] / 1e9:.2f} GB", "3 GB")
     strategy = Strategy("feature-extraction", (Phase(0, 1e-3, arguments.epochs),))
-    config = RunConfig(data=str(data), weights="random", strategy=strategy, image_size=arguments.image_size,
-                            alpha=arguments.alpha, views=arguments.views)
+    config = RunConfig(
+        data=str(data),
+        weights="random",
+        strategy=strategy,
+        image_size=arguments.image_size,
+        alpha=arguments.alpha,
+        views=arguments.views,
+    )
     (run / "config.json").write_text(json.dumps(config.to_json()), encoding="utf-8")
     found, took = _timed("-m", "benchmarks.engine_run", str(run))
-    yield Figure(f"Training on them for {arguments.epochs} epochs, tested",
-                 f"{seconds(took)}, {found['memory'] / 1e9:.2f} GB", "3 GB")
+    yield Figure(
+        f"Training on them for {arguments.epochs} epochs, tested",
+        f"{seconds(took)}, {found['memory'] / 1e9:.2f} GB",
+        "3 GB",
+    )
     ends = [0.0, *(row["seconds"] for row in found["rows"])]
     for number, (start, end) in enumerate(pairwise(ends), start=1):
         yield Figure(f"  epoch {number}", seconds(end - start))

@@ -71,8 +71,9 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
 
 def _template(store: RunStore, arguments: argparse.Namespace) -> str:
     """A run that never trains, for the Train page to take its settings from."""
-    config = RunConfig(data=arguments.data, weights=arguments.weights, image_size=arguments.image_size,
-                            alpha=arguments.alpha)
+    config = RunConfig(
+        data=arguments.data, weights=arguments.weights, image_size=arguments.image_size, alpha=arguments.alpha
+    )
     strategy = Strategy("feature-extraction", (Phase(0, 1e-3, arguments.epochs),))
     dataset = scan(data_folder(arguments.data))
     run = store.create_study(plan_study(config, [strategy], dataset)).runs[0]
@@ -87,8 +88,11 @@ def _run(page: "Page", store: RunStore, arguments: argparse.Namespace) -> dict[s
     began = time.perf_counter()
     start.click()
     took = {}
-    for name, text in (("First steps on the page", "images/s"), ("Second epoch", f"Epoch 2 of {arguments.epochs}"),
-                       ("The end, tested", "On the test images")):
+    for name, text in (
+        ("First steps on the page", "images/s"),
+        ("Second epoch", f"Epoch 2 of {arguments.epochs}"),
+        ("The end, tested", "On the test images"),
+    ):
         _await_either(page, text, "On the test images")
         took[name] = time.perf_counter() - began
     if arguments.pictures:

@@ -45,13 +45,27 @@ def chart(done: Done) -> go.Figure:
             x = [row["seconds"] for row in found["rows"]]
             y = list(accumulate((row["val_accuracy"] for row in found["rows"]), max))
             first = not any(trace.name == variant for trace in figure.data)
-            figure.add_scatter(x=x, y=y, name=variant, legendgroup=variant, showlegend=first, mode="lines+markers",
-                               line={"color": COLOURS[variant], "width": 2},
-                               marker={"size": [0] * (len(x) - 1) + [9]}, opacity=0.85, hovertext=f"seed {seed}")
+            figure.add_scatter(
+                x=x,
+                y=y,
+                name=variant,
+                legendgroup=variant,
+                showlegend=first,
+                mode="lines+markers",
+                line={"color": COLOURS[variant], "width": 2},
+                marker={"size": [0] * (len(x) - 1) + [9]},
+                opacity=0.85,
+                hovertext=f"seed {seed}",
+            )
     figure.update_xaxes(type="log", title="time since the start", tickvals=TICKS, ticktext=WORDS)
     figure.update_yaxes(title="best validation accuracy so far", tickformat=".0%")
-    return figure.update_layout(template="simple_white", width=WIDTH, height=HEIGHT, margin={"t": 20, "r": 20},
-                                legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom"})
+    return figure.update_layout(
+        template="simple_white",
+        width=WIDTH,
+        height=HEIGHT,
+        margin={"t": 20, "r": 20},
+        legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
+    )
 
 
 if __name__ == "__main__":

@@ -12,11 +12,18 @@ from core.analysis.statistics.significance import two_sided_t
 TUTORIAL, CACHED, COLD, WARM = "tutorial", "tutorial, images cached", "engine, nothing kept", "engine, all kept"
 VARIANTS: Final = (TUTORIAL, CACHED, COLD, WARM)
 SETTINGS: Final = {
-    "engine, 1 view": {"views": 1}, "engine, 2 views": {"views": 2}, "engine, 8 views": {"views": 8},
-    "engine, fresh views": {"views": 0}, "engine, rows in 32 bits": {"kept_precision": "float32"}}
+    "engine, 1 view": {"views": 1},
+    "engine, 2 views": {"views": 2},
+    "engine, 8 views": {"views": 8},
+    "engine, fresh views": {"views": 0},
+    "engine, rows in 32 bits": {"kept_precision": "float32"},
+}
 """The engine with nothing kept, otherwise than by default (4 views, 16 bits)."""
-TARGETS: Final = {"Feature extraction": {COLD: "10x", WARM: "100x"}, "Two-phase": {COLD: "7x", WARM: "10x"},
-                  "All layers": {COLD: "1.3x"}}
+TARGETS: Final = {
+    "Feature extraction": {COLD: "10x", WARM: "100x"},
+    "Two-phase": {COLD: "7x", WARM: "10x"},
+    "All layers": {COLD: "1.3x"},
+}
 
 Done = dict[tuple[str, int], dict]
 """By variant and seed: `rows` (seconds and validation accuracy an epoch), test accuracy, memory, what was kept."""

@@ -45,8 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--phase2-epochs", type=int, default=10)
     add("--views", type=int, default=RunConfig().views)
     add("--all-layers", action="store_true", help="train all layers, instead of two-phase")
-    add("--only", nargs="+", choices=(*VARIANTS, *SETTINGS), metavar="VARIANT",
-        help="measure these; other numbers of views and rows in 32 bits only if named: " + ", ".join(SETTINGS))
+    add(
+        "--only",
+        nargs="+",
+        choices=(*VARIANTS, *SETTINGS),
+        metavar="VARIANT",
+        help="measure these; other numbers of views and rows in 32 bits only if named: " + ", ".join(SETTINGS),
+    )
     add("--out", type=Path, default=Path("time-to-accuracy.jsonl"))
     return parser
 
@@ -84,23 +89,39 @@ def _phases(arguments: argparse.Namespace, factor: float = 1.0) -> list[tuple[in
     return [(0, 1e-3 * factor, arguments.phase1_epochs), (30, 1e-4 * factor, arguments.phase2_epochs)]
 
 
-def _tutorial(room: Path, tree: Path, seed: int, variant: str, arguments: argparse.Namespace,
-              manifest: Manifest) -> dict:
+def _tutorial(
+    room: Path, tree: Path, seed: int, variant: str, arguments: argparse.Namespace, manifest: Manifest
+) -> dict:
     plan = room / "plan.json"
-    plan.write_text(json.dumps({
-        "folder": str(tree), "weights": str(Path(arguments.weights).resolve()), "size": arguments.image_size,
-        "alpha": arguments.alpha, "seed": seed, "phases": _phases(arguments), "cached": variant == CACHED}))
+    plan.write_text(
+        json.dumps(
+            {
+                "folder": str(tree),
+                "weights": str(Path(arguments.weights).resolve()),
+                "size": arguments.image_size,
+                "alpha": arguments.alpha,
+                "seed": seed,
+                "phases": _phases(arguments),
+                "cached": variant == CACHED,
+            }
+        )
+    )
     return run_python(str(PROJECT / "benchmarks" / "tutorial.py"), str(plan))
 
 
-def _engine(room: Path, tree: Path, seed: int, variant: str, arguments: argparse.Namespace,
-            manifest: Manifest) -> dict:
+def _engine(room: Path, tree: Path, seed: int, variant: str, arguments: argparse.Namespace, manifest: Manifest) -> dict:
     folder, phases = room / variant, _phases(arguments, 0.5 if variant == WARM else 1.0)
     strategy = Strategy("measured", tuple(Phase(*phase) for phase in phases))
-    config = RunConfig(data=str(Path(arguments.data).resolve()), strategy=strategy, seed=seed, split_seed=seed,
-                            image_size=arguments.image_size, alpha=arguments.alpha,
-                            weights=str(Path(arguments.weights).resolve()),
-                            **{"views": arguments.views} | SETTINGS.get(variant, {}))
+    config = RunConfig(
+        data=str(Path(arguments.data).resolve()),
+        strategy=strategy,
+        seed=seed,
+        split_seed=seed,
+        image_size=arguments.image_size,
+        alpha=arguments.alpha,
+        weights=str(Path(arguments.weights).resolve()),
+        **{"views": arguments.views} | SETTINGS.get(variant, {}),
+    )
     if variant != WARM:
         Shelves().clear()
     shutil.rmtree(folder, ignore_errors=True)

@@ -77,8 +77,13 @@ def _follow(store: RunStore, run: Run) -> tuple[float, float]:
 def _bare(plan: Path) -> tuple[float, float]:
     """The same training as a script: seconds and processor time from the end of its first epoch to the last one's."""
     device = training_devices()[0].id
-    process = subprocess.run([sys.executable, "-m", "benchmarks.bare_training", str(plan), device], cwd=PROJECT,
-                             env=_environment(device), capture_output=True, text=True)
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.bare_training", str(plan), device],
+        cwd=PROJECT,
+        env=_environment(device),
+        capture_output=True,
+        text=True,
+    )
     if process.returncode:
         raise RuntimeError(f"The bare training ended with {process.returncode}: {process.stderr[-500:]}")
     wall, worked = process.stdout.split()[-2:]

@@ -35,21 +35,35 @@ def main(plan: dict) -> None:
     rows, done = Rows(began), 0
     for unfreeze, rate, epochs in plan["phases"]:
         base.trainable = unfreeze > 0
-        for layer in base.layers[:len(base.layers) - unfreeze]:
+        for layer in base.layers[: len(base.layers) - unfreeze]:
             layer.trainable = False
         model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        model.fit(train, validation_data=validation, initial_epoch=done, epochs=done + epochs, verbose=0,
-                  callbacks=[rows])
+        model.fit(
+            train, validation_data=validation, initial_epoch=done, epochs=done + epochs, verbose=0, callbacks=[rows]
+        )
         done += epochs
     accuracy = model.evaluate(test, verbose=0)[1]
-    print(json.dumps({"rows": rows.rows, "test_accuracy": accuracy,
-                      "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+    print(
+        json.dumps(
+            {
+                "rows": rows.rows,
+                "test_accuracy": accuracy,
+                "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
+        )
+    )
 
 
 def read(plan: dict, split: str) -> tf.data.Dataset:
     size = (plan["size"], plan["size"])
-    data = keras.utils.image_dataset_from_directory(Path(plan["folder"]) / split, image_size=size, batch_size=32,
-                                                    seed=plan["seed"], shuffle=split == "train", verbose=False)
+    data = keras.utils.image_dataset_from_directory(
+        Path(plan["folder"]) / split,
+        image_size=size,
+        batch_size=32,
+        seed=plan["seed"],
+        shuffle=split == "train",
+        verbose=False,
+    )
     if plan["cached"]:
         data = data.unbatch().cache()
         data = data.shuffle(10_000, seed=plan["seed"]).batch(32) if split == "train" else data.batch(32)
@@ -57,13 +71,19 @@ def read(plan: dict, split: str) -> tf.data.Dataset:
 
 
 def build(plan: dict) -> tuple[keras.Model, keras.Model]:
-    base = keras.applications.MobileNetV2(input_shape=(plan["size"], plan["size"], 3), alpha=plan["alpha"],
-                                          include_top=False, weights=None)
+    base = keras.applications.MobileNetV2(
+        input_shape=(plan["size"], plan["size"], 3), alpha=plan["alpha"], include_top=False, weights=None
+    )
     base.load_weights(plan["weights"])
     image = keras.Input((plan["size"], plan["size"], 3))
     x = image
-    for layer in (layers.RandomFlip("horizontal"), layers.RandomRotation(0.1), layers.RandomZoom(0.1),
-                  layers.RandomContrast(0.1), layers.Rescaling(1 / 127.5, offset=-1)):
+    for layer in (
+        layers.RandomFlip("horizontal"),
+        layers.RandomRotation(0.1),
+        layers.RandomZoom(0.1),
+        layers.RandomContrast(0.1),
+        layers.Rescaling(1 / 127.5, offset=-1),
+    ):
         x = layer(x)
     x = layers.GlobalAveragePooling2D()(base(x, training=False))
     x = layers.Dropout(0.5)(layers.BatchNormalization()(layers.Dense(128, activation="relu")(x)))

@@ -47,9 +47,10 @@ def _figures(trunk: Callable, data: Path, others: Path | None) -> Iterator[Figur
     items = split(scan(data)).items
     features = _features(trunk, [load_image(data / item.path, SIZE) for item in items])
     labels, splits = (np.array([getattr(item, key) for item in items]) for key in ("label", "split"))
-    strange = {"drawn": _features(trunk, [load_image(path, SIZE) for path in
-                                          sorted(sample_folder().rglob("*.*g"))[::6]]),
-               "noise": _features(trunk, list(_noise(20)))}
+    strange = {
+        "drawn": _features(trunk, [load_image(path, SIZE) for path in sorted(sample_folder().rglob("*.*g"))[::6]]),
+        "noise": _features(trunk, list(_noise(20))),
+    }
     if others:
         strange["other photos"] = _features(trunk, [load_image(path, SIZE) for path in sorted(others.iterdir())])
     for left_out in (None, *sorted(set(labels))):
@@ -59,8 +60,11 @@ def _figures(trunk: Callable, data: Path, others: Path | None) -> Iterator[Figur
         for name, measure in _measures(features, labels, part).items():
             validation, own = measure(features[part["validation"]]), measure(features[part["test"]])
             bound = 1.0 if name.startswith("Distance") else np.quantile(validation, QUANTILE)
-            told = [f"{kind} {_area(own, found):.2f}, {np.mean(found > bound):.0%}"
-                    for kind, rows in unknown.items() for found in [measure(rows)]]
+            told = [
+                f"{kind} {_area(own, found):.2f}, {np.mean(found > bound):.0%}"
+                for kind, rows in unknown.items()
+                for found in [measure(rows)]
+            ]
             yield Figure(f"{name} (test images above: {np.mean(own > bound):.0%})", "; ".join(told))
 
 
@@ -68,18 +72,26 @@ def _measures(features: np.ndarray, labels: np.ndarray, part: dict[str, np.ndarr
     """What is called strange, higher for stranger."""
     classes, numbers = np.unique(labels[part["train"]], return_inverse=True)
     keras.utils.set_random_seed(1)
-    head = keras.Sequential([keras.Input((features.shape[1],)), keras.layers.Dense(128, activation="relu"),
-                             keras.layers.BatchNormalization(), keras.layers.Dropout(0.5),
-                             keras.layers.Dense(len(classes))])
+    head = keras.Sequential(
+        [
+            keras.Input((features.shape[1],)),
+            keras.layers.Dense(128, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(len(classes)),
+        ]
+    )
     head.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     head.fit(features[part["train"]], numbers, batch_size=32, epochs=15, verbose=0)
     units = keras.Model(head.inputs, head.layers[2].output)
     scores, hidden = (lambda rows, model=model: model.predict(rows, verbose=0) for model in (head, units))
     validation = features[part["validation"]]
-    return {"Least probability": lambda rows: 1 - _softmax(scores(rows)).max(axis=1),
-            "Energy": lambda rows: -np.logaddexp.reduce(scores(rows), axis=1),
-            f"Distance to neighbour {NEIGHBOURS}, hidden units": _distance(hidden(validation), hidden),
-            f"Distance to neighbour {NEIGHBOURS}, pooled features": _distance(validation, lambda rows: rows)}
+    return {
+        "Least probability": lambda rows: 1 - _softmax(scores(rows)).max(axis=1),
+        "Energy": lambda rows: -np.logaddexp.reduce(scores(rows), axis=1),
+        f"Distance to neighbour {NEIGHBOURS}, hidden units": _distance(hidden(validation), hidden),
+        f"Distance to neighbour {NEIGHBOURS}, pooled features": _distance(validation, lambda rows: rows),
+    }
 
 
 def _distance(known: np.ndarray, seen_as: Callable[[np.ndarray], np.ndarray]) -> Measure:
@@ -88,7 +100,7 @@ def _distance(known: np.ndarray, seen_as: Callable[[np.ndarray], np.ndarray]) ->
 
 
 def _features(trunk: Callable, pictures: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([trunk(np.stack(pictures[start:start + 32]))[0] for start in range(0, len(pictures), 32)])
+    return np.concatenate([trunk(np.stack(pictures[start : start + 32]))[0] for start in range(0, len(pictures), 32)])
 
 
 def _noise(pictures: int) -> np.ndarray:
@@ -102,7 +114,7 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
 def _area(own: np.ndarray, strange: np.ndarray) -> float:
     """The share of pairs of an own and a strange picture of which the strange one is called stranger."""
     ranks = rankdata(np.concatenate([own, strange]))
-    return (ranks[len(own):].sum() - len(strange) * (len(strange) + 1) / 2) / (len(own) * len(strange))
+    return (ranks[len(own) :].sum() - len(strange) * (len(strange) + 1) / 2) / (len(own) * len(strange))
 
 
 if __name__ == "__main__":

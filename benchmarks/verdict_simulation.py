@@ -38,9 +38,12 @@ def _figures(studies: int, images: int) -> Iterator[Figure]:
             for difference in DIFFERENCES:
                 rng = np.random.default_rng([seeds, round(1_000 * spread), round(1_000 * difference)])
                 found = claims_and_coverage(World(images=images, spread=spread), seeds, difference, studies, rng)
-                what = f"{name}, {seeds} seed{'s'[:seeds > 1]}, {100 * difference:.0f} points apart"
-                yield Figure(what, f"{_share(found.claims, studies)}, {_share(found.coverage, studies)}",
-                             "at most 5%, 93 to 97%" if difference == 0 else "93 to 97%")
+                what = f"{name}, {seeds} seed{'s'[: seeds > 1]}, {100 * difference:.0f} points apart"
+                yield Figure(
+                    what,
+                    f"{_share(found.claims, studies)}, {_share(found.coverage, studies)}",
+                    "at most 5%, 93 to 97%" if difference == 0 else "93 to 97%",
+                )
 
 
 def _share(share: float, studies: int) -> str:

@@ -45,8 +45,10 @@ class Errors:
 def claims_and_coverage(world: World, seeds: int, difference: float, studies: int, rng: np.random.Generator) -> Errors:
     """Draw studies of two strategies whose accuracies truly differ by `difference`, and judge each."""
     found = [_judge(draw_study(world, seeds, difference, rng)) for _ in range(studies)]
-    return Errors(float(np.mean([p <= 1 - CONFIDENCE for p, _ in found])),
-                  float(np.mean([low <= difference <= high for _, (low, high) in found])))
+    return Errors(
+        float(np.mean([p <= 1 - CONFIDENCE for p, _ in found])),
+        float(np.mean([low <= difference <= high for _, (low, high) in found])),
+    )
 
 
 def draw_study(world: World, seeds: int, difference: float, rng: np.random.Generator) -> list[Pairing]:
@@ -58,7 +60,7 @@ def draw_study(world: World, seeds: int, difference: float, rng: np.random.Gener
 
 
 def _replicate(world: World, base: np.ndarray, ease: np.ndarray, rng: np.random.Generator) -> Pairing:
-    test = rng.permutation(world.images)[:round(FRACTIONS["test"] * world.images)]
+    test = rng.permutation(world.images)[: round(FRACTIONS["test"] * world.images)]
     skill = base + rng.normal(0, world.spread * math.sqrt(1 - world.shared), 2)
     a, b = rng.random((2, len(test))) < ndtr((skill[:, None] + ease[:, test]) / _NOISE)
     return Pairing.of(a, b)

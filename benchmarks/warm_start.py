@@ -96,11 +96,13 @@ def _follow(store: RunStore, launcher: Launcher, plan: Plan, waiting: int | None
 
 
 def _figures(cold: Sequence[float], warm: Sequence[float]) -> list[Figure]:
-    return [Figure("First step without a spare, median", seconds(median(cold))),
-            Figure(f"  fastest and slowest of {len(cold)}", f"{seconds(min(cold))} to {seconds(max(cold))}"),
-            Figure("First step with a spare, median", seconds(median(warm))),
-            Figure(f"  fastest and slowest of {len(warm)}", f"{seconds(min(warm))} to {seconds(max(warm))}"),
-            Figure("With a spare, of the time without", f"{100 * median(warm) / median(cold):.0f}%")]
+    return [
+        Figure("First step without a spare, median", seconds(median(cold))),
+        Figure(f"  fastest and slowest of {len(cold)}", f"{seconds(min(cold))} to {seconds(max(cold))}"),
+        Figure("First step with a spare, median", seconds(median(warm))),
+        Figure(f"  fastest and slowest of {len(warm)}", f"{seconds(min(warm))} to {seconds(max(warm))}"),
+        Figure("With a spare, of the time without", f"{100 * median(warm) / median(cold):.0f}%"),
+    ]
 
 
 if __name__ == "__main__":

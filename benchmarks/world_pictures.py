@@ -20,8 +20,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     _write(draw_batch((0, 0), ROWS * COLUMNS, SIZE).pixels, folder / "source-world.jpg")
-    _write(np.stack([draw_image(label, number, SIZE) for label in SAMPLE_CLASSES for number in range(COLUMNS)]),
-           folder / "sample-set.jpg")
+    _write(
+        np.stack([draw_image(label, number, SIZE) for label in SAMPLE_CLASSES for number in range(COLUMNS)]),
+        folder / "sample-set.jpg",
+    )
 
 
 def _write(pixels: np.ndarray, path: Path) -> None:

@@ -32,9 +32,11 @@ def main() -> None:
         if runs:
             _show(here, runs)
         elif not listed:
-            empty("Nothing to compare yet: no run has trained.",
-                  ("pages/home.py", "Train on the sample set", ":material/home:"),
-                  ("pages/train.py", "Set up a study", ":material/model_training:"))
+            empty(
+                "Nothing to compare yet: no run has trained.",
+                ("pages/home.py", "Train on the sample set", ":material/home:"),
+                ("pages/train.py", "Set up a study", ":material/model_training:"),
+            )
     except NoSuchRun:  # a folder was deleted while the page was made; the rail will say so
         st.rerun()
 
@@ -61,8 +63,12 @@ def _show(here: Services, runs: Sequence[Run]) -> None:
         show_details(here, runs, rows, names, baseline)
     elif all(run.state.is_finished for run in runs):
         st.markdown("None of these runs finished an epoch, so there are no curves. Runs says what happened.")
-        st.page_link("pages/runs.py", label="See why", icon=":material/monitoring:",
-                     query_params={"run": [run.id for run in runs]})
+        st.page_link(
+            "pages/runs.py",
+            label="See why",
+            icon=":material/monitoring:",
+            query_params={"run": [run.id for run in runs]},
+        )
 
 
 def _show_working(runs: Sequence[Run]) -> None:
@@ -70,21 +76,39 @@ def _show_working(runs: Sequence[Run]) -> None:
     working = [run for run in runs if not run.state.is_finished]
     if working:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{len(working)} of {count(len(runs), 'run')} still "
-                        f"{'waits or trains' if len(working) == 1 else 'wait or train'}.", width="content")
-            st.page_link("pages/runs.py", label="Watch", icon=":material/monitoring:",
-                         query_params={"run": [run.id for run in runs]})
+            st.markdown(
+                f"{len(working)} of {count(len(runs), 'run')} still "
+                f"{'waits or trains' if len(working) == 1 else 'wait or train'}.",
+                width="content",
+            )
+            st.page_link(
+                "pages/runs.py",
+                label="Watch",
+                icon=":material/monitoring:",
+                query_params={"run": [run.id for run in runs]},
+            )
 
 
 def _show_table(rows: Sequence[Summary], names: dict[str, str]) -> str:
     """The figures of each run; returns the id of the baseline."""
     st.subheader("Figures")
-    baseline = st.selectbox("Baseline", [row.id for row in rows], key="baseline", bind="query-params", width=360,
-                            format_func=lambda run_id: names.get(run_id, run_id),
-                            help="Differences are from this run, in points: 1 point is 1% of the images.")
+    baseline = st.selectbox(
+        "Baseline",
+        [row.id for row in rows],
+        key="baseline",
+        bind="query-params",
+        width=360,
+        format_func=lambda run_id: names.get(run_id, run_id),
+        help="Differences are from this run, in points: 1 point is 1% of the images.",
+    )
     table, formats = comparison_table(rows, names, baseline)
-    show_table(table, "comparison", "Figures of each run and differences from the baseline", formats,
-               column_config={"Run": st.column_config.TextColumn(pinned=True)})
+    show_table(
+        table,
+        "comparison",
+        "Figures of each run and differences from the baseline",
+        formats,
+        column_config={"Run": st.column_config.TextColumn(pinned=True)},
+    )
     return baseline
 
 

@@ -25,8 +25,10 @@ def main() -> None:
     data = choose_data(here)
     report = look(data) if data else None
     if not report:
-        st.caption("A class is a folder of its images, named after it. Folders train, validation and test around the "
-                   "classes are kept as they are.")
+        st.caption(
+            "A class is a folder of its images, named after it. Folders train, validation and test around the "
+            "classes are kept as they are."
+        )
         return
     _show_figures(report.dataset)
     _show_contents(report)
@@ -43,10 +45,14 @@ def main() -> None:
 
 def _show_figures(dataset: Dataset) -> None:
     width, height = dataset.median_size
-    figures = {"Images": f"{len(dataset.pictures):,}", "Classes": f"{len(dataset.classes):,}",
-               "Median size": f"{width} × {height}", "Problems": f"{len(dataset.problems):,}",
-               "Groups of equal images": f"{len(dataset.duplicates):,}",
-               "Of near-duplicates": f"{len(dataset.near_duplicates):,}"}
+    figures = {
+        "Images": f"{len(dataset.pictures):,}",
+        "Classes": f"{len(dataset.classes):,}",
+        "Median size": f"{width} × {height}",
+        "Problems": f"{len(dataset.problems):,}",
+        "Groups of equal images": f"{len(dataset.duplicates):,}",
+        "Of near-duplicates": f"{len(dataset.near_duplicates):,}",
+    }
     with st.container(horizontal=True, gap="medium"):
         for label, figure in figures.items():
             st.metric(label, figure, width="content")
@@ -67,22 +73,32 @@ def _show_contents(report: Report) -> None:
 def _show_classes(dataset: Dataset, manifest: Manifest) -> None:
     st.subheader("Classes")
     own = any(picture.split for picture in dataset.pictures)
-    st.caption(f"{divided(manifest)}, " + ("as the folders train, validation and test say." if own else
-               "divided by content: the same way every time."))
+    st.caption(
+        f"{divided(manifest)}, "
+        + ("as the folders train, validation and test say." if own else "divided by content: the same way every time.")
+    )
     show_chart(class_bars(manifest), "classes", "Images of each class, in parts for training, validation and test")
     if dataset.imbalance > UNBALANCED:
         _offer_weights(dataset)
     if dataset.duplicates:
         with st.expander(f"{count(len(dataset.duplicates), 'group')} of equal images: each group stays in one part"):
-            show_table([{"Group": number, "File": picture.path} for number, group in
-                        enumerate(dataset.duplicates, start=1) for picture in group],
-                       "equal-images", "Files with the same content, by group")
+            show_table(
+                [
+                    {"Group": number, "File": picture.path}
+                    for number, group in enumerate(dataset.duplicates, start=1)
+                    for picture in group
+                ],
+                "equal-images",
+                "Files with the same content, by group",
+            )
 
 
 def _offer_weights(dataset: Dataset) -> None:
     largest, smallest = (plain(pick(dataset.counts, key=dataset.counts.get)) for pick in (max, min))
-    st.markdown(f":material/warning: {largest} has {dataset.imbalance:.1f} times as many images as {smallest}. "
-                "A model may neglect rare classes; weighing them more in training counters that.")
+    st.markdown(
+        f":material/warning: {largest} has {dataset.imbalance:.1f} times as many images as {smallest}. "
+        "A model may neglect rare classes; weighing them more in training counters that."
+    )
     st.checkbox("Weigh rare classes more", key="class-weights", **KEPT)
 
 

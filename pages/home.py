@@ -28,12 +28,18 @@ STUDIES = 12
 def main() -> None:
     here = services()
     st.title("Which way of unfreezing wins on your images?")
-    st.markdown("A pretrained network already sees edges, textures and shapes; this laboratory finds out how much of "
-                "it to retrain for your classes. Three strategies train in the background on the same images, and you "
-                "compare what came out.")
+    st.markdown(
+        "A pretrained network already sees edges, textures and shapes; this laboratory finds out how much of "
+        "it to retrain for your classes. Three strategies train in the background on the same images, and you "
+        "compare what came out."
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button("Try it on the sample set", type="primary", icon=":material/play_arrow:",
-                            help="Trains all three strategies with short settings: about a minute on two CPU cores.")
+        pressed = st.button(
+            "Try it on the sample set",
+            type="primary",
+            icon=":material/play_arrow:",
+            help="Trains all three strategies with short settings: about a minute on two CPU cores.",
+        )
         st.page_link("pages/data.py", label="Use my own images", icon=":material/photo_library:")
     weights, why = weights_at_hand(SAMPLE_ALPHA, SAMPLE_SIZE)
     if why:
@@ -62,8 +68,12 @@ def _show_newest(here: Services) -> None:
         _show_study(here, newest)
     st.subheader("Studies")
     rows = [_row(here, study) for study in studies]
-    show_table(rows, "studies", "The newest studies", column_config={
-        "Results": st.column_config.LinkColumn(display_text="Open")})
+    show_table(
+        rows,
+        "studies",
+        "The newest studies",
+        column_config={"Results": st.column_config.LinkColumn(display_text="Open")},
+    )
 
 
 def _show_study(here: Services, runs: Sequence[Run]) -> None:
@@ -71,19 +81,26 @@ def _show_study(here: Services, runs: Sequence[Run]) -> None:
     verdict = judge(here.store, runs)
     st.markdown(plain(headline(verdict)))
     show_bars(verdict, runs, [summarise(here.store, run) for run in runs], "newest-study")
-    st.page_link("pages/compare.py", label="Compare them", icon=":material/compare_arrows:",
-                 query_params={"study": runs[0].study})
+    st.page_link(
+        "pages/compare.py",
+        label="Compare them",
+        icon=":material/compare_arrows:",
+        query_params={"study": runs[0].study},
+    )
 
 
 def _row(here: Services, runs: Sequence[Run]) -> dict[str, str]:
     results = ((measured(here.store.evaluation(run.id)).accuracy, run.title) for run in runs)
     accuracies = [(accuracy, title) for accuracy, title in results if accuracy is not None]
     config = next((run.config for run in runs if run.config), None)
-    return {"When": moment(runs[0].study), "Images": data_name(config.data) if config else "",
-            "Strategies": ", ".join(dict.fromkeys(run.title for run in runs)),
-            "Best on the test images": _best(accuracies),
-            "State": ", ".join(dict.fromkeys(str(run.state) for run in runs)),
-            "Results": f"{'compare' if accuracies else 'runs'}?study={runs[0].study}"}
+    return {
+        "When": moment(runs[0].study),
+        "Images": data_name(config.data) if config else "",
+        "Strategies": ", ".join(dict.fromkeys(run.title for run in runs)),
+        "Best on the test images": _best(accuracies),
+        "State": ", ".join(dict.fromkeys(str(run.state) for run in runs)),
+        "Results": f"{'compare' if accuracies else 'runs'}?study={runs[0].study}",
+    }
 
 
 def _best(accuracies: Sequence[tuple[float, str]]) -> str:

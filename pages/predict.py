@@ -31,9 +31,11 @@ def main() -> None:
     runs = here.store.runs()
     if not predictable(here.store, runs, 1) and not predictable(here.store, asked_for(runs), 1):
         whose = "no run" if len(runs) <= LOOKED_AT else f"none of the newest {LOOKED_AT:,} runs"
-        empty(f"Nothing to ask yet: {whose} has a trained model.",
-              ("pages/home.py", "Train on the sample set", ":material/home:"),
-              ("pages/train.py", "Set up a study", ":material/model_training:"))
+        empty(
+            f"Nothing to ask yet: {whose} has a trained model.",
+            ("pages/home.py", "Train on the sample set", ":material/home:"),
+            ("pages/train.py", "Set up a study", ":material/model_training:"),
+        )
         return
     _predict(here, runs)
 
@@ -66,8 +68,13 @@ def _prepare(here: Services, models: Sequence[TrainedModel]) -> None:
         st.session_state["prepared"] = chosen
 
 
-def _answer(here: Services, models: Sequence[TrainedModel], pictures: Sequence[Incoming],
-            contents: Mapping[str, Path], colours: dict[str, str]) -> None:
+def _answer(
+    here: Services,
+    models: Sequence[TrainedModel],
+    pictures: Sequence[Incoming],
+    contents: Mapping[str, Path],
+    colours: dict[str, str],
+) -> None:
     """The images of this page are asked about first; the others while their rows can be looked at."""
     answers = st.session_state.setdefault("answers", Answers())
     answers.keep_only(picture.hash for picture in pictures)
@@ -107,11 +114,16 @@ def _page_of(pictures: Sequence[Incoming]) -> Sequence[Incoming]:
     """The images of the page that is turned to; the widget that turns pages stands below them."""
     pages = -(-len(pictures) // A_PAGE)
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-    return pictures[(page - 1) * A_PAGE:page * A_PAGE]
+    return pictures[(page - 1) * A_PAGE : page * A_PAGE]
 
 
-def _ask(here: Services, answers: Answers, contents: Mapping[str, Path],
-         models: Sequence[TrainedModel], place: DeltaGenerator) -> None:
+def _ask(
+    here: Services,
+    answers: Answers,
+    contents: Mapping[str, Path],
+    models: Sequence[TrainedModel],
+    place: DeltaGenerator,
+) -> None:
     """Ask what is not known yet, and say how far that is."""
     for done, total in answers.ask(contents, models, here.assistant.see):
         place.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
@@ -120,8 +132,13 @@ def _ask(here: Services, answers: Answers, contents: Mapping[str, Path],
 
 def _show_trouble(pictures: Sequence[Incoming], answers: Answers) -> None:
     """The images that went while they were asked about, and the models that failed, each with the reason."""
-    show_refused([Refused(picture.name, answers.unreadable[picture.hash]) for picture in pictures
-                  if picture.hash in answers.unreadable])
+    show_refused(
+        [
+            Refused(picture.name, answers.unreadable[picture.hash])
+            for picture in pictures
+            if picture.hash in answers.unreadable
+        ]
+    )
     for message in dict.fromkeys(answers.failures.values()):
         refuse(ValueError(message))
 
@@ -149,32 +166,51 @@ def _show_marked(asked: Asked, pictures: Sequence[Incoming]) -> None:
     if not true:
         return
     names = labels([model.run for model in asked.models])
-    right = {names[model.run.id]: [said.label == label for picture, label in true.items()
-                                   if (said := asked.answers.of(picture, model))] for model in asked.models}
-    told = ", ".join(f"{name} {sum(hits)} of {len(hits)} ({percent(sum(hits) / len(hits))})"
-                     for name, hits in right.items() if hits)
+    right = {
+        names[model.run.id]: [
+            said.label == label for picture, label in true.items() if (said := asked.answers.of(picture, model))
+        ]
+        for model in asked.models
+    }
+    told = ", ".join(
+        f"{name} {sum(hits)} of {len(hits)} ({percent(sum(hits) / len(hits))})" for name, hits in right.items() if hits
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"Right on the {count(len(true), 'image')} you marked: {plain(told)}.", width="content")
-        if st.button("See them as images to learn from", type="tertiary", icon=":material/photo_library:",
-                     help="They are kept with a folder for each class, beside what the program draws and receives: "
-                     f"feedback/{asked.feedback.root.name}. Copy them into your own images to learn from them."):
+        if st.button(
+            "See them as images to learn from",
+            type="tertiary",
+            icon=":material/photo_library:",
+            help="They are kept with a folder for each class, beside what the program draws and receives: "
+            f"feedback/{asked.feedback.root.name}. Copy them into your own images to learn from them.",
+        ):
             st.session_state["kept-data"] = str(asked.feedback.root)
             st.switch_page("pages/data.py")
 
 
-def _rows(pictures: Sequence[Incoming], models: Sequence[TrainedModel],
-          answers: Answers) -> list[dict[str, str | float | None]]:
-    return prediction_rows((picture.name, model, said) for picture in pictures for model in models
-                                if (said := answers.of(picture.hash, model)))
+def _rows(
+    pictures: Sequence[Incoming], models: Sequence[TrainedModel], answers: Answers
+) -> list[dict[str, str | float | None]]:
+    return prediction_rows(
+        (picture.name, model, said)
+        for picture in pictures
+        for model in models
+        if (said := answers.of(picture.hash, model))
+    )
 
 
 def _show_table(pictures: Sequence[Incoming], models: Sequence[TrainedModel], answers: Answers) -> None:
     """All answers, once somebody wants to see them: for many images they are many cells."""
     with (whole := st.expander("All answers, as a table and as CSV", key="table", on_change="rerun")):
         if whole.open:
-            show_table(_rows(pictures, models, answers), "predictions", "What each model says of each image",
-                       column_config={"strangeness": st.column_config.NumberColumn(
-                           help="Above 1: unlike the training images")})
+            show_table(
+                _rows(pictures, models, answers),
+                "predictions",
+                "What each model says of each image",
+                column_config={
+                    "strangeness": st.column_config.NumberColumn(help="Above 1: unlike the training images")
+                },
+            )
 
 
 main()

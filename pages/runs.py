@@ -18,9 +18,11 @@ def main() -> None:
         watch(here, runs)
         show_kept(listed)
     elif not listed:
-        empty("Nothing has trained yet. Set up a study, or try the sample set from Home.",
-              ("pages/train.py", "Set up a study", ":material/model_training:"),
-              ("pages/home.py", "Home", ":material/home:"))
+        empty(
+            "Nothing has trained yet. Set up a study, or try the sample set from Home.",
+            ("pages/train.py", "Set up a study", ":material/model_training:"),
+            ("pages/home.py", "Home", ":material/home:"),
+        )
 
 
 main()

@@ -80,11 +80,17 @@ def _plan(strategies: tuple[Strategy, ...], seeds: int) -> str:
         return "Tick a strategy to train."
     lengths = {strategy.epochs for strategy in strategies}
     runs, epochs = seeds * len(strategies), seeds * sum(strategy.epochs for strategy in strategies)
-    long = f"{count(lengths.pop(), 'epoch')} each" if len(lengths) == 1 < runs else (
-        f"{count(epochs, 'epoch')}{' in all' if runs > 1 else ''}")
+    long = (
+        f"{count(lengths.pop(), 'epoch')} each"
+        if len(lengths) == 1 < runs
+        else (f"{count(epochs, 'epoch')}{' in all' if runs > 1 else ''}")
+    )
     devices = training_devices()
-    where = f"on {len(devices)} GPUs, one run each" if len(devices) > 1 else (
-        f"{'one after another ' if runs > 1 else ''}on {_named(devices[0])}")
+    where = (
+        f"on {len(devices)} GPUs, one run each"
+        if len(devices) > 1
+        else (f"{'one after another ' if runs > 1 else ''}on {_named(devices[0])}")
+    )
     return f"{count(runs, 'run')}, {long}, {where}."
 
 

@@ -18,7 +18,8 @@ from core.experiment.strategy import Phase, Strategy
 settings.register_profile("lab", deadline=None)  # how fast a machine is proves nothing
 settings.load_profile("lab")
 Path(os.environ["TRANSFER_LAB_HOME"], "sample").symlink_to(  # the sample set is drawn once for all processes
-    os.environ.setdefault("LAB_TESTS_SAMPLE", tempfile.mkdtemp(prefix="lab-sample-")))
+    os.environ.setdefault("LAB_TESTS_SAMPLE", tempfile.mkdtemp(prefix="lab-sample-"))
+)
 
 SHARED = Path(__file__).parents[2] / "shared"
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_1.0_224_imagenet_no_top.weights.h5"
@@ -45,8 +46,15 @@ def tiny_dataset(tiny_folder: Path) -> Dataset:
 def tiny_config(tiny_folder: Path) -> RunConfig:
     """The smallest real run: two phases of an epoch each on the narrowest base."""
     phases = (Phase(0, 1e-3, 1), Phase(11, 1e-4, 1))
-    return RunConfig(data=str(tiny_folder), strategy=Strategy("tiny", phases), batch_size=8, image_size=96, alpha=0.35,
-                     weights="random", augmentation=Augmentation(contrast=0))
+    return RunConfig(
+        data=str(tiny_folder),
+        strategy=Strategy("tiny", phases),
+        batch_size=8,
+        image_size=96,
+        alpha=0.35,
+        weights="random",
+        augmentation=Augmentation(contrast=0),
+    )
 
 
 @pytest.fixture

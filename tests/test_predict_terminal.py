@@ -42,8 +42,23 @@ def pictures(tmp_path) -> Path:
 def test_it_says_what_the_model_says_and_writes_all_of_it(trained, pictures, tmp_path):
     root, run = trained
     (pictures / "page.jpg").write_bytes(b"<html></html>")
-    out = subprocess.run([sys.executable, "predict.py", run, str(pictures), "--runs", str(root), "--top", "2", "--csv",
-                          str(tmp_path / "answers.csv")], cwd=PROJECT, capture_output=True, text=True)
+    out = subprocess.run(
+        [
+            sys.executable,
+            "predict.py",
+            run,
+            str(pictures),
+            "--runs",
+            str(root),
+            "--top",
+            "2",
+            "--csv",
+            str(tmp_path / "answers.csv"),
+        ],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
     assert out.returncode == 1, "a file was refused"
     assert "page.jpg: a web page" in out.stderr and "2 pictures answered, 1 refused." in out.stderr
     assert "dark.png" in out.stdout and "light.png" in out.stdout

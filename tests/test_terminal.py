@@ -23,13 +23,22 @@ class Terminal:
     def __init__(self, folder: Path) -> None:
         self.runs = folder / "runs"
         (folder / "tmp").mkdir()
-        self._environment = os.environ | {"TMPDIR": str(folder / "tmp"), "KERAS_HOME": str(folder / "keras"),
-                                          "https_proxy": "http://127.0.0.1:9"}
+        self._environment = os.environ | {
+            "TMPDIR": str(folder / "tmp"),
+            "KERAS_HOME": str(folder / "keras"),
+            "https_proxy": "http://127.0.0.1:9",
+        }
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "transfer_learning.py", "--runs", str(self.runs), *arguments],
-                                cwd=PROJECT, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, preexec_fn=hear_ctrl_c)
+        return subprocess.Popen(
+            [sys.executable, "transfer_learning.py", "--runs", str(self.runs), *arguments],
+            cwd=PROJECT,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=hear_ctrl_c,
+        )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         process = self.start(*arguments)
@@ -44,8 +53,20 @@ def terminal(tmp_path: Path) -> Terminal:
 
 @pytest.mark.slow
 def test_all_strategies_end_with_one_json_object(terminal, tiny_folder):
-    code, out, err = terminal.run("--data", str(tiny_folder), "--strategy", "all", "--phase1-epochs", "1",
-                                  "--phase2-epochs", "1", "--unfreeze", "11", "--json", *SMALL)
+    code, out, err = terminal.run(
+        "--data",
+        str(tiny_folder),
+        "--strategy",
+        "all",
+        "--phase1-epochs",
+        "1",
+        "--phase2-epochs",
+        "1",
+        "--unfreeze",
+        "11",
+        "--json",
+        *SMALL,
+    )
     assert code == 0, err
     answer = json.loads(out.splitlines()[-1])
     assert [run["strategy"] for run in answer["runs"]] == ["feature-extraction", "fine-tuning", "two-phase"]
@@ -57,17 +78,41 @@ def test_all_strategies_end_with_one_json_object(terminal, tiny_folder):
 
 @pytest.mark.slow
 def test_several_seeds_are_one_study_with_one_verdict(terminal, tiny_folder):
-    code, out, err = terminal.run("--data", str(tiny_folder), "--strategy", "feature-extraction", "--phase1-epochs",
-                                  "1", "--seeds", "2", "--seed", "3", "--json", *SMALL)
+    code, out, err = terminal.run(
+        "--data",
+        str(tiny_folder),
+        "--strategy",
+        "feature-extraction",
+        "--phase1-epochs",
+        "1",
+        "--seeds",
+        "2",
+        "--seed",
+        "3",
+        "--json",
+        *SMALL,
+    )
     assert code == 0, err
     answer = json.loads(out.splitlines()[-1])
     assert [run["seed"] for run in answer["runs"]] == [3, 4] and "on average over 2 runs" in answer["verdict"]
 
 
-@pytest.mark.parametrize("wrong", [
-    ["--phase1-epochs", "0"], ["--phase2-lr", "nan"], ["--phase1-lr", "-1"], ["--unfreeze", "155"],
-    ["--batch-size", "0"], ["--image-size", "100"], ["--alpha", "2"], ["--strategy", "magic"], ["--seed", "-1"],
-    ["--seeds", "0"], ["--phase1-epochs", "1000000000"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--phase1-epochs", "0"],
+        ["--phase2-lr", "nan"],
+        ["--phase1-lr", "-1"],
+        ["--unfreeze", "155"],
+        ["--batch-size", "0"],
+        ["--image-size", "100"],
+        ["--alpha", "2"],
+        ["--strategy", "magic"],
+        ["--seed", "-1"],
+        ["--seeds", "0"],
+        ["--phase1-epochs", "1000000000"],
+    ],
+)
 def test_wrong_arguments_end_with_2_and_say_what_was_expected(wrong, capsys):
     with pytest.raises(SystemExit) as end:
         main([*wrong, "--weights", "random"])
@@ -75,13 +120,16 @@ def test_wrong_arguments_end_with_2_and_say_what_was_expected(wrong, capsys):
     assert end.value.code == 2 and ("Expected" in err or "invalid choice" in err)
 
 
-@pytest.mark.parametrize(("bad", "says"), [
-    (["--data", "/nowhere"], "Expected a folder of class folders"),
-    (["--weights", "/nowhere.h5"], "Expected weights: imagenet, sample, random, or a file"),
-    (["--weights", "imagenet"], "Put the file"),
-    (["--resume", "../x"], "No such run"),
-    (["--stop", "20200101-000000-000-01-two-phase"], "No such run"),
-])
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (["--data", "/nowhere"], "Expected a folder of class folders"),
+        (["--weights", "/nowhere.h5"], "Expected weights: imagenet, sample, random, or a file"),
+        (["--weights", "imagenet"], "Put the file"),
+        (["--resume", "../x"], "No such run"),
+        (["--stop", "20200101-000000-000-01-two-phase"], "No such run"),
+    ],
+)
 def test_what_cannot_be_done_ends_with_1_and_says_what_to_do(terminal, bad, says):
     code, _, err = terminal.run(*bad, *([] if "--weights" in bad else ["--weights", "random"]))
     assert code == 1 and "Traceback" not in err and says in " ".join(err.split())
@@ -89,9 +137,11 @@ def test_what_cannot_be_done_ends_with_1_and_says_what_to_do(terminal, bad, says
 
 @pytest.mark.faults
 def test_without_a_word_on_weights_and_without_the_internet_it_trains_from_the_sample_base_and_says_so(
-        terminal, tiny_folder):
-    code, _, err = terminal.run("--data", str(tiny_folder), "--strategy", "feature-extraction", "--phase1-epochs", "1",
-                                "--image-size", "128")
+    terminal, tiny_folder
+):
+    code, _, err = terminal.run(
+        "--data", str(tiny_folder), "--strategy", "feature-extraction", "--phase1-epochs", "1", "--image-size", "128"
+    )
     assert code == 0 and "training starts from the sample base" in " ".join(err.split())
     config = RunStore(terminal.runs).runs()[0].config
     assert (config.weights, config.alpha, config.image_size) == ("sample", 0.35, 128)

@@ -81,4 +81,4 @@ def listed(items: Iterable[object]) -> str:
 
 def shortened(text: str, length: int = 60) -> str:
     """At most so many characters, cut in the middle: the end of a path says most."""
-    return text if len(text) <= length else f"{text[:length // 3]}…{text[-(length - length // 3 - 1):]}"
+    return text if len(text) <= length else f"{text[: length // 3]}…{text[-(length - length // 3 - 1) :]}"

@@ -58,9 +58,16 @@ def layer_table(alpha: float = 1.0) -> tuple[Layer, ...]:
         raise ValueError(f"Expected alpha to be one of {', '.join(map(str, ALPHAS))}; received {alpha!r}.")
     with TABLE.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return tuple(Layer(i, row["name"], row["block"], int(row["stride"]),
-                       *(int(row[f"{column}@{float(alpha)}"]) for column in ("channels", "parameters", "trainable")))
-                 for i, row in enumerate(rows, start=1))
+    return tuple(
+        Layer(
+            i,
+            row["name"],
+            row["block"],
+            int(row["stride"]),
+            *(int(row[f"{column}@{float(alpha)}"]) for column in ("channels", "parameters", "trainable")),
+        )
+        for i, row in enumerate(rows, start=1)
+    )
 
 
 def blocks(alpha: float = 1.0) -> tuple[tuple[str, tuple[Layer, ...]], ...]:

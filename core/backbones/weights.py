@@ -20,8 +20,10 @@ BUILT_IN_WEIGHTS: Final = IMAGENET, SAMPLE_BASE, RANDOM
 SAMPLE_ALPHA, SAMPLE_SIZE = 0.35, 96
 """The width of the sample base, which has no other, and the image size at which it learned."""
 SOURCE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
-FROM_DRAWINGS = ("ImageNet's weights are not on this machine and cannot be fetched now. So training starts from the "
-                 "sample base: a small network that has seen nothing but pictures drawn by this program.")
+FROM_DRAWINGS = (
+    "ImageNet's weights are not on this machine and cannot be fetched now. So training starts from the "
+    "sample base: a small network that has seen nothing but pictures drawn by this program."
+)
 NOTHING_TRANSFERRED = "From random weights nothing is transferred: training works, but expect results near guessing."
 _TIMEOUT_SECONDS = 10
 
@@ -43,20 +45,26 @@ def resolve_weights(weights: str, alpha: float, image_size: int) -> Path | None:
         return _sample_base(alpha)
     path = Path(os.path.expanduser(weights))  # noqa: PTH111 - never raises
     if not os.path.isfile(path):  # noqa: PTH113 - nor does this one, whatever the name
-        raise WeightsError(f"Expected weights: imagenet, sample, random, or a file; received {weights}, where no file "
-                           "is. Check the path.")
+        raise WeightsError(
+            f"Expected weights: imagenet, sample, random, or a file; received {weights}, where no file "
+            "is. Check the path."
+        )
     _expect_readable(path)
     return path
 
 
 def _sample_base(alpha: float) -> Path:
     if alpha != SAMPLE_ALPHA:
-        raise WeightsError(f"Expected width (alpha) {SAMPLE_ALPHA} for the sample base; received {alpha}. "
-                           "Choose that width, or other weights.")
+        raise WeightsError(
+            f"Expected width (alpha) {SAMPLE_ALPHA} for the sample base; received {alpha}. "
+            "Choose that width, or other weights."
+        )
     if not is_readable(SAMPLE_FILE):
         state = "damaged" if SAMPLE_FILE.is_file() else "missing"
-        raise WeightsError(f"Expected the sample base, a part of this program, at {SAMPLE_FILE}; it is {state}. "
-                           "Install the program again, or choose random weights.")
+        raise WeightsError(
+            f"Expected the sample base, a part of this program, at {SAMPLE_FILE}; it is {state}. "
+            "Install the program again, or choose random weights."
+        )
     return SAMPLE_FILE
 
 
@@ -94,7 +102,8 @@ def fetch_imagenet(alpha: float, image_size: int) -> Path:
         damaged = "the file there is damaged, and " if path.is_file() else ""
         raise WeightsError(
             f"Expected ImageNet weights at {path}; {damaged}they could not be fetched ({_reason(error)}). "
-            f"Put the file from {SOURCE}{path.name} there, or choose a weights file or random weights.") from error
+            f"Put the file from {SOURCE}{path.name} there, or choose a weights file or random weights."
+        ) from error
     return path
 
 
@@ -135,8 +144,10 @@ def is_readable(path: Path) -> bool:
 
 def _expect_readable(path: Path) -> None:
     if not is_readable(path):
-        raise WeightsError(f"Expected a whole weights file (HDF5 or NPZ); received {path}, cut short or of another "
-                           "kind. Fetch it again.")
+        raise WeightsError(
+            f"Expected a whole weights file (HDF5 or NPZ); received {path}, cut short or of another "
+            "kind. Fetch it again."
+        )
 
 
 def _download(url: str, path: Path) -> None:

@@ -11,8 +11,9 @@ from core.experiment.run import SAMPLE, RunConfig
 from core.experiment.strategy import STRATEGIES, Strategy, with_settings
 
 
-def plan_study(template: RunConfig, strategies: Sequence[Strategy], dataset: Dataset,
-               seeds: Sequence[int] = (0,)) -> list[tuple[RunConfig, str]]:
+def plan_study(
+    template: RunConfig, strategies: Sequence[Strategy], dataset: Dataset, seeds: Sequence[int] = (0,)
+) -> list[tuple[RunConfig, str]]:
     """(configuration, manifest text) of each run: every strategy at every seed, on the same split for the same seed.
 
     Replicate r divides the pictures and trains with seed r, so that strategies pair up within it. Raises

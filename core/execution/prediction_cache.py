@@ -42,8 +42,9 @@ class Answers:
         kept = set(pictures)
         self._known = {key: answer for key, answer in self._known.items() if key[0] in kept}
 
-    def ask(self, contents: Mapping[str, Content], models: Sequence[TrainedModel],
-            see: See) -> Iterator[tuple[int, int]]:
+    def ask(
+        self, contents: Mapping[str, Content], models: Sequence[TrainedModel], see: See
+    ) -> Iterator[tuple[int, int]]:
         """Ask each model about each picture (content by hash) it was not asked before.
 
         Yields (done, all) answers after each batch; what is known then stays known, also if nobody asks for the rest.
@@ -51,9 +52,11 @@ class Answers:
         missing = [picture for picture in contents if any(self._lacks(picture, model) for model in models)]
         total, done = sum(self._lacks(picture, model) for picture in missing for model in models), 0
         for start in range(0, len(missing), ASKED_AT_ONCE):
-            batch = missing[start:start + ASKED_AT_ONCE]
-            squares = {size: self._read({picture: contents[picture] for picture in batch}, size)
-                       for size in {model.image_size for model in models}}
+            batch = missing[start : start + ASKED_AT_ONCE]
+            squares = {
+                size: self._read({picture: contents[picture] for picture in batch}, size)
+                for size in {model.image_size for model in models}
+            }
             for model in models:
                 unknown = [picture for picture in batch if self._lacks(picture, model)]
                 if unknown:
@@ -78,11 +81,14 @@ class Answers:
             self.failures[model.run.id] = str(error)
             return
         if seen.probabilities.shape[1] == len(model.classes):
-            self._known |= {_key(picture, model): Prediction.of(model, seen, number)
-                            for number, picture in enumerate(pictures)}
+            self._known |= {
+                _key(picture, model): Prediction.of(model, seen, number) for number, picture in enumerate(pictures)
+            }
         else:
-            self.failures[model.run.id] = (f"Expected {len(model.classes)} probabilities of {model.run.title}; "
-                                           f"received {seen.probabilities.shape[1]}. Choose another run.")
+            self.failures[model.run.id] = (
+                f"Expected {len(model.classes)} probabilities of {model.run.title}; "
+                f"received {seen.probabilities.shape[1]}. Choose another run."
+            )
 
 
 def _key(picture: str, model: TrainedModel) -> Key:

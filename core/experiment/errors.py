@@ -15,11 +15,17 @@ class Diverged(ArithmeticError):
 def explain(error: BaseException) -> RunError:
     """What a person is told of an error that ended a run."""
     if is_disk_full(error):
-        return RunError("disk full", "The disk is full: training could not write its results.",
-                        "Free some space, then resume: the last checkpoint is intact.")
+        return RunError(
+            "disk full",
+            "The disk is full: training could not write its results.",
+            "Free some space, then resume: the last checkpoint is intact.",
+        )
     if is_out_of_memory(error):
-        return RunError("out of memory", "The memory of the device was not enough for this run.",
-                        "Choose a smaller batch or a smaller image size.")
+        return RunError(
+            "out of memory",
+            "The memory of the device was not enough for this run.",
+            "Choose a smaller batch or a smaller image size.",
+        )
     if isinstance(error, Diverged):
         return RunError("diverged", str(error), f"Try a learning rate of {error.learning_rate / 10:g} or lower.")
     if isinstance(error, ValueError):
@@ -31,7 +37,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether host or GPU ran out, whichever library says so."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"}) or (
-        "RESOURCE_EXHAUSTED" in str(error))
+        "RESOURCE_EXHAUSTED" in str(error)
+    )
 
 
 def first_line(error: BaseException) -> str:
@@ -46,5 +53,8 @@ def ended(exit_code: int | None, log_tail: str) -> RunError:
         advice = "Resume it; if it happens again, choose a smaller batch: the system may have been short of memory."
         return RunError(f"killed by signal {-exit_code}", f"The worker was killed by signal {-exit_code}.", advice)
     what = "ended unexpectedly" if exit_code is None else f"ended with exit code {exit_code}"
-    return RunError("crashed", f"The worker {what}. {'Its last words: ' + last if last else ''}".strip(),
-                    "Resume it, or read its log.")
+    return RunError(
+        "crashed",
+        f"The worker {what}. {'Its last words: ' + last if last else ''}".strip(),
+        "Resume it, or read its log.",
+    )

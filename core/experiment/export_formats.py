@@ -35,14 +35,30 @@ class Format:
         return run / self.file if self.name == "keras" else run / FOLDER / self.file
 
 
-FORMATS: Final = {form.name: form for form in (
-    Format("keras", "Keras", MODEL_FILE, "Python, and training further", ("keras", "tensorflow"), 0.999),
-    Format("litert", "LiteRT, 32 bits", "model.tflite", "phones and small computers", ("ai-edge-litert",), 0.999),
-    Format("litert-float16", "LiteRT, 16 bits", "model-float16.tflite", "the same at half the size",
-           ("ai-edge-litert",), 0.995),
-    Format("litert-int8", "LiteRT, 8 bits", "model-int8.tflite", "the smallest and quickest on phones",
-           ("ai-edge-litert",), 0.97),
-    Format("onnx", "ONNX", "model.onnx", "any language, servers, browsers", ("onnxruntime",), 0.999))}
+FORMATS: Final = {
+    form.name: form
+    for form in (
+        Format("keras", "Keras", MODEL_FILE, "Python, and training further", ("keras", "tensorflow"), 0.999),
+        Format("litert", "LiteRT, 32 bits", "model.tflite", "phones and small computers", ("ai-edge-litert",), 0.999),
+        Format(
+            "litert-float16",
+            "LiteRT, 16 bits",
+            "model-float16.tflite",
+            "the same at half the size",
+            ("ai-edge-litert",),
+            0.995,
+        ),
+        Format(
+            "litert-int8",
+            "LiteRT, 8 bits",
+            "model-int8.tflite",
+            "the smallest and quickest on phones",
+            ("ai-edge-litert",),
+            0.97,
+        ),
+        Format("onnx", "ONNX", "model.onnx", "any language, servers, browsers", ("onnxruntime",), 0.999),
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,11 @@ class Guideline:
 
 def fine_tuning_rate(head_rate: float) -> Guideline:
     """The learning rate once pretrained layers train: a tenth of the head's."""
-    return Guideline(head_rate / 10, head_rate / 10,
-                     "A tenth of the head's rate: pretrained layers are nearly right, and large steps undo them.")
+    return Guideline(
+        head_rate / 10,
+        head_rate / 10,
+        "A tenth of the head's rate: pretrained layers are nearly right, and large steps undo them.",
+    )
 
 
 def layers_to_unfreeze(images: int) -> Guideline:
@@ -36,8 +39,10 @@ def batch_size(gpu_memory_bytes: int | None) -> Guideline:
 
 def rules_of_thumb(images: int | None, gpu_memory_bytes: int | None) -> tuple[str, ...]:
     """All of them in words, for a data set of so many images and a GPU with so much memory (None = not known, none)."""
-    rules = (f"Learning rate once the base trains: {fine_tuning_rate(1e-3).reason}",
-             f"Batch size: {batch_size(gpu_memory_bytes).reason}")
+    rules = (
+        f"Learning rate once the base trains: {fine_tuning_rate(1e-3).reason}",
+        f"Batch size: {batch_size(gpu_memory_bytes).reason}",
+    )
     return (f"Layers to unfreeze: {layers_to_unfreeze(images).reason}", *rules) if images else rules
 
 
@@ -47,13 +52,19 @@ def warnings(strategy: Strategy, images: int | None = None) -> tuple[str, ...]:
     if images is not None:
         advice = layers_to_unfreeze(images)
         partial = [p.unfreeze for p in strategy.phases if 0 < p.unfreeze < ALL_LAYERS]
-        found += [f"{strategy.title} opens {depth} layers. Suggested: {advice.reason}"
-                  for depth in partial if depth > advice.high]
+        found += [
+            f"{strategy.title} opens {depth} layers. Suggested: {advice.reason}"
+            for depth in partial
+            if depth > advice.high
+        ]
     return tuple(found)
 
 
 def _rate_warnings(strategy: Strategy) -> list[str]:
     head_rates = [phase.learning_rate for phase in strategy.phases if phase.unfreeze == 0]
-    return [f"{strategy.title} trains the base at {phase.learning_rate:g}, not below the head's {head_rates[0]:g}. "
-            f"Suggested: {fine_tuning_rate(head_rates[0]).low:g}. {fine_tuning_rate(head_rates[0]).reason}"
-            for phase in strategy.phases if head_rates and phase.unfreeze > 0 and phase.learning_rate >= head_rates[0]]
+    return [
+        f"{strategy.title} trains the base at {phase.learning_rate:g}, not below the head's {head_rates[0]:g}. "
+        f"Suggested: {fine_tuning_rate(head_rates[0]).low:g}. {fine_tuning_rate(head_rates[0]).reason}"
+        for phase in strategy.phases
+        if head_rates and phase.unfreeze > 0 and phase.learning_rate >= head_rates[0]
+    ]

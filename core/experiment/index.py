@@ -29,16 +29,20 @@ class Index:
         try:
             with closing(self._connect()) as db:
                 rows = db.execute("SELECT id, ino, mtime, size, config, status FROM runs").fetchall()
-            return {id_: ((ino, mtime, size), _run(id_, config, status))
-                    for id_, ino, mtime, size, config, status in rows}
+            return {
+                id_: ((ino, mtime, size), _run(id_, config, status)) for id_, ino, mtime, size, config, status in rows
+            }
         except (sqlite3.Error, ValueError, OSError):
             self._drop()
             return {}
 
     def save(self, runs: Iterable[tuple[Stamp, Run]]) -> None:
         """Keep these runs too, in place of what was kept of them."""
-        rows = [(run.id, *stamp, json.dumps(run.config.to_json()), json.dumps(run.status.to_json()))
-                for stamp, run in runs if run.config]
+        rows = [
+            (run.id, *stamp, json.dumps(run.config.to_json()), json.dumps(run.status.to_json()))
+            for stamp, run in runs
+            if run.config
+        ]
         try:
             with closing(self._connect()) as db, db:
                 db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -47,8 +51,10 @@ class Index:
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=2)
-        db.execute("CREATE TABLE IF NOT EXISTS runs "
-                   "(id TEXT PRIMARY KEY, ino INTEGER, mtime INTEGER, size INTEGER, config TEXT, status TEXT)")
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS runs "
+            "(id TEXT PRIMARY KEY, ino INTEGER, mtime INTEGER, size INTEGER, config TEXT, status TEXT)"
+        )
         return db
 
     def _drop(self) -> None:

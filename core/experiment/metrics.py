@@ -36,8 +36,11 @@ class Metrics:
     @property
     def boundaries(self) -> tuple[int, ...]:
         """Epochs (the first = 1) with which a later phase began."""
-        return tuple(row["epoch"] for before, row in zip(self.epochs, self.epochs[1:], strict=False)
-                     if row["phase"] != before["phase"])
+        return tuple(
+            row["epoch"]
+            for before, row in zip(self.epochs, self.epochs[1:], strict=False)
+            if row["phase"] != before["phase"]
+        )
 
 
 def best_key(row: Row) -> tuple[float, float]:
@@ -57,7 +60,7 @@ class MetricsWriter:
         """Write one row. Raises `OSError`, also where only a part of it could be written (the disk is full)."""
         line = (json.dumps(row, allow_nan=False) + "\n").encode()
         while line:
-            line = line[os.write(self._file, line):]
+            line = line[os.write(self._file, line) :]
 
     def close(self) -> None:
         os.close(self._file)
@@ -118,20 +121,23 @@ def _thinned(rows: list[Row]) -> list[Row]:
     kept = {len(rows) - 1}
     for start in range(0, len(rows), _STRETCH):
         part = range(start, min(start + _STRETCH, len(rows)))
-        kept |= {pick(part, key=lambda i: rows[i][measure])
-                 for measure in ("loss", "accuracy") for pick in (min, max)}
+        kept |= {pick(part, key=lambda i: rows[i][measure]) for measure in ("loss", "accuracy") for pick in (min, max)}
     return [rows[i] for i in sorted(kept)]
 
 
-_NEEDED = {"epoch": ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy"),
-           "step": ("step", "epoch", "loss", "accuracy"), "resume": ("epoch",)}
+_NEEDED = {
+    "epoch": ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy"),
+    "step": ("step", "epoch", "loss", "accuracy"),
+    "resume": ("epoch",),
+}
 
 
 def _parse(line: bytes) -> Row | None:
     try:
         row = json.loads(line)
         complete = row.keys() >= set(_NEEDED[row["kind"]]) and all(
-            isinstance(value, int | float) for name, value in row.items() if name != "kind")
+            isinstance(value, int | float) for name, value in row.items() if name != "kind"
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     # names shared by all rows: a fresh text for each would double what they take

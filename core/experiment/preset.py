@@ -27,8 +27,7 @@ class Preset:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.strategies) <= MAX_STRATEGIES:
-            raise ValueError(f"Expected 1 to {MAX_STRATEGIES} strategies in a preset; received "
-                             f"{len(self.strategies)}.")
+            raise ValueError(f"Expected 1 to {MAX_STRATEGIES} strategies in a preset; received {len(self.strategies)}.")
         expect_integer("seeds", self.seeds, 1, MAX_SEEDS)
 
     @property
@@ -51,15 +50,21 @@ class Preset:
 
     def to_json(self) -> dict[str, Any]:
         template = replace(self.template, strategy=self.strategies[0]).to_json()
-        return {"strategies": [strategy.to_json() for strategy in self.strategies], "template": template,
-                "seeds": self.seeds}
+        return {
+            "strategies": [strategy.to_json() for strategy in self.strategies],
+            "template": template,
+            "seeds": self.seeds,
+        }
 
     @classmethod
     def from_json(cls, data: Any) -> "Preset":
         """The preset that `to_json` wrote. Raises `ValueError` on anything else."""
         try:
-            return cls(tuple(Strategy.from_json(item) for item in data["strategies"]),
-                       RunConfig.from_json({"leak_free": True} | data["template"]), data.get("seeds", 1))
+            return cls(
+                tuple(Strategy.from_json(item) for item in data["strategies"]),
+                RunConfig.from_json({"leak_free": True} | data["template"]),
+                data.get("seeds", 1),
+            )
         except (AttributeError, TypeError, KeyError) as error:
             raise ValueError(f"Expected a preset with strategies and template; received {str(data)[:80]}.") from error
 
@@ -97,6 +102,8 @@ class PresetStore:
 
     def _path(self, name: str) -> Path:
         if not isinstance(name, str) or not _NAME.fullmatch(name.strip()):
-            raise ValueError("Expected a name of 1 to 60 letters, digits, spaces and . , ( ) + -, beginning with a "
-                             f"letter or digit; received {str(name)[:80]!r}.")
+            raise ValueError(
+                "Expected a name of 1 to 60 letters, digits, spaces and . , ( ) + -, beginning with a "
+                f"letter or digit; received {str(name)[:80]!r}."
+            )
         return self._folder / f"{name.strip()}.json"

@@ -79,10 +79,16 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
-            raise ValueError("Expected a Strategy and an Augmentation; "
-                             f"received {self.strategy!r} and {self.augmentation!r}.")
-        for name, low, high in (("seed", 0, 2**31 - 1), ("split_seed", 0, 2**31 - 1),
-                                ("batch_size", 1, 1_024), ("patience", 0, 1_000), ("views", 0, 64)):
+            raise ValueError(
+                f"Expected a Strategy and an Augmentation; received {self.strategy!r} and {self.augmentation!r}."
+            )
+        for name, low, high in (
+            ("seed", 0, 2**31 - 1),
+            ("split_seed", 0, 2**31 - 1),
+            ("batch_size", 1, 1_024),
+            ("patience", 0, 1_000),
+            ("views", 0, 64),
+        ):
             expect_integer(name, getattr(self, name), low, high)
         for name in ("class_weights", "deterministic", "mixed_precision", "reuse", "leak_free"):
             if not isinstance(getattr(self, name), bool):
@@ -101,9 +107,13 @@ class RunConfig:
 
     def depths_of_alike(self, others: Iterable["RunConfig"]) -> frozenset[int]:
         """Down to which depths those of the others train that differ from this run in their strategy alone."""
-        return frozenset().union(*(other.strategy.deepest_so_far for other in others
-                                   if replace(self, strategy=other.strategy) == other
-                                   and not other.strategy.is_from_scratch))
+        return frozenset().union(
+            *(
+                other.strategy.deepest_so_far
+                for other in others
+                if replace(self, strategy=other.strategy) == other and not other.strategy.is_from_scratch
+            )
+        )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"strategy": self.strategy.to_json()}
@@ -169,7 +179,8 @@ _STATUS_KINDS: Final = {
     **dict.fromkeys(("phase", "epoch", "beat", "pid"), int),
     **dict.fromkeys(("note", "remark", "host", "device", "precision"), str),
     **dict.fromkeys(("started", "ended"), float | int | None),
-    **dict.fromkeys(("pid_created", "images_per_second", "saved_seconds"), float | int)}
+    **dict.fromkeys(("pid_created", "images_per_second", "saved_seconds"), float | int),
+}
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,10 @@ class RunStore:
             write_whole(self.root / ".writable", "")
             (self.root / ".writable").unlink(missing_ok=True)
         except OSError as error:
-            raise StoreError(f"Expected a folder for runs that can be written; received {self.root} "
-                             f"({error.strerror}). Choose another with --runs.") from error
+            raise StoreError(
+                f"Expected a folder for runs that can be written; received {self.root} "
+                f"({error.strerror}). Choose another with --runs."
+            ) from error
         self._pulse = Pulse(stale_after)
         self._index = Index(self.root / ".index.sqlite")
         self._known: dict[str, tuple[Stamp, Run]] | None = None
@@ -179,8 +181,12 @@ class RunStore:
             if same:
                 return same
             study_id, digits = self._new_study_id(), max(2, len(str(len(planned))))
-            self._claim({f"{study_id}-{number:0{digits}d}-{config.strategy.name}": (config, manifest)
-                         for number, (config, manifest) in enumerate(planned, start=1)})
+            self._claim(
+                {
+                    f"{study_id}-{number:0{digits}d}-{config.strategy.name}": (config, manifest)
+                    for number, (config, manifest) in enumerate(planned, start=1)
+                }
+            )
         return self.study(study_id)
 
     def create(self, config: RunConfig, manifest: str) -> Run:
@@ -259,8 +265,9 @@ class RunStore:
         if not self.root.is_dir():
             return []
         with os.scandir(self.root) as entries:  # it knows links without asking the disk again for each of 10,000
-            return [self.root / entry.name for entry in entries
-                    if RUN_ID.fullmatch(entry.name) and not entry.is_symlink()]
+            return [
+                self.root / entry.name for entry in entries if RUN_ID.fullmatch(entry.name) and not entry.is_symlink()
+            ]
 
     def _entry(self, path: Path, known: dict[str, tuple[Stamp, Run]]) -> tuple[Stamp, Run] | None:
         try:
@@ -284,8 +291,11 @@ class RunStore:
         except (OSError, ValueError) as error:
             if not path.is_dir():
                 raise NoSuchRun(path.name) from error
-            trouble = RunError("corrupt", f"Its config.json or status.json cannot be read: {error}",
-                               "Delete the run, or put the file back.")
+            trouble = RunError(
+                "corrupt",
+                f"Its config.json or status.json cannot be read: {error}",
+                "Delete the run, or put the file back.",
+            )
             return Run(path.name, None, RunStatus(State.CORRUPT, error=trouble))
         return Run(path.name, config, status)
 
@@ -303,7 +313,8 @@ class RunStore:
         for study_id in sorted({run.study for run in self.active()}):
             study = self.study(study_id)
             if [run.config for run in study.runs] == [config for config, _ in planned] and all(
-                    self.manifest(run.id) == manifest for run, (_, manifest) in zip(study.runs, planned, strict=True)):
+                self.manifest(run.id) == manifest for run, (_, manifest) in zip(study.runs, planned, strict=True)
+            ):
                 return study
         return None
 

@@ -66,12 +66,15 @@ class Strategy:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or len(self.name) > 40 or not _NAME.fullmatch(self.name):
-            raise ValueError(f"Expected a strategy name of lower-case words joined by dashes, at most 40 characters; "
-                             f"received {self.name!r}.")
+            raise ValueError(
+                f"Expected a strategy name of lower-case words joined by dashes, at most 40 characters; "
+                f"received {self.name!r}."
+            )
         phases = self.phases if isinstance(self.phases, tuple) else ()
         if not phases or not all(isinstance(phase, Phase) for phase in phases):
-            raise ValueError(f"Expected a tuple of one Phase or more in strategy {self.name}; received "
-                             f"{self.phases!r}.")
+            raise ValueError(
+                f"Expected a tuple of one Phase or more in strategy {self.name}; received {self.phases!r}."
+            )
         if len({phase.unfreeze == FROM_SCRATCH for phase in phases}) > 1:
             raise ValueError(f"Expected all phases of {self.name} to train from scratch, or none; received both.")
         if self.epochs > MAX_EPOCHS:
@@ -129,8 +132,12 @@ def swept_depth(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-_TITLES: Final = {"feature-extraction": "Feature extraction", "fine-tuning": "Fine-tuning all layers",
-                  "two-phase": "Two-phase", "baseline-cnn": "Small CNN from scratch"}
+_TITLES: Final = {
+    "feature-extraction": "Feature extraction",
+    "fine-tuning": "Fine-tuning all layers",
+    "two-phase": "Two-phase",
+    "baseline-cnn": "Small CNN from scratch",
+}
 
 FEATURE_EXTRACTION: Final = Strategy("feature-extraction", (Phase(0, 1e-3, 15),))
 FINE_TUNING: Final = Strategy("fine-tuning", (Phase(ALL_LAYERS, 1e-4, 25),))
@@ -152,30 +159,36 @@ def with_phases(strategy: Strategy, phases: tuple[Phase, ...]) -> Strategy:
     return Strategy(names.get(depth, f"{FINE_TUNING.name}-{depth}"), phases)
 
 
-def with_settings(strategy: Strategy, phase1_epochs: int, phase2_epochs: int, phase1_rate: float, phase2_rate: float,
-                  unfreeze: int) -> Strategy:
+def with_settings(
+    strategy: Strategy, phase1_epochs: int, phase2_epochs: int, phase1_rate: float, phase2_rate: float, unfreeze: int
+) -> Strategy:
     """One of the named strategies under settings that all of them share.
 
     Phase 1 is the frozen head's; phase 2 opens `unfreeze` layers. Feature extraction uses phase 1's epochs and rate
     alone; fine-tuning all layers trains for both phases' epochs at phase 2's rate, the baseline at phase 1's.
     """
     head, tuned = Phase(0, phase1_rate, phase1_epochs), Phase(unfreeze, phase2_rate, phase2_epochs)
-    phases = {"feature-extraction": (head,), "two-phase": (head, tuned),
-              "fine-tuning": (replace(tuned, unfreeze=ALL_LAYERS, epochs=phase1_epochs + phase2_epochs),),
-              "baseline-cnn": (replace(head, unfreeze=FROM_SCRATCH, epochs=phase1_epochs + phase2_epochs),)}
+    phases = {
+        "feature-extraction": (head,),
+        "two-phase": (head, tuned),
+        "fine-tuning": (replace(tuned, unfreeze=ALL_LAYERS, epochs=phase1_epochs + phase2_epochs),),
+        "baseline-cnn": (replace(head, unfreeze=FROM_SCRATCH, epochs=phase1_epochs + phase2_epochs),),
+    }
     if strategy.name not in phases:
         raise ValueError(f"Expected one of {', '.join(phases)}; received {strategy.name}.")
     return replace(strategy, phases=phases[strategy.name])
 
 
-def unfreeze_sweep(depths: Sequence[int] = DEPTHS, head: Phase = TWO_PHASE.phases[0],
-                   tuned: Phase = TWO_PHASE.phases[1]) -> tuple[Strategy, ...]:
+def unfreeze_sweep(
+    depths: Sequence[int] = DEPTHS, head: Phase = TWO_PHASE.phases[0], tuned: Phase = TWO_PHASE.phases[1]
+) -> tuple[Strategy, ...]:
     """One strategy a depth: the frozen head first, then that many layers. Depth 0 goes on with the head alone."""
     return tuple(Strategy(f"unfreeze-{depth}", (head, replace(tuned, unfreeze=depth))) for depth in depths)
 
 
-def gradual_unfreezing(depths: Sequence[int] = (0, 11, 30, 56), learning_rate: float = 1e-3, epochs: int = 5,
-                       decay: float = 0.3) -> Strategy:
+def gradual_unfreezing(
+    depths: Sequence[int] = (0, 11, 30, 56), learning_rate: float = 1e-3, epochs: int = 5, decay: float = 0.3
+) -> Strategy:
     """One strategy that opens the base from the top, a phase a depth (Howard and Ruder 2018, arXiv 1801.06146).
 
     Phase i trains `depths[i]` layers at `learning_rate * decay ** i`. Raises `ValueError` unless depths grow.

@@ -49,8 +49,10 @@ class Pace:
     def from_json(cls, data: Any) -> "Pace":
         """The pace that `to_json` wrote. Raises `ValueError` on anything else."""
         try:
-            phases = {int(depth): PhasePace(**phase | {"shape": tuple(phase["shape"])})
-                      for depth, phase in data["phases"].items()}
+            phases = {
+                int(depth): PhasePace(**phase | {"shape": tuple(phase["shape"])})
+                for depth, phase in data["phases"].items()
+            }
             return cls(float(data["build"]), float(data["decode"]), phases)
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError(f"Expected a pace; received {str(data)[:80]}.") from error
@@ -80,7 +82,14 @@ class Paces:
         """Random weights follow the seed, and a file may be replaced by another of its name, the program's own too."""
         file = SAMPLE_FILE if config.weights == "sample" else Path(config.weights)
         stamp = file.stat() if file.is_file() else None
-        told = [platform.node(), config.image_size, config.batch_size, config.alpha, config.weights,
-                stamp and (stamp.st_mtime_ns, stamp.st_size), config.seed if config.weights == "random" else None,
-                config.reuse]
+        told = [
+            platform.node(),
+            config.image_size,
+            config.batch_size,
+            config.alpha,
+            config.weights,
+            stamp and (stamp.st_mtime_ns, stamp.st_size),
+            config.seed if config.weights == "random" else None,
+            config.reuse,
+        ]
         return self._folder / f"{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]}.json"

@@ -54,8 +54,9 @@ def cpu() -> Device:
     """All cores and the main memory as one device."""
     memory = psutil.virtual_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Device(CPU, f"{_cpu_name()}, {cores} cores", memory.total, memory.total - memory.available,
-                  psutil.cpu_percent() / 100)
+    return Device(
+        CPU, f"{_cpu_name()}, {cores} cores", memory.total, memory.total - memory.available, psutil.cpu_percent() / 100
+    )
 
 
 def gpus() -> tuple[Device, ...]:

@@ -23,8 +23,16 @@ _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_ne
 
 def start_worker(command: Sequence[str], device_id: str, stdin: int, output: BinaryIO | int) -> subprocess.Popen:
     """A process that sees this device alone and leads a session of its own, so that it outlives who starts it."""
-    return subprocess.Popen(command, cwd=PROJECT, start_new_session=True, creationflags=_NEW_GROUP, stdin=stdin,
-                            stdout=output, stderr=subprocess.STDOUT, env=os.environ | _QUIET | environment(device_id))
+    return subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        start_new_session=True,
+        creationflags=_NEW_GROUP,
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=os.environ | _QUIET | environment(device_id),
+    )
 
 
 def own_identity() -> dict[str, str | int | float]:

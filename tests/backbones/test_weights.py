@@ -145,9 +145,15 @@ def test_truncated_weights_are_refused_where_none_can_be_fetched(nobody):
 
 
 ANSWERS = {
-    "truncated": send(WHOLE[:-100]), "cut off": send(WHOLE[:-100], claimed=len(WHOLE)), "empty": send(b""),
-    "a login page": send(b"<html>Please log in"), "not found": send(b"", status=404), "broken": send(b"", status=500),
-    "part of a chunk": send_part_of_a_chunk, "no http": speak_no_http, "nothing": lambda handler: None,
+    "truncated": send(WHOLE[:-100]),
+    "cut off": send(WHOLE[:-100], claimed=len(WHOLE)),
+    "empty": send(b""),
+    "a login page": send(b"<html>Please log in"),
+    "not found": send(b"", status=404),
+    "broken": send(b"", status=500),
+    "part of a chunk": send_part_of_a_chunk,
+    "no http": speak_no_http,
+    "nothing": lambda handler: None,
 }
 
 
@@ -162,8 +168,10 @@ def test_bad_answers_are_refused_and_leave_nothing(server, cache, answer, kept):
     assert all(path.read_bytes() == kept for path in before)
 
 
-@pytest.mark.parametrize(("answer", "reachable"), [
-    (send(WHOLE), True), (send(b"", status=404), False), (speak_no_http, False), (lambda handler: None, False)])
+@pytest.mark.parametrize(
+    ("answer", "reachable"),
+    [(send(WHOLE), True), (send(b"", status=404), False), (speak_no_http, False), (lambda handler: None, False)],
+)
 def test_the_source_is_asked_whether_it_is_there(server, answer, reachable):
     server.answer = answer
     assert imagenet_is_reachable(0.35, 96) is reachable
@@ -192,9 +200,17 @@ def test_the_sample_base_has_one_width():
         resolve_weights("sample", 1.0, 224)
 
 
-@pytest.mark.parametrize("content", [None, b"", SAMPLE_FILE.read_bytes()[:-100], b"x" * 100,
-                                     SAMPLE_FILE.read_bytes()[:9_000] + b"?" + SAMPLE_FILE.read_bytes()[9_001:]],
-                         ids=["missing", "empty", "cut short", "of another kind", "one byte changed"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        SAMPLE_FILE.read_bytes()[:-100],
+        b"x" * 100,
+        SAMPLE_FILE.read_bytes()[:9_000] + b"?" + SAMPLE_FILE.read_bytes()[9_001:],
+    ],
+    ids=["missing", "empty", "cut short", "of another kind", "one byte changed"],
+)
 def test_a_missing_or_damaged_sample_base_is_one_line_that_offers_random_weights(tmp_path, monkeypatch, content):
     path = tmp_path / "sample_weights.npz"
     if content is not None:
@@ -232,6 +248,6 @@ def npz() -> bytes:
 def test_flipped_bits_never_raise(tmp_path, whole):
     path, readable = tmp_path / "a", set()
     for place in range(0, min(1_500, len(whole)), 3):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1:])
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
         readable.add(is_readable(path))
     assert readable == {True, False}

@@ -18,8 +18,15 @@ from core.experiment.run_store import RunStore
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run", "--disable-quic"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
 
 
 class Server:
@@ -37,12 +44,30 @@ class Server:
         return RunStore(self.runs)
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.headless", "true",
-                   "--server.port", self.url.rpartition(":")[2], "--", "--runs", str(self.runs)]
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "dashboard.py",
+            "--server.headless",
+            "true",
+            "--server.port",
+            self.url.rpartition(":")[2],
+            "--",
+            "--runs",
+            str(self.runs),
+        ]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True,
-                                             preexec_fn=hear_ctrl_c,
-                                             env=os.environ | {"TMPDIR": str(self.folder / "tmp")})
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=hear_ctrl_c,
+                env=os.environ | {"TMPDIR": str(self.folder / "tmp")},
+            )
         for _ in range(300):
             try:
                 urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1)

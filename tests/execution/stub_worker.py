@@ -21,9 +21,21 @@ from core.learning.training.checkpoint import Checkpoint, Checkpoints
 
 
 def epoch(number: int) -> dict:
-    return {"kind": "epoch", "epoch": number, "phase": 1, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1.0,
-            "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5, "seconds": 0.05, "elapsed": 0.05 * number,
-            "trainable_parameters": 1, "images_per_second": 1.0}
+    return {
+        "kind": "epoch",
+        "epoch": number,
+        "phase": 1,
+        "unfreeze": 0,
+        "learning_rate": 1e-3,
+        "loss": 1.0,
+        "accuracy": 0.5,
+        "val_loss": 1.0,
+        "val_accuracy": 0.5,
+        "seconds": 0.05,
+        "elapsed": 0.05 * number,
+        "trainable_parameters": 1,
+        "images_per_second": 1.0,
+    }
 
 
 def quick(_config: RunConfig, session: Session) -> bool:
@@ -47,8 +59,9 @@ def deaf(_config: RunConfig, session: Session) -> bool:
     """Ignores every request to stop, and has a child that does so too."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); "
-                                                    "time.sleep(600)"])
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"]
+    )
     (session.folder / "child").write_text(str(child.pid))
     session.say(state=State.RUNNING)
     while True:
@@ -112,9 +125,23 @@ def starting(_config: RunConfig, session: Session) -> bool:
     return False
 
 
-JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {job.__name__: job for job in (
-    quick, endless, deaf, busy, out_of_memory, diverge, crash, fill_disk, fill_disk_with_checkpoints, told, starting,
-    never_at_rest)}
+JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {
+    job.__name__: job
+    for job in (
+        quick,
+        endless,
+        deaf,
+        busy,
+        out_of_memory,
+        diverge,
+        crash,
+        fill_disk,
+        fill_disk_with_checkpoints,
+        told,
+        starting,
+        never_at_rest,
+    )
+}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]

@@ -24,8 +24,14 @@ def start() -> Iterator[Start]:
     started: list[subprocess.Popen] = []
 
     def start(code: str, *arguments: object) -> subprocess.Popen:
-        process = subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], cwd=PROJECT, text=True,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            cwd=PROJECT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         started.append(process)
         return process
 

@@ -16,17 +16,50 @@ augmentations = st.builds(Augmentation, st.booleans(), fractions, fractions, fra
 places = st.text(st.characters(exclude_characters="\0"), min_size=1).filter(str.strip)
 seeds = st.integers(0, 2**31 - 1)
 configs = st.builds(
-    RunConfig, places, strategies, seeds, seeds, st.integers(1, 1_024), st.sampled_from(IMAGE_SIZES),
-    st.sampled_from(ALPHAS), places, augmentations, st.integers(0, 1_000), st.booleans(), st.booleans(), st.booleans(),
-    st.integers(0, 64), st.booleans(), st.sampled_from(PRECISIONS))
+    RunConfig,
+    places,
+    strategies,
+    seeds,
+    seeds,
+    st.integers(1, 1_024),
+    st.sampled_from(IMAGE_SIZES),
+    st.sampled_from(ALPHAS),
+    places,
+    augmentations,
+    st.integers(0, 1_000),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 64),
+    st.booleans(),
+    st.sampled_from(PRECISIONS),
+)
 
 moments = st.none() | st.floats(0, 4e9)
 counts = st.integers(0, 2**40)
 errors = st.none() | st.builds(RunError, st.text(), st.text(), st.text())
 statuses = st.builds(
-    RunStatus, st.sampled_from(State), counts, counts, st.text(), st.text(), moments, moments, counts, st.text(),
-    counts, st.floats(0, 4e9), st.text(), st.text(), st.floats(0, 1e6), st.floats(0, 1e6), errors)
+    RunStatus,
+    st.sampled_from(State),
+    counts,
+    counts,
+    st.text(),
+    st.text(),
+    moments,
+    moments,
+    counts,
+    st.text(),
+    counts,
+    st.floats(0, 4e9),
+    st.text(),
+    st.text(),
+    st.floats(0, 1e6),
+    st.floats(0, 1e6),
+    errors,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8)
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)

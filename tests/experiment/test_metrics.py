@@ -13,8 +13,15 @@ pytestmark = pytest.mark.faults
 
 
 def epoch(number: int, accuracy: float = 0.5, loss: float = 1.0, phase: int = 1) -> dict:
-    return {"kind": "epoch", "epoch": number, "phase": phase, "loss": 1.0, "accuracy": 0.5, "val_loss": loss,
-            "val_accuracy": accuracy}
+    return {
+        "kind": "epoch",
+        "epoch": number,
+        "phase": phase,
+        "loss": 1.0,
+        "accuracy": 0.5,
+        "val_loss": loss,
+        "val_accuracy": accuracy,
+    }
 
 
 def step(number: int, epoch: int = 1) -> dict:
@@ -68,10 +75,25 @@ def test_torn_last_line_waits_until_it_is_complete(path):
     assert reader.read() == Metrics((epoch(1), epoch(2)))
 
 
-@pytest.mark.parametrize("damage", [
-    line(epoch(9))[:30], b"\xff\xfe\x00", b"null", b"7", b"[]", b"{}", b'{"kind": []}', b'{"kind": "other"}',
-    b'{"kind": "resume"}', b'{"kind": "resume", "epoch": "one"}', b"[" * 100_000, b"9" * 10_000,
-    line(step(1) | {"loss": None})[:-1]], ids=lambda damage: damage[:12].decode(errors="replace"))
+@pytest.mark.parametrize(
+    "damage",
+    [
+        line(epoch(9))[:30],
+        b"\xff\xfe\x00",
+        b"null",
+        b"7",
+        b"[]",
+        b"{}",
+        b'{"kind": []}',
+        b'{"kind": "other"}',
+        b'{"kind": "resume"}',
+        b'{"kind": "resume", "epoch": "one"}',
+        b"[" * 100_000,
+        b"9" * 10_000,
+        line(step(1) | {"loss": None})[:-1],
+    ],
+    ids=lambda damage: damage[:12].decode(errors="replace"),
+)
 def test_damaged_middle_line_is_skipped_and_counted(path, damage):
     append(path, line(epoch(1)) + damage + b"\n" + line(epoch(2)))
     metrics = MetricsReader(path).read()
@@ -134,8 +156,14 @@ def test_resume_supersedes_later_rows(path):
 
 def test_best_epoch_and_phase_boundaries(path):
     assert Metrics().best is None and Metrics().boundaries == ()
-    write(path, epoch(1, 0.7, 0.9), epoch(2, 0.8, 0.9), epoch(3, 0.8, 0.5, phase=2), epoch(4, 0.8, 0.5, phase=2),
-          epoch(5, 0.6, 0.1, phase=3))
+    write(
+        path,
+        epoch(1, 0.7, 0.9),
+        epoch(2, 0.8, 0.9),
+        epoch(3, 0.8, 0.5, phase=2),
+        epoch(4, 0.8, 0.5, phase=2),
+        epoch(5, 0.6, 0.1, phase=3),
+    )
     metrics = MetricsReader(path).read()
     assert metrics.best == epoch(3, 0.8, 0.5, phase=2), "highest accuracy, then lowest loss, then the first"
     assert metrics.boundaries == (3, 5)
@@ -162,9 +190,13 @@ def test_deleted_file_has_no_rows_until_it_is_back(path):
 
 small = st.integers(0, 5)
 lines = st.one_of(
-    st.builds(epoch, small, st.floats(0, 1), st.floats(0, 9), small).map(line), st.builds(step, small, small).map(line),
-    st.builds(lambda number: line({"kind": "resume", "epoch": number}), small), st.binary(max_size=30),
-    st.just(b"\n"), st.just(line(epoch(1))[:25]))
+    st.builds(epoch, small, st.floats(0, 1), st.floats(0, 9), small).map(line),
+    st.builds(step, small, small).map(line),
+    st.builds(lambda number: line({"kind": "resume", "epoch": number}), small),
+    st.binary(max_size=30),
+    st.just(b"\n"),
+    st.just(line(epoch(1))[:25]),
+)
 
 
 @given(st.lists(lines, max_size=12).map(b"".join), st.data())
@@ -183,8 +215,11 @@ def test_reading_bit_by_bit_equals_reading_at_once(tmp_path_factory, content, da
 def test_however_long_a_run_its_steps_stay_few_and_keep_their_extremes(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("long") / "metrics.jsonl"
     values = values * (2 * MAX_STEPS // len(values) + 1)
-    path.write_bytes(b"".join(line(step(number) | {"loss": loss, "accuracy": accuracy})
-                              for number, (loss, accuracy) in enumerate(values)))
+    path.write_bytes(
+        b"".join(
+            line(step(number) | {"loss": loss, "accuracy": accuracy}) for number, (loss, accuracy) in enumerate(values)
+        )
+    )
     kept = MetricsReader(path).read().steps
     assert len(kept) <= MAX_STEPS and [row["step"] for row in kept] == sorted({row["step"] for row in kept})
     for measure, column in (("loss", 0), ("accuracy", 1)):

@@ -43,8 +43,18 @@ def test_names_that_are_no_file_names_are_refused(tmp_path, name):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"strategies": [], "template": {}}', '{"strategies": 1}',
-                                     json.dumps(Preset().to_json() | {"seeds": 0})])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"strategies": [], "template": {}}',
+        '{"strategies": 1}',
+        json.dumps(Preset().to_json() | {"seeds": 0}),
+    ],
+)
 def test_a_damaged_preset_is_refused(tmp_path, content):
     (tmp_path / "mine.json").write_text(content)
     with pytest.raises(ValueError, match="Expected"):

@@ -60,21 +60,24 @@ def test_unknown_settings_are_refused_by_name():
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("name", "values"), [
-    ("seed", [-1, 2**31, True, 1.0, "1", None, math.nan]),
-    ("split_seed", [-1, True, 0.0]),
-    ("batch_size", [0, 1_025, True, 32.0, "32", math.inf]),
-    ("patience", [-1, 1_001, False, None]),
-    ("image_size", [0, 223, 225, 224.0, "224", True, None, math.nan, [224]]),
-    ("alpha", [0, 0.9, 1, True, "1.0", None, math.nan, [1.0]]),
-    ("class_weights", [0, 1, "true", None]),
-    ("deterministic", [0, 1, "true", None]),
-    ("mixed_precision", [0, 1, "true", None]),
-    ("data", ["", " ", "a\0b", "x" * 4_097, None, 7, b"sample"]),
-    ("weights", ["", "\t", "a\0b", "x" * 4_097, None, 7]),
-    ("strategy", [None, "two-phase", {}]),
-    ("augmentation", [None, True, {}]),
-])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("seed", [-1, 2**31, True, 1.0, "1", None, math.nan]),
+        ("split_seed", [-1, True, 0.0]),
+        ("batch_size", [0, 1_025, True, 32.0, "32", math.inf]),
+        ("patience", [-1, 1_001, False, None]),
+        ("image_size", [0, 223, 225, 224.0, "224", True, None, math.nan, [224]]),
+        ("alpha", [0, 0.9, 1, True, "1.0", None, math.nan, [1.0]]),
+        ("class_weights", [0, 1, "true", None]),
+        ("deterministic", [0, 1, "true", None]),
+        ("mixed_precision", [0, 1, "true", None]),
+        ("data", ["", " ", "a\0b", "x" * 4_097, None, 7, b"sample"]),
+        ("weights", ["", "\t", "a\0b", "x" * 4_097, None, 7]),
+        ("strategy", [None, "two-phase", {}]),
+        ("augmentation", [None, True, {}]),
+    ],
+)
 def test_impossible_settings(name, values):
     for value in values:
         with pytest.raises(ValueError, match=r"Expected .*received"):
@@ -82,9 +85,20 @@ def test_impossible_settings(name, values):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("name", "value"), [
-    ("flip", 1), ("flip", None), ("rotation", True), ("rotation", -0.1), ("zoom", 0.51), ("zoom", math.nan),
-    ("contrast", math.inf), ("contrast", "0.1"), ("contrast", None)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("flip", 1),
+        ("flip", None),
+        ("rotation", True),
+        ("rotation", -0.1),
+        ("zoom", 0.51),
+        ("zoom", math.nan),
+        ("contrast", math.inf),
+        ("contrast", "0.1"),
+        ("contrast", None),
+    ],
+)
 def test_impossible_augmentation(name, value):
     with pytest.raises(ValueError, match=f"Expected .*{name}.*received"):
         Augmentation(**{name: value})

@@ -40,12 +40,12 @@ def test_a_study_is_kept_in_its_order_and_queued_so_that_runs_share(store):
 
 
 def test_a_run_folder_explains_itself(store):
-    run = store.create(RunConfig(data="/photos/été"), "path,hash\n\"a\r\nb\",é\r")
+    run = store.create(RunConfig(data="/photos/été"), 'path,hash\n"a\r\nb",é\r')
     folder = store.root / run.id
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "manifest.csv", "status.json"]
     assert json.loads((folder / "config.json").read_text())["data"] == "/photos/été"
     assert json.loads((folder / "status.json").read_text())["state"] == "queued"
-    assert store.manifest(run.id) == "path,hash\n\"a\r\nb\",é\r", "line ends and all"
+    assert store.manifest(run.id) == 'path,hash\n"a\r\nb",é\r', "line ends and all"
 
 
 def test_another_store_sees_the_same(store):

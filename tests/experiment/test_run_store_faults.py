@@ -37,8 +37,10 @@ def test_read_only_folder_is_one_clear_line(output_of, inside):
             path.chmod(0o555)
         root = folder / "runs" if inside == "runs" else folder
         told = output_of(OPEN_AS_NOBODY, root)
-        assert told == (f"Expected a folder for runs that can be written; received {root} (Permission denied). "
-                        "Choose another with --runs.")
+        assert told == (
+            f"Expected a folder for runs that can be written; received {root} (Permission denied). "
+            "Choose another with --runs."
+        )
     finally:
         folder.chmod(0o755)
         shutil.rmtree(folder)
@@ -50,8 +52,17 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
         RunStore(tmp_path / "runs")
 
 
-GARBAGE = [b"", b"{", b"null", b"[]", b"7", b"\xff\xfe\x00garbage", b"[" * 100_000, b'{"state": "flying"}',
-           b'{"strategy": {"name": "x", "phases": [{"unfreeze": 0, "learning_rate": %d, "epochs": 1}]}}' % 10**400]
+GARBAGE = [
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b"7",
+    b"\xff\xfe\x00garbage",
+    b"[" * 100_000,
+    b'{"state": "flying"}',
+    b'{"strategy": {"name": "x", "phases": [{"unfreeze": 0, "learning_rate": %d, "epochs": 1}]}}' % 10**400,
+]
 
 
 @pytest.mark.parametrize("name", ["status.json", "config.json"])
@@ -63,7 +74,10 @@ def test_a_damaged_run_is_corrupt_and_the_others_list(store, name, garbage):
     path.write_bytes(garbage)
     for reader in (store, RunStore(store.root)):
         assert [(run.id, run.state) for run in reader.runs()] == [
-            (done.id, State.COMPLETED), (bad.id, State.CORRUPT), (queued.id, State.QUEUED)]
+            (done.id, State.COMPLETED),
+            (bad.id, State.CORRUPT),
+            (queued.id, State.QUEUED),
+        ]
         assert reader.get(bad.id).status.error.advice == "Delete the run, or put the file back."
         assert reader.active() == (queued,)
     path.write_bytes(whole)
@@ -138,7 +152,8 @@ def test_the_whole_folder_deleted_is_an_empty_one(store):
 
 
 DAMAGES = {
-    "deleted": lambda path: path.unlink(), "emptied": lambda path: path.write_bytes(b""),
+    "deleted": lambda path: path.unlink(),
+    "emptied": lambda path: path.write_bytes(b""),
     "garbage": lambda path: path.write_bytes(b"garbage" * 1_000),
     "torn": lambda path: path.write_bytes(path.read_bytes()[:5_000]),
     "another table": lambda path: (path.unlink(), sqlite3.connect(path).execute("CREATE TABLE runs (a)")),
@@ -180,12 +195,29 @@ def test_markers_of_active_runs_are_rebuilt(many):
 
 
 VALID = "20261123-220052-417-01-two-phase"
-IDS = ["", ".", "..", "../x", "/etc", "a\0b", ".active", VALID + "\n", VALID + "/..", f"../{VALID}", "x" * 5_000,
-       "٢" * 8 + "-220052-417-01-a", None, 7, VALID]
+IDS = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "/etc",
+    "a\0b",
+    ".active",
+    VALID + "\n",
+    VALID + "/..",
+    f"../{VALID}",
+    "x" * 5_000,
+    "٢" * 8 + "-220052-417-01-a",
+    None,
+    7,
+    VALID,
+]
 
 
-@pytest.mark.parametrize("method", [
-    "get", "path", "metrics", "manifest", "evaluation", "log_tail", "delete", "request_stop", "requeue", "study"])
+@pytest.mark.parametrize(
+    "method",
+    ["get", "path", "metrics", "manifest", "evaluation", "log_tail", "delete", "request_stop", "requeue", "study"],
+)
 @pytest.mark.parametrize("run_id", IDS, ids=lambda run_id: ascii(run_id)[:20])
 def test_impossible_ids_are_no_such_run(store, method, run_id):
     with pytest.raises(NoSuchRun, match=r"No such run: .{1,100}\. Choose one from the list\."):

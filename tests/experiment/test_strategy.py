@@ -49,7 +49,8 @@ def test_what_json_gets_is_a_copy():
 def test_epochs_and_boundaries_agree(strategy):
     starts = (0, *strategy.boundaries)
     assert [end - begin for begin, end in zip(starts, (*strategy.boundaries, strategy.epochs), strict=True)] == [
-        phase.epochs for phase in strategy.phases]
+        phase.epochs for phase in strategy.phases
+    ]
 
 
 @given(json_values)
@@ -70,8 +71,11 @@ NO_RATES = [True, None, "0.1", math.nan, math.inf, -math.inf, 0, -1e-4, 11, 10**
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("unfreeze", [*(value for value in NO_COUNTS if value != FROM_SCRATCH), -2, -1.0, 155],
-                         ids=lambda value: repr(value)[:9])
+@pytest.mark.parametrize(
+    "unfreeze",
+    [*(value for value in NO_COUNTS if value != FROM_SCRATCH), -2, -1.0, 155],
+    ids=lambda value: repr(value)[:9],
+)
 def test_impossible_unfreeze(unfreeze):
     with pytest.raises(ValueError, match=r"Expected unfreeze .* whole number from 0 to 154; received "):
         Phase(unfreeze, 1e-3, 1)
@@ -152,7 +156,10 @@ def test_guidelines():
     ranges = {images: layers_to_unfreeze(images) for images in (4_999, 5_000, 10_000, 10_001)}
     assert [(advice.low, advice.high) for advice in ranges.values()] == [(10, 20), (20, 40), (20, 40), (40, 80)]
     assert [(batch_size(gb and gb * 1024**3).low, batch_size(gb and gb * 1024**3).high) for gb in (None, 8, 12)] == [
-        (32, 32), (32, 64), (64, 128)]
+        (32, 32),
+        (32, 64),
+        (64, 128),
+    ]
     assert "4,999 images" in ranges[4_999].reason and "CPU" in batch_size(None).reason
 
 
@@ -167,7 +174,10 @@ def test_warnings():
 
 def test_rules_of_thumb_are_the_guidelines_in_words():
     assert [rule.partition(":")[0] for rule in rules_of_thumb(7_000, None)] == [
-        "Layers to unfreeze", "Learning rate once the base trains", "Batch size"]
+        "Layers to unfreeze",
+        "Learning rate once the base trains",
+        "Batch size",
+    ]
     assert "20-40 layers for 7,000 images" in rules_of_thumb(7_000, None)[0] and len(rules_of_thumb(None, None)) == 2
 
 

@@ -83,8 +83,11 @@ def test_threads_that_write_the_same_file_do_not_meet(tmp_path):
     assert not troubles and list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"{", b"[" * 100_000, b"9" * 10_000, b"{'a': 1}"],
-                         ids=lambda content: content[:4].decode(errors="replace") or "empty")
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff", b"{", b"[" * 100_000, b"9" * 10_000, b"{'a': 1}"],
+    ids=lambda content: content[:4].decode(errors="replace") or "empty",
+)
 def test_json_that_cannot_be_read(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(ValueError):

@@ -20,8 +20,9 @@ manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_componen
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> Iterator[Path]:
     """A runs folder of the page's own, in which nothing is ever started: another leader holds it."""
-    monkeypatch.setattr(sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "runs"), "--data-root",
-                                      str(tiny_folder.parent)])
+    monkeypatch.setattr(
+        sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "runs"), "--data-root", str(tiny_folder.parent)]
+    )
     st.cache_resource.clear()
     (tmp_path / "runs").mkdir()
     with FileLock(tmp_path / "runs" / ".launcher.lock"):

@@ -54,16 +54,35 @@ def finish(store: RunStore, run: Run, accuracy: float = 0.81, epochs: int = 2) -
     """Give a run the rows, the evaluation and the end of a training."""
     write_rows(store, run.id, [epoch(number) for number in range(1, epochs + 1)])
     scores = {"precision": 0.8, "recall": 0.8, "f1": 0.8, "images": 190}
-    evaluation = {"split": "test", "images": 380, "accuracy": accuracy, "macro_f1": 0.8, "classes": ["glass", "paper"],
-                  "per_class": {"glass": scores, "paper": scores}, "confusion": [[150, 40], [32, 158]]}
+    evaluation = {
+        "split": "test",
+        "images": 380,
+        "accuracy": accuracy,
+        "macro_f1": 0.8,
+        "classes": ["glass", "paper"],
+        "per_class": {"glass": scores, "paper": scores},
+        "confusion": [[150, 40], [32, 158]],
+    }
     (store.path(run.id) / "evaluation.json").write_text(json.dumps(evaluation))
     store.write_status(run.id, RunStatus(State.COMPLETED, phase=1, epoch=epochs, ended=time.time()))
 
 
 def epoch(number: int, phase: int = 1) -> dict[str, Any]:
-    return {"kind": "epoch", "epoch": number, "phase": phase, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1 / number,
-            "accuracy": 0.5, "val_loss": 1 / number, "val_accuracy": 0.873, "seconds": 2.0, "elapsed": 2.0 * number,
-            "trainable_parameters": 165_514, "images_per_second": 60.0}
+    return {
+        "kind": "epoch",
+        "epoch": number,
+        "phase": phase,
+        "unfreeze": 0,
+        "learning_rate": 1e-3,
+        "loss": 1 / number,
+        "accuracy": 0.5,
+        "val_loss": 1 / number,
+        "val_accuracy": 0.873,
+        "seconds": 2.0,
+        "elapsed": 2.0 * number,
+        "trainable_parameters": 165_514,
+        "images_per_second": 60.0,
+    }
 
 
 def write_rows(store: RunStore, run_id: str, rows: list[dict[str, Any]]) -> None:

@@ -12,8 +12,12 @@ from core.experiment.run import RunConfig, RunError, RunStatus, State, Study
 from core.experiment.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, TWO_PHASE, unfreeze_sweep
 
-WILD = ["<img src=x onerror=alert(1)>", r"$\href{javascript:alert(1)}{x}$", "[x](javascript:alert(1))",
-        "\u202egpj" + "a" * 300]
+WILD = [
+    "<img src=x onerror=alert(1)>",
+    r"$\href{javascript:alert(1)}{x}$",
+    "[x](javascript:alert(1))",
+    "\u202egpj" + "a" * 300,
+]
 
 
 def finished(root: Path) -> tuple[RunStore, Study]:
@@ -45,8 +49,10 @@ def test_finished_it_starts_with_the_verdict_and_what_it_rests_on(root):
     bars, differences, cost, accuracy, loss = charts(page)
     assert len(cost["data"]) == 4, "three settings and the frontier"
     assert differences["data"][0]["x"] == [pytest.approx(11.0)] and len(table(page, "Judgement")) == 3
-    assert [bar["x"] for bar in bars["data"]] and (accuracy["layout"]["title"]["text"], loss["layout"]["title"]["text"]
-                                                   ) == ("Accuracy", "Loss")
+    assert [bar["x"] for bar in bars["data"]] and (
+        accuracy["layout"]["title"]["text"],
+        loss["layout"]["title"]["text"],
+    ) == ("Accuracy", "Loss")
     assert table(page, "Test accuracy") == [0.71, 0.72, 0.83]
     assert table(page, "Trainable parameters") == ["165,514"] * 3
     assert "Watch" not in [link.proto.label for link in page.main.get("page_link")]
@@ -107,15 +113,22 @@ def test_images_in_dispute_are_shown_with_what_each_model_said(root, tiny_folder
 
 def test_several_seeds_are_drawn_as_means_or_run_by_run(root):
     store = RunStore(root)
-    study = store.create_study([(RunConfig(strategy=strategy, seed=seed, split_seed=seed),
-                                 MANIFEST + f"b.jpg,{seed},a,test\n")
-                                for seed in range(2) for strategy in STRATEGIES.values()])
+    study = store.create_study(
+        [
+            (RunConfig(strategy=strategy, seed=seed, split_seed=seed), MANIFEST + f"b.jpg,{seed},a,test\n")
+            for seed in range(2)
+            for strategy in STRATEGIES.values()
+        ]
+    )
     for number, run in enumerate(study.runs):
         finish(store, run, 0.7 + number / 100)
     page = open_page("compare", study=study.id)
     assert "2 seeds" in texts(page) and "on average" in texts(page)
     assert {trace["name"] for trace in charts(page)[3]["data"] if trace.get("showlegend")} == {
-        "Feature extraction, 2 seeds", "Fine-tuning all layers, 2 seeds", "Two-phase, 2 seeds"}
+        "Feature extraction, 2 seeds",
+        "Fine-tuning all layers, 2 seeds",
+        "Two-phase, 2 seeds",
+    }
     page.segmented_control(key="curves-seeds").set_value("Each run").run()
     assert "Two-phase, seed 1" in {trace.get("name") for trace in charts(page)[3]["data"]} and not page.exception
     by_step = open_page("compare", study=study.id, **{"curves-by": "Step"})
@@ -187,8 +200,15 @@ def test_wild_ids_and_views_are_messages_and_defaults(root):
     for wild in ("20200101-000000-000", "../../etc", "a\0b", "<script>"):
         assert "no longer in the runs folder" in texts(open_page("compare", study=wild))
         assert "no longer in the runs folder" in texts(open_page("compare", run=[wild, study.runs[0].id]))
-    page = open_page("compare", study=study.id, baseline="<b>", more="x", cells="y", apart="z", **{
-        "curves-by": "Nothing", "curves-aligned": "7", "curves-smooth-epoch": "nan", "curves-log": "<"})
+    page = open_page(
+        "compare",
+        study=study.id,
+        baseline="<b>",
+        more="x",
+        cells="y",
+        apart="z",
+        **{"curves-by": "Nothing", "curves-aligned": "7", "curves-smooth-epoch": "nan", "curves-log": "<"},
+    )
     assert len(charts(page)) == 5 and table(page, "Run")[0] == "Feature extraction (baseline)"
 
 
@@ -207,8 +227,11 @@ def test_names_of_classes_are_no_markup(root):
     scores = {name: {"f1": 0.5, "images": 3} for name in WILD}
     for run in study.runs:
         finish(store, run)
-        (store.path(run.id) / "evaluation.json").write_text(json.dumps(
-            {"accuracy": 0.5, "images": 12, "classes": WILD, "per_class": scores, "confusion": [[1, 1, 1, 0]] * 4}))
+        (store.path(run.id) / "evaluation.json").write_text(
+            json.dumps(
+                {"accuracy": 0.5, "images": 12, "classes": WILD, "per_class": scores, "confusion": [[1, 1, 1, 0]] * 4}
+            )
+        )
     assert table(open_page("compare", study=study.id), "Class") == WILD, "a table's cells are text"
     page = open_page("compare", study=study.id, more="Confusions")
     for chart in charts(page)[5:]:

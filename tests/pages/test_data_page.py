@@ -20,8 +20,16 @@ from core.experiment.run import SAMPLE, RunConfig
 from core.experiment.run_store import RunStore
 from core.machine.paths import home
 
-WILD = ("old paper", "Größe 玻璃", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "$\\href{x}{y}$",
-        "**bold** :red[x]", "\u202egpj.exe", "x" * 200)
+WILD = (
+    "old paper",
+    "Größe 玻璃",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1))",
+    "$\\href{x}{y}$",
+    "**bold** :red[x]",
+    "\u202egpj.exe",
+    "x" * 200,
+)
 
 
 @pytest.fixture
@@ -80,8 +88,14 @@ def zip_of(folder: Path) -> bytes:
 
 def test_the_sample_set_is_there_at_once(root):
     page = open_page("data")
-    assert figures(page) == {"Images": "600", "Classes": "10", "Median size": "128 × 128", "Problems": "0",
-                             "Groups of equal images": "0", "Of near-duplicates": "0"}
+    assert figures(page) == {
+        "Images": "600",
+        "Classes": "10",
+        "Median size": "128 × 128",
+        "Problems": "0",
+        "Groups of equal images": "0",
+        "Of near-duplicates": "0",
+    }
     assert "420 to train, 90 to validate, 90 to test, divided by content: the same way every time" in texts(page)
     assert len(page.image) == 24 + 1 and not page.error and not button(page, "Train on these images").disabled
 
@@ -108,8 +122,13 @@ def test_problems_are_named_and_the_rest_is_shown(make):
     shutil.copy(folder / "glass" / "2.png", folder / "glass" / "again.png")
     page = open_folder(folder)
     equal, problems = (table.value for table in page.dataframe)
-    assert list(problems["File or folder"]) == ["empty", "glass/cut.png", "glass/page.jpg", "glass/stray.png",
-                                             "paper/1.png"]
+    assert list(problems["File or folder"]) == [
+        "empty",
+        "glass/cut.png",
+        "glass/page.jpg",
+        "glass/stray.png",
+        "paper/1.png",
+    ]
     assert figures(page)["Problems"] == "5" and figures(page)["Groups of equal images"] == "1"
     assert set(equal["File"]) == {"glass/2.png", "glass/again.png"}
     assert not page.exception and not button(page, "Train on these images").disabled
@@ -171,17 +190,27 @@ def test_a_dropped_folder_is_stored_and_stays_chosen(make):
     folder = make("waste", glass=4, paper=4)
     page = open_page("data")
     page.segmented_control(key="source").set_value("Drop a folder").run()
-    page.file_uploader(key="dropped").set_value([
-        (path.relative_to(folder.parent).as_posix(), path.read_bytes(), "image/png") for path in folder.rglob("*.png")])
+    page.file_uploader(key="dropped").set_value(
+        [(path.relative_to(folder.parent).as_posix(), path.read_bytes(), "image/png") for path in folder.rglob("*.png")]
+    )
     page.run()
     assert "waste (uploaded)" in texts(page).replace("\\", "") and figures(page)["Images"] == "8"
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("content", [b"not a zip", zipped(**{"../../x.jpg": b"x"}), zipped(**{"/etc/x.jpg": b"x"}),
-                                     zipped(**{"a/bomb.jpg": bytes(5_000_000)}), zipped(**{"a/in.zip": b"PK"}),
-                                     zipped(**{"a/m.keras": b"x"}), zipped()],
-                         ids=["damaged", "traversal", "absolute", "bomb", "nested", "model", "empty"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"not a zip",
+        zipped(**{"../../x.jpg": b"x"}),
+        zipped(**{"/etc/x.jpg": b"x"}),
+        zipped(**{"a/bomb.jpg": bytes(5_000_000)}),
+        zipped(**{"a/in.zip": b"PK"}),
+        zipped(**{"a/m.keras": b"x"}),
+        zipped(),
+    ],
+    ids=["damaged", "traversal", "absolute", "bomb", "nested", "model", "empty"],
+)
 def test_a_bad_zip_is_one_line_and_is_not_read_again(root, content, monkeypatch):
     page = drop_zip(content)
     assert len(page.error) == 1 and not page.exception and page.file_uploader and not page.metric

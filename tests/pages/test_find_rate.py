@@ -52,7 +52,7 @@ def test_a_rate_is_found_and_taken_with_one_click(root):
     page = open_page("train")
     assert labels(page).count("Try rates") == 5, "one a phase, the baseline's too"
     press(page, "card-2-phase-1-try")
-    (config, images, phase), = Stub.asked
+    ((config, images, phase),) = Stub.asked
     assert [one.unfreeze for one in config.strategy.phases] == [0, 30] and (images, phase) == (600, 2)
     suggested = suggest(tuple(zip(RATES.tolist(), FALL.tolist(), strict=True))).rate
     assert "Suggested: **" in texts(page) and "in the middle of the longest fall of the loss" in texts(page)

@@ -56,8 +56,9 @@ def test_finished_it_tells_the_newest_results(root):
 
 def test_failed_and_corrupt_runs_are_listed(root):
     store, study = make_study(root)
-    store.write_status(study.runs[0].id, RunStatus(State.FAILED, error=RunError("x", "It broke.", "Mend it."),
-                                                   ended=time.time()))
+    store.write_status(
+        study.runs[0].id, RunStatus(State.FAILED, error=RunError("x", "It broke.", "Mend it."), ended=time.time())
+    )
     (store.path(study.runs[1].id) / "config.json").write_text("{")
     assert "failed" in open_page().dataframe[0].value["State"][0]
 

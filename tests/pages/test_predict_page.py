@@ -119,10 +119,16 @@ def test_each_model_answers_for_each_image_and_they_disagree_or_not(root):
 @pytest.mark.faults
 def test_unreadable_files_are_named_and_the_rest_is_predicted(root):
     trained_study(root)
-    page = drop(open_page("predict"), **{
-        "good.png": picture(20), "page.jpg": b"<html></html>", "cut.png": picture(9)[:-30],
-        "model.keras": b"PK\x03\x04",
-        "<img src=x onerror=alert(1)>.h5": b"\x89HDF\r\n\x1a\n"})
+    page = drop(
+        open_page("predict"),
+        **{
+            "good.png": picture(20),
+            "page.jpg": b"<html></html>",
+            "cut.png": picture(9)[:-30],
+            "model.keras": b"PK\x03\x04",
+            "<img src=x onerror=alert(1)>.h5": b"\x89HDF\r\n\x1a\n",
+        },
+    )
     assert page.expander[0].label == "4 files could not be read" and len(cells(page)) == 1
     for reason in ("a web page", "damaged", "a model file"):
         assert reason in texts(page)
@@ -332,7 +338,7 @@ def nine_runs(root: Path, with_model: int) -> list[Run]:
     runs = store.create_study([(RunConfig(seed=seed), MANIFEST) for seed in range(9)]).runs
     for run in runs:
         store.write_status(run.id, RunStatus(State.COMPLETED, ended=time.time()))
-    for run in runs[9 - with_model:]:
+    for run in runs[9 - with_model :]:
         give_model(store, run)
     return list(runs)
 

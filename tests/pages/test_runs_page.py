@@ -103,8 +103,14 @@ def test_rows_with_odd_fields_or_too_many_of_them_break_nothing(root):
     store, study = make_study(root)
     run = study.runs[0]
     write_rows(store, run.id, [epoch(number) for number in range(1, 40)])
-    write_rows(store, run.id, [epoch(40) | {"seconds": "abc"}, {"kind": "step", "step": 1, "epoch": 41, "loss": 1.0,
-                                                                 "accuracy": 0.1, "done": "x"}])
+    write_rows(
+        store,
+        run.id,
+        [
+            epoch(40) | {"seconds": "abc"},
+            {"kind": "step", "step": 1, "epoch": 41, "loss": 1.0, "accuracy": 0.1, "done": "x"},
+        ],
+    )
     store.write_status(run.id, RunStatus(State.RUNNING, epoch=40))
     for name in ("runs", "compare", "home"):
         open_page(name)

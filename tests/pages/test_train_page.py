@@ -125,8 +125,9 @@ def test_a_weights_file_that_may_not_be_read_is_one_line(root):
 
 
 def test_duplicate_fills_in_the_settings_and_the_images_of_a_run(root, tiny_folder):
-    config = RunConfig(data=str(tiny_folder), strategy=gradual_unfreezing(), image_size=96, seed=7, split_seed=7,
-                       weights="random")
+    config = RunConfig(
+        data=str(tiny_folder), strategy=gradual_unfreezing(), image_size=96, seed=7, split_seed=7, weights="random"
+    )
     run = RunStore(root).create(config, "path,hash,label,split\na.jpg,0,a,train\n")
     page = open_page("train", **{"from": run.id})
     assert "60 images" in texts(page) and "1 run, 20 epochs" in texts(page)

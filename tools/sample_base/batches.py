@@ -13,8 +13,12 @@ import numpy as np
 
 from tools.sample_base.source_world import FINISHES, OUTLINES, SURFACES, draw_batch, looks
 
-NAMED: Final = {"outlines": len(OUTLINES), "surfaces": len(SURFACES), "finishes": len(FINISHES),
-                "grounds": len(SURFACES)}
+NAMED: Final = {
+    "outlines": len(OUTLINES),
+    "surfaces": len(SURFACES),
+    "finishes": len(FINISHES),
+    "grounds": len(SURFACES),
+}
 """How many names there are for each thing that is named."""
 MEASURED: Final = {"colours": looks.colours, "edges": looks.edges}
 STANDARD: Final = 512
@@ -85,8 +89,10 @@ def lessons(recipe: Recipe, standards: Standards, done: int, processes: int) -> 
         drawn = _drawn(pool, recipe, done)
         for _ in range(done, recipe.epochs):
             for pixels, answers in _epoch(drawn, recipe):
-                yield pixels, answers | {name: (answers[name] - mean) / spread
-                                         for name, (mean, spread) in standards.items()}
+                yield (
+                    pixels,
+                    answers | {name: (answers[name] - mean) / spread for name, (mean, spread) in standards.items()},
+                )
 
 
 def _epoch(drawn: Iterator[Passes], recipe: Recipe) -> Iterator[Batch]:

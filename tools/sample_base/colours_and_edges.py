@@ -23,8 +23,13 @@ _AB = 80, 100
 def colours(pixels: np.ndarray) -> np.ndarray:
     """Square roots of the shares of each shade of L, a and b in each cell of pictures, (count, 216) float32."""
     lab = _converted(pixels, cv2.COLOR_RGB2LAB)
-    shades = np.stack([lab[..., 0] // (256 // BINS), *((lab[..., channel].astype(np.int16) - _AB[0]) * BINS // _AB[1]
-                                                      for channel in (1, 2))], -1).clip(0, BINS - 1)
+    shades = np.stack(
+        [
+            lab[..., 0] // (256 // BINS),
+            *((lab[..., channel].astype(np.int16) - _AB[0]) * BINS // _AB[1] for channel in (1, 2)),
+        ],
+        -1,
+    ).clip(0, BINS - 1)
     places = (_cells(len(lab), lab.shape[1])[..., None] * 3 + np.arange(3)) * BINS + shades
     counts = np.bincount(places.ravel(), minlength=len(lab) * CELLS**2 * 3 * BINS).reshape(-1, 3, BINS)
     return np.sqrt(counts / counts.sum(2, keepdims=True)).reshape(len(lab), -1).astype(np.float32)
@@ -41,7 +46,7 @@ def edges(pixels: np.ndarray) -> np.ndarray:
         length = np.linalg.norm(strength, axis=-1, keepdims=True)
         found += [strength / (length + 1), np.log1p(strength)]
         half = grey.shape[1] // 2
-        grey = grey[:, :2 * half, :2 * half].reshape(-1, half, 2, half, 2).mean((2, 4))
+        grey = grey[:, : 2 * half, : 2 * half].reshape(-1, half, 2, half, 2).mean((2, 4))
     return np.concatenate(found, -1).reshape(len(grey), -1).astype(np.float32)
 
 

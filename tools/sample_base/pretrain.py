@@ -77,8 +77,9 @@ def even_out(base: keras.Model, pictures: np.ndarray) -> None:
 
 def build(recipe: Recipe, measured: dict[str, int]) -> keras.Model:
     """MobileNetV2 with a softmax for each thing that it shall name and so many numbers for each measure, compiled."""
-    base = keras.applications.MobileNetV2((None, None, 3), recipe.alpha, include_top=False, weights=None,
-                                          name=BASE_NAME)
+    base = keras.applications.MobileNetV2(
+        (None, None, 3), recipe.alpha, include_top=False, weights=None, name=BASE_NAME
+    )
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.99  # Keras' 0.999 lags behind weights that change quickly
@@ -89,14 +90,16 @@ def build(recipe: Recipe, measured: dict[str, int]) -> keras.Model:
     heads |= {name: keras.layers.Dense(count, name=name) for name, count in measured.items()}
     model = keras.Model(pixels, {name: head(x) for name, head in heads.items()})
     total = recipe.epochs * recipe.steps
-    rate = keras.optimizers.schedules.CosineDecay(recipe.rate / 20, total - total // 20, warmup_target=recipe.rate,
-                                                  warmup_steps=total // 20)
-    model.compile(keras.optimizers.AdamW(rate, weight_decay=recipe.decay),
-                  loss={name: _SmoothedCrossEntropy(recipe.smoothing) if name in NAMED else "mse" for name in heads},
-                  loss_weights={name: recipe.weight_named if name in NAMED else recipe.weight_measured
-                                for name in heads},
-                  metrics={name: [keras.metrics.SparseCategoricalAccuracy("accuracy")] for name in NAMED},
-                  jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")  # slower on CPUs
+    rate = keras.optimizers.schedules.CosineDecay(
+        recipe.rate / 20, total - total // 20, warmup_target=recipe.rate, warmup_steps=total // 20
+    )
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=recipe.decay),
+        loss={name: _SmoothedCrossEntropy(recipe.smoothing) if name in NAMED else "mse" for name in heads},
+        loss_weights={name: recipe.weight_named if name in NAMED else recipe.weight_measured for name in heads},
+        metrics={name: [keras.metrics.SparseCategoricalAccuracy("accuracy")] for name in NAMED},
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )  # slower on CPUs
     return model
 
 
@@ -120,8 +123,10 @@ def _expect_same(folder: Path, recipe: Recipe) -> None:
     if not (folder / RECIPE).is_file():
         write_whole(folder / RECIPE, json.dumps(asdict(recipe)))
     if (begun := read_json(folder / RECIPE)) != asdict(recipe):
-        raise ValueError(f"Expected the recipe that {folder} was begun with, {begun}; received {asdict(recipe)}. "
-                         "Choose another folder.")
+        raise ValueError(
+            f"Expected the recipe that {folder} was begun with, {begun}; received {asdict(recipe)}. "
+            "Choose another folder."
+        )
 
 
 def _tell(folder: Path, epoch: int, seconds: float, found: Sequence[dict[str, float]]) -> None:

@@ -15,8 +15,9 @@ INTERVAL = "#8A8F98"
 """Read on every strategy's colour, on white and on black."""
 
 
-def accuracy_bars(rows: Sequence[Summary], names: Mapping[str, str] | None = None,
-                  hues: Mapping[str, str] | None = None) -> go.Figure:
+def accuracy_bars(
+    rows: Sequence[Summary], names: Mapping[str, str] | None = None, hues: Mapping[str, str] | None = None
+) -> go.Figure:
     """A bar a measured run, from 0 to 100%, with the 95% interval of what it would get on all such images.
 
     Args:
@@ -42,13 +43,22 @@ def setting_bars(groups: Sequence[Group], hues: Mapping[str, str] | None = None)
     figure, hues = go.Figure(), hues or {}
     for group in groups:
         name, colour = plain_text(group.name, _NAME_LENGTH), hues.get(group.results[0].run_id, GREY)
-        figure.add_bar(x=[group.accuracy], y=[group.name], orientation="h", name=name,
-                       marker={"color": colour, "opacity": 0.6},
-                       hovertemplate=f"{name}: %{{x:.1%}}, mean of {count(len(group.results), 'seed')}<extra></extra>")
-        figure.add_scatter(x=group.accuracies, y=[group.name] * len(group.results), mode="markers",
-                           name=f"{name}, seeds",
-                           marker={"color": INTERVAL, "size": 9, "line": {"width": 1, "color": "white"}},
-                           hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>")
+        figure.add_bar(
+            x=[group.accuracy],
+            y=[group.name],
+            orientation="h",
+            name=name,
+            marker={"color": colour, "opacity": 0.6},
+            hovertemplate=f"{name}: %{{x:.1%}}, mean of {count(len(group.results), 'seed')}<extra></extra>",
+        )
+        figure.add_scatter(
+            x=group.accuracies,
+            y=[group.name] * len(group.results),
+            mode="markers",
+            name=f"{name}, seeds",
+            marker={"color": INTERVAL, "size": 9, "line": {"width": 1, "color": "white"}},
+            hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>",
+        )
     return _dress(figure, {group.name: (group.name, group.accuracy) for group in groups})
 
 
@@ -56,23 +66,55 @@ def _add_bar(figure: go.Figure, row: Summary, name: str, colour: str) -> None:
     low, high = row.interval or (row.test_accuracy, row.test_accuracy)
     label = plain_text(name, _NAME_LENGTH)
     figure.add_bar(
-        x=[row.test_accuracy], y=[row.id], orientation="h", name=label, marker={"color": colour, "opacity": 0.6},
-        error_x={"type": "data", "symmetric": False, "array": [high - row.test_accuracy],
-                 "arrayminus": [row.test_accuracy - low], "color": INTERVAL, "thickness": 2.5, "width": 7},
-        hovertemplate=f"{label}: %{{x:.1%}}, {percent(low)} to {percent(high)}<extra></extra>")
+        x=[row.test_accuracy],
+        y=[row.id],
+        orientation="h",
+        name=label,
+        marker={"color": colour, "opacity": 0.6},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - row.test_accuracy],
+            "arrayminus": [row.test_accuracy - low],
+            "color": INTERVAL,
+            "thickness": 2.5,
+            "width": 7,
+        },
+        hovertemplate=f"{label}: %{{x:.1%}}, {percent(low)} to {percent(high)}<extra></extra>",
+    )
 
 
 def _dress(figure: go.Figure, bars: Mapping[str, tuple[str, float]]) -> go.Figure:
     """Bars by their place on the axis: what each is called, and how long it is."""
     figure.update_layout(
-        showlegend=False, height=_FRAME_PIXELS + _BAR_PIXELS * len(bars), bargap=0.35, barmode="overlay",
+        showlegend=False,
+        height=_FRAME_PIXELS + _BAR_PIXELS * len(bars),
+        bargap=0.35,
+        barmode="overlay",
         margin={"l": 10, "r": 64, "t": 10, "b": 30},
-        annotations=[{"xref": "paper", "x": 1, "xanchor": "left", "xshift": 10, "y": place, "showarrow": False,
-                      "text": f"<b>{percent(accuracy)}</b>", "font": {"size": 15}}
-                     for place, (_, accuracy) in bars.items()])
+        annotations=[
+            {
+                "xref": "paper",
+                "x": 1,
+                "xanchor": "left",
+                "xshift": 10,
+                "y": place,
+                "showarrow": False,
+                "text": f"<b>{percent(accuracy)}</b>",
+                "font": {"size": 15},
+            }
+            for place, (_, accuracy) in bars.items()
+        ],
+    )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
-    figure.update_yaxes(type="category", autorange="reversed", fixedrange=True, automargin=True,
-                        tickvals=list(bars), ticktext=[_label(name) for name, _ in bars.values()])
+    figure.update_yaxes(
+        type="category",
+        autorange="reversed",
+        fixedrange=True,
+        automargin=True,
+        tickvals=list(bars),
+        ticktext=[_label(name) for name, _ in bars.values()],
+    )
     return figure
 
 

@@ -24,20 +24,33 @@ def class_bars(manifest: Manifest) -> go.Figure:
     figure = go.Figure()
     for split in SPLITS:
         figure.add_bar(
-            y=classes, x=[counts[name, split] for name in classes], name=_NAMES[split], orientation="h",
+            y=classes,
+            x=[counts[name, split] for name in classes],
+            name=_NAMES[split],
+            orientation="h",
             marker={"color": SPLIT_COLOURS[split], "line": {"color": SPLIT_COLOURS["train"], "width": 1}},
             customdata=[plain_text(name, 60) for name in classes],
-            hovertemplate=f"%{{customdata}}: %{{x:,}} {split}<extra></extra>")
+            hovertemplate=f"%{{customdata}}: %{{x:,}} {split}<extra></extra>",
+        )
     return _dress(figure, classes)
 
 
 def _dress(figure: go.Figure, classes: list[str]) -> go.Figure:
     pixels = _SLIM_BAR_PIXELS if len(classes) > _MANY else _BAR_PIXELS
     figure.update_layout(
-        barmode="stack", bargap=0.3, height=_FRAME_PIXELS + pixels * len(classes),
+        barmode="stack",
+        bargap=0.3,
+        height=_FRAME_PIXELS + pixels * len(classes),
         margin={"l": 10, "r": 10, "t": 30, "b": 30},
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"})
-    figure.update_yaxes(type="category", autorange="reversed", tickvals=classes, fixedrange=True, automargin=True,
-                        ticktext=[plain_text(name, _NAME_LENGTH) for name in classes])
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+    )
+    figure.update_yaxes(
+        type="category",
+        autorange="reversed",
+        tickvals=classes,
+        fixedrange=True,
+        automargin=True,
+        ticktext=[plain_text(name, _NAME_LENGTH) for name in classes],
+    )
     figure.update_xaxes(tickformat=",d", fixedrange=True)
     return figure

@@ -56,8 +56,11 @@ def _cells(trace: go.Heatmap) -> list[dict[str, object]]:
     """Cells hold a share of their row, and of how many images it is."""
     shares, images = np.nan_to_num(np.asarray(trace.z, dtype=float)).tolist(), np.asarray(trace.customdata).tolist()
     xs, ys = ([unescape(name) for name in names] for names in (trace.x, trace.y))
-    return [{"name": _name(trace), "x": x, "y": y, "images": images[i][j][0], "share": shares[i][j]}
-            for i, y in enumerate(ys) for j, x in enumerate(xs)]
+    return [
+        {"name": _name(trace), "x": x, "y": y, "images": images[i][j][0], "share": shares[i][j]}
+        for i, y in enumerate(ys)
+        for j, x in enumerate(xs)
+    ]
 
 
 def _name(trace: go.Scatter | go.Bar | go.Heatmap) -> str:

@@ -12,8 +12,10 @@ _WITH_FIGURES = 14
 """Classes up to which the cells have room for their figures."""
 
 _PALE, _DEEP = np.array([214, 229, 245]), np.array([13, 71, 138])
-_SCALE = [[step / 20, "rgb({:.0f}, {:.0f}, {:.0f})".format(*(_PALE + (_DEEP - _PALE) * (step / 20) ** 0.5))]
-          for step in range(21)]  # the root tells small confusions apart
+_SCALE = [
+    [step / 20, "rgb({:.0f}, {:.0f}, {:.0f})".format(*(_PALE + (_DEEP - _PALE) * (step / 20) ** 0.5))]
+    for step in range(21)
+]  # the root tells small confusions apart
 _CLEAR_SCALE = [[step / 20, f"rgba(47, 111, 183, {0.2 + 0.8 * (step / 20) ** 0.5:.2f})"] for step in range(21)]
 """Where no figure stands in the cells: small confusions fade into the page, be it light or dark."""
 
@@ -34,11 +36,23 @@ def confusion_chart(result: Measured, name: str, shares: bool) -> go.Figure:
     matrix, names = result.confusion, _names(result.classes)
     totals = matrix.sum(axis=1, keepdims=True)
     rates = matrix / np.maximum(totals, 1)
-    figure = go.Figure(go.Heatmap(
-        z=np.where(matrix > 0, rates, np.nan), x=names, y=names, zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
-        name=plain_text(name), customdata=np.dstack([matrix, np.broadcast_to(totals, matrix.shape)]),
-        hovertemplate=_TOLD, hoverongaps=False,
-        **(_figures(matrix, rates, shares) if len(names) <= _WITH_FIGURES else {"colorscale": _CLEAR_SCALE})))
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.where(matrix > 0, rates, np.nan),
+            x=names,
+            y=names,
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            name=plain_text(name),
+            customdata=np.dstack([matrix, np.broadcast_to(totals, matrix.shape)]),
+            hovertemplate=_TOLD,
+            hoverongaps=False,
+            **(_figures(matrix, rates, shares) if len(names) <= _WITH_FIGURES else {"colorscale": _CLEAR_SCALE}),
+        )
+    )
     return _dress(figure, names, result.classes, plain_text(name, 44))
 
 
@@ -50,18 +64,28 @@ def _names(classes: Sequence[str]) -> list[str]:
 
 def _figures(matrix: np.ndarray, rates: np.ndarray, shares: bool) -> dict[str, object]:
     """What stands in the cells."""
-    figures = [["" if not count else f"{100 * rate:.0f}" if shares else f"{count:,}"
-                for rate, count in zip(*row, strict=True)] for row in zip(rates, matrix, strict=True)]
+    figures = [
+        ["" if not count else f"{100 * rate:.0f}" if shares else f"{count:,}" for rate, count in zip(*row, strict=True)]
+        for row in zip(rates, matrix, strict=True)
+    ]
     return {"text": figures, "texttemplate": "%{text}", "colorscale": _SCALE}
 
 
 def _dress(figure: go.Figure, names: Sequence[str], classes: Sequence[str], title: str) -> go.Figure:
     few = len(classes) <= _WITH_FIGURES
-    ticks = {"type": "category", "tickvals": names,
-             "ticktext": [plain_text(label, _NAME_LENGTH) for label in classes],
-             "automargin": True, "showgrid": False, "fixedrange": True}
-    figure.update_layout(title={"text": title, "font": {"size": 15}}, margin={"l": 10, "r": 10, "t": 40, "b": 10},
-                         height=_FRAME_PIXELS + (34 if few else 16) * max(4, len(classes)))
+    ticks = {
+        "type": "category",
+        "tickvals": names,
+        "ticktext": [plain_text(label, _NAME_LENGTH) for label in classes],
+        "automargin": True,
+        "showgrid": False,
+        "fixedrange": True,
+    }
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}},
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        height=_FRAME_PIXELS + (34 if few else 16) * max(4, len(classes)),
+    )
     figure.update_xaxes(title={"text": "Taken for"}, tickangle=-45 if few else -90, **ticks)
     figure.update_yaxes(title={"text": "True class"}, autorange="reversed", **ticks)
     return figure

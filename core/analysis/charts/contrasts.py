@@ -27,11 +27,19 @@ def contrast_chart(verdict: Verdict) -> go.Figure:
     figure.add_vrect(-zone, zone, fillcolor=GREY, opacity=0.18, line_width=0, layer="below")
     figure.add_vline(0, line={"color": GREY, "width": 1})
     rows = list(range(len(shown)))
-    figure.update_layout(showlegend=False, height=_FRAME_PIXELS + _ROW_PIXELS * len(rows),
-                         margin={"l": 10, "r": 20, "t": 10, "b": 40})
+    figure.update_layout(
+        showlegend=False, height=_FRAME_PIXELS + _ROW_PIXELS * len(rows), margin={"l": 10, "r": 20, "t": 10, "b": 40}
+    )
     figure.update_xaxes(title={"text": "Difference in points"}, fixedrange=True, zeroline=False)
-    figure.update_yaxes(autorange="reversed", fixedrange=True, automargin=True, showgrid=False, zeroline=False,
-                        tickvals=rows, ticktext=[_label(contrast) for contrast in shown])
+    figure.update_yaxes(
+        autorange="reversed",
+        fixedrange=True,
+        automargin=True,
+        showgrid=False,
+        zeroline=False,
+        tickvals=rows,
+        ticktext=[_label(contrast) for contrast in shown],
+    )
     return figure
 
 
@@ -47,19 +55,37 @@ def _row(number: int, contrast: Contrast) -> go.Scatter:
     low, high = (100 * end for end in contrast.interval)
     middle = 100 * contrast.difference
     name = f"{plain_text(contrast.first.name)} against {plain_text(contrast.second.name)}"
-    return interval_mark(number, middle, (low, high), name, _MARKS[contrast.judgement],
-                         f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}: {contrast.judgement}")
+    return interval_mark(
+        number,
+        middle,
+        (low, high),
+        name,
+        _MARKS[contrast.judgement],
+        f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}: {contrast.judgement}",
+    )
 
 
-def interval_mark(place: float | str, middle: float, interval: Interval, name: str, symbol: str,
-                  told: str) -> go.Scatter:
+def interval_mark(
+    place: float | str, middle: float, interval: Interval, name: str, symbol: str, told: str
+) -> go.Scatter:
     """A mark at its place on the upright axis, with its interval; `told` is what the pointer reads."""
     return go.Scatter(
-        x=[middle], y=[place], mode="markers", name=name,
+        x=[middle],
+        y=[place],
+        mode="markers",
+        name=name,
         marker={"symbol": symbol, "size": 12, "color": _COLOUR, "line": {"width": 2}},
-        error_x={"type": "data", "symmetric": False, "array": [interval[1] - middle],
-                 "arrayminus": [middle - interval[0]], "thickness": 2.5, "width": 7, "color": _COLOUR},
-        hovertemplate=f"{told}<extra></extra>")
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [interval[1] - middle],
+            "arrayminus": [middle - interval[0]],
+            "thickness": 2.5,
+            "width": 7,
+            "color": _COLOUR,
+        },
+        hovertemplate=f"{told}<extra></extra>",
+    )
 
 
 def _label(contrast: Contrast) -> str:

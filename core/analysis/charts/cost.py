@@ -31,8 +31,12 @@ TRAINING_TIME = Cost("Minutes of training", lambda group: group.seconds, 60, dur
 def trained_parameters(rows: Sequence[Summary]) -> Cost:
     """Parameters that train in the last phase, known from each run's summary."""
     known = {row.id: row.trainable_parameters or 0 for row in rows}
-    return Cost("Millions of parameters that train", lambda group: known[group.results[0].run_id], 1e6,
-                lambda number: f"{millions(round(number))} parameters")
+    return Cost(
+        "Millions of parameters that train",
+        lambda group: known[group.results[0].run_id],
+        1e6,
+        lambda number: f"{millions(round(number))} parameters",
+    )
 
 
 def frontier(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> list[Group]:
@@ -51,13 +55,20 @@ def cost_chart(groups: Sequence[Group], hues: Mapping[str, str], cost: Cost = TR
         hues: a colour for each run, by id.
     """
     line = frontier(groups, cost)
-    figure = go.Figure(go.Scatter(
-        x=[cost.of(group) / cost.unit for group in line], y=[group.accuracy for group in line], mode="lines",
-        name="Frontier", line={"color": GREY, "dash": "dot", "width": 1.5}, hoverinfo="skip", showlegend=False))
+    figure = go.Figure(
+        go.Scatter(
+            x=[cost.of(group) / cost.unit for group in line],
+            y=[group.accuracy for group in line],
+            mode="lines",
+            name="Frontier",
+            line={"color": GREY, "dash": "dot", "width": 1.5},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
     for group in groups:
         _add(figure, group, hues.get(group.results[0].run_id, GREY), cost)
-    figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 20, "t": 10, "b": 10},
-                         legend=LEGEND_BELOW)
+    figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 20, "t": 10, "b": 10}, legend=LEGEND_BELOW)
     figure.update_xaxes(title={"text": cost.title}, rangemode="tozero", fixedrange=True)
     figure.update_yaxes(title={"text": "Test accuracy"}, tickformat=".0%", fixedrange=True)
     return figure
@@ -65,11 +76,26 @@ def cost_chart(groups: Sequence[Group], hues: Mapping[str, str], cost: Cost = TR
 
 def _add(figure: go.Figure, group: Group, colour: str, cost: Cost) -> None:
     name, mean = plain_text(group.name, _NAME_LENGTH), group.accuracy
-    spread = {"type": "data", "symmetric": False, "array": [max(group.accuracies) - mean],
-              "arrayminus": [mean - min(group.accuracies)], "color": colour} if len(group.results) > 1 else None
-    figure.add_scatter(x=[cost.of(group) / cost.unit], y=[mean], mode="markers", name=name, error_y=spread,
-                       marker={"color": colour, "size": 13},
-                       hovertemplate=f"{name}: {percent(mean)}, {cost.told(cost.of(group))}<extra></extra>")
+    spread = (
+        {
+            "type": "data",
+            "symmetric": False,
+            "array": [max(group.accuracies) - mean],
+            "arrayminus": [mean - min(group.accuracies)],
+            "color": colour,
+        }
+        if len(group.results) > 1
+        else None
+    )
+    figure.add_scatter(
+        x=[cost.of(group) / cost.unit],
+        y=[mean],
+        mode="markers",
+        name=name,
+        error_y=spread,
+        marker={"color": colour, "size": 13},
+        hovertemplate=f"{name}: {percent(mean)}, {cost.told(cost.of(group))}<extra></extra>",
+    )
 
 
 def cost_in_words(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
@@ -86,5 +112,7 @@ def cost_in_words(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
 
 def _step(cheaper: Group, dearer: Group, cost: Cost) -> str:
     points, more = 100 * (dearer.accuracy - cheaper.accuracy), cost.of(dearer) - cost.of(cheaper)
-    return (f"{dearer.name} gains {points:.1f} points over {inside(cheaper.name)} for {cost.told(more)} more: "
-            f"{cost.told(more / points)} a point.")
+    return (
+        f"{dearer.name} gains {points:.1f} points over {inside(cheaper.name)} for {cost.told(more)} more: "
+        f"{cost.told(more / points)} a point."
+    )

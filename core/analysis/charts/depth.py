@@ -31,22 +31,36 @@ def depth_chart(depths: Sequence[Depth], measure: str, rule: Guideline | None = 
     layers, several = [layers for layers, _ in shown], any(len(values) > 1 for _, values in shown)
     figure = go.Figure()
     if several:
-        figure.add_scatter(x=[*layers, *layers[::-1]],
-                           y=[*(max(values) for _, values in shown), *(min(values) for _, values in shown[::-1])],
-                           fill="toself", fillcolor=_BAND, line={"width": 0}, mode="lines", hoverinfo="skip",
-                           name="lowest to highest seed")
-    figure.add_scatter(x=layers, y=[fmean(values) for _, values in shown], mode="lines+markers",
-                       name="mean of the seeds" if several else "one seed",
-                       line={"color": _COLOUR, "width": 2}, marker={"size": 8},
-                       hovertemplate=f"%{{x}} layers: %{{y:{_format(measure)}}}<extra></extra>")
+        figure.add_scatter(
+            x=[*layers, *layers[::-1]],
+            y=[*(max(values) for _, values in shown), *(min(values) for _, values in shown[::-1])],
+            fill="toself",
+            fillcolor=_BAND,
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            name="lowest to highest seed",
+        )
+    figure.add_scatter(
+        x=layers,
+        y=[fmean(values) for _, values in shown],
+        mode="lines+markers",
+        name="mean of the seeds" if several else "one seed",
+        line={"color": _COLOUR, "width": 2},
+        marker={"size": 8},
+        hovertemplate=f"%{{x}} layers: %{{y:{_format(measure)}}}<extra></extra>",
+    )
     if rule:
         _mark(figure, rule)
     return _dress(figure, layers, measure)
 
 
 def _values(depth: Depth, measure: str) -> tuple[float, ...]:
-    return {"accuracy": depth.accuracies, "gap": depth.gaps,
-            "seconds": tuple(seconds / 60 for seconds in depth.seconds)}[measure]
+    return {
+        "accuracy": depth.accuracies,
+        "gap": depth.gaps,
+        "seconds": tuple(seconds / 60 for seconds in depth.seconds),
+    }[measure]
 
 
 def _format(measure: str) -> str:
@@ -59,8 +73,12 @@ def _mark(figure: go.Figure, rule: Guideline) -> None:
 
 
 def _dress(figure: go.Figure, layers: Sequence[int], measure: str) -> go.Figure:
-    figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=measure == "accuracy",
-                         legend=LEGEND_BELOW)
+    figure.update_layout(
+        height=_HEIGHT,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        showlegend=measure == "accuracy",
+        legend=LEGEND_BELOW,
+    )
     few = {"tickvals": list(layers)} if measure == "accuracy" else {}  # the others are too narrow for all of them
     figure.update_xaxes(title={"text": "Layers open"}, fixedrange=True, **few)
     figure.update_yaxes(title={"text": MEASURES[measure]}, tickformat=_format(measure), fixedrange=True)

@@ -9,8 +9,12 @@ from zlib import crc32
 from core.experiment.run import Run, RunConfig
 from core.experiment.strategy import DEPTHS, swept_depth
 
-STRATEGY_COLOURS: Final = {"feature-extraction": "#0072B2", "fine-tuning": "#D55E00", "two-phase": "#009E73",
-                           "baseline-cnn": "#7F7F7F"}
+STRATEGY_COLOURS: Final = {
+    "feature-extraction": "#0072B2",
+    "fine-tuning": "#D55E00",
+    "two-phase": "#009E73",
+    "baseline-cnn": "#7F7F7F",
+}
 DEPTH_COLOURS: Final = ("#5B6ABF", "#3F8FC4", "#2AA8A8", "#3DB57A", "#8AB33F", "#C2A52A", "#D98E2B")
 """Of a sweep over depths, a colour up to each of `DEPTHS`."""
 

@@ -65,16 +65,21 @@ def reliability(several: Sequence[tuple[Answered, float | None]]) -> Reliability
 
     None where no run's probabilities, or not those of all true classes, were written down.
     """
-    known = [(said, temperature) for said, temperature in several
-             if said.classes and set(said.labels) <= set(said.classes)]
+    known = [
+        (said, temperature) for said, temperature in several if said.classes and set(said.labels) <= set(said.classes)
+    ]
     if not known:
         return None
     shares = [calibrated(said.probabilities, temperature) for said, temperature in known]
-    true = np.concatenate([rows[np.arange(len(rows)), _labels(said)]
-                           for rows, (said, _) in zip(shares, known, strict=True)])
+    true = np.concatenate(
+        [rows[np.arange(len(rows)), _labels(said)] for rows, (said, _) in zip(shares, known, strict=True)]
+    )
     sureness, right = np.concatenate([rows.max(axis=1) for rows in shares]), np.concatenate([s.right for s, _ in known])
-    return Reliability(tuple(_bins(sureness, right)), fmean(temperature or 1.0 for _, temperature in known),
-                       float(-np.log(np.maximum(true, _LEAST_PROBABILITY)).mean()))
+    return Reliability(
+        tuple(_bins(sureness, right)),
+        fmean(temperature or 1.0 for _, temperature in known),
+        float(-np.log(np.maximum(true, _LEAST_PROBABILITY)).mean()),
+    )
 
 
 def _labels(said: Answered) -> np.ndarray:
@@ -86,5 +91,8 @@ def _labels(said: Answered) -> np.ndarray:
 def _bins(sureness: np.ndarray, right: np.ndarray) -> list[Bin]:
     """Bins of equal width that hold an image, the least sure first."""
     places = np.minimum((sureness * BINS).astype(int), BINS - 1)
-    return [Bin(float(sureness[here].mean()), float(right[here].mean()), int(here.sum()))
-            for place in range(BINS) if (here := places == place).any()]
+    return [
+        Bin(float(sureness[here].mean()), float(right[here].mean()), int(here.sum()))
+        for place in range(BINS)
+        if (here := places == place).any()
+    ]

@@ -33,8 +33,11 @@ class ClassContrast:
 def tested_alike(store: RunStore, runs: Sequence[Run], baseline: str) -> list[str]:
     """The ids of the other runs whose answers to the test images of the baseline are known. Raises `NoSuchRun`."""
     said = answered(store, baseline)
-    return [run.id for run in runs if run.id != baseline and said is not None
-            and (other := answered(store, run.id)) and other.paths == said.paths]
+    return [
+        run.id
+        for run in runs
+        if run.id != baseline and said is not None and (other := answered(store, run.id)) and other.paths == said.paths
+    ]
 
 
 def class_contrasts(store: RunStore, first: str, second: str) -> list[ClassContrast]:
@@ -59,12 +62,21 @@ def class_contrast_chart(contrasts: Sequence[ClassContrast]) -> go.Figure:
     """A row a class, its difference in points; a filled mark where the interval leaves out zero."""
     figure = go.Figure([_mark(contrast) for contrast in contrasts])
     figure.add_vline(0, line={"color": GREY, "width": 1})
-    figure.update_layout(showlegend=False, height=_FRAME_PIXELS + _ROW_PIXELS * len(contrasts),
-                         margin={"l": 10, "r": 20, "t": 10, "b": 40})
+    figure.update_layout(
+        showlegend=False,
+        height=_FRAME_PIXELS + _ROW_PIXELS * len(contrasts),
+        margin={"l": 10, "r": 20, "t": 10, "b": 40},
+    )
     figure.update_xaxes(title={"text": "Difference in points"}, fixedrange=True, zeroline=False)
-    figure.update_yaxes(type="category", autorange="reversed", fixedrange=True, automargin=True, showgrid=False,
-                        tickvals=[contrast.label for contrast in contrasts],
-                        ticktext=[plain_text(contrast.label, _NAME_LENGTH) for contrast in contrasts])
+    figure.update_yaxes(
+        type="category",
+        autorange="reversed",
+        fixedrange=True,
+        automargin=True,
+        showgrid=False,
+        tickvals=[contrast.label for contrast in contrasts],
+        ticktext=[plain_text(contrast.label, _NAME_LENGTH) for contrast in contrasts],
+    )
     return figure
 
 
@@ -72,5 +84,11 @@ def _mark(contrast: ClassContrast) -> go.Scatter:
     low, high = (100 * end for end in contrast.interval)
     name = plain_text(contrast.label)
     told = f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}, {count(contrast.images, 'image')}"
-    return interval_mark(contrast.label, 100 * contrast.difference, (low, high), name,
-                         "circle" if low > 0 or high < 0 else "circle-open", told)
+    return interval_mark(
+        contrast.label,
+        100 * contrast.difference,
+        (low, high),
+        name,
+        "circle" if low > 0 or high < 0 else "circle-open",
+        told,
+    )

@@ -14,13 +14,24 @@ def contrast_table(verdict: Verdict) -> tuple[list[dict[str, Any]], Formats]:
 
 def _contrast_row(contrast: Contrast) -> dict[str, Any]:
     low, high = contrast.interval
-    return {"Ahead": contrast.first.name, "Behind": contrast.second.name, "Difference": contrast.difference,
-            "95% from": low, "95% to": high, "Judgement": str(contrast.judgement), "p": contrast.p,
-            "Seeds": contrast.seeds, "Test images": contrast.images,
-            "Paired": "yes" if contrast.is_paired else "no", "Times as long": contrast.time_ratio}
+    return {
+        "Ahead": contrast.first.name,
+        "Behind": contrast.second.name,
+        "Difference": contrast.difference,
+        "95% from": low,
+        "95% to": high,
+        "Judgement": str(contrast.judgement),
+        "p": contrast.p,
+        "Seeds": contrast.seeds,
+        "Test images": contrast.images,
+        "Paired": "yes" if contrast.is_paired else "no",
+        "Times as long": contrast.time_ratio,
+    }
 
 
 _CONTRAST_FORMATS: Final[Formats] = {
     **dict.fromkeys(("Difference", "95% from", "95% to"), points),
     "p": lambda p: "under 0.001" if p < 1e-3 else f"{p:.3f}",
-    "Test images": "{:,.0f}".format, "Times as long": "{:.1f}".format}
+    "Test images": "{:,.0f}".format,
+    "Times as long": "{:.1f}".format,
+}

@@ -54,8 +54,12 @@ def _but_for_depth(config: RunConfig) -> RunConfig:
 
 def _depth(layers: int, group: Group, summaries: Mapping[str, Summary]) -> Depth:
     rows = [summaries[result.run_id] for result in group.results]
-    return Depth(layers, tuple(group.accuracies), tuple(result.seconds for result in group.results),
-                 tuple(row.gap for row in rows if row.gap is not None))
+    return Depth(
+        layers,
+        tuple(group.accuracies),
+        tuple(result.seconds for result in group.results),
+        tuple(row.gap for row in rows if row.gap is not None),
+    )
 
 
 def rule_for(groups: Sequence[Group]) -> Guideline | None:

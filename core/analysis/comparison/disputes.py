@@ -65,9 +65,12 @@ def disputes(store: RunStore, runs: Sequence[Run]) -> Disputes:
     together = [(run, said) for run in alike if (said := answered(store, run.id)) and said.paths == paths]
     named = np.array([said.named for _, said in together])
     wrong = ~np.array([said.right for _, said in together])
-    return Disputes(tuple(run for run, _ in together), _root(first),
-                    _worst_first(np.flatnonzero((named != named[0]).any(axis=0)), together),
-                    _worst_first(np.flatnonzero(wrong.all(axis=0)), together))
+    return Disputes(
+        tuple(run for run, _ in together),
+        _root(first),
+        _worst_first(np.flatnonzero((named != named[0]).any(axis=0)), together),
+        _worst_first(np.flatnonzero(wrong.all(axis=0)), together),
+    )
 
 
 def mistaken_pairs(found: Sequence[Dispute]) -> list[tuple[tuple[str, str], int]]:
@@ -81,8 +84,9 @@ def _worst_first(numbers: np.ndarray, together: Sequence[tuple[Run, Answered]]) 
 
 def _dispute(number: int, together: Sequence[tuple[Run, Answered]]) -> Dispute:
     said = together[0][1]
-    return Dispute(said.paths[number], said.labels[number],
-                   {run.id: _answer(number, answers) for run, answers in together})
+    return Dispute(
+        said.paths[number], said.labels[number], {run.id: _answer(number, answers) for run, answers in together}
+    )
 
 
 def _answer(number: int, said: Answered) -> Answer:

@@ -51,29 +51,48 @@ def fairness(verdict: Verdict, runs: Sequence[Run]) -> Fairness | None:
         return None
     every = [config for group in groups for config in group]
     tables = [settings_of(config) for config in every]
-    return Fairness((_same_tests(verdict), _same_seeds(groups), _same_budget(groups),
-                     _same_settings("Augmentation", _AUGMENTATION, tables), _same_network(every, tables),
-                     _same_settings("Training", _TRAINING, tables)), _rates(every))
+    return Fairness(
+        (
+            _same_tests(verdict),
+            _same_seeds(groups),
+            _same_budget(groups),
+            _same_settings("Augmentation", _AUGMENTATION, tables),
+            _same_network(every, tables),
+            _same_settings("Training", _TRAINING, tables),
+        ),
+        _rates(every),
+    )
 
 
 def _same_tests(verdict: Verdict) -> Check:
     is_same = len({frozenset(group.tests) for group in verdict.groups}) == 1 and not verdict.left_out
-    return Check("Test images", is_same, "Tested on the same images." if is_same else
-                 "Not all of them were tested on the same images.")
+    return Check(
+        "Test images",
+        is_same,
+        "Tested on the same images." if is_same else "Not all of them were tested on the same images.",
+    )
 
 
 def _same_seeds(groups: Sequence[Sequence[RunConfig]]) -> Check:
     seeds = {tuple(sorted(config.seed for config in group)) for group in groups}
     numbers = sorted({len(group) for group in groups})
-    told = f"{count(numbers[0], 'seed')} each." if len(seeds) == 1 else (
-        f"{numbers[0]} to {numbers[-1]} seeds." if len(numbers) > 1 else "Other seeds.")
+    told = (
+        f"{count(numbers[0], 'seed')} each."
+        if len(seeds) == 1
+        else (f"{numbers[0]} to {numbers[-1]} seeds." if len(numbers) > 1 else "Other seeds.")
+    )
     return Check("Seeds", len(seeds) == 1, told)
 
 
 def _same_budget(groups: Sequence[Sequence[RunConfig]]) -> Check:
     epochs = sorted({config.strategy.epochs for group in groups for config in group})
-    return Check("Epochs", len(epochs) == 1, f"{count(epochs[0], 'epoch')} each." if len(epochs) == 1 else
-                 f"{epochs[0]:,} to {epochs[-1]:,} epochs: who trains longer may win by that.")
+    return Check(
+        "Epochs",
+        len(epochs) == 1,
+        f"{count(epochs[0], 'epoch')} each."
+        if len(epochs) == 1
+        else f"{epochs[0]:,} to {epochs[-1]:,} epochs: who trains longer may win by that.",
+    )
 
 
 def _same_network(configs: Sequence[RunConfig], tables: Sequence[dict[str, str]]) -> Check:
@@ -89,8 +108,12 @@ def _same_settings(what: str, names: Sequence[str], tables: Sequence[dict[str, s
 
 def _rates(configs: Sequence[RunConfig]) -> str:
     """Whether somebody chose the rates, for a strategy at a rate that suits it badly loses unfairly."""
-    tuned = {rate(phase.learning_rate) for config in configs for phase in config.strategy.phases
-             if phase.learning_rate not in (HEAD_RATE, BASE_RATE)}
+    tuned = {
+        rate(phase.learning_rate)
+        for config in configs
+        for phase in config.strategy.phases
+        if phase.learning_rate not in (HEAD_RATE, BASE_RATE)
+    }
     if not tuned:
         return f"Rates are the course's: {rate(HEAD_RATE)} for a head, {rate(BASE_RATE)} for the base. None was tuned."
     return f"Some rates were chosen: {listed(sorted(tuned))}."

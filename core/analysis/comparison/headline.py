@@ -23,8 +23,10 @@ def _compared(verdict: Verdict) -> str:
     best, second, *rest = verdict.groups
     contrast = verdict.between(best, second)
     if contrast is None:
-        return ("These runs were not tested on the same images, nor on images of one data set and the same classes, so "
-                "their test accuracies do not compare. Choose runs of one study.")
+        return (
+            "These runs were not tested on the same images, nor on images of one data set and the same classes, so "
+            "their test accuracies do not compare. Choose runs of one study."
+        )
     others = [one for group in rest if (one := verdict.between(best, group))]
     parts = _score(best, contrast), _judged(contrast), _doubt(contrast), _beaten(contrast, others)
     return " ".join(part for part in parts if part)
@@ -33,11 +35,15 @@ def _compared(verdict: Verdict) -> str:
 def _score(best: Group, contrast: Contrast) -> str:
     share = percent(best.accuracy) + (" on average" if len(best.results) > 1 else "")
     if round(contrast.difference, 9) == 0:
-        return (f"{contrast.first.name} and {inside(contrast.second.name)} did equally well on the test images: "
-                f"{share} ({_basis(contrast)}).")
-    return (f"{contrast.first.name} did best on the test images: {share}, {_points(contrast.difference)} above "
-            f"{inside(contrast.second.name)} (95% interval {' to '.join(map(_number, contrast.interval))}, "
-            f"{_basis(contrast)}).")
+        return (
+            f"{contrast.first.name} and {inside(contrast.second.name)} did equally well on the test images: "
+            f"{share} ({_basis(contrast)})."
+        )
+    return (
+        f"{contrast.first.name} did best on the test images: {share}, {_points(contrast.difference)} above "
+        f"{inside(contrast.second.name)} (95% interval {' to '.join(map(_number, contrast.interval))}, "
+        f"{_basis(contrast)})."
+    )
 
 
 def _basis(contrast: Contrast) -> str:
@@ -61,8 +67,11 @@ def _cost(contrast: Contrast) -> str:
     ratio = contrast.time_ratio
     if ratio is None or 0.9 < ratio < 1.1:
         return ""
-    return f", and takes {ratio:.1f} times as long to train" if ratio > 1 else (
-        f", and trains in {100 * ratio:.0f}% of the time")
+    return (
+        f", and takes {ratio:.1f} times as long to train"
+        if ratio > 1
+        else (f", and trains in {100 * ratio:.0f}% of the time")
+    )
 
 
 def _settle(contrast: Contrast) -> str:
@@ -102,13 +111,17 @@ def _beaten(first: Contrast, others: Sequence[Contrast]) -> str:
 def _alone(group: Group) -> str:
     runs = len(group.results)
     if runs > 1:
-        return (f"{group.name} names {percent(group.accuracy)} of the test images right on average over "
-                f"{runs} runs, from {percent(min(group.accuracies))} to {percent(max(group.accuracies))}.")
+        return (
+            f"{group.name} names {percent(group.accuracy)} of the test images right on average over "
+            f"{runs} runs, from {percent(min(group.accuracies))} to {percent(max(group.accuracies))}."
+        )
     if not group.images:
         return f"{group.name} names {percent(group.accuracy)} of the test images right."
     low, high = wilson_interval(group.accuracy, group.images)
-    return (f"{group.name} names {percent(group.accuracy)} of {count(group.images, 'test image')} right; "
-            f"on all such images that may be {percent(low)} to {percent(high)}.")
+    return (
+        f"{group.name} names {percent(group.accuracy)} of {count(group.images, 'test image')} right; "
+        f"on all such images that may be {percent(low)} to {percent(high)}."
+    )
 
 
 def _guessing(groups: Sequence[Group]) -> str:
@@ -125,8 +138,10 @@ def _left_out(verdict: Verdict) -> str:
     if verdict.left_out:
         parts.append(f"{count(verdict.left_out, 'run')} on other test images left out.")
     if verdict.missing:
-        parts.append(f"{verdict.missing} of {verdict.runs} runs {'has' if verdict.missing == 1 else 'have'} no result "
-                     "on test images.")
+        parts.append(
+            f"{verdict.missing} of {verdict.runs} runs {'has' if verdict.missing == 1 else 'have'} no result "
+            "on test images."
+        )
     return " ".join(parts)
 
 

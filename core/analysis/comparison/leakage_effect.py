@@ -17,7 +17,8 @@ from core.experiment.run_store import RunStore
 
 _FORMATS: Final[Formats] = {
     **dict.fromkeys(("All test images", "Without the leaked", "The leaked alone"), percent),
-    "Leaked": "{:,.0f}".format}
+    "Leaked": "{:,.0f}".format,
+}
 
 
 def leak_table(store: RunStore, runs: Sequence[Run], dataset: Dataset) -> tuple[list[dict[str, Any]], Formats]:
@@ -37,8 +38,13 @@ def _row(store: RunStore, run: Run, name: str, dataset: Dataset) -> dict[str, An
     if not said or not paths:
         return None
     is_leaked = np.array([path in paths for path in said.paths])
-    return {"Run": name, "All test images": _share(said.right), "Without the leaked": _share(said.right[~is_leaked]),
-            "The leaked alone": _share(said.right[is_leaked]), "Leaked": int(is_leaked.sum())}
+    return {
+        "Run": name,
+        "All test images": _share(said.right),
+        "Without the leaked": _share(said.right[~is_leaked]),
+        "The leaked alone": _share(said.right[is_leaked]),
+        "Leaked": int(is_leaked.sum()),
+    }
 
 
 def _share(right: np.ndarray) -> float | None:

@@ -111,14 +111,27 @@ def groups_of(store: RunStore, tested: Sequence[Run], results: dict[str, Measure
     """The runs by their settings. Raises `NoSuchRun`."""
     settings = by_setting(tested)
     names = labels([setting for setting, _ in settings])
-    return [Group(names[setting.id], setting.config.data if setting.config else setting.id,
-                  tuple(_result(store, run, results[run.id]) for run in members)) for setting, members in settings]
+    return [
+        Group(
+            names[setting.id],
+            setting.config.data if setting.config else setting.id,
+            tuple(_result(store, run, results[run.id]) for run in members),
+        )
+        for setting, members in settings
+    ]
 
 
 def _result(store: RunStore, run: Run, result: Measured) -> Result:
     seed = run.config.seed if run.config else run.id
-    return Result(run.id, result.accuracy or 0.0, result.test_images, result.classes, split_of(store, run), seed,
-                  store.metrics(run.id).elapsed + run.status.saved_seconds)
+    return Result(
+        run.id,
+        result.accuracy or 0.0,
+        result.test_images,
+        result.classes,
+        split_of(store, run),
+        seed,
+        store.metrics(run.id).elapsed + run.status.saved_seconds,
+    )
 
 
 def split_of(store: RunStore, run: Run) -> Split:

@@ -92,9 +92,14 @@ class Contrast:
         if self.error is None or self.error == 0:
             return None
         deviation = self.error / resampled_error(1.0, self.seeds, self.share)
-        return next((seeds for seeds in range(self.seeds + 1, MOST_SEEDS + 1)
-                     if two_sided_t(seeds - 1) * resampled_error(deviation, seeds, self.share) < abs(self.difference)),
-                    None)
+        return next(
+            (
+                seeds
+                for seeds in range(self.seeds + 1, MOST_SEEDS + 1)
+                if two_sided_t(seeds - 1) * resampled_error(deviation, seeds, self.share) < abs(self.difference)
+            ),
+            None,
+        )
 
     def images_to_settle(self) -> int | None:
         """About how many test images would tell this difference from none, if it stays; None beyond reach."""
@@ -132,8 +137,9 @@ class Verdict:
         return replace(self, contrasts=tuple(replace(contrast, zone=zone) for contrast in self.contrasts))
 
     def between(self, first: Group, second: Group) -> Contrast | None:
-        return next((one for one in self.contrasts if {one.first.name, one.second.name} == {first.name, second.name}),
-                    None)
+        return next(
+            (one for one in self.contrasts if {one.first.name, one.second.name} == {first.name, second.name}), None
+        )
 
 
 def judge(store: RunStore, runs: Sequence[Run]) -> Verdict:
@@ -150,8 +156,13 @@ def judge(store: RunStore, runs: Sequence[Run]) -> Verdict:
     contrasts = [contrast.turned() for pair in combinations(fair, 2) if (contrast := _contrast(store, *pair))]
     raised = holm([contrast.p for contrast in contrasts])
     left_out = len(tested) - sum(len(group.results) for group in fair)
-    return Verdict(tuple(fair), tuple(replace(one, p=p) for one, p in zip(contrasts, raised, strict=True)),
-                   len(runs), len(runs) - len(tested), left_out)
+    return Verdict(
+        tuple(fair),
+        tuple(replace(one, p=p) for one, p in zip(contrasts, raised, strict=True)),
+        len(runs),
+        len(runs) - len(tested),
+        left_out,
+    )
 
 
 def _contrast(store: RunStore, first: Group, second: Group) -> Contrast | None:
@@ -165,11 +176,31 @@ def _contrast(store: RunStore, first: Group, second: Group) -> Contrast | None:
         return _over_replicates(first, second, common)
     pairing = _pairing(store, *common[0]) if common else None
     if pairing:
-        return Contrast(first, second, pairing.difference, paired_interval(pairing), exact_mcnemar(pairing), 1,
-                        pairing.images, True, None, one.split.share)
+        return Contrast(
+            first,
+            second,
+            pairing.difference,
+            paired_interval(pairing),
+            exact_mcnemar(pairing),
+            1,
+            pairing.images,
+            True,
+            None,
+            one.split.share,
+        )
     interval = unpaired_interval(first.accuracy, one.images, second.accuracy, other.images)
-    return Contrast(first, second, first.accuracy - second.accuracy, interval, _unpaired_p(first, second), 1,
-                    min(one.images, other.images), False, None, one.split.share)
+    return Contrast(
+        first,
+        second,
+        first.accuracy - second.accuracy,
+        interval,
+        _unpaired_p(first, second),
+        1,
+        min(one.images, other.images),
+        False,
+        None,
+        one.split.share,
+    )
 
 
 def _over_replicates(first: Group, second: Group, common: Sequence[tuple[list[Result], list[Result]]]) -> Contrast:

@@ -11,7 +11,7 @@ from core.experiment.export_formats import FORMATS, Exported, Format, exported
 from core.experiment.run import Run
 from core.experiment.run_store import RunStore
 
-_LITERT: Final = '''
+_LITERT: Final = """
 from ai_edge_litert.interpreter import Interpreter
 
 model = Interpreter("{file}")
@@ -20,17 +20,17 @@ entry, exit = model.get_input_details()[0], model.get_output_details()[0]
 model.set_tensor(entry["index"], pixels.astype(entry["dtype"]))
 model.invoke()
 probabilities = model.get_tensor(exit["index"])[0]
-'''
-_ONNX: Final = '''
+"""
+_ONNX: Final = """
 import onnxruntime
 
 probabilities = onnxruntime.InferenceSession("{file}").run(None, {{"pixels": pixels}})[0][0]
-'''
-_KERAS: Final = '''
+"""
+_KERAS: Final = """
 import keras
 
 probabilities = keras.models.load_model("{file}").predict(pixels, verbose=0)[0]
-'''
+"""
 _MODELS: Final = {"keras": _KERAS, "onnx": _ONNX, "litert": _LITERT, "litert-float16": _LITERT, "litert-int8": _LITERT}
 
 _EXAMPLE: Final = '''"""What the model says of a picture: python example.py photo.jpg
@@ -83,6 +83,11 @@ def example(form: Format) -> str:
 
 def _about(store: RunStore, run: Run) -> dict[str, Any]:
     model = trained_model(store, run)
-    return {"run": run.id, "classes": model.classes, "image_size": model.image_size, "colours": "RGB, 0 to 255",
-            "resize": "the whole picture, upright, on white where it is transparent, squeezed to the square, bilinear",
-            "temperature": model.temperature or 1.0}
+    return {
+        "run": run.id,
+        "classes": model.classes,
+        "image_size": model.image_size,
+        "colours": "RGB, 0 to 255",
+        "resize": "the whole picture, upright, on white where it is transparent, squeezed to the square, bilinear",
+        "temperature": model.temperature or 1.0,
+    }

@@ -17,22 +17,36 @@ gained over a small network from scratch."""
 
 def promised_rows(rows: Sequence[Summary], names: Mapping[str, str]) -> list[dict[str, str]]:
     """A row for each phase of each run that the course promises something of."""
-    return [{"Run": names[row.id], "Phase": str(phase.number), "Trained": _trained(phase),
-             "Promised": f"{promise[0]:.0%} to {promise[1]:.0%}", "Measured": percent(phase.best_val_accuracy),
-             "Result": beside(phase.best_val_accuracy, promise)}
-            for row in rows for phase in row.phases if (promise := _promise(row, phase))]
+    return [
+        {
+            "Run": names[row.id],
+            "Phase": str(phase.number),
+            "Trained": _trained(phase),
+            "Promised": f"{promise[0]:.0%} to {promise[1]:.0%}",
+            "Measured": percent(phase.best_val_accuracy),
+            "Result": beside(phase.best_val_accuracy, promise),
+        }
+        for row in rows
+        for phase in row.phases
+        if (promise := _promise(row, phase))
+    ]
 
 
-def baseline_rows(runs: Sequence[Run], rows: Sequence[Summary], names: Mapping[str, str],
-                  metrics: Mapping[str, Metrics]) -> list[dict[str, str]]:
+def baseline_rows(
+    runs: Sequence[Run], rows: Sequence[Summary], names: Mapping[str, str], metrics: Mapping[str, Metrics]
+) -> list[dict[str, str]]:
     """What the course promises of transfer over a small network from scratch, for each run beside the baseline that
     learned from the same images with the same seed; empty where none did.
     """
     configs = {run.id: run.config for run in runs if run.config}
     trained = [row for row in rows if row.best_val_accuracy is not None and row.id in configs]
     baselines = {_images(configs[row.id]): row for row in trained if configs[row.id].strategy.is_from_scratch}
-    return [told for row in trained if not configs[row.id].strategy.is_from_scratch
-            and (baseline := baselines.get(_images(configs[row.id]))) for told in _over(row, baseline, names, metrics)]
+    return [
+        told
+        for row in trained
+        if not configs[row.id].strategy.is_from_scratch and (baseline := baselines.get(_images(configs[row.id])))
+        for told in _over(row, baseline, names, metrics)
+    ]
 
 
 def _images(config: RunConfig) -> tuple[str, int, int, int, bool]:
@@ -40,19 +54,34 @@ def _images(config: RunConfig) -> tuple[str, int, int, int, bool]:
     return config.data, config.image_size, config.seed, config.split_seed, config.leak_free
 
 
-def _over(row: Summary, baseline: Summary, names: Mapping[str, str],
-          metrics: Mapping[str, Metrics]) -> Iterator[dict[str, str]]:
+def _over(
+    row: Summary, baseline: Summary, names: Mapping[str, str], metrics: Mapping[str, Metrics]
+) -> Iterator[dict[str, str]]:
     gain = row.best_val_accuracy - baseline.best_val_accuracy
     low, high = OVER_BASELINE
-    yield {"Run": names[row.id], "Over the small CNN": "Validation accuracy",
-           "Promised": f"+{100 * low:.0f} to +{100 * high:.0f} points", "Measured": points(gain)}
+    yield {
+        "Run": names[row.id],
+        "Over the small CNN": "Validation accuracy",
+        "Promised": f"+{100 * low:.0f} to +{100 * high:.0f} points",
+        "Measured": points(gain),
+    }
     if row.trainable_parameters and baseline.trainable_parameters:
-        yield {"Run": names[row.id], "Over the small CNN": "Parameters that train", "Promised": "3 times fewer",
-               "Measured": _times(baseline.trainable_parameters / row.trainable_parameters)}
-    reached = next((epoch["epoch"] for epoch in metrics[row.id].epochs
-                    if epoch["val_accuracy"] >= baseline.best_val_accuracy), None)
-    yield {"Run": names[row.id], "Over the small CNN": "Epochs to its best accuracy", "Promised": "fewer",
-           "Measured": f"{reached or 'never'}, it took {baseline.best_epoch}"}
+        yield {
+            "Run": names[row.id],
+            "Over the small CNN": "Parameters that train",
+            "Promised": "3 times fewer",
+            "Measured": _times(baseline.trainable_parameters / row.trainable_parameters),
+        }
+    reached = next(
+        (epoch["epoch"] for epoch in metrics[row.id].epochs if epoch["val_accuracy"] >= baseline.best_val_accuracy),
+        None,
+    )
+    yield {
+        "Run": names[row.id],
+        "Over the small CNN": "Epochs to its best accuracy",
+        "Promised": "fewer",
+        "Measured": f"{reached or 'never'}, it took {baseline.best_epoch}",
+    }
 
 
 def _times(ratio: float) -> str:

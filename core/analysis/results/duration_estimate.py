@@ -41,7 +41,8 @@ def estimate(plan: Sequence[tuple[RunConfig, Manifest]], pace: Pace, shelves: Sh
         counts = manifest.counts()
         seconds += pace.build + sum(
             _phase_seconds(config, phase, pace.phases[depth], counts)
-            for phase, depth in zip(config.strategy.phases, config.strategy.deepest_so_far, strict=True))
+            for phase, depth in zip(config.strategy.phases, config.strategy.deepest_so_far, strict=True)
+        )
         seconds += -(-counts["test"] // config.batch_size) * pace.phases[config.strategy.deepest_so_far[-1]].check
         seconds += sum(_missing_seconds(config, manifest, pace, there, later))
     return Estimate(seconds, there.needed, there.kept)
@@ -53,8 +54,9 @@ def _phase_seconds(config: RunConfig, phase: Phase, pace: PhasePace, counts: dic
     return pace.prepare + phase.epochs * (steps * pace.step + checks * pace.check)
 
 
-def _missing_seconds(config: RunConfig, manifest: Manifest, pace: Pace, there: "_There",
-                     later: Collection[int]) -> Iterator[float]:
+def _missing_seconds(
+    config: RunConfig, manifest: Manifest, pace: Pace, there: "_There", later: Collection[int]
+) -> Iterator[float]:
     """Image by image what has to go through the frozen part, and what has to be read for it.
 
     Args:
@@ -73,8 +75,10 @@ def _missing_seconds(config: RunConfig, manifest: Manifest, pace: Pace, there: "
             continue
         dearest = max(one.frozen for one in wanted)
         for split, which in [("train", view) for view in views] + [("validation", None)]:
-            kinds = [activations_at(one.cut, one.shape, one.weights, config.image_size, which,
-                                    config.kept_precision) for one in wanted]
+            kinds = [
+                activations_at(one.cut, one.shape, one.weights, config.image_size, which, config.kept_precision)
+                for one in wanted
+            ]
             keeps = which is None or config.views > 0
             yield (dearest + pace.decode) * there.missing(images[split], kinds, keeps, weights)
     last = pace.phases[depths[-1]]

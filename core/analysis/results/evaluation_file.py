@@ -34,10 +34,15 @@ def measured(evaluation: Mapping[str, Any] | None) -> Measured:
     scores = found.get("per_class")
     scores = {name: scores[name] for name in classes if isinstance(scores, dict) and isinstance(scores.get(name), dict)}
     return Measured(
-        _share(found.get("accuracy")), _share(found.get("macro_f1")), _count(found.get("images")), classes,
+        _share(found.get("accuracy")),
+        _share(found.get("macro_f1")),
+        _count(found.get("images")),
+        classes,
         {name: f1 for name, of in scores.items() if (f1 := _share(of.get("f1"))) is not None},
         {name: images for name, of in scores.items() if (images := _count(of.get("images"))) is not None},
-        _matrix(found.get("confusion"), len(classes)), _positive(found.get("temperature")))
+        _matrix(found.get("confusion"), len(classes)),
+        _positive(found.get("temperature")),
+    )
 
 
 def _share(value: object) -> float | None:

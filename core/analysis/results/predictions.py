@@ -34,8 +34,12 @@ class Prediction:
     def of(cls, model: TrainedModel, seen: Seen, number: int) -> "Prediction":
         """From what a model sees in picture `number` of several, made honest where its temperature is known."""
         strangeness = None if seen.strangeness is None else float(seen.strangeness[number])
-        return cls(model.classes, tuple(calibrated(seen.probabilities[number], model.temperature).tolist()),
-                   seen.maps[number], strangeness)
+        return cls(
+            model.classes,
+            tuple(calibrated(seen.probabilities[number], model.temperature).tolist()),
+            seen.maps[number],
+            strangeness,
+        )
 
     @property
     def is_unlike(self) -> bool:
@@ -91,8 +95,10 @@ def sureness(predictions: Sequence[Prediction]) -> float:
 
 def unlike(predictions: Sequence[Prediction]) -> str:
     """Whether a picture is unlike what models learned from, in words; empty where it is not."""
-    strange, known = (sum(test(prediction) for prediction in predictions) for test in (
-        lambda prediction: prediction.is_unlike, lambda prediction: prediction.strangeness is not None))
+    strange, known = (
+        sum(test(prediction) for prediction in predictions)
+        for test in (lambda prediction: prediction.is_unlike, lambda prediction: prediction.strangeness is not None)
+    )
     if not strange:
         return ""
     whom = "" if known == 1 else f" for {strange} of {known} models" if strange < known else " for every model"
@@ -103,9 +109,16 @@ def prediction_rows(said: Iterable[tuple[str, TrainedModel, Prediction]]) -> lis
     """A row for each (file, model, prediction), and a column `p_<class>` for every class of any model."""
     said = list(said)
     classes = dict.fromkeys(f"p_{name}" for _, model, _ in said for name in model.classes)
-    return [{"file": file, "run": model.run.id, "strategy": model.run.title, "predicted": prediction.label,
-             "probability": round(max(prediction.probabilities), 6),
-             "strangeness": None if prediction.strangeness is None else round(prediction.strangeness, 3)}
-            | dict.fromkeys(classes)
-            | {f"p_{name}": round(p, 6) for name, p in zip(model.classes, prediction.probabilities, strict=True)}
-            for file, model, prediction in said]
+    return [
+        {
+            "file": file,
+            "run": model.run.id,
+            "strategy": model.run.title,
+            "predicted": prediction.label,
+            "probability": round(max(prediction.probabilities), 6),
+            "strangeness": None if prediction.strangeness is None else round(prediction.strangeness, 3),
+        }
+        | dict.fromkeys(classes)
+        | {f"p_{name}": round(p, 6) for name, p in zip(model.classes, prediction.probabilities, strict=True)}
+        for file, model, prediction in said
+    ]

@@ -14,19 +14,35 @@ _WEIGHTS = {"imagenet": "ImageNet", "sample": "drawn pictures (sample base)", "r
 def settings_of(config: RunConfig) -> dict[str, str]:
     """Every setting of a run by its name on the pages."""
     augmentation = config.augmentation
-    changes = [word for word, on in (("flip", augmentation.flip), (f"rotate {augmentation.rotation:g}",
-               augmentation.rotation), (f"zoom {augmentation.zoom:g}", augmentation.zoom),
-               (f"contrast {augmentation.contrast:g}", augmentation.contrast)) if on]
+    changes = [
+        word
+        for word, on in (
+            ("flip", augmentation.flip),
+            (f"rotate {augmentation.rotation:g}", augmentation.rotation),
+            (f"zoom {augmentation.zoom:g}", augmentation.zoom),
+            (f"contrast {augmentation.contrast:g}", augmentation.contrast),
+        )
+        if on
+    ]
     phases = {f"Phase {i}": phase_in_words(phase) for i, phase in enumerate(config.strategy.phases, start=1)}
-    return {"Strategy": config.strategy.title, **phases, "Images": data_name(config.data), "Seed": _seed(config),
-            "Batch size": str(config.batch_size),
-            "Image size": f"{config.image_size} px", "Width (alpha)": f"{config.alpha:g}",
-            "What was learned from": weights_name(config.weights), "Augmentation": ", ".join(changes) or "none",
-            "Views of each training image": _views(config),
-            "Patience": str(config.patience) if config.patience else "never stops early",
-            "Near-duplicates": "in one part" if config.leak_free else "divided carelessly",
-            "Rare classes weigh more": _yes(config.class_weights), "Repeatable bit for bit": _yes(config.deterministic),
-            "16 bits on a GPU": _yes(config.mixed_precision), "Frozen part": _frozen(config)}
+    return {
+        "Strategy": config.strategy.title,
+        **phases,
+        "Images": data_name(config.data),
+        "Seed": _seed(config),
+        "Batch size": str(config.batch_size),
+        "Image size": f"{config.image_size} px",
+        "Width (alpha)": f"{config.alpha:g}",
+        "What was learned from": weights_name(config.weights),
+        "Augmentation": ", ".join(changes) or "none",
+        "Views of each training image": _views(config),
+        "Patience": str(config.patience) if config.patience else "never stops early",
+        "Near-duplicates": "in one part" if config.leak_free else "divided carelessly",
+        "Rare classes weigh more": _yes(config.class_weights),
+        "Repeatable bit for bit": _yes(config.deterministic),
+        "16 bits on a GPU": _yes(config.mixed_precision),
+        "Frozen part": _frozen(config),
+    }
 
 
 def phase_in_words(phase: Phase) -> str:
@@ -60,8 +76,10 @@ def by_setting(runs: Sequence[Run]) -> list[tuple[Run, list[Run]]]:
     alike: dict[RunConfig | str, list[Run]] = {}
     for run in runs:
         alike.setdefault(run.config.without_seeds() if run.config else run.id, []).append(run)
-    return [(replace(members[0], config=setting if isinstance(setting, RunConfig) else None), members)
-            for setting, members in alike.items()]
+    return [
+        (replace(members[0], config=setting if isinstance(setting, RunConfig) else None), members)
+        for setting, members in alike.items()
+    ]
 
 
 def labels(runs: Sequence[Run]) -> dict[str, str]:

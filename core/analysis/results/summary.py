@@ -36,16 +36,24 @@ def progress(run: Run, metrics: Metrics) -> Progress:
     if run.state is State.COMPLETED:
         return Progress(1.0, phase, ended, ended, 0.0)
     epoch = ended if run.state.is_finished else min(ended + 1, epochs)
-    return Progress(min(1.0, (ended + within) / epochs) if epochs else 0.0, phase, epoch, epochs,
-                    _seconds_left(metrics, left, within))
+    return Progress(
+        min(1.0, (ended + within) / epochs) if epochs else 0.0,
+        phase,
+        epoch,
+        epochs,
+        _seconds_left(metrics, left, within),
+    )
 
 
 def _epochs_left(run: Run, metrics: Metrics, phase: int) -> dict[int, int]:
     """Epochs still planned of each phase from `phase` on."""
     done = [row["phase"] for row in metrics.epochs]
     phases = run.config.strategy.phases if run.config else ()
-    return {number: max(0, planned.epochs - done.count(number)) for number, planned in enumerate(phases, start=1)
-            if number >= phase}
+    return {
+        number: max(0, planned.epochs - done.count(number))
+        for number, planned in enumerate(phases, start=1)
+        if number >= phase
+    }
 
 
 def _seconds_left(metrics: Metrics, left: dict[int, int], within: float) -> float | None:
@@ -113,19 +121,39 @@ def summarise(store: RunStore, run: Run) -> Summary:
     metrics, result = store.metrics(run.id), measured(store.evaluation(run.id))
     best, phases, config = metrics.best or {}, _phases(metrics), run.config
     return Summary(
-        run.id, config.strategy.name if config else "", run.title, config.seed if config else None, str(run.state),
-        len(metrics.epochs), best.get("epoch"), best.get("val_accuracy"), best.get("val_loss"),
+        run.id,
+        config.strategy.name if config else "",
+        run.title,
+        config.seed if config else None,
+        str(run.state),
+        len(metrics.epochs),
+        best.get("epoch"),
+        best.get("val_accuracy"),
+        best.get("val_loss"),
         best["accuracy"] - best["val_accuracy"] if best else None,
-        result.accuracy, result.macro_f1, result.test_images,
-        phases[-1].trainable_parameters if phases else None, phases,
-        sum(row.get("seconds", 0.0) for row in metrics.epochs), _speed(metrics),
-        f"{run.status.error.message} {run.status.error.advice}" if run.status.error else None)
+        result.accuracy,
+        result.macro_f1,
+        result.test_images,
+        phases[-1].trainable_parameters if phases else None,
+        phases,
+        sum(row.get("seconds", 0.0) for row in metrics.epochs),
+        _speed(metrics),
+        f"{run.status.error.message} {run.status.error.advice}" if run.status.error else None,
+    )
 
 
 def _phases(metrics: Metrics) -> tuple[PhaseSummary, ...]:
     phases = {number: list(rows) for number, rows in groupby(metrics.epochs, key=lambda row: row["phase"])}
-    return tuple(PhaseSummary(number, rows[0].get("unfreeze"), rows[0].get("trainable_parameters"), len(rows),
-                              max(row["val_accuracy"] for row in rows)) for number, rows in phases.items())
+    return tuple(
+        PhaseSummary(
+            number,
+            rows[0].get("unfreeze"),
+            rows[0].get("trainable_parameters"),
+            len(rows),
+            max(row["val_accuracy"] for row in rows),
+        )
+        for number, rows in phases.items()
+    )
 
 
 def _speed(metrics: Metrics) -> float | None:

@@ -72,8 +72,9 @@ def trained_model(store: RunStore, run: Run) -> TrainedModel:
         classes = result.classes or _manifest(store, run).classes
         return TrainedModel(run, path, path.stat().st_mtime_ns, classes, result.temperature)
     except (NoSuchRun, OSError, DataError) as error:
-        raise ModelError(f"Expected the model of {run.title} ({run.id}) in the runs folder; received none. "
-                         "Choose another.") from error
+        raise ModelError(
+            f"Expected the model of {run.title} ({run.id}) in the runs folder; received none. Choose another."
+        ) from error
 
 
 def held_out_images(store: RunStore, run: Run, count: int) -> list[tuple[str, Path]]:
@@ -84,7 +85,7 @@ def held_out_images(store: RunStore, run: Run, count: int) -> list[tuple[str, Pa
     items = sorted(_manifest(store, run).of("test"), key=lambda item: (item.label, item.path))
     root = find_root(data_folder(run.config.data))
     step = max(1, len(items) // count)
-    return [(item.path, root / item.path) for item in items[step // 2::step][:count]]
+    return [(item.path, root / item.path) for item in items[step // 2 :: step][:count]]
 
 
 def _manifest(store: RunStore, run: Run) -> Manifest:
@@ -92,5 +93,7 @@ def _manifest(store: RunStore, run: Run) -> Manifest:
     try:
         return Manifest.from_csv(store.manifest(run.id))
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"Expected the manifest.csv of {run.title} ({run.id}); received none that can be read. "
-                        "Choose another model.") from error
+        raise DataError(
+            f"Expected the manifest.csv of {run.title} ({run.id}); received none that can be read. "
+            "Choose another model."
+        ) from error

@@ -10,8 +10,10 @@ def wilson_interval(share: float, n: int, confidence: float = 0.95) -> tuple[flo
     Unlike share ± z·sd it stays within 0 to 1 and does not vanish at the ends. Raises `ValueError`.
     """
     if not 0 <= share <= 1 or n < 1 or not 0 < confidence < 1:
-        raise ValueError("Expected a share from 0 to 1, at least one trial and a confidence between 0 and 1; "
-                         f"received {share!r}, {n!r} and {confidence!r}.")
+        raise ValueError(
+            "Expected a share from 0 to 1, at least one trial and a confidence between 0 and 1; "
+            f"received {share!r}, {n!r} and {confidence!r}."
+        )
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))

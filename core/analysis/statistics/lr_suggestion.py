@@ -49,18 +49,22 @@ def suggest(points: Sequence[Point]) -> Suggestion:
     Raises `ValueError` for rates that do not rise and losses that are no numbers.
     """
     _expect_curve(points)
-    inner = points[len(points) // _SKIP_SHARE:len(points) - _SKIP_END]
+    inner = points[len(points) // _SKIP_SHARE : len(points) - _SKIP_END]
     if len(inner) < FEWEST_POINTS:
         return Suggestion(None, "The loss ran away after a few batches: there is too little to judge by")
     start, end = _longest_fall([loss for _, loss in inner])
-    high, low = max(loss for _, loss in inner[:end + 1]), inner[end][1]
+    high, low = max(loss for _, loss in inner[: end + 1]), inner[end][1]
     if high - low < LEAST_FALL * high:
         rises = max(loss for _, loss in inner) > (1 + LEAST_FALL) * inner[0][1]
         return Suggestion(None, f"The loss {'only rises' if rises else 'hardly changes'}: no rate stands out")
     length = end - start
-    valley, steepest = inner[start + length // 3 + length // 6][0], _steepest(inner[start:end + 1])
-    return Suggestion(_rounded(valley), "in the middle of the longest fall of the loss, which is steepest at "
-                      f"{rate(_rounded(steepest))}", valley, steepest)
+    valley, steepest = inner[start + length // 3 + length // 6][0], _steepest(inner[start : end + 1])
+    return Suggestion(
+        _rounded(valley),
+        f"in the middle of the longest fall of the loss, which is steepest at {rate(_rounded(steepest))}",
+        valley,
+        steepest,
+    )
 
 
 def rate_question(template: RunConfig, strategy: Strategy, phase: int) -> RunConfig:
@@ -93,6 +97,7 @@ def _longest_fall(losses: Sequence[float]) -> tuple[int, int]:
 
 def _steepest(points: Sequence[Point]) -> float:
     """The rate about which the loss falls most for the same growth of the rate's logarithm."""
+
     def slope(middle: int) -> float:
         (low, before), (high, after) = points[max(0, middle - _REACH)], points[min(len(points) - 1, middle + _REACH)]
         return (after - before) / math.log(high / low)

@@ -29,8 +29,12 @@ class Pairing:
     @classmethod
     def of(cls, first: np.ndarray, second: np.ndarray) -> "Pairing":
         """Counted from (images,) booleans: what each names right."""
-        return cls(*(int(np.count_nonzero(cell)) for cell in (first & second, first & ~second, second & ~first,
-                                                              ~first & ~second)))
+        return cls(
+            *(
+                int(np.count_nonzero(cell))
+                for cell in (first & second, first & ~second, second & ~first, ~first & ~second)
+            )
+        )
 
     @property
     def images(self) -> int:
@@ -63,8 +67,9 @@ def paired_interval(pairing: Pairing, confidence: float = CONFIDENCE) -> Interva
     return _score_interval((a + b) / n, n, (a + c) / n, n, excess / math.sqrt(product) if product else 0.0, confidence)
 
 
-def unpaired_interval(first: float, first_images: int, second: float, second_images: int,
-                      confidence: float = CONFIDENCE) -> Interval:
+def unpaired_interval(
+    first: float, first_images: int, second: float, second_images: int, confidence: float = CONFIDENCE
+) -> Interval:
     """Interval of the difference on unlike images.
 
     Newcombe 1998, Statistics in Medicine 17, 873-890, method 10.
@@ -102,8 +107,9 @@ def resampled(differences: Sequence[float], share: float, confidence: float = CO
     Raises `ValueError` for fewer than two.
     """
     if len(differences) < 2 or not 0 < share < math.inf:
-        raise ValueError("Expected two differences or more and a share above 0; "
-                         f"received {len(differences)} and {share!r}.")
+        raise ValueError(
+            f"Expected two differences or more and a share above 0; received {len(differences)} and {share!r}."
+        )
     count, mean = len(differences), fmean(differences)
     error = resampled_error(stdev(differences), count, share)
     half = two_sided_t(count - 1, confidence) * error
@@ -132,8 +138,9 @@ def holm(values: Sequence[float]) -> list[float]:
     return raised
 
 
-def smallest_detectable(test_images: int, train_images: int, seeds: int, apart: float = 0.2,
-                        power: float = 0.8) -> float:
+def smallest_detectable(
+    test_images: int, train_images: int, seeds: int, apart: float = 0.2, power: float = 0.8
+) -> float:
     """The true difference that so many seeds find with this power, as a share.
 
     Args:

@@ -49,5 +49,7 @@ class Pixels:
                 raise UnreadableImage("other content")
             return load_image(content, self._size)
         except (UnreadableImage, OSError) as error:
-            raise UnreadableImage(f"Expected the picture {path} as it was at the start; received: {error}. "
-                                  "Start again with the data as they are now.") from error
+            raise UnreadableImage(
+                f"Expected the picture {path} as it was at the start; received: {error}. "
+                "Start again with the data as they are now."
+            ) from error

@@ -61,8 +61,9 @@ class Shelves:
         folder = self.root / kind.name
         more = max(0, rows * kind.row_bytes - _bytes_in(folder))
         if not self._make_room(more, kind.name):
-            raise OSError(f"keeping {kind.what} would take {more / 1e9:.1f} GB, and the limit is "
-                          f"{self.budget / 1e9:.1f} GB")
+            raise OSError(
+                f"keeping {kind.what} would take {more / 1e9:.1f} GB, and the limit is {self.budget / 1e9:.1f} GB"
+            )
         self._opened.add(kind.name)
         return Shelf(folder, kind)
 

@@ -14,13 +14,18 @@ def decoded_images(size: int) -> Kind:
     return Kind("decoded images", (size, size, 3), "uint8", {"size": size, "ingest": INGEST})
 
 
-def activations_at(cut: str, shape: tuple[int, ...], weights: str, size: int, view: View | None,
-                   precision: str) -> Kind:
+def activations_at(
+    cut: str, shape: tuple[int, ...], weights: str, size: int, view: View | None, precision: str
+) -> Kind:
     """What a frozen part says of one view of images of this size.
 
     Args:
         cut: the layer whose output the rows are.
         weights: a fingerprint of all weights below it.
     """
-    return Kind(f"activations at {cut}", shape, precision,
-                {"weights": weights, "size": size, "cut": cut, "ingest": INGEST, "view": view and asdict(view)})
+    return Kind(
+        f"activations at {cut}",
+        shape,
+        precision,
+        {"weights": weights, "size": size, "cut": cut, "ingest": INGEST, "view": view and asdict(view)},
+    )

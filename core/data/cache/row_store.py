@@ -44,8 +44,13 @@ class Kind:
     made: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        return {"version": VERSION, "what": self.what, "shape": list(self.shape), "dtype": self.dtype,
-                "made": dict(self.made)}
+        return {
+            "version": VERSION,
+            "what": self.what,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "made": dict(self.made),
+        }
 
     @cached_property
     def name(self) -> str:
@@ -111,8 +116,11 @@ class Shelf:
         with self._guard, self._lock:
             self._read_new_records()
             new = {bytes.fromhex(image): row for image, row in zip(images, rows, strict=True)}
-            new = {key: np.ascontiguousarray(row, self.kind.dtype).tobytes() for key, row in new.items()
-                   if key not in self._places}
+            new = {
+                key: np.ascontiguousarray(row, self.kind.dtype).tobytes()
+                for key, row in new.items()
+                if key not in self._places
+            }
             records = np.array([(key, crc32(row), seconds / len(images)) for key, row in new.items()], _RECORD)
             self._append("rows.bin", self.kind.row_bytes, b"".join(new.values()))
             self._append("records.bin", _RECORD.itemsize, records.tobytes())

@@ -20,8 +20,9 @@ class Keeper:
     `saved_seconds` is what the rows taken so far once took to compute.
     """
 
-    def __init__(self, shelves: Shelves | None = None, images: int = 0,
-                 tell: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self, shelves: Shelves | None = None, images: int = 0, tell: Callable[[str], None] = lambda text: None
+    ) -> None:
         self._shelves, self._images, self._tell = shelves, images, tell
         self._open: dict[str, Shelf | None] = {}
         self._full: set[str] = set()

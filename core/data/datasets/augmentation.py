@@ -56,8 +56,13 @@ def make_view(pixels: np.ndarray, image: str, view: View) -> np.ndarray:
     contrast = 1 + chance.uniform(-1, 1) * bounds.contrast
     if replace(bounds, contrast=0) != NONE:
         height, width = pixels.shape[:2]
-        pixels = cv2.warpAffine(pixels, _matrix(height, width, flip, angle, zoom), (width, height),
-                                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT)
+        pixels = cv2.warpAffine(
+            pixels,
+            _matrix(height, width, flip, angle, zoom),
+            (width, height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT,
+        )
     return _with_contrast(pixels, contrast) if bounds.contrast else pixels
 
 

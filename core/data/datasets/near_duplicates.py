@@ -79,8 +79,11 @@ def are_same(first: np.ndarray, second: np.ndarray, is_mirrored: bool) -> bool:
     if min(first.std(), middle.std()) < _FLAT:  # a flat template is found everywhere
         return False
     sides = (round(len(middle) * scale) for scale in _SCALES)
-    return any(cv2.matchTemplate(first, cv2.resize(np.ascontiguousarray(middle), (side, side)),
-                                 cv2.TM_CCOEFF_NORMED).max() >= SAME for side in sides)
+    return any(
+        cv2.matchTemplate(first, cv2.resize(np.ascontiguousarray(middle), (side, side)), cv2.TM_CCOEFF_NORMED).max()
+        >= SAME
+        for side in sides
+    )
 
 
 def _alike(signatures: Sequence[np.ndarray]) -> list[tuple[int, int, bool]]:
@@ -98,7 +101,7 @@ def _alike(signatures: Sequence[np.ndarray]) -> list[tuple[int, int, bool]]:
 
 def _over(rows: np.ndarray, others: np.ndarray, start: int, flag: int) -> np.ndarray:
     """(pairs, 4): correlation, first, second and flag of the pairs from `ALIKE` on whose first is in this block."""
-    block = np.triu(rows[start:start + _BLOCK] @ others[start:].T, 1)
+    block = np.triu(rows[start : start + _BLOCK] @ others[start:].T, 1)
     first, second = np.nonzero(block >= ALIKE)
     return np.column_stack([block[first, second], start + first, start + second, np.full(len(first), flag)])
 

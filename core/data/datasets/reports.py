@@ -21,8 +21,11 @@ class Report:
 
     def pictures(self, label: str, split: str | None = None) -> list[Picture]:
         """The pictures of a class, or those of them in one split."""
-        return [picture for picture in self.dataset.pictures if picture.label == label
-                and (split is None or self._sides.get(picture.path) == split)]
+        return [
+            picture
+            for picture in self.dataset.pictures
+            if picture.label == label and (split is None or self._sides.get(picture.path) == split)
+        ]
 
     @cached_property
     def careless_leaks(self) -> int:

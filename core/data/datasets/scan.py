@@ -20,8 +20,15 @@ from core.experiment.run import SAMPLE
 SPLITS = ("train", "validation", "test")
 """From the most lenient to the strictest: the last one judges."""
 
-SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
-               "validation": "validation", "test": "test", "testing": "test"}
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
 MIN_PER_CLASS = 3
 """One different picture each for training, validation and test."""
 
@@ -119,14 +126,18 @@ class Dataset:
         Near-duplicates count once where the split is to be `leak_free`.
         """
         if len(self.classes) < 2:
-            raise DataError(f"Expected at least 2 class folders with pictures in {self.root}; received "
-                            f"{len(self.classes)}. Put each class into a folder of its own.")
+            raise DataError(
+                f"Expected at least 2 class folders with pictures in {self.root}; received "
+                f"{len(self.classes)}. Put each class into a folder of its own."
+            )
         different = Counter(label for label, _ in {(p.label, p.photo if leak_free else p.hash) for p in self.pictures})
         few = {name: count for name, count in different.items() if count < MIN_PER_CLASS}
         if few:
             received = ", ".join(f"{name}: {count}" for name, count in sorted(few.items()))
-            raise DataError(f"Expected at least {MIN_PER_CLASS} different pictures in every class; received {received}."
-                            f"{' Near-duplicates count once.' if leak_free else ''} Add pictures or remove the folder.")
+            raise DataError(
+                f"Expected at least {MIN_PER_CLASS} different pictures in every class; received {received}."
+                f"{' Near-duplicates count once.' if leak_free else ''} Add pictures or remove the folder."
+            )
 
 
 def data_folder(data: str) -> Path:
@@ -147,8 +158,10 @@ def scan(folder: Path, progress: Progress | None = None) -> Dataset:
     listed, problems = _list_files(root)
     pictures: list[Picture] = []
     signatures: dict[str, np.ndarray] = {}
-    with (ThreadPoolExecutor(THREADS) as pool,
-          closing(pool.map(lambda entry: _read(root, *entry, signatures), listed)) as results):
+    with (
+        ThreadPoolExecutor(THREADS) as pool,
+        closing(pool.map(lambda entry: _read(root, *entry, signatures), listed)) as results,
+    ):
         for done, result in enumerate(results, start=1):
             (pictures if isinstance(result, Picture) else problems).append(result)
             if progress and (done % 100 == 0 or done == len(listed)):
@@ -189,11 +202,17 @@ def _list_files(root: Path) -> tuple[list[tuple[Path, str, str]], list[Problem]]
     folders = list(_class_folders(root))
     listed = [(path, folder.name, split) for folder, split in folders for path in _files_below(folder)]
     used = {root} | {path for folder, _ in folders for path in (folder, folder.parent)}
-    loose = [Problem(_shown(path.relative_to(root)), "in no class folder", "left out")
-             for parent in sorted({root} | {folder.parent for folder, _ in folders}) for path in _entries(parent)
-             if path.is_file() and _is_picture(path)]
-    beside = [Problem(_shown(path.relative_to(root)), "beside the split folders", "left out")
-              for path in _entries(root) if path.is_dir() and path not in used]
+    loose = [
+        Problem(_shown(path.relative_to(root)), "in no class folder", "left out")
+        for parent in sorted({root} | {folder.parent for folder, _ in folders})
+        for path in _entries(parent)
+        if path.is_file() and _is_picture(path)
+    ]
+    beside = [
+        Problem(_shown(path.relative_to(root)), "beside the split folders", "left out")
+        for path in _entries(root)
+        if path.is_dir() and path not in used
+    ]
     return listed, loose + beside
 
 
@@ -258,8 +277,11 @@ def _without_contradictions(pictures: list[Picture]) -> tuple[list[Picture], lis
     for picture in pictures:
         labels[picture.hash].add(picture.label)
     kept = [picture for picture in pictures if len(labels[picture.hash]) == 1]
-    doubtful = [Problem(p.path, f"the same picture is in {', '.join(sorted(labels[p.hash]))}", "left out")
-                for p in pictures if len(labels[p.hash]) > 1]
+    doubtful = [
+        Problem(p.path, f"the same picture is in {', '.join(sorted(labels[p.hash]))}", "left out")
+        for p in pictures
+        if len(labels[p.hash]) > 1
+    ]
     return kept, doubtful
 
 
@@ -267,8 +289,11 @@ def _without_leaks(pictures: list[Picture]) -> tuple[list[Picture], list[Problem
     """Where own splits share a picture, the strictest of them keeps it: test, then validation."""
     strictest = strictest_sides(pictures, key=lambda picture: picture.hash)
     kept = [picture for picture in pictures if picture.split == strictest[picture.hash]]
-    leaks = [Problem(p.path, f"the same picture is in {strictest[p.hash]}", f"left out of {p.split}")
-             for p in pictures if p.split != strictest[p.hash]]
+    leaks = [
+        Problem(p.path, f"the same picture is in {strictest[p.hash]}", f"left out of {p.split}")
+        for p in pictures
+        if p.split != strictest[p.hash]
+    ]
     return kept, leaks
 
 
@@ -282,17 +307,23 @@ def strictest_sides(pictures: Iterable[Picture], key: Callable[[Picture], str]) 
 
 def _empty_classes(root: Path, kept: list[Picture]) -> list[Problem]:
     found = {folder.name for folder, _ in _class_folders(root)}
-    return [Problem(_shown(Path(name)), "no picture that can be used", "class left out")
-            for name in sorted(found - {picture.label for picture in kept})]
+    return [
+        Problem(_shown(Path(name)), "no picture that can be used", "class left out")
+        for name in sorted(found - {picture.label for picture in kept})
+    ]
 
 
 def _absent_classes(kept: list[Picture]) -> list[Problem]:
     """Classes that an own validation or test folder lacks."""
     there = {(picture.split, picture.label) for picture in kept}
     sides, labels = ({pair[i] for pair in there} for i in (0, 1))
-    return [Problem(label, f"no picture in {side}", "the class is not measured there")
-            for side in ("validation", "test") if side in sides for label in sorted(labels)
-            if (side, label) not in there]
+    return [
+        Problem(label, f"no picture in {side}", "the class is not measured there")
+        for side in ("validation", "test")
+        if side in sides
+        for label in sorted(labels)
+        if (side, label) not in there
+    ]
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int], ...]:

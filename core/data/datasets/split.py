@@ -98,8 +98,9 @@ def _deal(sizes: Mapping[str, int], into: Sequence[str], seed: int) -> dict[str,
             room[side[photo]] -= sizes[photo]
     for name in room:  # none fitted: the smallest one all the same, of a side that keeps another
         on = Counter(side.values())
-        spare = sorted((photo for photo in order if on[side[photo]] > 1),
-                       key=lambda photo: (side[photo] != "train", sizes[photo]))
+        spare = sorted(
+            (photo for photo in order if on[side[photo]] > 1), key=lambda photo: (side[photo] != "train", sizes[photo])
+        )
         if not on[name] and spare:
             side[spare[0]] = name
     return side
@@ -119,8 +120,10 @@ def _expect_every_class_trains(items: Sequence[Item], classes: Sequence[str]) ->
     training = Counter(item.label for item in items if item.split == "train")
     lacking = [name for name in classes if not training[name]]
     if lacking:
-        raise DataError(f"Expected training pictures of every class; received none of {', '.join(lacking)}. "
-                        "Add pictures of it, or remove the folder.")
+        raise DataError(
+            f"Expected training pictures of every class; received none of {', '.join(lacking)}. "
+            "Add pictures of it, or remove the folder."
+        )
     for name in SPLITS:
         if not any(item.split == name for item in items):
             raise DataError(f"Expected pictures to be in {name}; received none. Add some, or remove the folders.")

@@ -55,8 +55,10 @@ def pixels_of(contents: Mapping[str, Content], size: int) -> tuple[dict[str, np.
     """By key, each picture as training reads it, (size, size, 3) uint8; of each that cannot be read the reason."""
     with ThreadPoolExecutor(THREADS) as pool:
         found = dict(zip(contents, pool.map(lambda content: _pixels(content, size), contents.values()), strict=True))
-    return ({key: pixels for key, pixels in found.items() if not isinstance(pixels, str)},
-            {key: reason for key, reason in found.items() if isinstance(reason, str)})
+    return (
+        {key: pixels for key, pixels in found.items() if not isinstance(pixels, str)},
+        {key: reason for key, reason in found.items() if isinstance(reason, str)},
+    )
 
 
 def _receive(file: tuple[str, Content]) -> Incoming | Refused:

@@ -102,8 +102,10 @@ class Assistant:
                 continue
             finally:
                 alarm.cancel()
-        raise AssistantError("Expected an answer of the assistant; its process ended twice without one. Free "
-                             "some memory and try again; the dashboard's terminal may say more.")
+        raise AssistantError(
+            "Expected an answer of the assistant; its process ended twice without one. Free "
+            "some memory and try again; the dashboard's terminal may say more."
+        )
 
     def _running(self) -> "_Process":
         with self._lock:
@@ -111,8 +113,10 @@ class Assistant:
                 try:
                     self._process = _Process(self._idle_seconds)
                 except OSError as error:
-                    raise AssistantError(f"Expected to start the assistant; received {error.strerror or error}. "
-                                         "Free some memory and try again.") from error
+                    raise AssistantError(
+                        f"Expected to start the assistant; received {error.strerror or error}. "
+                        "Free some memory and try again."
+                    ) from error
             return self._process
 
 
@@ -125,9 +129,14 @@ class _Process:
 
     def __init__(self, idle_seconds: float) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "core.execution.keras_service.server", "--idle", str(idle_seconds)], cwd=PROJECT,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, creationflags=_NEW_GROUP,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment(CPU))
+            [sys.executable, "-m", "core.execution.keras_service.server", "--idle", str(idle_seconds)],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            creationflags=_NEW_GROUP,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment(CPU),
+        )
         self.pid, self.is_alive = self._process.pid, True
         self._numbers = itertools.count()
         self._open: dict[int, Future] = {}

@@ -64,8 +64,13 @@ def _answers() -> Mapping[str, Answer]:
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several models, each traced once
     predictors = Predictors()
-    return {"see": predictors.see, "prepare": lambda path: predictors.of(path) and None, "export": export_model,
-            "measure_pace": measure_pace, "find_rate": find_rate}
+    return {
+        "see": predictors.see,
+        "prepare": lambda path: predictors.of(path) and None,
+        "export": export_model,
+        "measure_pace": measure_pace,
+        "find_rate": find_rate,
+    }
 
 
 def _leave_when_idle(desk: "Desk", idle: float) -> None:

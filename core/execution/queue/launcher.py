@@ -31,7 +31,16 @@ Command = Callable[[Path, str, Path], Sequence[str]]
 
 def worker_command(run: Path, device_id: str, leases: Path) -> Sequence[str]:
     """The command line that trains the run in this folder."""
-    return [sys.executable, "-m", "core.execution.queue.worker", str(run), "--device", device_id, "--leases", str(leases)]
+    return [
+        sys.executable,
+        "-m",
+        "core.execution.queue.worker",
+        str(run),
+        "--device",
+        device_id,
+        "--leases",
+        str(leases),
+    ]
 
 
 def default_leases() -> Leases:
@@ -62,9 +71,15 @@ class Launcher:
         spare: keeps a worker started ahead while this launcher leads; none where it is None.
     """
 
-    def __init__(self, store: RunStore, leases: Leases | None = None,
-                 devices: Callable[[], Sequence[Device]] = training_devices, command: Command = worker_command,
-                 grace: float = GRACE_SECONDS, spare: Spare | None = None) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        leases: Leases | None = None,
+        devices: Callable[[], Sequence[Device]] = training_devices,
+        command: Command = worker_command,
+        grace: float = GRACE_SECONDS,
+        spare: Spare | None = None,
+    ) -> None:
         self._store, self._leases = store, leases or default_leases()
         self._devices, self._command, self._grace, self._spare = devices, command, grace, spare
         self._workers: dict[str, _Worker] = {}
@@ -200,8 +215,16 @@ class Launcher:
                     return
                 stopped = self._store.stop_requested(run_id)
                 error = None if stopped else ended(exit_code, self._store.log_tail(run_id))
-                self._store.write_status(run_id, replace(run.status, state=State.STOPPED if stopped else State.FAILED,
-                                                         note="", error=error, ended=time.time()))
+                self._store.write_status(
+                    run_id,
+                    replace(
+                        run.status,
+                        state=State.STOPPED if stopped else State.FAILED,
+                        note="",
+                        error=error,
+                        ended=time.time(),
+                    ),
+                )
         except (Timeout, NoSuchRun):
             return  # another worker has it, or its folder was deleted
 
@@ -214,8 +237,9 @@ class Launcher:
         with (folder / "log.txt").open("ab") as log:
             process = self._spare.take(device.id, folder) if self._spare else None
             was_spare = process is not None
-            process = process or start_worker(self._command(folder, device.id, self._leases.folder), device.id,
-                                              subprocess.DEVNULL, log)
+            process = process or start_worker(
+                self._command(folder, device.id, self._leases.folder), device.id, subprocess.DEVNULL, log
+            )
         self._workers[run.id] = _Worker(process, device.id, was_spare)
         return True
 
@@ -240,8 +264,11 @@ def _has_trained(run: Run) -> bool:
 def farewell(store: RunStore) -> str:
     """What a terminal says when the dashboard goes and runs stay; empty where none does."""
     active = store.active()
-    training = [f"  python transfer_learning.py --stop {run.id} --runs {store.root}" for run in active
-                if run.state is not State.QUEUED]
+    training = [
+        f"  python transfer_learning.py --stop {run.id} --runs {store.root}"
+        for run in active
+        if run.state is not State.QUEUED
+    ]
     waiting = len(active) - len(training)
     lines = ["Training goes on without the dashboard. To stop it:", *training] if training else []
     if waiting:

@@ -20,7 +20,16 @@ MOST_PATIENCE = 600.0
 
 def waiting_command(device_id: str, leases: Path) -> Sequence[str]:
     """The command line of a worker that waits for its run."""
-    return [sys.executable, "-m", "core.execution.queue.worker", "--wait", "--device", device_id, "--leases", str(leases)]
+    return [
+        sys.executable,
+        "-m",
+        "core.execution.queue.worker",
+        "--wait",
+        "--device",
+        device_id,
+        "--leases",
+        str(leases),
+    ]
 
 
 @dataclass(frozen=True)
@@ -61,8 +70,13 @@ class Spare:
         code: a change of a Python file below this folder makes a spare useless, as it has read what was there before.
     """
 
-    def __init__(self, terms: SpareTerms | None = None, command: Command = waiting_command,
-                 available: Callable[[], int] = available_memory, code: Path = PROJECT / "core") -> None:
+    def __init__(
+        self,
+        terms: SpareTerms | None = None,
+        command: Command = waiting_command,
+        available: Callable[[], int] = available_memory,
+        code: Path = PROJECT / "core",
+    ) -> None:
         self._terms, self._command, self._available, self._code = terms or SpareTerms(), command, available, code
         self._idle: _Idle | None = None
         self._patience = self._terms.calm

@@ -58,7 +58,7 @@ class Session:
     def resume_from(self, rows: Sequence[Row]) -> None:
         """Make the written rows agree with the checkpoint that training goes on from: each epoch once, none later."""
         written = MetricsReader(self.folder / "metrics.jsonl").read()
-        for row in rows[len(written.epochs):]:
+        for row in rows[len(written.epochs) :]:
             self._metrics.append(row)
         if written.epochs or written.steps:
             self._metrics.append({"kind": "resume", "epoch": len(rows)})

@@ -62,9 +62,18 @@ def _export(form: Format, run: Path) -> Exported:
         kind = way
         if np.mean(predicted == said) >= form.faithful:
             break
-    return Exported(form.name, kind, sha256(run / MODEL_FILE), path.stat().st_size, len(numbers),
-                    float(np.mean(predicted == labels)), float(np.mean(said == labels)),
-                    float(np.mean(predicted == said)), milliseconds, cpu().name)
+    return Exported(
+        form.name,
+        kind,
+        sha256(run / MODEL_FILE),
+        path.stat().st_size,
+        len(numbers),
+        float(np.mean(predicted == labels)),
+        float(np.mean(said == labels)),
+        float(np.mean(predicted == said)),
+        milliseconds,
+        cpu().name,
+    )
 
 
 def _format(name: str) -> Format:
@@ -82,15 +91,18 @@ def _judged(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]
         number = {label: i for i, label in enumerate(manifest.classes)}
         labels, said = (np.array([number[row[key]] for row in rows]) for key in ("label", "predicted"))
     except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise ExportError("Expected a run that was judged on its test images, to measure the exported file against; "
-                          f"received {run.name} ({first_line(error)}). Resume it to its end, or choose "
-                          "another.") from error
+        raise ExportError(
+            "Expected a run that was judged on its test images, to measure the exported file against; "
+            f"received {run.name} ({first_line(error)}). Resume it to its end, or choose "
+            "another."
+        ) from error
     keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items), lambda text: None)
     return load_data(manifest, find_root(data_folder(config.data)), size, keeper), labels, said
 
 
-def _write_and_run(write: Writer, form: Format, model: keras.Model, data: TrainingData, path: Path,
-                   numbers: np.ndarray) -> tuple[np.ndarray, float]:
+def _write_and_run(
+    write: Writer, form: Format, model: keras.Model, data: TrainingData, path: Path, numbers: np.ndarray
+) -> tuple[np.ndarray, float]:
     """What `_run` says of the file, which is there once it has run; whatever goes wrong in a converter is one line."""
     try:
         with whole(path) as draft:
@@ -99,8 +111,9 @@ def _write_and_run(write: Writer, form: Format, model: keras.Model, data: Traini
     except UnreadableImage:
         raise
     except Exception as error:  # converters raise whatever they meet
-        raise ExportError(f"Expected the model as {form.title}; received: {first_line(error)}. Choose another "
-                          "format.") from error
+        raise ExportError(
+            f"Expected the model as {form.title}; received: {first_line(error)}. Choose another format."
+        ) from error
 
 
 def _run(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.ndarray, float]:

@@ -31,8 +31,13 @@ def rounded(model: keras.Model, pixels: np.ndarray) -> keras.Model:
     base = base_of(copy)
     if base is None:
         return copy
-    layers = [layer for layer in base.layers if isinstance(layer, keras.layers.Conv2D)
-              and not isinstance(layer, keras.layers.DepthwiseConv2D) and layer.kernel_size == (1, 1)]
+    layers = [
+        layer
+        for layer in base.layers
+        if isinstance(layer, keras.layers.Conv2D)
+        and not isinstance(layer, keras.layers.DepthwiseConv2D)
+        and layer.kernel_size == (1, 1)
+    ]
     for layer, inputs in zip(layers, _inputs_of(base, layers, pixels), strict=True):
         kernel, *rest = layer.get_weights()
         layer.set_weights([round_kernel(kernel[0, 0], inputs)[None, None], *rest])
@@ -57,7 +62,7 @@ def round_kernel(kernel: np.ndarray, inputs: np.ndarray, damping: float = 0.01) 
         steps = np.clip(np.round(left[i] / step), -HIGHEST, HIGHEST)
         steps = np.where(largest == row, HIGHEST * np.sign(kernel[row]), steps)
         found[row] = steps * step
-        left[i + 1:] -= np.outer(factor[i, i + 1:], (left[i] - found[row]) / factor[i, i])
+        left[i + 1 :] -= np.outer(factor[i, i + 1 :], (left[i] - found[row]) / factor[i, i])
     return found.astype(np.float32)
 
 
@@ -66,8 +71,8 @@ def _inputs_of(base: keras.Model, layers: list[keras.Layer], pixels: np.ndarray)
     rng, probe = np.random.default_rng(0), keras.Model(base.input, [layer.input for layer in layers])
     found: list[list[np.ndarray]] = [[] for _ in layers]
     for start in range(0, len(pixels), _AT_ONCE):
-        batch = rescaled(pixels[start:start + _AT_ONCE])
+        batch = rescaled(pixels[start : start + _AT_ONCE])
         for kept, maps in zip(found, probe.predict_on_batch(batch), strict=True):
             vectors = maps.reshape(-1, maps.shape[-1])
-            kept.append(vectors[rng.permutation(len(vectors))[:_AT_ONCE * _PLACES]])
+            kept.append(vectors[rng.permutation(len(vectors))[: _AT_ONCE * _PLACES]])
     return [np.concatenate(kept)[:_INPUTS] for kept in found]

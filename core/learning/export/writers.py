@@ -33,9 +33,14 @@ def _write_float16(model: keras.Model, data: TrainingData, path: Path) -> None:
 def _write_int8(model: keras.Model, data: TrainingData, path: Path) -> None:
     import tensorflow as tf
 
-    _to_litert(_rounded(model, data.train), path, optimizations=[tf.lite.Optimize.DEFAULT],
-               inference_input_type=tf.uint8, target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
-               representative_dataset=lambda: _calibrating(data.train))
+    _to_litert(
+        _rounded(model, data.train),
+        path,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        inference_input_type=tf.uint8,
+        target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+        representative_dataset=lambda: _calibrating(data.train),
+    )
 
 
 def _write_int8_weights(model: keras.Model, data: TrainingData, path: Path) -> None:
@@ -98,9 +103,16 @@ def onnx_runner(path: Path) -> Runner:
 
 
 WRITERS: dict[str, dict[str, Writer]] = {
-    "litert": {"": _write_litert}, "litert-float16": {"": _write_float16}, "onnx": {"": _write_onnx},
-    "litert-int8": {"whole numbers throughout": _write_int8, "8-bit weights": _write_int8_weights}}
+    "litert": {"": _write_litert},
+    "litert-float16": {"": _write_float16},
+    "onnx": {"": _write_onnx},
+    "litert-int8": {"whole numbers throughout": _write_int8, "8-bit weights": _write_int8_weights},
+}
 """By format and kind: of several kinds the first is taken that names images as Keras does, else the last."""
 
 RUNNERS: dict[str, Callable[[Path], Runner]] = {
-    "litert": litert_runner, "litert-float16": litert_runner, "litert-int8": litert_runner, "onnx": onnx_runner}
+    "litert": litert_runner,
+    "litert-float16": litert_runner,
+    "litert-int8": litert_runner,
+    "onnx": onnx_runner,
+}

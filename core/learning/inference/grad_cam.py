@@ -51,8 +51,11 @@ class Head:
     def _mean_hidden(self, features: np.ndarray) -> np.ndarray:
         """(channels, units): how a hidden unit moves with a channel, on average over the places of the map."""
         _, rows, columns, channels = features.shape
-        return self.hidden / (rows * columns) if self.pools else self.hidden.reshape(-1, channels,
-                                                                                     self.hidden.shape[1]).mean(axis=0)
+        return (
+            self.hidden / (rows * columns)
+            if self.pools
+            else self.hidden.reshape(-1, channels, self.hidden.shape[1]).mean(axis=0)
+        )
 
 
 def entrance_of(model: keras.Model) -> str:

@@ -39,11 +39,14 @@ class Predictor:
     def see(self, pixels: np.ndarray) -> Seen:
         """What the model sees in (n, size, size, 3) uint8 images. Raises `ValueError` on other shapes."""
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (self.size, self.size, 3):
-            raise ValueError(f"Expected images as (n, {self.size}, {self.size}, 3) uint8; received {pixels.shape} "
-                             f"{pixels.dtype}. Read them with load_image at the model's size.")
+            raise ValueError(
+                f"Expected images as (n, {self.size}, {self.size}, 3) uint8; received {pixels.shape} "
+                f"{pixels.dtype}. Read them with load_image at the model's size."
+            )
         batches = range(0, max(1, len(pixels)), BATCH)
-        probabilities, maps, strangeness = zip(*(self._batch(pixels[start:start + BATCH]) for start in batches),
-                                               strict=True)
+        probabilities, maps, strangeness = zip(
+            *(self._batch(pixels[start : start + BATCH]) for start in batches), strict=True
+        )
         known = None if self._familiar is None else np.concatenate(strangeness)
         return Seen(np.concatenate(probabilities), np.concatenate(maps), known)
 
@@ -77,12 +80,16 @@ def _expect_unchanged(path: Path) -> None:
     """Runs trained before hashes were noted have none to compare with."""
     noted = path.with_suffix(".sha256")
     if path.is_file() and noted.is_file() and noted.read_text(errors="replace").split()[:1] != [sha256(path)]:
-        raise ModelError(f"Expected the model as it was trained; received {path}, which was changed since (its SHA-256 "
-                         "is another). Put the file back, or train it again.")
+        raise ModelError(
+            f"Expected the model as it was trained; received {path}, which was changed since (its SHA-256 "
+            "is another). Put the file back, or train it again."
+        )
 
 
 def _unusable(path: Path, error: Exception) -> str:
     if not path.is_file():
         return f"Expected the model {path}; received nothing: it is gone. Choose another run."
-    return (f"Expected a model that Keras can open; received {path} ({first_line(error)[:120]}). "
-            "Train it again, or choose another run.")
+    return (
+        f"Expected a model that Keras can open; received {path} ({first_line(error)[:120]}). "
+        "Train it again, or choose another run."
+    )

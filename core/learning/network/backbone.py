@@ -26,8 +26,9 @@ def build_base(alpha: float, image_size: int, weights: str) -> keras.Model:
 
     Raises `WeightsError` where the weights cannot be had or do not fit.
     """
-    base = keras.applications.MobileNetV2(input_shape=(image_size, image_size, 3), alpha=alpha, include_top=False,
-                                          weights=None, name=BASE_NAME)
+    base = keras.applications.MobileNetV2(
+        input_shape=(image_size, image_size, 3), alpha=alpha, include_top=False, weights=None, name=BASE_NAME
+    )
     path = resolve_weights(weights, alpha, image_size)
     if path:
         _load(base, path, alpha)
@@ -82,8 +83,10 @@ def _load(base: keras.Model, path: Path, alpha: float) -> None:
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).splitlines()[0][:120]
     if reason:
-        raise WeightsError(f"Expected the weights of MobileNetV2 without its top at alpha {alpha}; received {path} "
-                           f"({reason}). Choose the file for this alpha.")
+        raise WeightsError(
+            f"Expected the weights of MobileNetV2 without its top at alpha {alpha}; received {path} "
+            f"({reason}). Choose the file for this alpha."
+        )
 
 
 def write_base(base: keras.Model, path: Path) -> None:
@@ -107,11 +110,17 @@ def describe_layers() -> list[dict[str, str | int]]:
 
 def _column(alpha: float) -> list[dict[str, str | int]]:
     base = build_base(alpha, 224, "random")
-    return [{"name": layer.name if i else "input", "block": _block(layer.name if i else "input"),
-             "stride": round(224 / _shape(layer)[1]), f"channels@{alpha}": _shape(layer)[-1],
-             f"parameters@{alpha}": layer.count_params(),
-             f"trainable@{alpha}": sum(w.size for w in map(keras.ops.convert_to_numpy, layer.trainable_weights))}
-            for i, layer in enumerate(base.layers)]
+    return [
+        {
+            "name": layer.name if i else "input",
+            "block": _block(layer.name if i else "input"),
+            "stride": round(224 / _shape(layer)[1]),
+            f"channels@{alpha}": _shape(layer)[-1],
+            f"parameters@{alpha}": layer.count_params(),
+            f"trainable@{alpha}": sum(w.size for w in map(keras.ops.convert_to_numpy, layer.trainable_weights)),
+        }
+        for i, layer in enumerate(base.layers)
+    ]
 
 
 def _shape(layer: keras.Layer) -> tuple[int, ...]:

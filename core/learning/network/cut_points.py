@@ -34,8 +34,11 @@ def find_cuts(base: keras.Model) -> tuple[Cut, ...]:
         for tensor in inputs_of(layer):
             reach[producer[id(tensor)]] = number
     open_until = np.maximum.accumulate([0, *reach])  # before each layer: how far up earlier outputs are still read
-    cuts = [Cut(layer.name, number + 1, tuple(layer.output.shape[1:])) for number, layer in enumerate(base.layers)
-            if open_until[number] <= number]
+    cuts = [
+        Cut(layer.name, number + 1, tuple(layer.output.shape[1:]))
+        for number, layer in enumerate(base.layers)
+        if open_until[number] <= number
+    ]
     return (*cuts, Cut(POOL, len(base.layers), (base.output.shape[-1],)))
 
 

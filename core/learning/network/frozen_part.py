@@ -59,7 +59,7 @@ def _session(graph: bytes, threads: int) -> Trunk:
 def _in_parts(see: Trunk, pixels: np.ndarray, size: int, over: Callable[..., Iterable]) -> list[np.ndarray]:
     """Rows of all images, so many at once; `over` is `map` or one of its kind."""
     starts = range(0, max(1, len(pixels)), size)  # no images are one part: they give no rows, of their shape
-    parts = over(lambda start: see(pixels[start:start + size]), starts)
+    parts = over(lambda start: see(pixels[start : start + size]), starts)
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
@@ -68,10 +68,12 @@ def _through_keras(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> T
 
     def compute(pixels: np.ndarray) -> list[np.ndarray]:
         filled = np.zeros((-(-len(pixels) // batch_size) * batch_size, *pixels.shape[1:]), np.float32)
-        filled[:len(pixels)] = rescaled(pixels)  # one shape: Keras would trace a model anew for each
-        parts = [_as_list(model.predict_on_batch(filled[start:start + batch_size]))
-                 for start in range(0, len(filled), batch_size)]
-        return [np.concatenate(part)[:len(pixels)] for part in zip(*parts, strict=True)]
+        filled[: len(pixels)] = rescaled(pixels)  # one shape: Keras would trace a model anew for each
+        parts = [
+            _as_list(model.predict_on_batch(filled[start : start + batch_size]))
+            for start in range(0, len(filled), batch_size)
+        ]
+        return [np.concatenate(part)[: len(pixels)] for part in zip(*parts, strict=True)]
 
     return compute
 

@@ -13,8 +13,9 @@ from core.learning.network.cut_points import POOL, Cut
 from core.learning.network.small_cnn import build_small_cnn
 
 
-def build_transfer_model(classes: int, image_size: int = 224, alpha: float = 1.0, weights: str = "imagenet",
-                         seed: int = 0) -> keras.Model:
+def build_transfer_model(
+    classes: int, image_size: int = 224, alpha: float = 1.0, weights: str = "imagenet", seed: int = 0
+) -> keras.Model:
     """A model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities, base frozen.
 
     Raises `WeightsError` where the weights cannot be had.
@@ -81,7 +82,7 @@ def _tensors_above(model: keras.Model, cut: Cut | None) -> tuple[keras.KerasTens
 def _parts_above(model: keras.Model, cut: Cut | None) -> list[keras.Layer]:
     if cut is None:
         return model.layers[1:]
-    head = model.layers[model.layers.index(base_of(model)) + 1:]
+    head = model.layers[model.layers.index(base_of(model)) + 1 :]
     return head[1:] if cut.name == POOL else [_upper_base(base_of(model), cut), *head]
 
 

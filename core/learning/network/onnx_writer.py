@@ -80,12 +80,14 @@ class _Graph:
         """The images as floats, channels first, as convolutions want them here."""
         return self.add("Transpose", [self.add("Cast", [INPUT], to=TensorProto.FLOAT)], perm=[0, 3, 1, 2])
 
-    def finished(self, image: Sequence[int], outputs: Mapping[str, Sequence[int]],
-                 notes: Mapping[str, str] | None = None) -> bytes:
+    def finished(
+        self, image: Sequence[int], outputs: Mapping[str, Sequence[int]], notes: Mapping[str, str] | None = None
+    ) -> bytes:
         """The file; `outputs` are the shapes of one image's rows by the names of their values."""
         entry = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", *image])
-        exits = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
-                 for name, shape in outputs.items()]
+        exits = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape]) for name, shape in outputs.items()
+        ]
         graph = helper.make_graph(self._nodes, "model", [entry], exits, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
         helper.set_model_props(model, dict(notes or {}))
@@ -104,9 +106,13 @@ def _convolution(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     kernel = kernel.transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
     bias = [graph.constant(keras.ops.convert_to_numpy(layer.bias))] if layer.use_bias else []
-    value = graph.add("Conv", [*inputs, graph.constant(kernel), *bias], strides=list(layer.strides),
-                      group=kernel.shape[0] if depthwise else 1,
-                      auto_pad="SAME_UPPER" if layer.padding == "same" else "VALID")
+    value = graph.add(
+        "Conv",
+        [*inputs, graph.constant(kernel), *bias],
+        strides=list(layer.strides),
+        group=kernel.shape[0] if depthwise else 1,
+        auto_pad="SAME_UPPER" if layer.padding == "same" else "VALID",
+    )
     return _activated(graph, layer, value)
 
 
@@ -164,7 +170,17 @@ def _flattened(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
 
 
 _WRITERS: dict[str, Callable[[_Graph, keras.Layer, list[str]], str]] = {
-    "Conv2D": _convolution, "DepthwiseConv2D": _convolution, "BatchNormalization": _normalisation,
-    "ZeroPadding2D": _padding, "ReLU": _relu, "Add": lambda graph, layer, inputs: graph.add("Add", inputs),
-    "Rescaling": _rescaling, "Functional": _network, "GlobalAveragePooling2D": _average, "Dense": _dense,
-    "Dropout": lambda graph, layer, inputs: inputs[0], "MaxPooling2D": _maximum, "Flatten": _flattened}
+    "Conv2D": _convolution,
+    "DepthwiseConv2D": _convolution,
+    "BatchNormalization": _normalisation,
+    "ZeroPadding2D": _padding,
+    "ReLU": _relu,
+    "Add": lambda graph, layer, inputs: graph.add("Add", inputs),
+    "Rescaling": _rescaling,
+    "Functional": _network,
+    "GlobalAveragePooling2D": _average,
+    "Dense": _dense,
+    "Dropout": lambda graph, layer, inputs: inputs[0],
+    "MaxPooling2D": _maximum,
+    "Flatten": _flattened,
+}

@@ -20,5 +20,6 @@ def build_small_cnn(classes: int, image_size: int = 224, seed: int = 0) -> keras
         x = layers.MaxPooling2D(name=f"pool_{number}")(x)
     x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(layers.Flatten(name="flatten")(x))
     x = layers.Dropout(0.5, seed=seed + 4, name="dropout")(x)
-    return keras.Model(pixels, layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x),
-                       name="small_cnn")
+    return keras.Model(
+        pixels, layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x), name="small_cnn"
+    )

@@ -62,8 +62,14 @@ class Batches(keras.utils.PyDataset):
         shuffle_seed: draws a new order for each epoch, a function of seed and epoch alone; None keeps the order.
     """
 
-    def __init__(self, rows: Rows, labels: np.ndarray, batch_size: int, shuffle_seed: int | None = None,
-                 class_weights: Mapping[int, float] | None = None) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        labels: np.ndarray,
+        batch_size: int,
+        shuffle_seed: int | None = None,
+        class_weights: Mapping[int, float] | None = None,
+    ) -> None:
         super().__init__(workers=1)
         self._rows, self._labels, self._batch_size, self._seed = rows, labels, batch_size, shuffle_seed
         self._weights = np.array([class_weights[i] for i in sorted(class_weights)]) if class_weights else None
@@ -73,7 +79,7 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self._labels) // self._batch_size)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
-        numbers = self._order[number * self._batch_size:(number + 1) * self._batch_size]
+        numbers = self._order[number * self._batch_size : (number + 1) * self._batch_size]
         labels = self._labels[numbers]
         batch = self._rows(numbers, self._epoch), labels
         return batch if self._weights is None else (*batch, self._weights[labels])

@@ -82,8 +82,10 @@ def _read(manifest: Path) -> Checkpoint | None:
         if hashlib.sha256(content).hexdigest() != known["sha256"]:
             return None
         with np.load(io.BytesIO(content)) as stored:
-            parts = {part: tuple(stored[name] for name in sorted(stored.files) if name.startswith(f"{part}-"))
-                     for part in ("weights", "optimizer", "best")}
+            parts = {
+                part: tuple(stored[name] for name in sorted(stored.files) if name.startswith(f"{part}-"))
+                for part in ("weights", "optimizer", "best")
+            }
         return Checkpoint(rows=tuple(known["rows"]), **parts)
     except (OSError, ValueError, KeyError):
         return None

@@ -25,8 +25,7 @@ class Judged(NamedTuple):
     familiar: Familiar | None
 
 
-def evaluate(model: keras.Model, data: TrainingData, batch_size: int,
-             activations: Activations | None = None) -> Judged:
+def evaluate(model: keras.Model, data: TrainingData, batch_size: int, activations: Activations | None = None) -> Judged:
     """What the model says of the test split.
 
     With `activations` it starts from what they hold of the part that never trained, in full precision. The
@@ -43,10 +42,16 @@ def evaluate(model: keras.Model, data: TrainingData, batch_size: int,
     _, probabilities = said(data.test, activations and activations.exact(data.test))
     confusion = confusion_matrix(data.test.labels, probabilities.argmax(axis=1), len(data.classes))
     per_class = {name: scores for name, scores in zip(data.classes, class_scores(confusion), strict=True)}
-    evaluation = {"split": "test", "images": len(data.test), "accuracy": float(np.trace(confusion) / confusion.sum()),
-                  "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])),
-                  "temperature": temperature, "classes": list(data.classes), "per_class": per_class,
-                  "confusion": confusion.tolist()}
+    evaluation = {
+        "split": "test",
+        "images": len(data.test),
+        "accuracy": float(np.trace(confusion) / confusion.sum()),
+        "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])),
+        "temperature": temperature,
+        "classes": list(data.classes),
+        "per_class": per_class,
+        "confusion": confusion.tolist(),
+    }
     return Judged(evaluation, probabilities, familiar)
 
 
@@ -58,8 +63,10 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 def class_scores(confusion: np.ndarray) -> list[dict[str, float]]:
     """Precision, recall, F1 and the number of images of each class; 0 where one is undefined."""
     right, true, said = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    return [{"precision": _ratio(r, s), "recall": _ratio(r, t), "f1": _ratio(2 * r, s + t), "images": int(t)}
-            for r, t, s in zip(right, true, said, strict=True)]
+    return [
+        {"precision": _ratio(r, s), "recall": _ratio(r, t), "f1": _ratio(2 * r, s + t), "images": int(t)}
+        for r, t, s in zip(right, true, said, strict=True)
+    ]
 
 
 def _ratio(part: int, whole: int) -> float:

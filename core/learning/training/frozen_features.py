@@ -56,8 +56,9 @@ class Activations:
 
     def training(self, images: Images, phase: int) -> Rows:
         """Rows for training in this phase: of an image's view in that epoch."""
-        return self._source(images, self._still_wanted(phase), self._config.kept_precision,
-                            lambda epoch: view_of(self._config, epoch))
+        return self._source(
+            images, self._still_wanted(phase), self._config.kept_precision, lambda epoch: view_of(self._config, epoch)
+        )
 
     def plain(self, images: Images, phase: int) -> Rows:
         """Rows of images as they are, for validation in this phase."""
@@ -79,8 +80,13 @@ class Activations:
         passed = (later for later in self._later if later.below <= cut.below)
         return tuple(dict.fromkeys(filter(None, (cut, *self._cuts[phase:], *passed))))
 
-    def _source(self, images: Images, wanted: tuple[Cut, ...], precision: str,
-                view_in: Callable[[int], View | None] = lambda epoch: None) -> Rows:
+    def _source(
+        self,
+        images: Images,
+        wanted: tuple[Cut, ...],
+        precision: str,
+        view_in: Callable[[int], View | None] = lambda epoch: None,
+    ) -> Rows:
         def rows(numbers: np.ndarray, epoch: int) -> np.ndarray:
             view, hashes = view_in(epoch), [images.hashes[number] for number in numbers]
             if not wanted:
@@ -97,8 +103,9 @@ class Activations:
 
         return rows
 
-    def _compute(self, views: np.ndarray, hashes: Sequence[str], cuts: tuple[Cut, ...], kinds: Sequence[Kind],
-                 keeper: Keeper) -> np.ndarray:
+    def _compute(
+        self, views: np.ndarray, hashes: Sequence[str], cuts: tuple[Cut, ...], kinds: Sequence[Kind], keeper: Keeper
+    ) -> np.ndarray:
         """Rows at the first of the cuts, rounded as they are stored; those at all of them are kept."""
         began = time.perf_counter()
         found = [rows.astype(kind.dtype) for rows, kind in zip(self._trunk(cuts)(views), kinds, strict=True)]
@@ -118,7 +125,7 @@ class Activations:
 def fingerprint(base: keras.Model, cut: Cut) -> str:
     """SHA-256 of all weights below the cut: whatever file they came from, and whatever trains above."""
     digest = hashlib.sha256()
-    for layer in base.layers[:cut.below]:
+    for layer in base.layers[: cut.below]:
         for weight in layer.get_weights():
             digest.update(weight.tobytes())
     return digest.hexdigest()

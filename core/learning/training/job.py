@@ -75,14 +75,16 @@ def _prepare_keras(config: RunConfig, precision: str, reporter: Reporter) -> Non
         tf.config.experimental.enable_op_determinism()
 
 
-def _train(config: RunConfig, model: keras.Model, data: TrainingData, activations: Activations,
-           reporter: Reporter) -> Outcome:
+def _train(
+    config: RunConfig, model: keras.Model, data: TrainingData, activations: Activations, reporter: Reporter
+) -> Outcome:
     checkpoints = Checkpoints(reporter.folder / "checkpoint")
     start = checkpoints.load()
     rows = start.rows if start else ()
     reporter.resume_from(rows)
     reporter.say(state=State.RUNNING, note="")
     with TensorBoard(reporter.folder / "tensorboard", rows) as board:
+
         def emit(row: Row) -> None:
             reporter.emit(row)
             if row["kind"] == "epoch":

@@ -37,9 +37,16 @@ class Outcome:
         return max(self.rows, key=best_key, default=None)
 
 
-def train(config: RunConfig, model: keras.Model, data: TrainingData, emit: Emit,
-          should_stop: Callable[[], bool] = lambda: False, checkpoints: Checkpoints | None = None,
-          start: Checkpoint | None = None, activations: Activations | None = None) -> Outcome:
+def train(
+    config: RunConfig,
+    model: keras.Model,
+    data: TrainingData,
+    emit: Emit,
+    should_stop: Callable[[], bool] = lambda: False,
+    checkpoints: Checkpoints | None = None,
+    start: Checkpoint | None = None,
+    activations: Activations | None = None,
+) -> Outcome:
     """Train `model` through the phases of the strategy, from `start` on where it is given.
 
     Every phase compiles afresh, so its optimizer starts anew. `emit` gets a row an epoch and a few a second in
@@ -63,8 +70,16 @@ def train(config: RunConfig, model: keras.Model, data: TrainingData, emit: Emit,
 class _Training:
     """What a training knows between its phases."""
 
-    def __init__(self, config: RunConfig, model: keras.Model, data: TrainingData, emit: Emit,
-                 should_stop: Callable[[], bool], checkpoints: Checkpoints | None, activations: Activations) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        model: keras.Model,
+        data: TrainingData,
+        emit: Emit,
+        should_stop: Callable[[], bool],
+        checkpoints: Checkpoints | None,
+        activations: Activations,
+    ) -> None:
         self.config, self.model, self.data = config, model, data
         self.emit, self.should_stop, self.checkpoints = emit, should_stop, checkpoints
         self.activations = activations
@@ -86,12 +101,20 @@ class _Training:
         above = self._compile(number, phase, resumed=left < phase.epochs)
         done, data, batch_size = len(self.rows), self.data, self.config.batch_size
         weights = balanced_weights(data.train.labels) if self.config.class_weights else None
-        batches = Batches(self.activations.training(data.train, number), data.train.labels, batch_size,
-                          self.config.seed, weights)
+        batches = Batches(
+            self.activations.training(data.train, number), data.train.labels, batch_size, self.config.seed, weights
+        )
         validation = Batches(self.activations.plain(data.validation, number), data.validation.labels, batch_size)
         # shuffle=False: Keras would shuffle the batches once more, in an order that no seed and no epoch fixes
-        above.fit(batches, validation_data=validation, shuffle=False, verbose=0, initial_epoch=done,
-                  epochs=done + left, callbacks=[_Follow(self, number, phase, batches)])
+        above.fit(
+            batches,
+            validation_data=validation,
+            shuffle=False,
+            verbose=0,
+            initial_epoch=done,
+            epochs=done + left,
+            callbacks=[_Follow(self, number, phase, batches)],
+        )
 
     def finish_epoch(self, row: Row, optimizer: keras.Optimizer) -> None:
         """Keep the epoch: first the checkpoint, then its row, so that no row is without a state to go on from."""
@@ -155,11 +178,19 @@ class _Follow(keras.callbacks.Callback):
         images = min((batch + 1) * self._training.config.batch_size, len(self._training.data.train))
         step = self._epoch * self.params["steps"] + batch + 1
         self._expect_number(logs["loss"], step)
-        self._training.emit({
-            "kind": "step", "step": step, "epoch": self._epoch + 1, "phase": self._number,
-            "done": (batch + 1) / self.params["steps"], "loss": float(logs["loss"]),
-            "accuracy": float(logs["accuracy"]), "elapsed": round(self._earlier_seconds + now - self._began, 3),
-            "images_per_second": round((images - self._images_before) / max(now - self._emitted, 1e-9), 1)})
+        self._training.emit(
+            {
+                "kind": "step",
+                "step": step,
+                "epoch": self._epoch + 1,
+                "phase": self._number,
+                "done": (batch + 1) / self.params["steps"],
+                "loss": float(logs["loss"]),
+                "accuracy": float(logs["accuracy"]),
+                "elapsed": round(self._earlier_seconds + now - self._began, 3),
+                "images_per_second": round((images - self._images_before) / max(now - self._emitted, 1e-9), 1),
+            }
+        )
         self._emitted, self._images_before = now, images
 
     def on_test_batch_end(self, batch: int, logs: Row | None = None) -> None:
@@ -171,11 +202,21 @@ class _Follow(keras.callbacks.Callback):
         seconds = time.perf_counter() - self._began
         self._earlier_seconds += seconds
         values = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        self._training.finish_epoch({
-            "kind": "epoch", "epoch": epoch + 1, "phase": self._number, "unfreeze": self._phase.unfreeze,
-            "learning_rate": self._phase.learning_rate, **values, "seconds": round(seconds, 3),
-            "elapsed": round(self._earlier_seconds, 3), "trainable_parameters": count_trainable(self._training.model),
-            "images_per_second": round(len(self._training.data.train) / seconds, 1)}, self.model.optimizer)
+        self._training.finish_epoch(
+            {
+                "kind": "epoch",
+                "epoch": epoch + 1,
+                "phase": self._number,
+                "unfreeze": self._phase.unfreeze,
+                "learning_rate": self._phase.learning_rate,
+                **values,
+                "seconds": round(seconds, 3),
+                "elapsed": round(self._earlier_seconds, 3),
+                "trainable_parameters": count_trainable(self._training.model),
+                "images_per_second": round(len(self._training.data.train) / seconds, 1),
+            },
+            self.model.optimizer,
+        )
         self.model.stop_training = self._training.is_out_of_patience(self._number)
 
     def _obey(self) -> None:
@@ -194,8 +235,12 @@ def compile_phase(model: keras.Model, phase: Phase, cut: Cut | None) -> keras.Mo
     on_gpu = bool(keras.distribution.list_devices("gpu"))
     # The accuracy and the optimizer make their variables here: made in the first step, they have it traced twice.
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
-    above.compile(keras.optimizers.Adam(phase.learning_rate), loss="sparse_categorical_crossentropy",
-                  metrics=[accuracy], jit_compile="auto" if on_gpu else False)  # XLA is 15x slower on CPUs
+    above.compile(
+        keras.optimizers.Adam(phase.learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=[accuracy],
+        jit_compile="auto" if on_gpu else False,
+    )  # XLA is 15x slower on CPUs
     above.optimizer.build(above.trainable_variables)
     return above
 
@@ -203,7 +248,7 @@ def compile_phase(model: keras.Model, phase: Phase, cut: Cut | None) -> keras.Mo
 def moving_weights(model: keras.Model, deepest: int) -> list[keras.Variable]:
     """The weights that a run may change whose phases train at most the top `deepest` layers of the base."""
     base = base_of(model)
-    below = base.layers[:len(base.layers) - deepest] if base is not None else []
+    below = base.layers[: len(base.layers) - deepest] if base is not None else []
     frozen = {id(weight) for layer in below for weight in layer.weights}
     return [weight for weight in model.weights if id(weight) not in frozen]
 

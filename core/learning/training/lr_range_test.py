@@ -50,8 +50,9 @@ def find_rate(config: RunConfig, manifest_csv: str, phase: int) -> tuple[Point, 
         return range_test(config, phase, model, data, Activations(config, model, keeper))
 
 
-def range_test(config: RunConfig, phase: int, model: keras.Model, data: TrainingData, activations: Activations,
-               steps: int = STEPS) -> tuple[Point, ...]:
+def range_test(
+    config: RunConfig, phase: int, model: keras.Model, data: TrainingData, activations: Activations, steps: int = STEPS
+) -> tuple[Point, ...]:
     """Train phase number `phase` (from 1) for at most `steps` batches while the rate grows from 1e-7 to 1.
 
     The rate is multiplied by the same factor after each batch (Smith 2017, arXiv 1506.01186, section 3.3, in the
@@ -137,8 +138,9 @@ class _Test:
         """The run's own batches, epoch after epoch."""
         labels, config = self._images.labels, self._config
         weights = balanced_weights(labels) if config.class_weights else None
-        batches = Batches(self._activations.training(self._images, number), labels, config.batch_size, config.seed,
-                          weights)
+        batches = Batches(
+            self._activations.training(self._images, number), labels, config.batch_size, config.seed, weights
+        )
         for epoch in count():
             batches.begin(epoch)
             yield from (batches[i] for i in range(self._batches_an_epoch))

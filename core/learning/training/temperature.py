@@ -25,8 +25,10 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     Raises `ValueError` without an image.
     """
     if len(labels) == 0 or len(labels) != len(probabilities):
-        raise ValueError(f"Expected as many labels as rows, and one at least; received {len(labels)} labels and "
-                         f"{len(probabilities)} rows.")
+        raise ValueError(
+            f"Expected as many labels as rows, and one at least; received {len(labels)} labels and "
+            f"{len(probabilities)} rows."
+        )
     logs = np.log(np.maximum(np.asarray(probabilities, np.float64), _LEAST_PROBABILITY))
 
     def log_loss(logarithm: float) -> float:

@@ -12,8 +12,12 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from core.experiment.run import Row, RunConfig
 
-_TRAIN = {"loss": "epoch_loss", "accuracy": "epoch_accuracy", "learning_rate": "learning_rate",
-          "trainable_parameters": "trainable_parameters"}
+_TRAIN = {
+    "loss": "epoch_loss",
+    "accuracy": "epoch_accuracy",
+    "learning_rate": "learning_rate",
+    "trainable_parameters": "trainable_parameters",
+}
 _VALIDATION = {"val_loss": "epoch_loss", "val_accuracy": "epoch_accuracy"}
 
 
@@ -51,9 +55,17 @@ class TensorBoard:
 def write_hparams(folder: Path, config: RunConfig, test_accuracy: float) -> None:
     """Write the settings and the test accuracy for TensorBoard's HParams page."""
     phases = config.strategy.phases
-    settings = {"strategy": config.strategy.name, "unfreeze": phases[-1].unfreeze, "batch_size": config.batch_size,
-                "learning_rate": phases[-1].learning_rate, "epochs": config.strategy.epochs, "seed": config.seed,
-                "image_size": config.image_size, "alpha": config.alpha, "weights": config.weights}
+    settings = {
+        "strategy": config.strategy.name,
+        "unfreeze": phases[-1].unfreeze,
+        "batch_size": config.batch_size,
+        "learning_rate": phases[-1].learning_rate,
+        "epochs": config.strategy.epochs,
+        "seed": config.seed,
+        "image_size": config.image_size,
+        "alpha": config.alpha,
+        "weights": config.weights,
+    }
     writer = EventFileWriter(str(folder))
     for proto in (hparams.session_start_pb(settings), hparams.session_end_pb("STATUS_SUCCESS")):
         summary = Summary.FromString(proto.SerializeToString())

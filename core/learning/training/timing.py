@@ -35,8 +35,9 @@ def measure_pace(config: RunConfig, classes: int, files: Sequence[Path], depths:
     if FROM_SCRATCH in depths:
         models[FROM_SCRATCH] = build_small_cnn(classes, config.image_size, config.seed)
     if with_base := [depth for depth in depths if depth != FROM_SCRATCH]:
-        models |= dict.fromkeys(with_base, build_transfer_model(classes, config.image_size, config.alpha,
-                                                                config.weights, config.seed))
+        models |= dict.fromkeys(
+            with_base, build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed)
+        )
     build = time.perf_counter() - began
     phases = {depth: _measure_phase(config, models[depth], classes, depth) for depth in depths}
     return Pace(build, _decoding(files[:FILES], config.image_size), phases)
@@ -62,9 +63,15 @@ def _measure_phase(config: RunConfig, model: keras.Model, classes: int, depth: i
     batches = [Batches(lambda numbers, epoch: some[numbers % len(some)], labels, config.batch_size) for _ in range(2)]
     above.fit(batches[0], validation_data=batches[1], epochs=2, verbose=0, shuffle=False, callbacks=[clock])
     whole = time.perf_counter() - began
-    return PhasePace(cut.name if cut else "", tuple(shape), fingerprint(base, cut) if cut else "",
-                     whole - 2 * (clock.trained + clock.checked), clock.trained / steps, clock.checked / steps,
-                     _measure_frozen(config, base, cut) if cut else 0.0)
+    return PhasePace(
+        cut.name if cut else "",
+        tuple(shape),
+        fingerprint(base, cut) if cut else "",
+        whole - 2 * (clock.trained + clock.checked),
+        clock.trained / steps,
+        clock.checked / steps,
+        _measure_frozen(config, base, cut) if cut else 0.0,
+    )
 
 
 class _Clock(keras.callbacks.Callback):

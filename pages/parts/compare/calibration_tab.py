@@ -22,22 +22,46 @@ def show_calibration(here: Services, runs: Sequence[Run], results: Mapping[str, 
     """Reliability diagrams of the settings, and the figures of both states beside each other."""
     settings = by_setting(runs)
     names = labels([setting for setting, _ in settings])
-    said = {setting.id: [(answers, results[run.id].temperature) for run in members
-                         if (answers := answered(here.store, run.id))] for setting, members in settings}
-    plain = {key: found for key, several in said.items()
-             if (found := reliability([(answers, None) for answers, _ in several]))}
+    said = {
+        setting.id: [
+            (answers, results[run.id].temperature) for run in members if (answers := answered(here.store, run.id))
+        ]
+        for setting, members in settings
+    }
+    plain = {
+        key: found
+        for key, several in said.items()
+        if (found := reliability([(answers, None) for answers, _ in several]))
+    }
     if not plain:
         st.markdown("How sure models were of each test image is not known of these runs.")
         return
     scaled = {key: reliability(said[key]) for key in plain if all(temperature for _, temperature in said[key])}
-    st.caption("Below the dotted line a model is too sure: it is less often right than it says. A temperature, found "
-               "on the validation images, makes up for that; Predict uses it.")
-    which = st.segmented_control("Probabilities", [_SAID, _CALIBRATED], default=_SAID, required=True,
-                                 key="probabilities", bind="query-params") if scaled else _SAID
-    show_chart(calibration_chart(plain if which == _SAID else scaled, names, run_colours(runs)),
-               "calibration", "How often models are right over how sure they are")
+    st.caption(
+        "Below the dotted line a model is too sure: it is less often right than it says. A temperature, found "
+        "on the validation images, makes up for that; Predict uses it."
+    )
+    which = (
+        st.segmented_control(
+            "Probabilities",
+            [_SAID, _CALIBRATED],
+            default=_SAID,
+            required=True,
+            key="probabilities",
+            bind="query-params",
+        )
+        if scaled
+        else _SAID
+    )
+    show_chart(
+        calibration_chart(plain if which == _SAID else scaled, names, run_colours(runs)),
+        "calibration",
+        "How often models are right over how sure they are",
+    )
     rows, formats = calibration_table(plain, scaled, names)
     show_table(rows, "calibration-figures", "How far sureness and accuracy are apart, before and after", formats)
-    st.caption("Error: how far sureness and accuracy are apart on average over groups of equally sure images (expected "
-               "calibration error). Log loss also falls where a model is right and sure. Seeds are taken together. "
-               "With few images the error comes out too large.")
+    st.caption(
+        "Error: how far sureness and accuracy are apart on average over groups of equally sure images (expected "
+        "calibration error). Log loss also falls where a model is right and sure. Seeds are taken together. "
+        "With few images the error comes out too large."
+    )

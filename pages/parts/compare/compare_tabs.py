@@ -23,8 +23,9 @@ _IN_A_ROW, _LARGE_IN_A_ROW, _LARGE = 3, 2, 14  # charts beside each other; class
 _TABS = ("Classes", "Confusions", "Images", "Calibration", "Settings", "Promised")
 
 
-def show_details(here: Services, runs: Sequence[Run], rows: Sequence[Summary], names: dict[str, str],
-                 baseline: str) -> None:
+def show_details(
+    here: Services, runs: Sequence[Run], rows: Sequence[Summary], names: dict[str, str], baseline: str
+) -> None:
     """Six tabs, of which only the open one is made; the URL tells which."""
     classes, confusions, images, calibration, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
     results = {run.id: measured(here.store.evaluation(run.id)) for run in runs}
@@ -50,15 +51,21 @@ def show_details(here: Services, runs: Sequence[Run], rows: Sequence[Summary], n
 
 
 def _show_classes(results: dict[str, Measured], names: dict[str, str], baseline: str) -> None:
-    rows, formats = class_table({run_id: result for run_id, result in results.items() if result.f1}, names,
-                                     baseline)
+    rows, formats = class_table({run_id: result for run_id, result in results.items() if result.f1}, names, baseline)
     if not rows:
         st.markdown("No run has been measured on the test images yet.")
         return
-    st.caption("F1 of each class: how rarely a model misses it, and how rarely it sees it where it is not. Differences "
-               f"are from {plain(names[baseline])}.")
-    show_table(rows, "classes", "F1 of each class and run", formats,
-               column_config={"Class": st.column_config.TextColumn(pinned=True)})
+    st.caption(
+        "F1 of each class: how rarely a model misses it, and how rarely it sees it where it is not. Differences "
+        f"are from {plain(names[baseline])}."
+    )
+    show_table(
+        rows,
+        "classes",
+        "F1 of each class and run",
+        formats,
+        column_config={"Class": st.column_config.TextColumn(pinned=True)},
+    )
 
 
 def _show_class_contrasts(here: Services, runs: Sequence[Run], names: dict[str, str], baseline: str) -> None:
@@ -68,10 +75,15 @@ def _show_class_contrasts(here: Services, runs: Sequence[Run], names: dict[str, 
         return
     st.markdown(f"**How much more often right than {plain(names[baseline])}, class by class**")
     other = st.selectbox("Run", others, key="class-contrast", format_func=lambda run_id: names[run_id], width=360)
-    show_chart(class_contrast_chart(class_contrasts(here.store, other, baseline)), "class-differences",
-               "Difference of each class in points, with its 95% interval")
-    st.caption("Lines are 95% intervals over the test images of a class, image by image, for one training of each. "
-               "About one class in twenty leaves out zero by chance.")
+    show_chart(
+        class_contrast_chart(class_contrasts(here.store, other, baseline)),
+        "class-differences",
+        "Difference of each class in points, with its 95% interval",
+    )
+    st.caption(
+        "Lines are 95% intervals over the test images of a class, image by image, for one training of each. "
+        "About one class in twenty leaves out zero by chance."
+    )
 
 
 def _show_confusions(results: dict[str, Measured], names: dict[str, str]) -> None:
@@ -79,16 +91,26 @@ def _show_confusions(results: dict[str, Measured], names: dict[str, str]) -> Non
     if not shown:
         st.markdown("No run has been measured on the test images yet.")
         return
-    cells = st.segmented_control("Cells show", ["Images", "Percent"], default="Images", required=True, key="cells",
-                                 bind="query-params", help="Percent: of the images of the true class, a row.")
+    cells = st.segmented_control(
+        "Cells show",
+        ["Images", "Percent"],
+        default="Images",
+        required=True,
+        key="cells",
+        bind="query-params",
+        help="Percent: of the images of the true class, a row.",
+    )
     is_large = any(len(result.classes) > _LARGE for result in shown.values())
     in_a_row = min(_LARGE_IN_A_ROW if is_large else _IN_A_ROW, len(shown))
     for first in range(0, len(shown), in_a_row):
-        row = list(shown.items())[first:first + in_a_row]
+        row = list(shown.items())[first : first + in_a_row]
         for column, (run_id, result) in zip(st.columns(in_a_row), row, strict=False):
             with column:
-                show_chart(confusion_chart(result, names[run_id], cells == "Percent"), f"confusion-{run_id}",
-                           f"What each class is taken for by {names[run_id]}")
+                show_chart(
+                    confusion_chart(result, names[run_id], cells == "Percent"),
+                    f"confusion-{run_id}",
+                    f"What each class is taken for by {names[run_id]}",
+                )
 
 
 def _show_settings(runs: Sequence[Run], names: dict[str, str]) -> None:
@@ -102,22 +124,31 @@ def _show_settings(runs: Sequence[Run], names: dict[str, str]) -> None:
     if not shown:
         st.markdown("Nothing differs.")
         return
-    show_table([{"Setting": name, **{names[run_id]: table.get(name, "–") for run_id, table in tables.items()}}
-                for name in shown], "compared-settings", "Settings of each run",
-               column_config={"Setting": st.column_config.TextColumn(pinned=True)})
+    show_table(
+        [
+            {"Setting": name, **{names[run_id]: table.get(name, "–") for run_id, table in tables.items()}}
+            for name in shown
+        ],
+        "compared-settings",
+        "Settings of each run",
+        column_config={"Setting": st.column_config.TextColumn(pinned=True)},
+    )
 
 
-def _show_promised(here: Services, runs: Sequence[Run], rows: Sequence[Summary],
-                   names: dict[str, str]) -> None:
+def _show_promised(here: Services, runs: Sequence[Run], rows: Sequence[Summary], names: dict[str, str]) -> None:
     promised = promised_rows(rows, names)
     over = baseline_rows(runs, rows, names, {row.id: here.store.metrics(row.id) for row in rows})
     if over:
         show_table(over, "over-the-baseline", "What transfer gains over a small network from scratch")
         st.caption("Runs are set beside the small CNN that learned from the same images with the same seed.")
     if not promised:
-        st.markdown("The course promises something of a head trained alone, and of fine-tuning after it. "
-                    "None of these runs has done either.")
+        st.markdown(
+            "The course promises something of a head trained alone, and of fine-tuning after it. "
+            "None of these runs has done either."
+        )
         return
-    st.caption("Best validation accuracy of each phase, beside what the course promises of a head trained alone and of "
-               "fine-tuning after it.")
+    st.caption(
+        "Best validation accuracy of each phase, beside what the course promises of a head trained alone and of "
+        "fine-tuning after it."
+    )
     show_table(promised, "promised", "Best validation accuracy of each phase and the range that the course promises")

@@ -12,9 +12,11 @@ from core.analysis.text import plain
 from core.experiment.run import Run
 from pages.parts.shared.show import show_chart
 
-_SHOWN = {"accuracy": "Test accuracy over the number of open layers",
-          "seconds": "Training time over the number of open layers",
-          "gap": "Training minus validation accuracy over the number of open layers"}
+_SHOWN = {
+    "accuracy": "Test accuracy over the number of open layers",
+    "seconds": "Training time over the number of open layers",
+    "gap": "Training minus validation accuracy over the number of open layers",
+}
 
 
 def show_depth_curve(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary]) -> None:
@@ -26,7 +28,6 @@ def show_depth_curve(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summa
     rule = rule_for(verdict.groups)
     for column, (measure, what) in zip(st.columns([2, 1, 1]), _SHOWN.items(), strict=True):
         with column:
-            show_chart(depth_chart(depths, measure, rule if measure == "accuracy" else None), f"depth-{measure}",
-                       what)
+            show_chart(depth_chart(depths, measure, rule if measure == "accuracy" else None), f"depth-{measure}", what)
     marks = f"Shaded: the rule of thumb, {rule.reason} Dotted: the course's 30." if rule else ""
     st.caption(plain(f"{depth_in_words(depths)} {marks}".strip()))

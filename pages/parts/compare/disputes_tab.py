@@ -29,17 +29,25 @@ def show_disputes(here: Services, runs: list[Run], names: dict[str, str], colour
         return
     pages = -(-len(shown) // _A_PAGE)
     page = st.pagination(pages, key="disputes-page") if pages > 1 else 1
-    for one in shown[(page - 1) * _A_PAGE:page * _A_PAGE]:
+    for one in shown[(page - 1) * _A_PAGE : page * _A_PAGE]:
         _show(one, found, names, colours)
 
 
 def _choose(found: Disputes, names: dict[str, str]) -> list[Dispute]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = st.segmented_control("Images", [_DISAGREE, _ALL_WRONG], default=_DISAGREE, required=True,
-                                     key="disputed", bind="query-params", on_change=_first_page)
+        which = st.segmented_control(
+            "Images",
+            [_DISAGREE, _ALL_WRONG],
+            default=_DISAGREE,
+            required=True,
+            key="disputed",
+            bind="query-params",
+            on_change=_first_page,
+        )
         some = found.all_wrong if which == _ALL_WRONG else found.disagreed
-        pairs = {f"{label} taken for {named} ({images})": (label, named)
-                 for (label, named), images in mistaken_pairs(some)}
+        pairs = {
+            f"{label} taken for {named} ({images})": (label, named) for (label, named), images in mistaken_pairs(some)
+        }
         pair = pairs.get(st.selectbox("Mistake", [_EVERY, *pairs], key="mistake", on_change=_first_page, width=320))
         alone = {f"Only {names[run_id]}": run_id for run_id in dict.fromkeys(one.only_right for one in some) if run_id}
         right = alone.get(st.selectbox("Right", [_EVERY, *alone], key="only-right", on_change=_first_page, width=320))
@@ -61,8 +69,9 @@ def _show(one: Dispute, found: Disputes, names: dict[str, str], colours: dict[st
     look, said = st.columns([1, 4], vertical_alignment="center")
     name = PurePosixPath(one.path).name
     if found.root:
-        look.image(_thumbnail(str(found.root / one.path)), plain(shortened(name, 16)), width=_WIDTH,
-                   alt=shortened(name))
+        look.image(
+            _thumbnail(str(found.root / one.path)), plain(shortened(name, 16)), width=_WIDTH, alt=shortened(name)
+        )
     else:
         look.caption(plain(shortened(name, 30)))
     cells = "".join(_cell(answer, names[run_id], colours[run_id]) for run_id, answer in one.answers.items())
@@ -72,8 +81,10 @@ def _show(one: Dispute, found: Disputes, names: dict[str, str], colours: dict[st
 def _cell(answer: Answer, name: str, colour: str) -> str:
     sure = f" {percent(answer.sureness)}" if answer.sureness is not None else ""
     mark = "right" if answer.is_right else "wrong"
-    return (f'<div><span style="color:{colour}">■</span> {name_in_html(shortened(name, 34))}<br>'
-            f"{name_in_html(shortened(answer.named, 28))}{sure}, {mark}</div>")
+    return (
+        f'<div><span style="color:{colour}">■</span> {name_in_html(shortened(name, 34))}<br>'
+        f"{name_in_html(shortened(answer.named, 28))}{sure}, {mark}</div>"
+    )
 
 
 @st.cache_data(ttl=600, max_entries=2_000, show_spinner=False)

@@ -30,8 +30,10 @@ def show_views(report: Report, pictures: Sequence[Picture]) -> None:
     with right:
         wanted = st.session_state.get("views-of") == report.dataset.root
         if not wanted:
-            st.caption("Epochs take views of a training image in turn: changed at random, within these dials. "
-                       "Validation and test images come as they are.")
+            st.caption(
+                "Epochs take views of a training image in turn: changed at random, within these dials. "
+                "Validation and test images come as they are."
+            )
         _show(report.dataset.root / picture.path, picture.hash, augmentation if wanted else None)
 
 

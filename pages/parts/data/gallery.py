@@ -21,13 +21,23 @@ def show_gallery(report: Report) -> list[Picture]:
     if st.session_state.get("class", classes[0]) not in classes:  # it was a class of other images
         st.session_state["class"], st.session_state["page"] = classes[0], 1
     with st.container(horizontal=True):
-        label = st.selectbox("Class", classes, key="class", bind="query-params", on_change=_first_page,
-                             width=320)
-        split = st.segmented_control("Part", list(_SPLITS), default="All", required=True, key="part",
-                                     bind="query-params", on_change=_first_page) if report.manifest else "All"
+        label = st.selectbox("Class", classes, key="class", bind="query-params", on_change=_first_page, width=320)
+        split = (
+            st.segmented_control(
+                "Part",
+                list(_SPLITS),
+                default="All",
+                required=True,
+                key="part",
+                bind="query-params",
+                on_change=_first_page,
+            )
+            if report.manifest
+            else "All"
+        )
     found = report.pictures(label, _SPLITS[split])
     page = st.pagination(max(1, -(-len(found) // A_PAGE)), key="page", bind="query-params")
-    shown = found[(page - 1) * A_PAGE:page * A_PAGE]
+    shown = found[(page - 1) * A_PAGE : page * A_PAGE]
     _show(report, shown) if shown else st.caption("This part has no image of this class.")
     return shown
 
@@ -40,8 +50,12 @@ def _show(report: Report, pictures: Sequence[Picture]) -> None:
     with st.container(horizontal=True):
         for picture, small in zip(pictures, thumbnails().of(report.dataset.root, pictures), strict=True):
             name = PurePosixPath(picture.path)
-            st.image(small, plain(shortened(name.stem, 13)), width=_WIDTH,
-                     alt=f"{shortened(name.name)}, {picture.width} × {picture.height} px")
+            st.image(
+                small,
+                plain(shortened(name.stem, 13)),
+                width=_WIDTH,
+                alt=f"{shortened(name.name)}, {picture.width} × {picture.height} px",
+            )
 
 
 @st.cache_resource(show_spinner=False)

@@ -26,20 +26,26 @@ def show_near_duplicates(here: Services, data: str, report: Report) -> None:
         pages = -(-len(groups) // _GROUPS)
         page = st.pagination(pages, key="near-page") if pages > 1 else 1
         with st.container(horizontal=True, gap="medium"):
-            for group in groups[(page - 1) * _GROUPS:page * _GROUPS]:
+            for group in groups[(page - 1) * _GROUPS : page * _GROUPS]:
                 _show(report, group)
     _show_leaks(here, data, report)
 
 
 def _told(report: Report, groups: int) -> str:
     """What they are, and what would have come of them."""
-    what = (f"{count(groups, 'group')} of images show one photo: resized, recompressed, cropped a little, brightened, "
-            "mirrored, or taken twice.")
+    what = (
+        f"{count(groups, 'group')} of images show one photo: resized, recompressed, cropped a little, brightened, "
+        "mirrored, or taken twice."
+    )
     if report.manifest is None:
         return what
     leaks, tests = report.careless_leaks, report.manifest.counts()["test"]
-    would = (f"In a careless split {leaks:,} of {tests:,} test images ({percent(leaks / tests)}) would have had their "
-             "like outside the test." if leaks else "At seed 0 a careless split would have been lucky: nothing leaks.")
+    would = (
+        f"In a careless split {leaks:,} of {tests:,} test images ({percent(leaks / tests)}) would have had their "
+        "like outside the test."
+        if leaks
+        else "At seed 0 a careless split would have been lucky: nothing leaks."
+    )
     left_out = len(report.dataset.pictures) - len(report.manifest.items)
     own = f" {count(left_out, 'image')} whose like is in a stricter folder of yours is left out." if left_out else ""
     return f"{what} Each stays in one part: a test must not ask what was learned by heart.{own} {would}"
@@ -64,5 +70,7 @@ def _show_leaks(here: Services, data: str, report: Report) -> None:
     if rows:
         show_table(rows, "leaks", "Accuracy of each run with and without test images that leaked", formats)
     else:
-        st.markdown("None of the newest runs on these images was tested on a leaked one. To see what leaks do, untick "
-                    "Near-duplicates in one part under Advanced on the Train page.")
+        st.markdown(
+            "None of the newest runs on these images was tested on a leaked one. To see what leaks do, untick "
+            "Near-duplicates in one part under Advanced on the Train page."
+        )

@@ -28,8 +28,15 @@ def choose_models(here: Services, runs: Sequence[Run]) -> list[TrainedModel]:
     offered += [run for run in chosen if run not in offered]
     names = _names(offered)
     st.session_state["models"] = [run.id for run in chosen]
-    st.multiselect("Models", list(names), key="models", format_func=names.get, max_selections=MOST,
-                   on_change=_to_url, help="Each is the best epoch of its run.")
+    st.multiselect(
+        "Models",
+        list(names),
+        key="models",
+        format_func=names.get,
+        max_selections=MOST,
+        on_change=_to_url,
+        help="Each is the best epoch of its run.",
+    )
     return [model for run in chosen if (model := _model(here, run))]
 
 
@@ -58,8 +65,12 @@ def show_origins(here: Services, models: Sequence[TrainedModel], colours: dict[s
             told = f", {percent(accuracy)} on its test images{raw}" if accuracy is not None else ", not measured"
             with st.container(horizontal=True, vertical_alignment="center", gap=None, width="content"):
                 st.html(swatch(colours[model.run.id]), width="content")
-                st.page_link("pages/runs.py", label=plain(f"{names[model.run.id]}{told}"),
-                             query_params={"study": model.run.study}, help="Curves and settings of its study")
+                st.page_link(
+                    "pages/runs.py",
+                    label=plain(f"{names[model.run.id]}{told}"),
+                    query_params={"study": model.run.study},
+                    help="Curves and settings of its study",
+                )
 
 
 def _from_url(here: Services, runs: Sequence[Run]) -> list[Run]:

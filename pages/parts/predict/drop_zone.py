@@ -28,10 +28,14 @@ def drop_images() -> Visit:
     if "visit" not in st.session_state:
         st.session_state["visit"], st.session_state["drop-number"] = Visit(), 0
     visit, number = st.session_state["visit"], st.session_state["drop-number"]
-    uploads = st.file_uploader("Drop images here, or a ZIP of them", accept_multiple_files=True,
-                               key=f"images-{number}", max_upload_size=MEGABYTES,
-                               help="As many as you like. They are forgotten when you close the page, but for those "
-                               "whose true class you name.")
+    uploads = st.file_uploader(
+        "Drop images here, or a ZIP of them",
+        accept_multiple_files=True,
+        key=f"images-{number}",
+        max_upload_size=MEGABYTES,
+        help="As many as you like. They are forgotten when you close the page, but for those "
+        "whose true class you name.",
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         photo = _take_photo(number)
         if visit.received:
@@ -51,8 +55,10 @@ def _take_photo(number: int) -> UploadedFile | None:
 
 def _take(visit: Visit, uploads: Sequence[UploadedFile], photo: str) -> None:
     bar = st.progress(0.0, "Reading images")
-    files = [Brought(upload.file_id, photo if upload.name.startswith("camera-input-") else upload.name, upload)
-             for upload in uploads]
+    files = [
+        Brought(upload.file_id, photo if upload.name.startswith("camera-input-") else upload.name, upload)
+        for upload in uploads
+    ]
     for done, total in visit.take(files):
         bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
     _let_go(uploads)
@@ -70,14 +76,19 @@ def _let_go(uploads: Sequence[UploadedFile]) -> None:
 
 def try_test_images(here: Services, model: TrainedModel) -> tuple[list[Received], dict[str, Path]]:
     """Some images of the model's test split and their contents by hash, where the visitor wants them."""
-    if not st.toggle(f"Try {TEST_IMAGES} test images", key="samples", bind="query-params",
-                     help="Of the images that the first model was judged on. It has not learned from them; their "
-                     "folder is their true class."):
+    if not st.toggle(
+        f"Try {TEST_IMAGES} test images",
+        key="samples",
+        bind="query-params",
+        help="Of the images that the first model was judged on. It has not learned from them; their "
+        "folder is their true class.",
+    ):
         st.session_state.pop("tried", None)
         return [], {}
     try:
-        files = {f"{model.run.id}/{name}": (name, path)
-                 for name, path in held_out_images(here.store, model.run, TEST_IMAGES)}
+        files = {
+            f"{model.run.id}/{name}": (name, path) for name, path in held_out_images(here.store, model.run, TEST_IMAGES)
+        }
     except (ValueError, NoSuchRun, OSError) as error:
         refuse(error)
         return [], {}
@@ -86,16 +97,18 @@ def try_test_images(here: Services, model: TrainedModel) -> tuple[list[Received]
         del known[gone]
     new = {key: file for key, file in files.items() if key not in known}
     known |= dict(zip(new, receive(new.values()), strict=True))
-    return list(known.values()), {known[key].hash: path for key, (_, path) in files.items()
-                                  if isinstance(known[key], Incoming)}
+    return list(known.values()), {
+        known[key].hash: path for key, (_, path) in files.items() if isinstance(known[key], Incoming)
+    }
 
 
 def show_refused(received: Sequence[Received]) -> None:
     """The files that are no pictures, and why."""
     refused = [item for item in received if isinstance(item, Refused)]
     if refused:
-        with st.expander(f"{count(len(refused), 'file')} could not be read", icon=":material/warning:",
-                         expanded=len(refused) <= 3):
+        with st.expander(
+            f"{count(len(refused), 'file')} could not be read", icon=":material/warning:", expanded=len(refused) <= 3
+        ):
             st.markdown("\n".join(f"- **{plain(shortened(item.name, 80))}**: {plain(item.reason)}" for item in refused))
 
 

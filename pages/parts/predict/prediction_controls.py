@@ -17,12 +17,20 @@ EACH_ITS_OWN = "What each model names"
 def choose_order(models: int) -> str:
     """In which order the images are listed; by anything but their own, all must be answered first."""
     orders = [AS_THEY_CAME, *[DISAGREEMENT] * (models > 1), LEAST_SURE]
-    return st.selectbox("Order", orders, key="order", bind="query-params", width=200, label_visibility="collapsed",
-                        help="Least sure: by how likely the models find the class that they name.")
+    return st.selectbox(
+        "Order",
+        orders,
+        key="order",
+        bind="query-params",
+        width=200,
+        label_visibility="collapsed",
+        help="Least sure: by how likely the models find the class that they name.",
+    )
 
 
-def in_order(pictures: Sequence[Incoming], order: str, models: Sequence[TrainedModel],
-             answers: Answers) -> list[Incoming]:
+def in_order(
+    pictures: Sequence[Incoming], order: str, models: Sequence[TrainedModel], answers: Answers
+) -> list[Incoming]:
     """The images in this order; of equal ones the first stays first."""
     if order == DISAGREEMENT:
         return sorted(pictures, key=lambda item: -disagreement(answers.about(item.hash, models)))
@@ -33,8 +41,12 @@ def in_order(pictures: Sequence[Incoming], order: str, models: Sequence[TrainedM
 
 def choose_why(models: Sequence[TrainedModel]) -> Why | None:
     """Whether heat maps are shown, of which class, how opaque."""
-    if not st.toggle("Show why", key="why", bind="query-params",
-                     help="Bright places of an image speak for the class (Grad-CAM over the last feature map)."):
+    if not st.toggle(
+        "Show why",
+        key="why",
+        bind="query-params",
+        help="Bright places of an image speak for the class (Grad-CAM over the last feature map).",
+    ):
         return None
     classes = dict.fromkeys(name for model in models for name in model.classes)
     with st.container(horizontal=True, vertical_alignment="center"):

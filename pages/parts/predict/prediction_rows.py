@@ -23,8 +23,10 @@ _WIDEST = 10  # more models than three stand below each other
 _OPACITY = "--heat-opacity"
 _THIN = "height:6px;border-radius:3px"
 _SMALL = "font-size:.875rem;margin-top:6px"
-_STRANGE = ("Farther from the validation images than 95 of 100 of them are from each other (by the last feature map). "
-            "The model may know no class that fits; about one in twenty images of its own kind is marked too.")
+_STRANGE = (
+    "Farther from the validation images than 95 of 100 of them are from each other (by the last feature map). "
+    "The model may know no class that fits; about one in twenty images of its own kind is marked too."
+)
 _KEPT = "The image is then kept on this server under its class, to learn from later."
 
 
@@ -82,12 +84,26 @@ def _ask_for_truth(picture: Incoming, content: Path, answers: Sequence[Predictio
     key, classes = f"true-{picture.hash}", [*asked.models[0].classes, NONE_OF_THESE]
     marked, said = asked.marked.get(picture.hash), answers[0].label
     if marked is None and agree(answers) and said in classes:
-        st.button("Right", key=f"right-{picture.hash}", icon=":material/check:", on_click=_mark,
-                  args=(said, picture, content, asked.feedback), help=f"Mark it as {plain(said)}. {_KEPT}")
+        st.button(
+            "Right",
+            key=f"right-{picture.hash}",
+            icon=":material/check:",
+            on_click=_mark,
+            args=(said, picture, content, asked.feedback),
+            help=f"Mark it as {plain(said)}. {_KEPT}",
+        )
     st.session_state[key] = marked if marked in classes else None
-    st.selectbox(f"True class of {plain(picture.name)}", classes, None, key=key, placeholder="True class?",
-                 label_visibility="collapsed", on_change=_mark_chosen, args=(key, picture, content, asked.feedback),
-                 help=_KEPT)
+    st.selectbox(
+        f"True class of {plain(picture.name)}",
+        classes,
+        None,
+        key=key,
+        placeholder="True class?",
+        label_visibility="collapsed",
+        on_change=_mark_chosen,
+        args=(key, picture, content, asked.feedback),
+        help=_KEPT,
+    )
 
 
 def _mark_chosen(key: str, picture: Incoming, content: Path, feedback: Feedback) -> None:
@@ -130,10 +146,12 @@ def _heat(picture: Incoming, name: str, prediction: Prediction, why: Why) -> str
         return f'<div style="{_SMALL}">It does not know {name_in_html(shortened(label, 28))}.</div>'
     alt = escape(f"Where {name} finds {label}", quote=True)
     beside = f"left:{50 - 50 * picture.share:.2f}%;width:{100 * picture.share:.2f}%"
-    return (f'<div style="position:relative;max-width:160px;margin-top:6px;border-radius:8px;overflow:hidden">'
-            f'<img src="{_uri("jpeg", picture.thumbnail)}" alt="" style="width:100%;display:block">'
-            f'<img src="{_uri("png", heat_png(heat))}" alt="{alt}" '
-            f'style="position:absolute;top:0;height:100%;{beside};opacity:var({_OPACITY})"></div>')
+    return (
+        f'<div style="position:relative;max-width:160px;margin-top:6px;border-radius:8px;overflow:hidden">'
+        f'<img src="{_uri("jpeg", picture.thumbnail)}" alt="" style="width:100%;display:block">'
+        f'<img src="{_uri("png", heat_png(heat))}" alt="{alt}" '
+        f'style="position:absolute;top:0;height:100%;{beside};opacity:var({_OPACITY})"></div>'
+    )
 
 
 def _uri(kind: str, content: bytes) -> str:
@@ -141,7 +159,9 @@ def _uri(kind: str, content: bytes) -> str:
 
 
 def _bar(label: str, share: float, colour: str) -> str:
-    return (f'<div style="display:flex;justify-content:space-between;gap:8px;{_SMALL}">'
-            f"<span>{name_in_html(shortened(label, 28))}</span><span>{percent(share)}</span></div>"
-            f'<div style="{_THIN};background:rgba(128,128,128,.18)">'
-            f'<div style="{_THIN};background:{colour};width:{100 * share:.1f}%"></div></div>')
+    return (
+        f'<div style="display:flex;justify-content:space-between;gap:8px;{_SMALL}">'
+        f"<span>{name_in_html(shortened(label, 28))}</span><span>{percent(share)}</span></div>"
+        f'<div style="{_THIN};background:rgba(128,128,128,.18)">'
+        f'<div style="{_THIN};background:{colour};width:{100 * share:.1f}%"></div></div>'
+    )

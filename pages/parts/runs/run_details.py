@@ -12,23 +12,33 @@ from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_table
 
 LOG_LINES, LOG_SECONDS = 30, 5.0
-_FORMATS = {**dict.fromkeys(("Test accuracy", "Macro F1", "Best validation accuracy"), percent),
-            "Training time": duration}
+_FORMATS = {
+    **dict.fromkeys(("Test accuracy", "Macro F1", "Best validation accuracy"), percent),
+    "Training time": duration,
+}
 
 
 def show_details(here: Services, runs: Sequence[Run], names: dict[str, str]) -> None:
     """Test figures of all runs, then one run's settings and its log."""
     _show_results(here, runs, names)
     with st.expander("Settings, device and log"):
-        run_id = st.selectbox("Of", [run.id for run in runs], key="details", bind="query-params",
-                              format_func=lambda run_id: names.get(run_id, run_id))
+        run_id = st.selectbox(
+            "Of",
+            [run.id for run in runs],
+            key="details",
+            bind="query-params",
+            format_func=lambda run_id: names.get(run_id, run_id),
+        )
         run = next(run for run in runs if run.id == run_id)
         st.caption(_where(here, run))
         settings, log = st.columns(2)
         with settings:
             if run.config:
-                show_table([{"Setting": name, "Value": value} for name, value in settings_of(run.config).items()],
-                           "settings", "The settings of the run")
+                show_table(
+                    [{"Setting": name, "Value": value} for name, value in settings_of(run.config).items()],
+                    "settings",
+                    "The settings of the run",
+                )
         with log:
             st.fragment(_show_log, run_every=None if run.state.is_finished else LOG_SECONDS)(here, run.id)
 
@@ -51,10 +61,27 @@ def _show_results(here: Services, runs: Sequence[Run], names: dict[str, str]) ->
     if not measured:
         return
     st.subheader("On the test images")
-    show_table([{"Run": names[row.id], "Test accuracy": row.test_accuracy, "Macro F1": row.macro_f1,
-                 "Best validation accuracy": row.best_val_accuracy, "At epoch": row.best_epoch,
-                 "Training time": row.seconds, "Test images": row.test_images} for row in measured],
-               "test-figures", "Accuracy of each run on the test images", _FORMATS)
+    show_table(
+        [
+            {
+                "Run": names[row.id],
+                "Test accuracy": row.test_accuracy,
+                "Macro F1": row.macro_f1,
+                "Best validation accuracy": row.best_val_accuracy,
+                "At epoch": row.best_epoch,
+                "Training time": row.seconds,
+                "Test images": row.test_images,
+            }
+            for row in measured
+        ],
+        "test-figures",
+        "Accuracy of each run on the test images",
+        _FORMATS,
+    )
     st.caption("The test images are looked at once, with each run's best epoch.")
-    st.page_link("pages/compare.py", label="Compare them", icon=":material/compare_arrows:",
-                 query_params={"run": [row.id for row in measured]})
+    st.page_link(
+        "pages/compare.py",
+        label="Compare them",
+        icon=":material/compare_arrows:",
+        query_params={"run": [row.id for row in measured]},
+    )

@@ -14,8 +14,7 @@ from pages.parts.shared.services import Services, told
 from pages.parts.shared.show import state_badge, swatch
 
 
-def show_run(here: Services, run: Run, metrics: Metrics, name: str, colour: str,
-             waiting: Sequence[str]) -> None:
+def show_run(here: Services, run: Run, metrics: Metrics, name: str, colour: str, waiting: Sequence[str]) -> None:
     """Name and state, the buttons, a bar with what happens now; below it why it failed, if it did.
 
     `waiting` are the ids of the queue in its order.
@@ -40,14 +39,29 @@ def show_run(here: Services, run: Run, metrics: Metrics, name: str, colour: str,
 
 def _show_buttons(here: Services, run: Run) -> None:
     if run.state.is_resumable:
-        st.button("Resume", key=f"resume-{run.id}", on_click=_act, args=(here.launcher.resume, run.id),
-                  help="Go on from the newest checkpoint")
+        st.button(
+            "Resume",
+            key=f"resume-{run.id}",
+            on_click=_act,
+            args=(here.launcher.resume, run.id),
+            help="Go on from the newest checkpoint",
+        )
     elif not run.state.is_finished:
-        st.button("Stop", key=f"stop-{run.id}", on_click=_act, args=(here.launcher.cancel, run.id),
-                  disabled=run.state is State.STOPPING)
+        st.button(
+            "Stop",
+            key=f"stop-{run.id}",
+            on_click=_act,
+            args=(here.launcher.cancel, run.id),
+            disabled=run.state is State.STOPPING,
+        )
     if run.config:
-        st.page_link("pages/train.py", label="Duplicate", icon=":material/content_copy:", query_params={"from": run.id},
-                     help="Set up a study with these settings")
+        st.page_link(
+            "pages/train.py",
+            label="Duplicate",
+            icon=":material/content_copy:",
+            query_params={"from": run.id},
+            help="Set up a study with these settings",
+        )
     if run.state.is_finished:
         with st.popover("Delete", type="tertiary", key=f"ask-{run.id}"):
             st.markdown("Its curves, its model and its figures go for good.")
@@ -91,8 +105,9 @@ def _now(run: Run, metrics: Metrics, done: Progress) -> str:
     speed = [f"{run.status.images_per_second:.0f} images/s"] if run.status.images_per_second else []
     spent = [f"{duration(metrics.elapsed)} so far"] if metrics.elapsed else []
     left = [f"{duration(done.seconds_left)} left"] if done.seconds_left else []
-    return ", ".join([f"Epoch {done.epoch} of {done.epochs}", f"phase {done.phase}", *speed, *spent, *left,
-                      *_best(metrics)])
+    return ", ".join(
+        [f"Epoch {done.epoch} of {done.epochs}", f"phase {done.phase}", *speed, *spent, *left, *_best(metrics)]
+    )
 
 
 def _best(metrics: Metrics) -> list[str]:

@@ -19,11 +19,13 @@ def show_bars(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary], na
         return
     hues = run_colours(runs)
     if verdict.has_several_seeds:
-        show_chart(setting_bars(verdict.groups, hues), name,
-                   "Mean test accuracy of each setting, and that of each seed")
+        show_chart(
+            setting_bars(verdict.groups, hues), name, "Mean test accuracy of each setting, and that of each seed"
+        )
         st.caption("Bars are means over seeds, dots the seeds.")
     else:
-        show_chart(accuracy_bars(rows, labels(runs), hues), name,
-                   "Test accuracy of each run with its 95% interval")
-        st.caption("The lines are 95% intervals: what each model would get on many more images of the same kind. "
-                   "They do not tell how another seed would train.")
+        show_chart(accuracy_bars(rows, labels(runs), hues), name, "Test accuracy of each run with its 95% interval")
+        st.caption(
+            "The lines are 95% intervals: what each model would get on many more images of the same kind. "
+            "They do not tell how another seed would train."
+        )

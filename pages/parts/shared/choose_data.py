@@ -17,10 +17,12 @@ from pages.parts.shared.show import show_table
 from pages.parts.shared.uploads import receive_folder, receive_zip
 
 DRAWN, FOLDER, ZIP, DROP, AS_BEFORE = "Sample", "Folder", "ZIP", "Drop a folder", "As before"
-_EXPLAINED = {DRAWN: "Ten classes of waste, drawn by the program: for trying things out, not photos.",
-              FOLDER: "A folder on the machine that trains, with a folder of images for each class.",
-              ZIP: "An archive with a folder of images for each class.",
-              DROP: "A folder of yours with a folder of images for each class."}
+_EXPLAINED = {
+    DRAWN: "Ten classes of waste, drawn by the program: for trying things out, not photos.",
+    FOLDER: "A folder on the machine that trains, with a folder of images for each class.",
+    ZIP: "An archive with a folder of images for each class.",
+    DROP: "A folder of yours with a folder of images for each class.",
+}
 
 
 def choose_data(here: Services) -> str | None:
@@ -29,8 +31,11 @@ def choose_data(here: Services) -> str | None:
     sources = [DRAWN, FOLDER, ZIP, DROP] + [AS_BEFORE] * ("as-before" in st.session_state)
     st.session_state.setdefault("source", DRAWN)
     source = st.segmented_control("Where the images come from", sources, required=True, key="source", **KEPT)
-    st.caption(f"Chosen on another page: {_name(st.session_state['as-before'])}." if source == AS_BEFORE else
-               _EXPLAINED.get(source, ""))
+    st.caption(
+        f"Chosen on another page: {_name(st.session_state['as-before'])}."
+        if source == AS_BEFORE
+        else _EXPLAINED.get(source, "")
+    )
     try:
         return _chosen(here, source)
     except (ValueError, OSError) as error:
@@ -81,8 +86,9 @@ def look(data: str) -> Report | None:
     try:
         with st.spinner("Drawing the sample set") if data == SAMPLE else nullcontext():
             data_folder(data)
-        report = _reports().of(data, lambda done, total: bar.progress(
-            done / total, f"Reading images: {done:,} of {total:,}"))
+        report = _reports().of(
+            data, lambda done, total: bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
+        )
     except (ValueError, OSError) as error:
         refuse(error)
         return None
@@ -105,8 +111,9 @@ def _name(data: str) -> str:
 def _in_short(dataset: Dataset) -> str:
     """`600 images, 10 classes, median 128 × 128 px`."""
     width, height = dataset.median_size
-    return (f"{count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}, "
-            f"median {width} × {height} px")
+    return (
+        f"{count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}, median {width} × {height} px"
+    )
 
 
 def divided(manifest: Manifest) -> str:
@@ -117,6 +124,12 @@ def divided(manifest: Manifest) -> str:
 
 def show_problems(dataset: Dataset) -> None:
     """Every file or folder that is not used as it is, a row each."""
-    show_table([{"File or folder": problem.where, "What is wrong": problem.what, "What happens": problem.consequence}
-                for problem in dataset.problems], "problems", "Files that are not used, and why",
-               column_config={"File or folder": st.column_config.TextColumn(width="medium")})
+    show_table(
+        [
+            {"File or folder": problem.where, "What is wrong": problem.what, "What happens": problem.consequence}
+            for problem in dataset.problems
+        ],
+        "problems",
+        "Files that are not used, and why",
+        column_config={"File or folder": st.column_config.TextColumn(width="medium")},
+    )

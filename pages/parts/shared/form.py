@@ -24,8 +24,10 @@ from core.experiment.run import RunConfig, study_of
 from core.experiment.run_store import NoSuchRun, RunStore
 from core.experiment.strategy import BASELINE, STRATEGIES, Strategy
 
-WEIGHTS = {weights: name[0].upper() + name[1:]
-           for weights, name in ((weights, weights_name(weights)) for weights in BUILT_IN_WEIGHTS)}
+WEIGHTS = {
+    weights: name[0].upper() + name[1:]
+    for weights, name in ((weights, weights_name(weights)) for weights in BUILT_IN_WEIGHTS)
+}
 FILE = "A weights file"
 KEPT = {"persist_state": "session"}
 """For every widget of the form: its value stays while another page is shown."""
@@ -66,8 +68,18 @@ def fill(preset: Preset) -> None:
 
 def _fill_rest(template: RunConfig) -> None:
     state = st.session_state
-    for name in ("image_size", "batch_size", "seed", "alpha", "patience", "class_weights", "deterministic",
-                 "mixed_precision", "views", "leak_free"):
+    for name in (
+        "image_size",
+        "batch_size",
+        "seed",
+        "alpha",
+        "patience",
+        "class_weights",
+        "deterministic",
+        "mixed_precision",
+        "views",
+        "leak_free",
+    ):
         state[name.replace("_", "-")] = getattr(template, name)
     for name in ("flip", "rotation", "zoom", "contrast"):
         state[f"augment-{name}"] = getattr(template.augmentation, name)
@@ -131,6 +143,7 @@ def weights_path(roots: DataRoots, text: str) -> str:
     path = Path(text.strip())
     file = roots.resolve(str(path.parent)) / path.name
     if not file.is_file():
-        raise ValueError(f"Expected a weights file; received {shortened(text, 80)}, and no file is there. "
-                         "Check its spelling.")
+        raise ValueError(
+            f"Expected a weights file; received {shortened(text, 80)}, and no file is there. Check its spelling."
+        )
     return str(file)

@@ -9,14 +9,16 @@ _NAVIGATED = "navigated"
 def navigate() -> StreamlitPage:
     """The page that the URL asks for."""
     st.session_state[_NAVIGATED] = True
-    return st.navigation([
-        st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
-        st.Page("pages/data.py", title="Data", icon=":material/photo_library:"),
-        st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
-        st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
-        st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-        st.Page("pages/predict.py", title="Predict", icon=":material/image_search:"),
-    ])
+    return st.navigation(
+        [
+            st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+            st.Page("pages/data.py", title="Data", icon=":material/photo_library:"),
+            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+            st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
+            st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+            st.Page("pages/predict.py", title="Predict", icon=":material/image_search:"),
+        ]
+    )
 
 
 def expect_navigation() -> None:

@@ -64,8 +64,14 @@ def _show_rail(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
 
 def _show_study(study: str, members: Sequence[Run], colours: dict[str, str], picked: set[str]) -> None:
     data = next((data_name(run.config.data) for run in members if run.config), "")
-    st.button(f"{moment(study)} · {plain(data)}", key=f"study-{study}", type="tertiary", on_click=_choose_study,
-              args=(study,), help="Show this study alone")
+    st.button(
+        f"{moment(study)} · {plain(data)}",
+        key=f"study-{study}",
+        type="tertiary",
+        on_click=_choose_study,
+        args=(study,),
+        help="Show this study alone",
+    )
     names = labels(members)
     for run in members:
         _show_run(run, names[run.id], colours.get(run.id, "transparent"), picked)

@@ -40,8 +40,9 @@ def services() -> Services:
     expect_navigation()
     arguments = _arguments()
     try:
-        return _services(str(arguments.runs), tuple(map(str, arguments.data_root)),
-                         st.get_option("server.address") or "", id(State))
+        return _services(
+            str(arguments.runs), tuple(map(str, arguments.data_root)), st.get_option("server.address") or "", id(State)
+        )
     except (StoreError, OSError) as error:
         refuse(error)
         st.stop()
@@ -75,8 +76,7 @@ def _services(runs: str, data_roots: tuple[str, ...], address: str, code: int) -
     atexit.register(_say_farewell, store)
     roots = DataRoots.default(address, [Path(root) for root in data_roots])
     launcher = Launcher(store, spare=Spare())
-    return Services(store, launcher, Assistant(), roots, PresetStore(home() / "presets"),
-                    Paces(home() / "paces"))
+    return Services(store, launcher, Assistant(), roots, PresetStore(home() / "presets"), Paces(home() / "paces"))
 
 
 def _release(services: Services) -> None:

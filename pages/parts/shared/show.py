@@ -13,14 +13,26 @@ from core.analysis.charts.common import chart_points
 from core.analysis.csv_text import to_csv
 from core.experiment.run import State
 
-BADGES = {State.COMPLETED: "green", State.FAILED: "red", State.DIVERGED: "red",
-          State.CORRUPT: "red", State.LOST: "orange", State.STOPPING: "orange",
-          State.RUNNING: "blue", State.STARTING: "blue"}
+BADGES = {
+    State.COMPLETED: "green",
+    State.FAILED: "red",
+    State.DIVERGED: "red",
+    State.CORRUPT: "red",
+    State.LOST: "orange",
+    State.STOPPING: "orange",
+    State.RUNNING: "blue",
+    State.STARTING: "blue",
+}
 _BUTTONS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]
 
 
-def show_table(rows: Sequence[Mapping[str, Any]], name: str, alt: str,
-               formats: Mapping[str, Callable[[Any], str]] | None = None, **options: Any) -> Any:
+def show_table(
+    rows: Sequence[Mapping[str, Any]],
+    name: str,
+    alt: str,
+    formats: Mapping[str, Callable[[Any], str]] | None = None,
+    **options: Any,
+) -> Any:
     """A table with its download as `name`.csv below; `alt` says what it holds to those who do not see it.
 
     Columns in `formats` are shown through it, and sort and download as the numbers they are.
@@ -38,16 +50,32 @@ def _formatted(rows: Sequence[Mapping[str, Any]], formats: Mapping[str, Callable
 
 def show_chart(figure: go.Figure, name: str, alt: str) -> None:
     """A chart with its downloads: PNG from its own corner, the points as `name`.csv below."""
-    st.plotly_chart(figure, key=f"chart-{name}", alt=alt, config={
-        "displaylogo": False, "modeBarButtonsToRemove": _BUTTONS,
-        "toImageButtonOptions": {"filename": name, "format": "png", "scale": 2}})
+    st.plotly_chart(
+        figure,
+        key=f"chart-{name}",
+        alt=alt,
+        config={
+            "displaylogo": False,
+            "modeBarButtonsToRemove": _BUTTONS,
+            "toImageButtonOptions": {"filename": name, "format": "png", "scale": 2},
+        },
+    )
     offer_csv(lambda: to_csv(chart_points(figure)), f"{name}.csv", "Download the points as CSV")
 
 
 def offer_csv(make: Callable[[], str], filename: str, help: str) -> None:
     """A small button that downloads the CSV text which `make` gives once it is pressed."""
-    st.download_button("CSV", make, filename, "text/csv", type="tertiary", icon=":material/download:", help=help,
-                       key=f"download-{filename}", on_click="ignore")
+    st.download_button(
+        "CSV",
+        make,
+        filename,
+        "text/csv",
+        type="tertiary",
+        icon=":material/download:",
+        help=help,
+        key=f"download-{filename}",
+        on_click="ignore",
+    )
 
 
 def state_badge(state: State) -> None:

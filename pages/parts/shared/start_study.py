@@ -16,8 +16,7 @@ def start(here: Services, preset: Preset, dataset: Dataset) -> None:
         with st.spinner("Preparing the study"):
             if preset.needs_base:
                 resolve_weights(template.weights, template.alpha, template.image_size)
-            study = here.store.create_study(
-                plan_study(template, preset.strategies, dataset, preset.every_seed))
+            study = here.store.create_study(plan_study(template, preset.strategies, dataset, preset.every_seed))
         for run in study.runs:
             here.launcher.submit(run.id)
     except (ValueError, OSError) as error:

@@ -25,8 +25,12 @@ def show_estimate(here: Services, preset: Preset, report: Report) -> None:
     pace = here.paces.load(preset.template)
     lacking = sorted(frozenset().union(*(strategy.depths for strategy in preset.strategies)) - set(pace.phases))
     if lacking:
-        if st.button("Estimate the time", type="tertiary", icon=":material/timer:",
-                     help="Measures this machine at these settings: up to a minute for each depth, once."):
+        if st.button(
+            "Estimate the time",
+            type="tertiary",
+            icon=":material/timer:",
+            help="Measures this machine at these settings: up to a minute for each depth, once.",
+        ):
             _measure(here, preset.template, report.dataset, lacking)
     else:
         st.caption(f":material/timer: {_in_words(_estimate(preset, pace, str(report.dataset.root), report))}")
@@ -51,8 +55,9 @@ def _estimate(preset: Preset, pace: Pace, root: str, _report: Report) -> Estimat
     for seed in preset.every_seed:
         usual = not seed and preset.template.leak_free
         manifest = _report.manifest if usual else split(_report.dataset, seed, preset.template.leak_free)
-        plan += [(replace(preset.template, strategy=strategy, split_seed=seed), manifest)
-                 for strategy in preset.strategies]
+        plan += [
+            (replace(preset.template, strategy=strategy, split_seed=seed), manifest) for strategy in preset.strategies
+        ]
     return estimate(plan, pace, Shelves())
 
 

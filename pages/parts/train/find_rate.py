@@ -16,8 +16,10 @@ from pages.parts.shared.form import key_of
 from pages.parts.shared.services import Services, refuse
 from pages.parts.shared.show import show_chart
 
-WHAT_IT_DOES = ("Trains this phase on about a hundred batches while the rate grows, and looks at the loss. "
-                "What the frozen layers compute is kept for the run.")
+WHAT_IT_DOES = (
+    "Trains this phase on about a hundred batches while the rate grows, and looks at the loss. "
+    "What the frozen layers compute is kept for the run."
+)
 MOST = 32
 """Curves that a visitor's session keeps."""
 
@@ -43,8 +45,9 @@ def find_rate(lab: Laboratory, card: int, strategy: Strategy, colour: str) -> No
     """Offer a rate for the last phase of `strategy`, which is the card's strategy up to that phase."""
     phase = len(strategy.phases)
     question = rate_question(lab.template, strategy, phase)
-    with st.popover("Find a rate", type="tertiary", icon=":material/search_insights:",
-                    key=key_of(card, phase - 1, "find")):
+    with st.popover(
+        "Find a rate", type="tertiary", icon=":material/search_insights:", key=key_of(card, phase - 1, "find")
+    ):
         if found := _known(lab, question):
             _show(found, key_of(card, phase - 1, "rate"), colour)
         else:
@@ -89,10 +92,18 @@ def _show(found: _Found, rate_key: str, colour: str) -> None:
         st.markdown(plain(f"{suggestion.reason}."))
     else:
         st.markdown(f"Suggested: **{plain(rate(suggestion.rate))}**, {plain(suggestion.reason)}.")
-        st.button("Take it", key=f"{rate_key}-take", on_click=_take, args=(rate_key, suggestion.rate),
-                  disabled=st.session_state[rate_key] == suggestion.rate)
-    show_chart(rate_chart(found.points, suggestion, colour), f"{rate_key}-test",
-               "The loss at each learning rate, from low rates on the left to high ones on the right")
+        st.button(
+            "Take it",
+            key=f"{rate_key}-take",
+            on_click=_take,
+            args=(rate_key, suggestion.rate),
+            disabled=st.session_state[rate_key] == suggestion.rate,
+        )
+    show_chart(
+        rate_chart(found.points, suggestion, colour),
+        f"{rate_key}-test",
+        "The loss at each learning rate, from low rates on the left to high ones on the right",
+    )
 
 
 def _take(rate_key: str, suggested: float) -> None:

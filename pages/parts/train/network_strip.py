@@ -13,16 +13,21 @@ _HEAD_WIDTH = 8  # in layers: the head has six, and must be seen
 
 def show_network(unfreeze: int, colour: str) -> None:
     """Draw the base from the image (left) to the head (right) with its top `unfreeze` layers in colour."""
-    strip = "".join(_block(name, len(layers), sum(layer.depth <= unfreeze for layer in layers), colour)
-                     for name, layers in blocks())
+    strip = "".join(
+        _block(name, len(layers), sum(layer.depth <= unfreeze for layer in layers), colour) for name, layers in blocks()
+    )
     head = _block("head", _HEAD_WIDTH, _HEAD_WIDTH, colour)
-    st.html(f'<div role="img" aria-label="Trains: the head and {unfreeze} of {ALL_LAYERS} layers of the base" '
-            f'style="display:flex;gap:2px;height:18px">{strip}{head}</div>')
+    st.html(
+        f'<div role="img" aria-label="Trains: the head and {unfreeze} of {ALL_LAYERS} layers of the base" '
+        f'style="display:flex;gap:2px;height:18px">{strip}{head}</div>'
+    )
 
 
 def _block(name: str, layers: int, trained: int, colour: str) -> str:
     """One block, its trained layers filled from the right: the top of the network lies there."""
     share = 100 * trained / layers
     title = "head: always trains" if name == "head" else f"{name}: {trained} of {layers} layers train"
-    return (f'<div title="{escape(title)}" style="flex:{layers};border-radius:2px;background:linear-gradient('
-            f'to left,{colour} {share:.0f}%,{_TRACK} {share:.0f}%)"></div>')
+    return (
+        f'<div title="{escape(title)}" style="flex:{layers};border-radius:2px;background:linear-gradient('
+        f'to left,{colour} {share:.0f}%,{_TRACK} {share:.0f}%)"></div>'
+    )

@@ -18,8 +18,13 @@ def load_preset(here: Services, images: int | None) -> None:
     """A choice of kept settings that fill in the form; beside it the rules of thumb for so many images."""
     names = [*BUILT_IN, *here.presets.names()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Start from", names, key="preset", width=320,
-                            help="Settings kept under a name. Those of an earlier run: Duplicate on the Runs page.")
+        name = st.selectbox(
+            "Start from",
+            names,
+            key="preset",
+            width=320,
+            help="Settings kept under a name. Those of an earlier run: Duplicate on the Runs page.",
+        )
         st.button("Fill in", on_click=_load, args=(here, name))
         if name not in BUILT_IN:
             with st.popover("Delete", type="tertiary"):
@@ -33,8 +38,12 @@ def save_preset(here: Services, preset: Preset) -> None:
     """Keep the form's settings under a name; one that is taken is said to be replaced."""
     with st.popover("Keep these settings"):
         name = st.text_input("Name of the preset", key="preset-name", help="It appears under Start from.").strip()
-        st.button("Replace" if name in here.presets.names() else "Keep", disabled=not name, on_click=_save,
-                  args=(here, name, preset))
+        st.button(
+            "Replace" if name in here.presets.names() else "Keep",
+            disabled=not name,
+            on_click=_save,
+            args=(here, name, preset),
+        )
 
 
 def _save(here: Services, name: str, preset: Preset) -> None:

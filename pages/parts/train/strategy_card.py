@@ -17,8 +17,7 @@ from pages.parts.train.network_strip import show_network
 RATES = [float(f"{digit}e{power}") for power in range(-7, 0) for digit in (1, 2, 3, 5)]
 
 
-def strategy_card(number: int, origin: Strategy, dataset: Dataset | None,
-                  lab: Laboratory | None) -> Strategy | None:
+def strategy_card(number: int, origin: Strategy, dataset: Dataset | None, lab: Laboratory | None) -> Strategy | None:
     """The strategy as it is set; None where its tick is out. With a `lab` each phase can have its rate found."""
     with st.container(border=True, height="stretch"):
         strip, head = st.container(), st.container()
@@ -50,19 +49,37 @@ def _choose_phase(card: int, number: int, origin: Strategy, dataset: Dataset | N
         _show_baseline(dataset)
     left, right = st.columns(2)
     learning_rate = left.select_slider(
-        "Learning rate", _rates(card, number), format_func=rate, key=key_of(card, number, "rate"), **KEPT,
-        help=f"How large the steps are. {fine_tuning_rate(1e-3).reason}" if unfreeze > 0 else
-        "How large the steps are. 1e-3 suits what is new.")
-    epochs = right.number_input("Epochs", 1, 1_000, key=key_of(card, number, "epochs"), **KEPT,
-                                help="How often every training image is seen in this phase.")
+        "Learning rate",
+        _rates(card, number),
+        format_func=rate,
+        key=key_of(card, number, "rate"),
+        **KEPT,
+        help=f"How large the steps are. {fine_tuning_rate(1e-3).reason}"
+        if unfreeze > 0
+        else "How large the steps are. 1e-3 suits what is new.",
+    )
+    epochs = right.number_input(
+        "Epochs",
+        1,
+        1_000,
+        key=key_of(card, number, "epochs"),
+        **KEPT,
+        help="How often every training image is seen in this phase.",
+    )
     return Phase(unfreeze, learning_rate, epochs)
 
 
 def _choose_depth(card: int, number: int, origin: Strategy, dataset: Dataset | None) -> int:
     advice = layers_to_unfreeze(len(dataset.pictures)).reason if dataset else ""
-    unfreeze = st.slider("How deep to unfreeze", 0, ALL_LAYERS, key=key_of(card, number, "depth"), **KEPT,
-                         help="Layers of the base that train, from its top; 0: the head alone. In the strip "
-                              f"below the image enters at the left, and the head is at the right. {advice}")
+    unfreeze = st.slider(
+        "How deep to unfreeze",
+        0,
+        ALL_LAYERS,
+        key=key_of(card, number, "depth"),
+        **KEPT,
+        help="Layers of the base that train, from its top; 0: the head alone. In the strip "
+        f"below the image enters at the left, and the head is at the right. {advice}",
+    )
     show_network(unfreeze, _colour(origin, Phase(unfreeze, 1e-3, 1)))
     _show_count(unfreeze, dataset)
     return unfreeze
@@ -71,8 +88,10 @@ def _choose_depth(card: int, number: int, origin: Strategy, dataset: Dataset | N
 def _show_baseline(dataset: Dataset | None) -> None:
     """What trains where nothing is transferred."""
     total = small_cnn_parameters(len(dataset.classes) if dataset else 10, st.session_state["image-size"])
-    st.caption("The baseline: nothing is transferred. Three convolutions and a hidden layer learn from your images "
-               f"alone. All of {plain(millions(total))} parameters train.")
+    st.caption(
+        "The baseline: nothing is transferred. Three convolutions and a hidden layer learn from your images "
+        f"alone. All of {plain(millions(total))} parameters train."
+    )
 
 
 def _rates(card: int, number: int) -> list[float]:

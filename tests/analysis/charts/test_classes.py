@@ -13,8 +13,14 @@ from core.data.datasets.split import Item, Manifest
 def manifest(counts: dict[str, tuple[int, int, int]]) -> Manifest:
     """So many images of each class to train, validate and test."""
     numbers = itertools.count()
-    return Manifest(tuple(Item(f"{next(numbers)}.jpg", "h", label, split) for label, parts in counts.items()
-                          for split, number in zip(SPLIT_COLOURS, parts, strict=True) for _ in range(number)))
+    return Manifest(
+        tuple(
+            Item(f"{next(numbers)}.jpg", "h", label, split)
+            for label, parts in counts.items()
+            for split, number in zip(SPLIT_COLOURS, parts, strict=True)
+            for _ in range(number)
+        )
+    )
 
 
 def test_a_bar_a_class_in_three_parts_the_largest_on_top():

@@ -29,14 +29,21 @@ def test_names_are_no_markup():
 
 
 def test_every_point_of_a_chart_is_a_row():
-    figure = go.Figure([go.Scatter(x=[1, 2], y=[3, 4], name="short", meta="long"), go.Bar(x=[5], y=["a"], name="bar"),
-                        go.Scatter(name="without points"),
-                        go.Heatmap(x=["p", "q"], y=["r"], z=[[0.5, None]], customdata=[[[7, 14], [0, 14]]],
-                                   name="cells")])
+    figure = go.Figure(
+        [
+            go.Scatter(x=[1, 2], y=[3, 4], name="short", meta="long"),
+            go.Bar(x=[5], y=["a"], name="bar"),
+            go.Scatter(name="without points"),
+            go.Heatmap(x=["p", "q"], y=["r"], z=[[0.5, None]], customdata=[[[7, 14], [0, 14]]], name="cells"),
+        ]
+    )
     assert chart_points(figure) == [
-        {"name": "long", "x": 1, "y": 3}, {"name": "long", "x": 2, "y": 4}, {"name": "bar", "x": 5, "y": "a"},
+        {"name": "long", "x": 1, "y": 3},
+        {"name": "long", "x": 2, "y": 4},
+        {"name": "bar", "x": 5, "y": "a"},
         {"name": "cells", "x": "p", "y": "r", "images": 7, "share": 0.5},
-        {"name": "cells", "x": "q", "y": "r", "images": 0, "share": 0.0}]
+        {"name": "cells", "x": "q", "y": "r", "images": 0, "share": 0.0},
+    ]
 
 
 @pytest.mark.faults
@@ -46,7 +53,8 @@ def test_points_bear_the_names_that_people_wrote(name):
     line = go.Scatter(x=[1], y=[2], meta=drawn)
     cells = go.Heatmap(x=[drawn], y=[drawn], z=[[1.0]], customdata=[[[1, 1]]], name=drawn)
     assert [{point["name"], point["x"], point["y"]} - {1, 2} for point in chart_points(go.Figure([line, cells]))] == [
-        {name}] * 2
+        {name}
+    ] * 2
 
 
 def test_further_strategies_get_colours_of_their_own():
@@ -63,7 +71,12 @@ def test_depths_of_a_sweep_have_a_colour_each_from_cold_to_warm():
 
 def test_figures_in_words():
     assert [percent(0.873), percent(None), points(0.031), rate(1e-4), rate(2.5e-4)] == [
-        "87.3%", "–", "+3.1 points", "1e-4", "2.5e-4"]
+        "87.3%",
+        "–",
+        "+3.1 points",
+        "1e-4",
+        "2.5e-4",
+    ]
     assert [duration(s) for s in (7, 59.6, 125, 4_000)] == ["7 s", "1 min 00 s", "2 min 05 s", "1 h 06 min"]
     assert [count(1, "run"), count(3, "class"), count(2_000, "epoch")] == ["1 run", "3 classes", "2,000 epochs"]
     assert len(shortened("a" * 300)) <= 60

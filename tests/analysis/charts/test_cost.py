@@ -7,8 +7,14 @@ from core.analysis.results.summary import Summary
 
 
 def group(name: str, seconds: float, *accuracies: float) -> Group:
-    return Group(name, "sample", tuple(Result(f"{name}-{seed}", accuracy, 380, (), Split(seed), seed, seconds)
-                                       for seed, accuracy in enumerate(accuracies)))
+    return Group(
+        name,
+        "sample",
+        tuple(
+            Result(f"{name}-{seed}", accuracy, 380, (), Split(seed), seed, seconds)
+            for seed, accuracy in enumerate(accuracies)
+        ),
+    )
 
 
 def summary(run_id: str, trained: int) -> Summary:
@@ -26,9 +32,11 @@ def test_the_frontier_leaves_out_what_others_beat():
 def test_what_one_more_point_costs():
     assert cost_in_words([SLOW, QUICK, WASTEFUL]) == (
         "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s a point. "
-        "Wasteful costs no less than others and is no more accurate.")
+        "Wasteful costs no less than others and is no more accurate."
+    )
     assert cost_in_words([QUICK, WASTEFUL, group("Same time", 60, 0.70)]) == (
-        "Wasteful and same time cost no less than others and are no more accurate.")
+        "Wasteful and same time cost no less than others and are no more accurate."
+    )
     assert cost_in_words([QUICK]) == ""
 
 

@@ -16,24 +16,63 @@ GAPS = 0.1
 
 
 def runs_of(strategies: list[Strategy], seeds: int = 1, **settings) -> list[Run]:
-    return [Run(f"{strategy.name}-{settings.get('alpha', '')}-{seed}",
-                RunConfig(strategy=strategy, seed=seed, split_seed=seed, **settings), RunStatus(State.COMPLETED))
-            for strategy in strategies for seed in range(seeds)]
+    return [
+        Run(
+            f"{strategy.name}-{settings.get('alpha', '')}-{seed}",
+            RunConfig(strategy=strategy, seed=seed, split_seed=seed, **settings),
+            RunStatus(State.COMPLETED),
+        )
+        for strategy in strategies
+        for seed in range(seeds)
+    ]
 
 
 def summary(run: Run) -> Summary:
-    return Summary(run.id, run.config.strategy.name, run.title, run.config.seed, "completed", 2, 2, 0.8, 0.5, GAPS, 0.8,
-                   0.8, 100, 1_000, (), 10.0, None, None)
+    return Summary(
+        run.id,
+        run.config.strategy.name,
+        run.title,
+        run.config.seed,
+        "completed",
+        2,
+        2,
+        0.8,
+        0.5,
+        GAPS,
+        0.8,
+        0.8,
+        100,
+        1_000,
+        (),
+        10.0,
+        None,
+        None,
+    )
 
 
 def groups_of(runs: list[Run], accuracy: dict[int, list[float]]) -> list[Group]:
     found: dict[RunConfig, list[Run]] = {}
     for run in runs:
         found.setdefault(run.config.without_seeds(), []).append(run)
-    return [Group(config.strategy.title, "data", tuple(
-        Result(run.id, accuracy[config.strategy.phases[-1].unfreeze][run.config.seed], 100, ("a", "b"),
-               Split(run.config.seed, 0.2, 600), run.config.seed, 60.0) for run in members))
-        for config, members in found.items()]
+    return [
+        Group(
+            config.strategy.title,
+            "data",
+            tuple(
+                Result(
+                    run.id,
+                    accuracy[config.strategy.phases[-1].unfreeze][run.config.seed],
+                    100,
+                    ("a", "b"),
+                    Split(run.config.seed, 0.2, 600),
+                    run.config.seed,
+                    60.0,
+                )
+                for run in members
+            ),
+        )
+        for config, members in found.items()
+    ]
 
 
 def curve(accuracy: dict[int, list[float]]):
@@ -73,9 +112,11 @@ def test_two_phase_and_the_sweeps_run_of_its_depth_are_one_point():
 def test_words_say_whether_the_seeds_agree():
     assert depth_in_words(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.72, 0.74]})) == (
         "The top 30 layers open did best: 81.0% on the test images. "
-        "Its worst seed did better than the best of any other depth.")
+        "Its worst seed did better than the best of any other depth."
+    )
     assert depth_in_words(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.74, 0.8]})).endswith(
-        "Its range of seeds overlaps with those at 56; Differences says what is settled.")
+        "Its range of seeds overlaps with those at 56; Differences says what is settled."
+    )
     assert "may be chance" in depth_in_words(curve({0: [0.9], 30: [0.8], 56: [0.7]}))
     assert depth_in_words(curve({0: [0.9], 30: [0.8], 56: [0.7]})).startswith("The head alone did best: 90.0%")
 

@@ -21,14 +21,16 @@ def runs(tmp_path: Path) -> tuple[RunStore, tuple[Run, ...]]:
     store = RunStore(tmp_path / "runs")
     data = tmp_path / "photos"
     data.mkdir()
-    return store, store.create_study([(RunConfig(data=str(data), strategy=s), MANIFEST)
-                                      for s in STRATEGIES.values()]).runs
+    return store, store.create_study(
+        [(RunConfig(data=str(data), strategy=s), MANIFEST) for s in STRATEGIES.values()]
+    ).runs
 
 
 def answer(store: RunStore, run: Run, named: list[str], sure: list[float], labels: dict[str, str] = LABELS) -> None:
     lines = ["path,label,predicted,p_glass,p_paper"]
-    lines += [f"{path},{label},{said},{p},{1 - p}" for (path, label), said, p in
-              zip(labels.items(), named, sure, strict=True)]
+    lines += [
+        f"{path},{label},{said},{p},{1 - p}" for (path, label), said, p in zip(labels.items(), named, sure, strict=True)
+    ]
     (store.path(run.id) / "predictions.csv").write_text("\n".join(lines) + "\n")
 
 

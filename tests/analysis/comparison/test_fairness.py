@@ -10,11 +10,21 @@ from core.experiment.strategy import BASELINE, FINE_TUNING, STRATEGIES, TWO_PHAS
 
 
 def found(*settings: list[RunConfig], left_out: int = 0):
-    runs = [[Run(f"{i}-{j}", config, RunStatus(State.COMPLETED)) for j, config in enumerate(configs)]
-            for i, configs in enumerate(settings)]
-    groups = tuple(Group(str(i), "data", tuple(
-        Result(run.id, 0.8, 100, ("a", "b"), Split(run.config.split_seed), run.config.seed, 60.0) for run in members))
-        for i, members in enumerate(runs))
+    runs = [
+        [Run(f"{i}-{j}", config, RunStatus(State.COMPLETED)) for j, config in enumerate(configs)]
+        for i, configs in enumerate(settings)
+    ]
+    groups = tuple(
+        Group(
+            str(i),
+            "data",
+            tuple(
+                Result(run.id, 0.8, 100, ("a", "b"), Split(run.config.split_seed), run.config.seed, 60.0)
+                for run in members
+            ),
+        )
+        for i, members in enumerate(runs)
+    )
     return fairness(Verdict(groups, (), sum(map(len, runs)), 0, left_out), [run for group in runs for run in group])
 
 
@@ -28,8 +38,11 @@ LONG, BOTH = RunConfig(strategy=FINE_TUNING), RunConfig(strategy=TWO_PHASE)
 def test_the_same_seeds_epochs_and_settings_are_fair():
     judged = found(seeds(LONG, 0, 1), seeds(BOTH, 0, 1))
     assert judged.is_fair and "None was tuned" in judged.rates
-    assert [check.told for check in judged.checks][:3] == ["Tested on the same images.", "2 seeds each.",
-                                                           "25 epochs each."]
+    assert [check.told for check in judged.checks][:3] == [
+        "Tested on the same images.",
+        "2 seeds each.",
+        "25 epochs each.",
+    ]
 
 
 def test_what_differs_is_named():
@@ -40,7 +53,8 @@ def test_what_differs_is_named():
     other = replace(BOTH, augmentation=Augmentation(flip=False), views=1, alpha=0.5)
     assert [(c.what, c.told) for c in found([LONG], [other]).different] == [
         ("Augmentation", "Not the same: augmentation and views of each training image."),
-        ("Network", "Not the same: width (alpha).")]
+        ("Network", "Not the same: width (alpha)."),
+    ]
     assert [c.what for c in found([LONG], [BOTH], left_out=1).different] == ["Test images"]
 
 

@@ -23,12 +23,15 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path)
 
 
-def study(store: RunStore, accuracies: Sequence[float | None], images: int | None = 380, seeds: int = 1,
-          data: str = "sample") -> list[Run]:
+def study(
+    store: RunStore, accuracies: Sequence[float | None], images: int | None = 380, seeds: int = 1, data: str = "sample"
+) -> list[Run]:
     """Runs of the three strategies, seed by seed, with these test accuracies; which images were right is not known."""
-    planned = [(RunConfig(data=data, strategy=strategy, seed=seed, split_seed=seed),
-                MANIFEST.replace("0", f"{data}{seed}"))
-               for seed in range(seeds) for strategy in STRATEGIES.values()][:len(accuracies)]
+    planned = [
+        (RunConfig(data=data, strategy=strategy, seed=seed, split_seed=seed), MANIFEST.replace("0", f"{data}{seed}"))
+        for seed in range(seeds)
+        for strategy in STRATEGIES.values()
+    ][: len(accuracies)]
     runs = list(store.create_study(planned).runs)
     for run, accuracy in zip(runs, accuracies, strict=True):
         if accuracy is not None:
@@ -61,7 +64,8 @@ def test_one_run_each_image_by_image(store):
     assert said(store, runs) == (
         "Fine-tuning all layers did best on the test images: 82.1%, 3.2 points above feature extraction (95% interval "
         "1.3 to 5.1, one run each, 380 test images). That model is better on such images. Another training of either "
-        "may come out otherwise: several seeds would tell.")
+        "may come out otherwise: several seeds would tell."
+    )
     (contrast,) = judge(store, runs).contrasts
     assert contrast.is_paired and contrast.p == pytest.approx(2 * 0.5**12)
 
@@ -78,9 +82,11 @@ def test_seeds_that_agree_settle_it(store):
     runs = study(store, [0.70, 0.75, 0.900, 0.72, 0.76, 0.921, 0.71, 0.75, 0.911], seeds=3)
     assert said(store, runs).startswith(
         "Two-phase did best on the test images: 91.1% on average, 15.7 points above fine-tuning all layers (95% "
-        "interval ")
+        "interval "
+    )
     assert "3 seeds, 380 test images). It is better. It also beats feature extraction by 20.1 points." in said(
-        store, runs)
+        store, runs
+    )
     assert {contrast.judgement for contrast in judge(store, runs).contrasts} == {Judgement.BETTER}
 
 
@@ -116,28 +122,43 @@ def test_what_it_costs_is_said(store):
     runs = study(store, [0.70, None, 0.90, 0.71, None, 0.92, 0.70, None, 0.91], seeds=3)
     for run in runs:
         seconds = 20.0 if run.config.strategy == TWO_PHASE else 10.0
-        row = {"kind": "epoch", "epoch": 1, "phase": 1, "unfreeze": 0, "learning_rate": 1e-3, "loss": 1.0,
-               "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5, "seconds": seconds, "elapsed": seconds,
-               "trainable_parameters": 1, "images_per_second": 1.0}
+        row = {
+            "kind": "epoch",
+            "epoch": 1,
+            "phase": 1,
+            "unfreeze": 0,
+            "learning_rate": 1e-3,
+            "loss": 1.0,
+            "accuracy": 0.5,
+            "val_loss": 1.0,
+            "val_accuracy": 0.5,
+            "seconds": seconds,
+            "elapsed": seconds,
+            "trainable_parameters": 1,
+            "images_per_second": 1.0,
+        }
         (store.path(run.id) / "metrics.jsonl").write_text(json.dumps(row) + "\n")
     assert "It is better, and takes 2.0 times as long to train." in said(store, runs)
 
 
 def test_a_draw_is_called_one(store):
     assert said(store, study(store, [0.8, 0.7, 0.8])).startswith(
-        "Feature extraction and two-phase did equally well on the test images: 80.0% (one run each, 380 test images).")
+        "Feature extraction and two-phase did equally well on the test images: 80.0% (one run each, 380 test images)."
+    )
 
 
 def test_one_run_alone_has_its_interval(store):
     assert said(store, study(store, [0.8], images=379)) == (
-        "Feature extraction names 80.0% of 379 test images right; on all such images that may be 75.7% to 83.7%.")
+        "Feature extraction names 80.0% of 379 test images right; on all such images that may be 75.7% to 83.7%."
+    )
     assert said(store, study(store, [0.8], images=None)) == "Feature extraction names 80.0% of the test images right."
 
 
 def test_several_seeds_of_one_setting_have_their_mean(store):
     runs = study(store, [0.70, None, None, 0.72, None, None], seeds=2)
-    assert said(store, [runs[0], runs[3]]) == ("Feature extraction names 71.0% of the test images right on average "
-                                               "over 2 runs, from 70.0% to 72.0%.")
+    assert said(store, [runs[0], runs[3]]) == (
+        "Feature extraction names 71.0% of the test images right on average over 2 runs, from 70.0% to 72.0%."
+    )
 
 
 def test_what_is_missing_is_said(store):
@@ -166,13 +187,14 @@ def test_the_same_study_twice_is_one_seed_and_the_same_images(store):
 def test_only_what_shares_its_test_images_is_compared(store):
     runs = study(store, [0.70, 0.75, 0.90, 0.10, None, 0.20], seeds=2)
     assert "90.0%, 15.0 points above fine-tuning all layers" in said(store, runs)
-    assert said(store, runs).endswith(
-        "2 runs on other test images left out. 1 of 6 runs has no result on test images.")
+    assert said(store, runs).endswith("2 runs on other test images left out. 1 of 6 runs has no result on test images.")
 
 
 def test_a_test_folder_of_ones_own_is_the_same_for_every_seed(store):
-    planned = [(RunConfig(strategy=s, seed=seed, split_seed=seed), f"{MANIFEST}c.jpg,{seed},a,train\n")
-               for seed, s in enumerate((FEATURE_EXTRACTION, TWO_PHASE))]
+    planned = [
+        (RunConfig(strategy=s, seed=seed, split_seed=seed), f"{MANIFEST}c.jpg,{seed},a,train\n")
+        for seed, s in enumerate((FEATURE_EXTRACTION, TWO_PHASE))
+    ]
     runs = store.create_study(planned).runs
     for run, accuracy in zip(runs, (0.5, 0.9), strict=True):
         write(store, run, {"accuracy": accuracy, "images": 100})

@@ -22,27 +22,76 @@ from core.experiment.metrics import Metrics
 from core.experiment.run import Run, RunConfig, RunStatus
 from core.experiment.strategy import BASELINE
 
-HEAD, TUNED, OTHER = PhaseSummary(1, 0, 165_514, 15, 0.83), PhaseSummary(2, 30, 1_691_914, 10, 0.84), \
-    PhaseSummary(1, 154, 2_389_386, 25, 0.93)
-TWO = Summary("two", "two-phase", "Two-phase", 0, "completed", 25, 23, 0.84, 0.4, 0.05, 0.833, 0.8, 378, 1_691_914,
-              (HEAD, TUNED), 125.0, 42.4, None)
-FINE = replace(TWO, id="fine", strategy="fine-tuning", title="Fine-tuning all layers", test_accuracy=0.783,
-               phases=(OTHER,), best_val_accuracy=0.93)
-FAILED = replace(TWO, id="failed", test_accuracy=None, macro_f1=None, test_images=None, best_val_accuracy=None,
-                 best_epoch=None, gap=None, phases=(), epochs=0, seconds=0.0, images_per_second=None, state="failed")
+HEAD, TUNED, OTHER = (
+    PhaseSummary(1, 0, 165_514, 15, 0.83),
+    PhaseSummary(2, 30, 1_691_914, 10, 0.84),
+    PhaseSummary(1, 154, 2_389_386, 25, 0.93),
+)
+TWO = Summary(
+    "two",
+    "two-phase",
+    "Two-phase",
+    0,
+    "completed",
+    25,
+    23,
+    0.84,
+    0.4,
+    0.05,
+    0.833,
+    0.8,
+    378,
+    1_691_914,
+    (HEAD, TUNED),
+    125.0,
+    42.4,
+    None,
+)
+FINE = replace(
+    TWO,
+    id="fine",
+    strategy="fine-tuning",
+    title="Fine-tuning all layers",
+    test_accuracy=0.783,
+    phases=(OTHER,),
+    best_val_accuracy=0.93,
+)
+FAILED = replace(
+    TWO,
+    id="failed",
+    test_accuracy=None,
+    macro_f1=None,
+    test_images=None,
+    best_val_accuracy=None,
+    best_epoch=None,
+    gap=None,
+    phases=(),
+    epochs=0,
+    seconds=0.0,
+    images_per_second=None,
+    state="failed",
+)
 NAMES = {"two": "Two-phase", "fine": "Fine-tuning all layers", "failed": "Two-phase, again"}
 
 WILD = ["<img src=x onerror=alert(1)>", r"$\href{javascript:alert(1)}{x}$"]
-RESULT = measured({"accuracy": 0.8, "images": 10, "classes": WILD, "confusion": [[4, 1], [2, 0]],
-                   "per_class": {WILD[0]: {"f1": 0.5, "images": 5}, WILD[1]: {"f1": 0.25, "images": 2}}})
+RESULT = measured(
+    {
+        "accuracy": 0.8,
+        "images": 10,
+        "classes": WILD,
+        "confusion": [[4, 1], [2, 0]],
+        "per_class": {WILD[0]: {"f1": 0.5, "images": 5}, WILD[1]: {"f1": 0.25, "images": 2}},
+    }
+)
 
 shares = st.none() | st.floats(0, 1)
 
 
 @given(st.lists(st.tuples(shares, shares, shares), min_size=2, max_size=5))
 def test_differences_are_from_the_baseline_and_turn_with_it(drawn):
-    rows = [replace(TWO, id=str(i), test_accuracy=a, macro_f1=b, best_val_accuracy=c)
-            for i, (a, b, c) in enumerate(drawn)]
+    rows = [
+        replace(TWO, id=str(i), test_accuracy=a, macro_f1=b, best_val_accuracy=c) for i, (a, b, c) in enumerate(drawn)
+    ]
     there, back = differences(rows, "0"), differences(rows, "1")
     for measure in MEASURES:
         assert there["0"][measure] in (0, None)
@@ -87,8 +136,9 @@ def test_a_bar_a_measured_run_from_nought_with_its_interval():
 
 
 def test_a_bar_a_setting_with_a_mark_for_each_seed():
-    results = tuple(Result(f"run-{seed}", accuracy, 100, ("a",), Split(seed), seed, 1.0)
-                    for seed, accuracy in enumerate((0.7, 0.8)))
+    results = tuple(
+        Result(f"run-{seed}", accuracy, 100, ("a",), Split(seed), seed, 1.0) for seed, accuracy in enumerate((0.7, 0.8))
+    )
     figure = setting_bars([Group("Two-phase", "x", results)], {"run-0": "#123456"})
     bar, marks = figure.data
     assert list(bar.x) == [pytest.approx(0.75)] and list(marks.x) == [0.7, 0.8] and bar.marker.color == "#123456"
@@ -96,8 +146,14 @@ def test_a_bar_a_setting_with_a_mark_for_each_seed():
 
 
 def test_transfer_is_set_beside_the_small_network_of_its_seed():
-    own = replace(TWO, id="cnn", strategy="baseline-cnn", best_val_accuracy=0.7, best_epoch=20,
-                  trainable_parameters=2 * TWO.trainable_parameters)
+    own = replace(
+        TWO,
+        id="cnn",
+        strategy="baseline-cnn",
+        best_val_accuracy=0.7,
+        best_epoch=20,
+        trainable_parameters=2 * TWO.trainable_parameters,
+    )
     epochs = [{"epoch": number, "val_accuracy": accuracy} for number, accuracy in enumerate((0.6, 0.72, 0.8), start=1)]
     metrics = {"two": Metrics(tuple(epochs)), "cnn": Metrics(())}
     runs = [Run("two", RunConfig(), RunStatus()), Run("cnn", RunConfig(strategy=BASELINE), RunStatus())]
@@ -128,8 +184,13 @@ def test_confusions_of_many_classes_have_room(classes):
 @pytest.mark.faults
 def test_names_of_classes_are_no_markup():
     figure = confusion_chart(RESULT, WILD[0], False)
-    shown = [figure.layout.title.text, *figure.layout.xaxis.ticktext, *figure.layout.yaxis.ticktext,
-             *figure.data[0].x, *figure.data[0].y]
+    shown = [
+        figure.layout.title.text,
+        *figure.layout.xaxis.ticktext,
+        *figure.layout.yaxis.ticktext,
+        *figure.data[0].x,
+        *figure.data[0].y,
+    ]
     assert not any("<" in text for text in shown)
     alike = confusion_chart(replace(RESULT, classes=("a\u202e", "a\u202d")), "x", False).data[0]
     assert alike.x == alike.y == ("a� (1)", "a� (2)")
@@ -149,13 +210,21 @@ def test_what_the_course_promises_stands_beside_what_was_measured():
     rows = promised_rows([TWO, FINE, FAILED], NAMES)
     assert [(row["Phase"], row["Trained"], row["Promised"], row["Measured"], row["Result"]) for row in rows] == [
         ("1", "head only", "80% to 85%", "83.0%", "in the range"),
-        ("2", "30 layers", "85% to 92%", "84.0%", "below (-1.0 points)")]
+        ("2", "30 layers", "85% to 92%", "84.0%", "below (-1.0 points)"),
+    ]
     assert beside(0.85, (0.80, 0.85)) == "in the range" and beside(0.861, (0.80, 0.85)) == "above (+1.1 points)"
 
 
-@pytest.mark.parametrize(("share", "n", "low", "high"), [
-    (0.0, 10, 0.0, 0.2775), (1.0, 10, 0.7225, 1.0), (0.5, 100, 0.4038, 0.5962), (0.1, 20, 0.0279, 0.3010),
-    (81 / 263, 263, 0.2553, 0.3662)])  # the last from Newcombe 1998, Statistics in Medicine 17, table I
+@pytest.mark.parametrize(
+    ("share", "n", "low", "high"),
+    [
+        (0.0, 10, 0.0, 0.2775),
+        (1.0, 10, 0.7225, 1.0),
+        (0.5, 100, 0.4038, 0.5962),
+        (0.1, 20, 0.0279, 0.3010),
+        (81 / 263, 263, 0.2553, 0.3662),
+    ],
+)  # the last from Newcombe 1998, Statistics in Medicine 17, table I
 def test_wilson_intervals_that_are_known(share, n, low, high):
     assert wilson_interval(share, n) == pytest.approx((low, high), abs=5e-5)
 

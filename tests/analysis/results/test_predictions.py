@@ -22,7 +22,7 @@ RUN = Run("20261123-220052-417-01-two-phase", RunConfig(), RunStatus(State.COMPL
 
 
 def said(*probabilities: float, classes: str = "abcd", strangeness: float | None = None) -> Prediction:
-    return Prediction(tuple(classes[:len(probabilities)]), probabilities, strangeness=strangeness)
+    return Prediction(tuple(classes[: len(probabilities)]), probabilities, strangeness=strangeness)
 
 
 def seen(*probabilities: float, strangeness: float | None = None) -> Seen:
@@ -43,9 +43,18 @@ def test_a_model_with_a_temperature_is_as_sure_as_it_should_be():
     assert honest.label == "a" and honest.top(1)[0][1] == pytest.approx(0.75), "odds of 9 become 3"
 
 
-@pytest.mark.parametrize(("labels", "words"), [
-    ("a", ""), ("aa", "All agree: a"), ("aaa", "All agree: a"), ("aab", "They disagree: 2 of 3 say a"),
-    ("abc", "They disagree"), ("aabb", "They disagree"), ("", "")])
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ("a", ""),
+        ("aa", "All agree: a"),
+        ("aaa", "All agree: a"),
+        ("aab", "They disagree: 2 of 3 say a"),
+        ("abc", "They disagree"),
+        ("aabb", "They disagree"),
+        ("", ""),
+    ],
+)
 def test_agreement_in_words(labels, words):
     predictions = [said(*(0.9 if name == label else 0.1 for name in "abc")) for label in labels]
     assert agreement(predictions) == words and agree(predictions) is not words.startswith("They")
@@ -53,10 +62,23 @@ def test_agreement_in_words(labels, words):
 
 def test_rows_have_a_column_for_every_class_of_any_model():
     first, second = (TrainedModel(RUN, Path("m"), 0, classes) for classes in (("a", "b"), ("b", "c")))
-    rows = prediction_rows([("x.jpg", first, Prediction.of(first, seen(0.25, 0.75), 0)),
-                            ("x.jpg", second, Prediction.of(second, seen(1, 0, strangeness=1.5), 0))])
-    assert rows[0] == {"file": "x.jpg", "run": RUN.id, "strategy": RUN.title, "predicted": "b", "probability": 0.75,
-                       "strangeness": None, "p_a": 0.25, "p_b": 0.75, "p_c": None}
+    rows = prediction_rows(
+        [
+            ("x.jpg", first, Prediction.of(first, seen(0.25, 0.75), 0)),
+            ("x.jpg", second, Prediction.of(second, seen(1, 0, strangeness=1.5), 0)),
+        ]
+    )
+    assert rows[0] == {
+        "file": "x.jpg",
+        "run": RUN.id,
+        "strategy": RUN.title,
+        "predicted": "b",
+        "probability": 0.75,
+        "strangeness": None,
+        "p_a": 0.25,
+        "p_b": 0.75,
+        "p_c": None,
+    }
     assert list(rows[1]) == list(rows[0]) and rows[1]["p_a"] is None and rows[1]["p_b"] == 1.0
     assert rows[1]["strangeness"] == 1.5
 

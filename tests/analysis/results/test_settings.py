@@ -15,13 +15,20 @@ from core.experiment.strategy import FEATURE_EXTRACTION, FINE_TUNING, STRATEGIES
 
 
 def runs_of(configs: Sequence[RunConfig], study: str = "20261124-015555-288") -> list[Run]:
-    return [Run(f"{study}-{i:02d}-{config.strategy.name}", config, RunStatus(State.COMPLETED))
-            for i, config in enumerate(configs, start=1)]
+    return [
+        Run(f"{study}-{i:02d}-{config.strategy.name}", config, RunStatus(State.COMPLETED))
+        for i, config in enumerate(configs, start=1)
+    ]
 
 
 deep = replace(TWO_PHASE, phases=(TWO_PHASE.phases[0], Phase(56, 1e-4, 10)))
-configs = st.builds(RunConfig, strategy=st.sampled_from([*STRATEGIES.values(), deep]), seed=st.integers(0, 2),
-                    image_size=st.sampled_from([96, 224]), weights=st.sampled_from(["imagenet", "random"]))
+configs = st.builds(
+    RunConfig,
+    strategy=st.sampled_from([*STRATEGIES.values(), deep]),
+    seed=st.integers(0, 2),
+    image_size=st.sampled_from([96, 224]),
+    weights=st.sampled_from(["imagenet", "random"]),
+)
 
 
 @given(st.lists(configs, min_size=1, max_size=8))
@@ -52,8 +59,9 @@ def test_a_further_setting_keeps_its_colour_whichever_others_are_chosen():
         assert found[one.id] == alone[one.id], "the earlier of two keeps its colour"
         assert found[other.id] != found[one.id]
         assert found[other.id] == alone[other.id] or alone[other.id] == alone[one.id]
-    seeds = runs_of([RunConfig(strategy=depths[2], seed=seed, split_seed=seed) for seed in (0, 1)],
-                    "20261124-015555-289")
+    seeds = runs_of(
+        [RunConfig(strategy=depths[2], seed=seed, split_seed=seed) for seed in (0, 1)], "20261124-015555-289"
+    )
     assert {run_colours([runs[0], run])[run.id] for run in seeds} == {alone[runs[2].id]}
 
 

@@ -17,8 +17,10 @@ CONFIG = RunConfig(strategy=Strategy("tiny", (Phase(0, 1e-3, 15), Phase(30, 1e-4
 
 def epochs(phase1: int, phase2: int = 0) -> tuple[dict, ...]:
     phases = [1] * phase1 + [2] * phase2
-    return tuple({"kind": "epoch", "epoch": i, "phase": phase, "seconds": 10.0 * phase}
-                 for i, phase in enumerate(phases, start=1))
+    return tuple(
+        {"kind": "epoch", "epoch": i, "phase": phase, "seconds": 10.0 * phase}
+        for i, phase in enumerate(phases, start=1)
+    )
 
 
 def step(epoch: int, phase: int, done: float) -> dict:
@@ -66,9 +68,21 @@ def test_more_rows_than_planned_make_no_more_than_a_whole():
 
 
 def write_epoch(writer: MetricsWriter, number: int, phase: int, accuracy: float, seconds: float) -> None:
-    writer.append({"kind": "epoch", "epoch": number, "phase": phase, "unfreeze": 30 * (phase - 1), "loss": 1.0,
-                   "accuracy": 0.9, "val_loss": 1.0, "val_accuracy": accuracy, "seconds": seconds,
-                   "trainable_parameters": 100 * phase, "images_per_second": 600 / seconds})
+    writer.append(
+        {
+            "kind": "epoch",
+            "epoch": number,
+            "phase": phase,
+            "unfreeze": 30 * (phase - 1),
+            "loss": 1.0,
+            "accuracy": 0.9,
+            "val_loss": 1.0,
+            "val_accuracy": accuracy,
+            "seconds": seconds,
+            "trainable_parameters": 100 * phase,
+            "images_per_second": 600 / seconds,
+        }
+    )
 
 
 def test_a_run_in_figures_phase_by_phase(tmp_path: Path):
@@ -99,12 +113,21 @@ def test_a_run_without_rows_has_no_figures_and_one_that_is_gone_is_an_error(tmp_
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("damaged", [
-    None, {}, {"accuracy": 7.0, "images": -1, "macro_f1": True}, {"accuracy": float("nan"), "images": "many"},
-    {"accuracy": "x", "classes": 3}, {"classes": ["a"], "per_class": [1], "confusion": [[1, 2]]},
-    {"classes": ["a"], "per_class": {"a": {"f1": "x"}}, "confusion": [["x"]]},
-    {"classes": ["a", "b"], "per_class": {"a": 1}, "confusion": [[1], [2, 3]]},
-    {"classes": ["a"], "confusion": [[-1]]}, {"classes": [], "confusion": []}])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        None,
+        {},
+        {"accuracy": 7.0, "images": -1, "macro_f1": True},
+        {"accuracy": float("nan"), "images": "many"},
+        {"accuracy": "x", "classes": 3},
+        {"classes": ["a"], "per_class": [1], "confusion": [[1, 2]]},
+        {"classes": ["a"], "per_class": {"a": {"f1": "x"}}, "confusion": [["x"]]},
+        {"classes": ["a", "b"], "per_class": {"a": 1}, "confusion": [[1], [2, 3]]},
+        {"classes": ["a"], "confusion": [[-1]]},
+        {"classes": [], "confusion": []},
+    ],
+)
 def test_what_is_damaged_in_an_evaluation_counts_as_not_measured(damaged):
     found = measured(damaged)
     assert found.accuracy is found.macro_f1 is found.test_images is found.confusion is None

@@ -22,8 +22,9 @@ def store(tmp_path: Path) -> RunStore:
 
 def make(store: RunStore, *states: State, model: bool = True) -> list[Run]:
     """A study with a run for each state: its strategies alternate, and each pair has another seed."""
-    planned = [(RunConfig(strategy=(FEATURE_EXTRACTION, TWO_PHASE)[i % 2], seed=i // 2), MANIFEST)
-               for i in range(len(states))]
+    planned = [
+        (RunConfig(strategy=(FEATURE_EXTRACTION, TWO_PHASE)[i % 2], seed=i // 2), MANIFEST) for i in range(len(states))
+    ]
     runs = store.create_study(planned).runs
     for run, state in zip(runs, states, strict=True):
         store.write_status(run.id, RunStatus(state))

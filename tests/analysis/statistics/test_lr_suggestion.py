@@ -35,8 +35,9 @@ def test_the_steepest_point_of_a_fall_is_found_and_the_suggestion_lies_before_th
 @given(st.integers(15, 40), st.integers(20, 45))
 def test_the_valley_is_the_middle_of_the_longest_fall(start, length):
     """A rise, a fall of `length` points, a rise again."""
-    losses = np.concatenate([np.linspace(1, 2, start), np.linspace(1.99, 0.5, length),
-                             np.linspace(0.6, 3, 100 - start - length)])
+    losses = np.concatenate(
+        [np.linspace(1, 2, start), np.linspace(1.99, 0.5, length), np.linspace(0.6, 3, 100 - start - length)]
+    )
     said = suggest(list(zip(RATES.tolist(), losses.tolist(), strict=True)))
     assert abs(np.argmin(np.abs(RATES - said.valley)) - (start + length / 2)) <= 3, "thirds and sixths are whole"
 

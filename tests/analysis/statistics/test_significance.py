@@ -73,7 +73,8 @@ def test_holm_never_lowers_and_keeps_ranks(values: list[float]):
     raised = holm(values)
     assert all(after >= before for before, after in zip(values, raised, strict=True)) and all(p <= 1 for p in raised)
     assert sorted(range(len(values)), key=values.__getitem__) == sorted(
-        range(len(values)), key=lambda i: (raised[i], values[i]))
+        range(len(values)), key=lambda i: (raised[i], values[i])
+    )
 
 
 def test_more_seeds_and_more_images_tell_smaller_differences():

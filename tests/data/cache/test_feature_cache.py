@@ -130,8 +130,13 @@ def test_a_full_disk_ends_keeping_and_what_was_kept_is_sound(tmp_path):
     if subprocess.run([*alone, "true"], capture_output=True).returncode:
         pytest.skip("this system lets nobody mount a disk of their own")
     mount = f'mount -t tmpfs -o size=1m tmpfs "{disk}" && exec "$@"'
-    done = subprocess.run([*alone, "sh", "-c", mount, "sh", sys.executable, "-c", KEEP_ON_A_FULL_DISK, disk],
-                          cwd=Path(__file__).parents[3], capture_output=True, text=True)
-    expected = ("['Not all of what is computed is kept for later runs: the disk is full. "
-                "This run goes on all the same.'] True")
+    done = subprocess.run(
+        [*alone, "sh", "-c", mount, "sh", sys.executable, "-c", KEEP_ON_A_FULL_DISK, disk],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+    )
+    expected = (
+        "['Not all of what is computed is kept for later runs: the disk is full. This run goes on all the same.'] True"
+    )
     assert done.stdout.strip() == expected, done.stderr

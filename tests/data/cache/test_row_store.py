@@ -50,8 +50,12 @@ def test_it_gives_what_was_put_and_nothing_else(tmp_path_factory, puts, asked):
 
 
 def test_kinds_that_differ_in_anything_are_other_shelves():
-    others = [Kind("numbers", (4,), "float16", {"cut": "here"}), Kind("numbers", (3,), "float32", {"cut": "here"}),
-              Kind("numbers", (3,), "float16", {"cut": "there"}), Kind("letters", (3,), "float16", {"cut": "here"})]
+    others = [
+        Kind("numbers", (4,), "float16", {"cut": "here"}),
+        Kind("numbers", (3,), "float32", {"cut": "here"}),
+        Kind("numbers", (3,), "float16", {"cut": "there"}),
+        Kind("letters", (3,), "float16", {"cut": "here"}),
+    ]
     assert len({KIND.name, *(other.name for other in others)}) == 5
     assert Kind("numbers", (3,), "float16", {"cut": "here"}).name == KIND.name
 
@@ -74,7 +78,7 @@ def test_a_flipped_bit_costs_its_row_alone_and_it_is_put_anew(tmp_path):
 def test_what_a_kill_left_half_written_does_not_count(tmp_path, torn):
     put(Shelf(tmp_path, KIND), 1, 2)
     records = (tmp_path / "records.bin").read_bytes()
-    (tmp_path / "records.bin").write_bytes(records[:len(records) - torn])
+    (tmp_path / "records.bin").write_bytes(records[: len(records) - torn])
     with (tmp_path / "rows.bin").open("ab") as file:
         file.write(b"xyz")
     shelf = Shelf(tmp_path, KIND)
@@ -100,7 +104,7 @@ def test_a_folder_that_is_foreign_or_damaged_is_begun_anew(tmp_path, about):
 @pytest.mark.faults
 def test_rows_that_were_cut_off_are_gone(tmp_path):
     put(Shelf(tmp_path, KIND), 1, 2)
-    (tmp_path / "rows.bin").write_bytes((tmp_path / "rows.bin").read_bytes()[:KIND.row_bytes + 1])
+    (tmp_path / "rows.bin").write_bytes((tmp_path / "rows.bin").read_bytes()[: KIND.row_bytes + 1])
     expect(Shelf(tmp_path, KIND), [1], [2])
 
 

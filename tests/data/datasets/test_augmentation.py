@@ -64,5 +64,7 @@ def test_epochs_take_views_in_turn_or_new_ones_or_the_image():
     taken = [view_of(RunConfig(views=3, seed=5), epoch) for epoch in range(5)]
     assert [view.number for view in taken] == [0, 1, 2, 0, 1] and {view.seed for view in taken} == {0}
     assert [view_of(RunConfig(views=0, seed=5), epoch) for epoch in (0, 7)] == [
-        View(Augmentation(), 0, 5), View(Augmentation(), 7, 5)]
+        View(Augmentation(), 0, 5),
+        View(Augmentation(), 7, 5),
+    ]
     assert view_of(RunConfig(views=1), 4) is view_of(RunConfig(augmentation=NONE), 4) is None

@@ -21,8 +21,11 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 def close(pixels: np.ndarray, expected: np.ndarray, tolerance: int) -> bool:
     """Whether both are alike inside each quarter; its edges blur."""
     inside = [slice(3, 13), slice(19, 29)]
-    return all(np.abs(pixels[rows, columns].astype(int) - expected[rows, columns]).max() <= tolerance
-               for rows in inside for columns in inside)
+    return all(
+        np.abs(pixels[rows, columns].astype(int) - expected[rows, columns]).max() <= tolerance
+        for rows in inside
+        for columns in inside
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +97,19 @@ def test_a_large_jpeg_is_decoded_small_and_alike():
 
 
 BAD = {
-    "empty": b"", "text": b"hello", "html": b"<!doctype html><html><img src=x onerror=alert(1)></html>",
-    "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "eps": b"%!PS-Adobe-3.0 EPSF", "a jpeg's start": b"\xff\xd8\xff\xe0", "a png's start": b"\x89PNG\r\n\x1a\n",
-    "truncated jpeg": KINDS["jpeg"][:-400], "truncated png": KINDS["png"][:-30], "truncated gif": KINDS["gif"][:60],
-    "truncated tiff": KINDS["tiff"][: len(KINDS["tiff"]) // 2], "truncated webp": KINDS["webp"][:-40],
+    "empty": b"",
+    "text": b"hello",
+    "html": b"<!doctype html><html><img src=x onerror=alert(1)></html>",
+    "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500),
+    "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "eps": b"%!PS-Adobe-3.0 EPSF",
+    "a jpeg's start": b"\xff\xd8\xff\xe0",
+    "a png's start": b"\x89PNG\r\n\x1a\n",
+    "truncated jpeg": KINDS["jpeg"][:-400],
+    "truncated png": KINDS["png"][:-30],
+    "truncated gif": KINDS["gif"][:60],
+    "truncated tiff": KINDS["tiff"][: len(KINDS["tiff"]) // 2],
+    "truncated webp": KINDS["webp"][:-40],
     "pixel bomb": saved(Image.new("1", (12_000, 12_000)), "PNG"),
 }
 

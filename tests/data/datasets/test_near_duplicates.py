@@ -33,13 +33,18 @@ def cropped(image: Image.Image) -> Image.Image:
 
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "resized": lambda image: image.resize((round(0.6 * image.width), round(0.6 * image.height))),
-    "recompressed": recompressed, "cropped": cropped, "brighter": lambda i: ImageEnhance.Brightness(i).enhance(1.1),
-    "darker": lambda i: ImageEnhance.Brightness(i).enhance(0.9), "mirrored": ImageOps.mirror}
+    "recompressed": recompressed,
+    "cropped": cropped,
+    "brighter": lambda i: ImageEnhance.Brightness(i).enhance(1.1),
+    "darker": lambda i: ImageEnhance.Brightness(i).enhance(0.9),
+    "mirrored": ImageOps.mirror,
+}
 
 
 def photos_of(images: dict[str, Image.Image]) -> dict[str, str]:
-    return find_photos({name: signature(image) for name, image in images.items()},
-                       lambda name: close_look(images[name]))
+    return find_photos(
+        {name: signature(image) for name, image in images.items()}, lambda name: close_look(images[name])
+    )
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -106,7 +111,7 @@ def test_what_own_splits_share_stays_in_the_strictest(tiny_folder, tmp_path):
 def test_a_class_of_one_photo_can_only_be_divided_carelessly(tiny_folder, tmp_path):
     for label in ("glass", "paper"):
         (tmp_path / label).mkdir()
-        for number, path in enumerate(sorted((tiny_folder / label).iterdir())[:1 if label == "glass" else 6]):
+        for number, path in enumerate(sorted((tiny_folder / label).iterdir())[: 1 if label == "glass" else 6]):
             for copy, change in enumerate((lambda i: i, ImageOps.mirror, recompressed)):
                 change(decode(path)).save(tmp_path / label / f"{number}-{copy}.png")
     data = scan(tmp_path)
@@ -121,9 +126,13 @@ def test_many_look_alikes_cost_a_bounded_number_of_looks(monkeypatch):
     monkeypatch.setattr(near, "MOST_LOOKED_AT", 50)
     rng = np.random.default_rng(3)
     scene = rng.integers(0, 256, (64, 64, 3))
-    alike = {f"{i:03d}": Image.fromarray(np.uint8(np.clip(scene + rng.normal(0, 30, scene.shape), 0, 255)))
-             for i in range(40)}
+    alike = {
+        f"{i:03d}": Image.fromarray(np.uint8(np.clip(scene + rng.normal(0, 30, scene.shape), 0, 255)))
+        for i in range(40)
+    }
     asked = []
-    find_photos({name: signature(image) for name, image in alike.items()},
-                lambda name: asked.append(name) or close_look(alike[name]))
+    find_photos(
+        {name: signature(image) for name, image in alike.items()},
+        lambda name: asked.append(name) or close_look(alike[name]),
+    )
     assert 0 < len(asked) <= 2 * 50

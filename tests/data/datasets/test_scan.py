@@ -103,9 +103,9 @@ def test_too_few_different_pictures(root, copies):
 
 
 def test_any_name_will_do(tmp_path):
-    for number, name in enumerate(["old paper", "Größe é ü", "玻璃", "<img onerror>", "a,b\"c\nd\re", "x" * 200]):
+    for number, name in enumerate(["old paper", "Größe é ü", "玻璃", "<img onerror>", 'a,b"c\nd\re', "x" * 200]):
         fill(tmp_path / name, range(number * 10, number * 10 + 3))
-        (tmp_path / name / f"{number * 10}.png").rename(tmp_path / name / "name 📷, \"1\"\n.png")
+        (tmp_path / name / f"{number * 10}.png").rename(tmp_path / name / 'name 📷, "1"\n.png')
     dataset = scan(tmp_path)
     dataset.check()
     assert len(dataset.classes) == 6 and len(dataset.pictures) == 18 and not dataset.problems
@@ -119,7 +119,13 @@ def test_names_that_are_no_text_are_reported(root):
         paint(path, 70) if name.endswith(b".png") else fill(path, range(80, 83))
     dataset = scan(root)
     assert [where for where, _ in problems(dataset)] == [
-        "gl?", "gl?/80.png", "gl?/81.png", "gl?/82.png", "glass/?.png", "n?.png"]
+        "gl?",
+        "gl?/80.png",
+        "gl?/81.png",
+        "gl?/82.png",
+        "glass/?.png",
+        "n?.png",
+    ]
     assert dataset.counts == {"glass": 4, "paper": 4}
 
 
@@ -171,8 +177,10 @@ def test_pictures_in_two_classes_are_left_out_of_both(root):
     assert dataset.counts == {"glass": 3, "paper": 4}
 
 
-@pytest.mark.parametrize(("train", "validation", "test"), [
-    ("train", "val", "test"), ("Training", "valid", "Testing"), ("train", "validation", "TEST")])
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [("train", "val", "test"), ("Training", "valid", "Testing"), ("train", "validation", "TEST")],
+)
 def test_own_splits(tmp_path, train, validation, test):
     for number, name in enumerate([train, validation, test]):
         fill(tmp_path / name / "glass", range(number * 10, number * 10 + 3))
@@ -182,9 +190,14 @@ def test_own_splits(tmp_path, train, validation, test):
     paint(tmp_path / train / "loose.png", 90)
     paint(tmp_path / "other" / "more" / "x.png", 91)
     dataset = scan(tmp_path)
-    assert problems(dataset) == sorted([
-        ("other", "left out"), (f"{train}/glass/0.png", "left out of train"), (f"{train}/loose.png", "left out"),
-        (f"{validation}/glass/leak.png", "left out of validation")])
+    assert problems(dataset) == sorted(
+        [
+            ("other", "left out"),
+            (f"{train}/glass/0.png", "left out of train"),
+            (f"{train}/loose.png", "left out"),
+            (f"{validation}/glass/leak.png", "left out of validation"),
+        ]
+    )
     assert dataset.counts == {"glass": 9, "paper": 9}
     sides = [picture.split for picture in dataset.pictures]
     assert [sides.count(side) for side in ("train", "validation", "test")] == [5, 6, 7]
@@ -236,4 +249,5 @@ def test_a_class_that_an_own_test_folder_lacks_is_named(root):
     for first, folder in ((0, "train/glass"), (10, "train/paper"), (20, "test/glass")):
         fill(root / folder, range(first, first + 4))
     assert ("paper", "no picture in test", "the class is not measured there") in [
-        (problem.where, problem.what, problem.consequence) for problem in scan(root).problems]
+        (problem.where, problem.what, problem.consequence) for problem in scan(root).problems
+    ]

@@ -23,8 +23,12 @@ Counts = dict[str, list[int]]
 
 def dataset(counts: Counts, side: str = "") -> Dataset:
     """Each class as a list of how often each of its different pictures is there."""
-    pictures = [Picture(f"{side}/{label}/{number}-{copy}.png", content(side, label, number), label, 8, 8, side)
-                for label, copies in counts.items() for number, times in enumerate(copies) for copy in range(times)]
+    pictures = [
+        Picture(f"{side}/{label}/{number}-{copy}.png", content(side, label, number), label, 8, 8, side)
+        for label, copies in counts.items()
+        for number, times in enumerate(copies)
+        for copy in range(times)
+    ]
     return Dataset(Path("/set"), tuple(pictures), ())
 
 
@@ -50,7 +54,8 @@ seeds = st.integers(0, 2**31 - 1)
 def test_every_picture_is_in_one_set(data, seed):
     manifest = split(data, seed)
     assert sorted((item.path, item.hash, item.label) for item in manifest.items) == sorted(
-        (picture.path, picture.hash, picture.label) for picture in data.pictures)
+        (picture.path, picture.hash, picture.label) for picture in data.pictures
+    )
     assert manifest.classes == data.classes
     assert sum(manifest.counts().values()) == len(manifest.items) == sum(len(manifest.of(side)) for side in SPLITS)
 
@@ -93,8 +98,11 @@ def test_one_large_photo_and_two_small_ones_are_on_three_sides_in_whatever_order
 def test_a_careless_split_is_that_of_pictures_without_a_like():
     data = dataset({"a": [1] * 30, "b": [1] * 30})
     first = data.pictures[0].hash
-    near = Dataset(data.root, tuple(replace(p, photo=first) if p.label == "a" and i < 12 else p
-                                    for i, p in enumerate(data.pictures)), ())
+    near = Dataset(
+        data.root,
+        tuple(replace(p, photo=first) if p.label == "a" and i < 12 else p for i, p in enumerate(data.pictures)),
+        (),
+    )
     assert split(near, 4, leak_free=False) == split(data, 4) != split(near, 4)
     assert not leaked(near, split(near, 4)) and leaked(near, split(data, 4))
 
@@ -156,7 +164,8 @@ def test_own_splits_without_training_pictures_of_a_class():
 
 
 nasty = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1) | st.sampled_from(
-    ["a,b", '"', '""', "\n", "\r", "\r\n", "a\rb", ";", "\t", " ", "é", "玻璃", "'", "\u2028", "\x1a"])
+    ["a,b", '"', '""', "\n", "\r", "\r\n", "a\rb", ";", "\t", " ", "é", "玻璃", "'", "\u2028", "\x1a"]
+)
 items = st.builds(Item, nasty, nasty, nasty, st.sampled_from(SPLITS))
 manifests = st.lists(items, min_size=1, max_size=6).map(lambda some: Manifest(tuple(some)))
 
@@ -176,8 +185,18 @@ def test_so_is_the_way_through_a_run_folder(tmp_path_factory, manifest):
 
 
 HEADER = "path,hash,label,split\n"
-GARBAGE = ["", "\0", HEADER, "path,hash\na,b\n", HEADER + "a,b,c\n", HEADER + "a,b,c,d\n", HEADER + "a,b,c,train,e\n",
-           "path,hash,label,split,more\na,b,c,train,e\n", HEADER + "x" * 200_000 + ",b,c,train\n", "split\ntrain\n"]
+GARBAGE = [
+    "",
+    "\0",
+    HEADER,
+    "path,hash\na,b\n",
+    HEADER + "a,b,c\n",
+    HEADER + "a,b,c,d\n",
+    HEADER + "a,b,c,train,e\n",
+    "path,hash,label,split,more\na,b,c,train,e\n",
+    HEADER + "x" * 200_000 + ",b,c,train\n",
+    "split\ntrain\n",
+]
 
 
 @pytest.mark.faults
@@ -202,7 +221,9 @@ def test_a_study_pairs_strategies_within_each_seed():
     planned = plan_study(template, [TWO_PHASE, FINE_TUNING], data, seeds=(0, 7))
     assert [config for config, _ in planned] == [
         replace(template, strategy=strategy, seed=seed, split_seed=seed)
-        for seed in (0, 7) for strategy in (TWO_PHASE, FINE_TUNING)]
+        for seed in (0, 7)
+        for strategy in (TWO_PHASE, FINE_TUNING)
+    ]
     first, same, other, same_other = (Manifest.from_csv(manifest) for _, manifest in planned)
     assert first == same == split(data, 0) and other == same_other == split(data, 7) and first != other
 

@@ -23,8 +23,10 @@ def opened(content: bytes) -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize(("size", "small"), [((800, 600), (160, 120)), ((300, 400), (120, 160)), ((90, 50), (90, 50)),
-                                             ((5_000, 3), (160, 1))])
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [((800, 600), (160, 120)), ((300, 400), (120, 160)), ((90, 50), (90, 50)), ((5_000, 3), (160, 1))],
+)
 def test_it_is_the_whole_picture_no_larger_than_asked_for(tmp_path, size, small):
     made = opened(thumbnail(tmp_path / picture(tmp_path, "a.jpg", size).path))
     assert made.size == small and made.getpixel((0, 0))[0] > 240
@@ -47,8 +49,9 @@ def test_it_is_upright(tmp_path):
 @pytest.mark.faults
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\xff\xd8\xff\xe0"])
 def test_what_cannot_be_read_is_grey(tmp_path, content):
-    assert opened(thumbnail(tmp_path / picture(tmp_path, "a.jpg", (9, 9), content=content).path)).getpixel((80, 80)) \
-        == (128, 128, 128)
+    assert opened(thumbnail(tmp_path / picture(tmp_path, "a.jpg", (9, 9), content=content).path)).getpixel(
+        (80, 80)
+    ) == (128, 128, 128)
     assert opened(thumbnail(tmp_path / "gone.jpg")).size == (160, 160)
 
 

@@ -29,7 +29,11 @@ def test_files_and_zips_come_in_their_order_each_picture_once():
     steps = took(visit, **{"a.png": KINDS["png"], "more.zip": inside, "e.jpg": KINDS["jpeg"]})
     assert steps == [(3, 3)]
     assert [(item.name, type(item)) for item in visit.received] == [
-        ("a.png", Incoming), ("x/b.gif", Incoming), ("x/d.jpg", Refused), ("e.jpg", Incoming)]
+        ("a.png", Incoming),
+        ("x/b.gif", Incoming),
+        ("x/d.jpg", Refused),
+        ("e.jpg", Incoming),
+    ]
     for item in visit.received:
         if isinstance(item, Incoming):
             assert visit.contents[item.hash].is_file()

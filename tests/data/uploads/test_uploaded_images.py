@@ -40,14 +40,19 @@ def _zip() -> bytes:
 
 HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
 BAD = {
-    "page.jpg": (b"  <!DOCTYPE html><html></html>", "a web page"), "drawing.png": (b"<svg xmlns='x'/>", "a web page"),
+    "page.jpg": (b"  <!DOCTYPE html><html></html>", "a web page"),
+    "drawing.png": (b"<svg xmlns='x'/>", "a web page"),
     "photo.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "HEIC or AVIF"),
     "renamed.jpg": (b"\0\0\0\x18ftypavif" + bytes(500), "HEIC or AVIF"),
-    "cut.jpg": (KINDS["jpeg"][:-400], "damaged"), "empty.jpg": (b"", "an empty file"),
+    "cut.jpg": (KINDS["jpeg"][:-400], "damaged"),
+    "empty.jpg": (b"", "an empty file"),
     "text.jpg": (b"hello", "not a picture"),
     "bomb.png": (saved(Image.new("1", (12_000, 12_000)), "PNG"), "12000 x 12000 pixels"),
-    "model.keras": (_zip(), "a model file"), "MODEL.H5": (HDF5, "a model file"), "weights.hdf5": (HDF5, "a model file"),
-    "model.keras.jpg": (_zip(), "an archive or a model"), "weights.jpg": (HDF5, "HDF5"),
+    "model.keras": (_zip(), "a model file"),
+    "MODEL.H5": (HDF5, "a model file"),
+    "weights.hdf5": (HDF5, "a model file"),
+    "model.keras.jpg": (_zip(), "an archive or a model"),
+    "weights.jpg": (HDF5, "HDF5"),
     "a.pdf.png": (b"%PDF-1.7", "a PDF"),
 }
 
@@ -83,8 +88,9 @@ def test_models_see_what_training_sees(tmp_path):
 
 @pytest.mark.faults
 def test_what_cannot_be_read_any_more_spoils_no_other(tmp_path):
-    pixels, unreadable = pixels_of({"gone": tmp_path / "gone.jpg", "cut": KINDS["jpeg"][:-400], "odd": Path("a\0b"),
-                                    "good": KINDS["png"]}, 96)
+    pixels, unreadable = pixels_of(
+        {"gone": tmp_path / "gone.jpg", "cut": KINDS["jpeg"][:-400], "odd": Path("a\0b"), "good": KINDS["png"]}, 96
+    )
     assert list(pixels) == ["good"] and list(unreadable) == ["gone", "cut", "odd"]
     assert unreadable["gone"] == "cannot be read: No such file or directory" and "damaged" in unreadable["cut"]
     assert all(isinstance(received("a.jpg", Path(name)), Refused) for name in (tmp_path / "gone.jpg", "a\0b"))

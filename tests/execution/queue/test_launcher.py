@@ -130,13 +130,16 @@ def test_a_frozen_worker_is_lost_and_found_again(lab: Lab):
     lab.wait(run, State.RUNNING)
 
 
-@pytest.mark.parametrize(("job", "kind", "says"), [
-    ("import_error", "crashed", "a_module_that_does_not_exist"),
-    ("crash", "crashed", "last words before the crash"),
-    ("out_of_memory", "out of memory", "smaller batch"),
-    ("limited_from_the_start", "disk full", "Free some space"),
-    ("limited_later", "disk full", "Free some space"),
-])
+@pytest.mark.parametrize(
+    ("job", "kind", "says"),
+    [
+        ("import_error", "crashed", "a_module_that_does_not_exist"),
+        ("crash", "crashed", "last words before the crash"),
+        ("out_of_memory", "out of memory", "smaller batch"),
+        ("limited_from_the_start", "disk full", "Free some space"),
+        ("limited_later", "disk full", "Free some space"),
+    ],
+)
 def test_every_bad_end_has_its_kind_and_advice_and_the_queue_goes_on(lab: Lab, job: str, kind: str, says: str):
     lab.launch()
     bad, after = lab.add(job), lab.add("quick")
@@ -243,8 +246,9 @@ def other_leader(lab: Lab) -> subprocess.Popen:
     """A launcher in a process of its own, as a dashboard has one."""
     from harness import STUB
 
-    code = LEADER.format(project=str(STUB.parents[3]), stub=str(STUB), root=str(lab.store.root),
-                         leases=str(lab.leases.folder))
+    code = LEADER.format(
+        project=str(STUB.parents[3]), stub=str(STUB), root=str(lab.store.root), leases=str(lab.leases.folder)
+    )
     return subprocess.Popen([sys.executable, "-c", code], preexec_fn=hear_ctrl_c)
 
 
@@ -289,8 +293,9 @@ def test_a_recycled_pid_is_never_taken_for_the_worker(lab: Lab):
 
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     run = lab.add("quick")
-    status = replace(run.status, state=State.RUNNING, pid=bystander.pid, pid_created=1.0,
-                     host=os.uname().nodename, beat=3)
+    status = replace(
+        run.status, state=State.RUNNING, pid=bystander.pid, pid_created=1.0, host=os.uname().nodename, beat=3
+    )
     assert find(status) is None
     lab.store.write_status(run.id, status)
     launcher = lab.launch(grace=0.0)

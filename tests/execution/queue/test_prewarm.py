@@ -156,8 +156,11 @@ def test_cancelled_between_hand_over_and_beginning_a_run_is_stopped(lab: Lab):
     assert lab.started == [] and is_gone(pid)
 
 
-@pytest.mark.parametrize("command", [
-    lambda *_: [sys.executable, "-c", "raise SystemExit(3)"], lambda *_: ["/nowhere/python"]], ids=["dies", "no start"])
+@pytest.mark.parametrize(
+    "command",
+    [lambda *_: [sys.executable, "-c", "raise SystemExit(3)"], lambda *_: ["/nowhere/python"]],
+    ids=["dies", "no start"],
+)
 def test_one_that_cannot_be_had_keeps_no_run_from_training(lab: Lab, command):
     tried = []
     spare = Spare(AT_ONCE, lambda *arguments: tried.append(arguments) or command(*arguments))
@@ -267,8 +270,9 @@ time.sleep(600)
 
 
 def test_a_killed_launcher_leaves_the_run_that_trains_and_no_idle_process(lab: Lab):
-    code = LEADER.format(project=str(PROJECT), tests=str(STUB.parent), root=str(lab.store.root),
-                         leases=str(lab.leases.folder))
+    code = LEADER.format(
+        project=str(PROJECT), tests=str(STUB.parent), root=str(lab.store.root), leases=str(lab.leases.folder)
+    )
     leader = subprocess.Popen([sys.executable, "-c", code])
     born = wait_for(lambda: psutil.Process(leader.pid).children())[0].pid
     run = lab.add("endless")
@@ -285,8 +289,9 @@ def test_a_killed_launcher_leaves_the_run_that_trains_and_no_idle_process(lab: L
     assert lab.wait(run, State.STOPPED).status.error is None
 
 
-def test_the_real_worker_waits_with_keras_loaded_and_trains(tmp_path: Path, lab: Lab, tiny_config: RunConfig,
-                                                            tiny_dataset: Dataset):
+def test_the_real_worker_waits_with_keras_loaded_and_trains(
+    tmp_path: Path, lab: Lab, tiny_config: RunConfig, tiny_dataset: Dataset
+):
     store, free = RunStore(tmp_path / "real"), [1]
     spare = Spare(SpareTerms(calm=0.0, room=1, reserve=0), available=lambda: free[0])
     lab.launchers.append(Launcher(store, lab.leases, devices=lambda: (cpu(),), spare=spare))

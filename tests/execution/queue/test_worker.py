@@ -23,6 +23,7 @@ from core.machine.processes import find
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
+
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "runs")

@@ -48,8 +48,15 @@ def greys(tmp_path_factory) -> Dataset:
 def finished(request, greys, tmp_path_factory) -> tuple[RunStore, Run]:
     """A run of each kind of network."""
     phases = (Phase(0 if request.param == "transfer" else FROM_SCRATCH, 1e-3, 12),)
-    config = RunConfig(data=str(greys.root), batch_size=8, image_size=96, alpha=0.35, weights="random",
-                       augmentation=Augmentation(contrast=0), leak_free=False)
+    config = RunConfig(
+        data=str(greys.root),
+        batch_size=8,
+        image_size=96,
+        alpha=0.35,
+        weights="random",
+        augmentation=Augmentation(contrast=0),
+        leak_free=False,
+    )
     store = RunStore(tmp_path_factory.mktemp("runs"))
     run = store.create_study(plan_study(config, [Strategy("tiny", phases)], greys)).runs[0]
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -94,8 +101,9 @@ def test_the_bundle_runs_where_nothing_of_this_project_is(finished, folder, grey
     export_model(folder, "onnx")
     zipfile.ZipFile(io.BytesIO(bundle(store, run, FORMATS["onnx"]))).extractall(tmp_path)
     picture = next(greys.root.rglob("*.png"))
-    out = subprocess.run([sys.executable, "example.py", picture], cwd=tmp_path, capture_output=True, text=True,
-                         check=True)
+    out = subprocess.run(
+        [sys.executable, "example.py", picture], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     lines = out.stdout.splitlines()
     assert len(lines) == 3 and all("%" in line for line in lines)
     assert {line.partition("%")[2].strip() for line in lines} == set(CLASSES)

@@ -9,8 +9,10 @@ from core.learning.network.model import build_transfer_model
 from core.learning.network.small_cnn import build_small_cnn
 
 SIZE, CLASSES = 96, 4
-MODELS = {"transfer": lambda: build_transfer_model(CLASSES, SIZE, 0.35, "random"),
-          "small": lambda: build_small_cnn(CLASSES, SIZE)}
+MODELS = {
+    "transfer": lambda: build_transfer_model(CLASSES, SIZE, 0.35, "random"),
+    "small": lambda: build_small_cnn(CLASSES, SIZE),
+}
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -38,7 +40,7 @@ def grad_cam(model: keras.Model, maps: np.ndarray, number: int) -> np.ndarray:
 
     names = [layer.name for layer in model.layers]
     x = entry = keras.Input(maps.shape[1:])
-    for layer in model.layers[names.index("pool" if "pool" in names else "flatten"):-1]:
+    for layer in model.layers[names.index("pool" if "pool" in names else "flatten") : -1]:
         x = layer(x)
     kernel, bias = model.layers[-1].get_weights()
     upper, maps = keras.Model(entry, x), tf.constant(maps)
@@ -70,7 +72,7 @@ def squares(number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     pixels = rng.integers(90, 160, (number, SIZE, SIZE, 3)).astype(np.uint8)
     labels, places = rng.integers(0, 2, number), rng.integers(0, 8, (number, 2))
     for image, label, (row, column) in zip(pixels, labels, places, strict=True):
-        square = image[8 * row:8 * row + 32, 8 * column:8 * column + 32]
+        square = image[8 * row : 8 * row + 32, 8 * column : 8 * column + 32]
         square[...] = (250, 20, 20) if label else (20, 20, 250)
     return pixels, labels, places
 
@@ -80,7 +82,7 @@ def mass_on_object(maps: np.ndarray, labels: np.ndarray, places: np.ndarray) -> 
     shares = []
     for heat, label, (row, column) in zip(maps, labels, places, strict=True):
         heat = heat[..., label].astype(float)
-        shares.append(heat[row:row + 4, column:column + 4].sum() / max(heat.sum(), 1e-9))
+        shares.append(heat[row : row + 4, column : column + 4].sum() / max(heat.sum(), 1e-9))
     return float(np.mean(shares))
 
 
@@ -99,6 +101,9 @@ def test_the_map_lies_on_the_object_and_goes_when_what_was_learned_goes():
     for layer in model.layers:
         layer.set_weights([rng.permutation(weight.ravel()).reshape(weight.shape) for weight in layer.get_weights()])
     random = Head.of(model).heat_maps(seeing.predict(pixels, verbose=0))
-    alike = [np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in zip(learned, random, strict=True)
-             if one.std() and other.std()]
+    alike = [
+        np.corrcoef(one.ravel(), other.ravel())[0, 1]
+        for one, other in zip(learned, random, strict=True)
+        if one.std() and other.std()
+    ]
     assert np.median(alike) < 0.5

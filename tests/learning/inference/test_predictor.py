@@ -42,8 +42,9 @@ def test_it_says_what_keras_says_whatever_the_batch(model, predictor, pixels):
     assert said.shape == (len(pixels), 3) and said.dtype == np.float32
     np.testing.assert_allclose(said, expected, atol=1e-5)
     np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(predictor.probabilities(pixels[:1]), said[:1], atol=1e-6,
-                               err_msg="a picture is not judged by its neighbours")
+    np.testing.assert_allclose(
+        predictor.probabilities(pixels[:1]), said[:1], atol=1e-6, err_msg="a picture is not judged by its neighbours"
+    )
     assert predictor.probabilities(pixels[:0]).shape == (0, 3)
 
 

@@ -42,11 +42,21 @@ def test_no_cut_lies_inside_a_residual_block():
     assert names[-1] == POOL and names[-2] == "out_relu"
 
 
-@pytest.mark.parametrize(("unfreeze", "name", "shape"), [
-    (0, POOL, (1280,)), (1, "Conv_1_bn", None), (3, "block_16_project_BN", (7, 7, 320)),
-    (11, "block_15_add", (7, 7, 160)), (30, "block_13_project", (7, 7, 160)), (38, "block_12_add", (14, 14, 96)),
-    (56, "block_10_project_BN", (14, 14, 96)), (109, "block_4_add", (28, 28, 32)), (145, None, None),
-    (ALL_LAYERS, None, None)])
+@pytest.mark.parametrize(
+    ("unfreeze", "name", "shape"),
+    [
+        (0, POOL, (1280,)),
+        (1, "Conv_1_bn", None),
+        (3, "block_16_project_BN", (7, 7, 320)),
+        (11, "block_15_add", (7, 7, 160)),
+        (30, "block_13_project", (7, 7, 160)),
+        (38, "block_12_add", (14, 14, 96)),
+        (56, "block_10_project_BN", (14, 14, 96)),
+        (109, "block_4_add", (28, 28, 32)),
+        (145, None, None),
+        (ALL_LAYERS, None, None),
+    ],
+)
 def test_the_course_depths_are_cut_where_the_facts_say(unfreeze, name, shape):
     cut = cut_for(build_base(1.0, 224, "random"), unfreeze)
     assert (cut and cut.name) == name
@@ -68,7 +78,7 @@ def test_trunk_and_the_model_above_it_are_the_model(model, images, unfreeze):
     base, cut = base_of(model), cut_for(base_of(model), unfreeze)
     expected = model.predict(images, verbose=0)
     for build in (through_onnx_runtime, lambda base, cuts: _through_keras(base, cuts, 2)):
-        rows, = build(base, [cut])(images)
+        (rows,) = build(base, [cut])(images)
         assert rows.shape == (5, *cut.shape)
         np.testing.assert_allclose(model_above(model, cut).predict(rows, verbose=0), expected, atol=1e-5)
 

@@ -34,7 +34,7 @@ def test_the_stored_layer_table_equals_the_real_models(tmp_path):
 def test_exactly_the_layers_asked_for_are_unfrozen(model, unfreeze):
     unfreeze_layers(model, unfreeze)
     open_layers = [layer.name for layer in base_of(model).layers if layer.trainable]
-    assert open_layers == [layer.name for layer in base_of(model).layers][ALL_LAYERS - unfreeze:]
+    assert open_layers == [layer.name for layer in base_of(model).layers][ALL_LAYERS - unfreeze :]
     assert count_trainable(model) == trainable_parameters(unfreeze, 10, 0.35)
 
 
@@ -96,9 +96,15 @@ def test_the_sample_base_loads_and_sees_otherwise_than_a_random_one():
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("change", [lambda arrays: arrays[:-1], lambda arrays: [arrays[0][:, :1], *arrays[1:]],
-                                    lambda arrays: [arrays[0] * np.nan, *arrays[1:]]],
-                         ids=["one is missing", "another shape", "not a number"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays[:-1],
+        lambda arrays: [arrays[0][:, :1], *arrays[1:]],
+        lambda arrays: [arrays[0] * np.nan, *arrays[1:]],
+    ],
+    ids=["one is missing", "another shape", "not a number"],
+)
 def test_arrays_that_do_not_fit_are_refused_in_one_line(tmp_path, change):
     with np.load(SAMPLE_FILE) as file:
         arrays = change([file[name] for name in sorted(file.files)])

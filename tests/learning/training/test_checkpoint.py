@@ -9,8 +9,9 @@ pytestmark = pytest.mark.faults
 
 
 def state(epoch: int) -> Checkpoint:
-    rows = tuple({"kind": "epoch", "epoch": e, "phase": 1, "val_accuracy": 0.5, "val_loss": 1.0}
-                 for e in range(1, epoch + 1))
+    rows = tuple(
+        {"kind": "epoch", "epoch": e, "phase": 1, "val_accuracy": 0.5, "val_loss": 1.0} for e in range(1, epoch + 1)
+    )
     arrays = tuple(np.full((3, i + 1), epoch, np.float32) for i in range(12))
     return Checkpoint(rows, arrays, arrays[:3], arrays[:2])
 
@@ -33,7 +34,11 @@ def test_only_the_two_newest_are_kept(checkpoints, tmp_path):
     for epoch in range(1, 6):
         checkpoints.save(state(epoch))
     assert sorted(p.name for p in (tmp_path / "checkpoint").iterdir()) == [
-        "0004.json", "0004.npz", "0005.json", "0005.npz"]
+        "0004.json",
+        "0004.npz",
+        "0005.json",
+        "0005.npz",
+    ]
 
 
 def test_a_kill_between_weights_and_manifest_falls_back(checkpoints, tmp_path):

@@ -70,7 +70,7 @@ def test_exactly_the_open_layers_change_and_statistics_never(tiny_config, data, 
         statistics = 2 if isinstance(layer, keras.layers.BatchNormalization) else 0
         old, new = before[number], layer.get_weights()
         frozen = len(old) if number < ALL_LAYERS - unfreeze else statistics
-        for a, b in zip(old[len(old) - frozen:], new[len(new) - frozen:], strict=True):
+        for a, b in zip(old[len(old) - frozen :], new[len(new) - frozen :], strict=True):
             np.testing.assert_array_equal(a, b, err_msg=layer.name)
         if frozen < len(old):  # an open layer with weights of its own
             assert any((a != b).any() for a, b in zip(old, new, strict=True)), f"{layer.name} did not train"
@@ -80,7 +80,10 @@ def test_phases_follow_each_other_and_rows_say_what_trained(tiny_config, data):
     config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-4, 1))
     _, outcome, rows = run(config, data)
     assert [(r["epoch"], r["phase"], r["unfreeze"], r["learning_rate"]) for r in rows] == [
-        (1, 1, 0, 1e-3), (2, 1, 0, 1e-3), (3, 2, 11, 1e-4)]
+        (1, 1, 0, 1e-3),
+        (2, 1, 0, 1e-3),
+        (3, 2, 11, 1e-4),
+    ]
     assert rows[0]["trainable_parameters"] < rows[2]["trainable_parameters"]
     assert outcome.best == max(rows, key=best_key) and not outcome.stopped
 

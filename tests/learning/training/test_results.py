@@ -71,8 +71,10 @@ def test_the_evaluation_agrees_with_the_predictions(folder):
 def test_tensorboard_shows_the_same_curves(finished, folder):
     store, run = finished
     epochs = store.metrics(run.id).epochs
-    for side, names in (("train", {"epoch_loss": "loss", "epoch_accuracy": "accuracy"}),
-                        ("validation", {"epoch_loss": "val_loss", "epoch_accuracy": "val_accuracy"})):
+    for side, names in (
+        ("train", {"epoch_loss": "loss", "epoch_accuracy": "accuracy"}),
+        ("validation", {"epoch_loss": "val_loss", "epoch_accuracy": "val_accuracy"}),
+    ):
         events = EventAccumulator(str(folder / "tensorboard" / side)).Reload()
         for tag, name in names.items():
             shown = [(event.step, event.value) for event in events.Scalars(tag)]
@@ -87,8 +89,19 @@ def test_rows_hold_what_the_contract_names(finished):
     store, run = finished
     metrics = store.metrics(run.id)
     assert [row["epoch"] for row in metrics.epochs] == [1, 2, 3] and metrics.boundaries == (3,)
-    assert {"kind", "epoch", "phase", "unfreeze", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy",
-            "seconds", "trainable_parameters"} <= set(metrics.epochs[0])
+    assert {
+        "kind",
+        "epoch",
+        "phase",
+        "unfreeze",
+        "learning_rate",
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "seconds",
+        "trainable_parameters",
+    } <= set(metrics.epochs[0])
     assert {"kind", "step", "epoch", "loss", "accuracy"} <= set(metrics.steps[0])
 
 

@@ -28,8 +28,10 @@ def test_a_colour_changes_the_numbers_of_its_own_cell_alone():
 
 def test_stripes_have_edges_across_them_and_a_flat_picture_has_none():
     upright = np.broadcast_to((np.arange(48) // 4 % 2 * 200).astype(np.uint8)[None, None, :, None], (1, 48, 48, 3))
-    first, lying = (looks.edges(pixels).reshape(9, looks.SCALES, 2, looks.BINS)[:, 0, 0]
-                    for pixels in (upright, np.rot90(upright, 1, (1, 2))))
+    first, lying = (
+        looks.edges(pixels).reshape(9, looks.SCALES, 2, looks.BINS)[:, 0, 0]
+        for pixels in (upright, np.rot90(upright, 1, (1, 2)))
+    )
     assert (first.argmax(1) == 0).all() and (lying.argmax(1) == looks.BINS // 2).all()
     assert not looks.edges(FLAT).any()
 

@@ -43,7 +43,7 @@ def matt(rng: np.random.Generator, skin: Skin) -> Lit:
 def glossy(rng: np.random.Generator, skin: Skin) -> Lit:
     """A ball's highlight, and the dim edge that goes with it."""
     spot = np.exp(-each(rng, skin.u, 8, 30) * ((skin.facing - 0.45) ** 2 + 0.5 * (skin.u - skin.v) ** 2 * skin.out))
-    return Lit(1.05 - 0.4 * skin.out ** 2 + 0.3 * skin.facing, each(rng, skin.u, 0.4, 0.9) * spot)
+    return Lit(1.05 - 0.4 * skin.out**2 + 0.3 * skin.facing, each(rng, skin.u, 0.4, 0.9) * spot)
 
 
 def metallic(rng: np.random.Generator, skin: Skin) -> Lit:
@@ -56,7 +56,7 @@ def metallic(rng: np.random.Generator, skin: Skin) -> Lit:
 def clear(rng: np.random.Generator, skin: Skin) -> Lit:
     """Seen through in the middle, dense at the rim, with a streak of light."""
     streak = np.exp(-60 * (skin.facing - each(rng, skin.u, 0.2, 0.6)) ** 2)
-    opacity = each(rng, skin.u, 0.15, 0.45) + 0.6 * skin.out ** 4
+    opacity = each(rng, skin.u, 0.15, 0.45) + 0.6 * skin.out**4
     return Lit(0.8 + 0.4 * (1 - skin.out), 0.7 * streak, np.maximum(opacity, 0.8 * streak))
 
 
@@ -90,5 +90,6 @@ def _slope(height: Field) -> Field:
     return slope * (height.shape[1] / 96)
 
 
-FINISHES: Final[dict[str, Finish]] = {finish.__name__: finish for finish in (
-    matt, glossy, metallic, clear, crumpled, dented, ribbed, printed)}
+FINISHES: Final[dict[str, Finish]] = {
+    finish.__name__: finish for finish in (matt, glossy, metallic, clear, crumpled, dented, ribbed, printed)
+}

@@ -9,8 +9,9 @@ from tools.sample_base.source_world.finishes import FINISHES, Lit, Skin
 from tools.sample_base.source_world.outlines import ANGLES, OUTLINES
 from tools.sample_base.source_world.surfaces import SURFACES, Field
 
-CLASSES: Final = tuple(f"{finish} {surface} {outline}"
-                       for outline in OUTLINES for surface in SURFACES for finish in FINISHES)
+CLASSES: Final = tuple(
+    f"{finish} {surface} {outline}" for outline in OUTLINES for surface in SURFACES for finish in FINISHES
+)
 
 _RADII = np.stack([outline.radii for outline in OUTLINES.values()])
 _HOLES = np.array([outline.hole for outline in OUTLINES.values()], np.float32)
@@ -72,15 +73,17 @@ class _Noise:
         """(count, size, size)"""
         corners = rng.integers(0, 2 * self._size, (count, 2))
         chosen = rng.integers(len(self._fields), size=count)
-        return np.stack([self._fields[k, y:y + self._size, x:x + self._size]
-                         for k, (y, x) in zip(chosen, corners, strict=True)])
+        return np.stack(
+            [self._fields[k, y : y + self._size, x : x + self._size] for k, (y, x) in zip(chosen, corners, strict=True)]
+        )
 
 
 def _octaves(rng: np.random.Generator, size: int) -> np.ndarray:
     total = np.zeros((size, size), np.float32)
     for cells, weight in ((6, 1), (14, 0.7), (32, 0.45), (80, 0.25)):
-        total += weight * cv2.resize(rng.standard_normal((cells, cells), np.float32), (size, size),
-                                     interpolation=cv2.INTER_CUBIC)
+        total += weight * cv2.resize(
+            rng.standard_normal((cells, cells), np.float32), (size, size), interpolation=cv2.INTER_CUBIC
+        )
     return total / (2 * total.std())
 
 
@@ -93,8 +96,14 @@ def _lay_some(rng: np.random.Generator, soft: _Noise, scene: np.ndarray, share: 
         scene[chosen] = part
 
 
-def _lay(rng: np.random.Generator, soft: _Noise, scene: np.ndarray, things: _Things, sizes: tuple[float, float],
-         offset: float) -> None:
+def _lay(
+    rng: np.random.Generator,
+    soft: _Noise,
+    scene: np.ndarray,
+    things: _Things,
+    sizes: tuple[float, float],
+    offset: float,
+) -> None:
     """Lay a thing on each scene, with the shadow that it throws; sizes and offsets are parts of half a picture."""
     count, size = scene.shape[:2]
     u, v, pixel = _own_coordinates(rng, count, size, sizes, offset)
@@ -110,12 +119,14 @@ def _lay(rng: np.random.Generator, soft: _Noise, scene: np.ndarray, things: _Thi
     scene += (colours - scene) * inside[..., None]
 
 
-def _own_coordinates(rng: np.random.Generator, count: int, size: int, sizes: tuple[float, float],
-                     offset: float) -> tuple[Field, Field, Field]:
+def _own_coordinates(
+    rng: np.random.Generator, count: int, size: int, sizes: tuple[float, float], offset: float
+) -> tuple[Field, Field, Field]:
     """Each thing's coordinates at each pixel of its picture, turned, stretched and bent; and how large a pixel is."""
-    y, x = np.mgrid[-1:1:size * 1j, -1:1:size * 1j].astype(np.float32)
-    scale, squeeze, turn = (rng.uniform(*limits, (count, 1, 1)).astype(np.float32)
-                            for limits in (sizes, (0.7, 1), (-np.pi, np.pi)))
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
+    scale, squeeze, turn = (
+        rng.uniform(*limits, (count, 1, 1)).astype(np.float32) for limits in (sizes, (0.7, 1), (-np.pi, np.pi))
+    )
     dx, dy = rng.uniform(-offset, offset, (2, count, 1, 1)).astype(np.float32)
     bend, phase = rng.normal(0, 0.06, (count, 1, 1)).astype(np.float32), rng.uniform(0, 6, (count, 1, 1))
     a, b = x - dx, y - dy
@@ -195,7 +206,7 @@ def _ground(rng: np.random.Generator, soft: _Noise, surfaces: np.ndarray, size: 
 def _photograph(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
     """What a plain camera makes of the scenes: uneven light, a colour cast, dull colours, blur and grain."""
     count, size = scene.shape[:2]
-    y, x = np.mgrid[-1:1:size * 1j, -1:1:size * 1j].astype(np.float32)
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
     fall = rng.normal(0, 0.15, (2, count, 1, 1)).astype(np.float32)
     light = 1 + fall[0] * x + fall[1] * y
     cast = rng.normal(1, 0.08, (count, 1, 1, 3)) * rng.uniform(0.7, 1.2, (count, 1, 1, 1))
@@ -206,5 +217,6 @@ def _photograph(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
         if soft > 0.4:
             cv2.GaussianBlur(scene[number], (0, 0), soft * size / 96, dst=scene[number])
     scene += rng.uniform(0, 0.04, (count, 1, 1, 1)).astype(np.float32) * rng.standard_normal(
-        (count, size, size, 1), np.float32)
+        (count, size, size, 1), np.float32
+    )
     return (scene * 255).clip(0, 255).astype(np.uint8)

@@ -115,6 +115,24 @@ def scales(rng: np.random.Generator, u: Field, v: Field, noise: Field) -> Field:
     return np.hypot(a - np.floor(a) - 0.5, rows - row).clip(0, 1) ** 2
 
 
-SURFACES: dict[str, Surface] = {surface.__name__: surface for surface in (
-    plain, stripes, checks, dots, bricks, rings, spiral, rays, ripples, marble, clouds, speckle, patches, weave, hatch,
-    scales)}
+SURFACES: dict[str, Surface] = {
+    surface.__name__: surface
+    for surface in (
+        plain,
+        stripes,
+        checks,
+        dots,
+        bricks,
+        rings,
+        spiral,
+        rays,
+        ripples,
+        marble,
+        clouds,
+        speckle,
+        patches,
+        weave,
+        hatch,
+        scales,
+    )
+}

@@ -44,8 +44,13 @@ class _Curve:
         return view.smoothing > 0 and (kind == "training" or view.axis == "epoch")
 
 
-def learning_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: str,
-                    view: CurveView = BY_EPOCH, names: Mapping[str, str] | None = None) -> go.Figure:
+def learning_curves(
+    runs: Sequence[Run],
+    metrics: Mapping[str, Metrics],
+    measure: str,
+    view: CurveView = BY_EPOCH,
+    names: Mapping[str, str] | None = None,
+) -> go.Figure:
     """Training and validation `measure` ("accuracy" or "loss") of runs, called `names` by id where those are given.
 
     By epoch, training is each epoch's value, and within the epoch that trains now it goes on from step to step; by
@@ -56,8 +61,16 @@ def learning_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics], measure
     for run in runs:
         places = Places(metrics[run.id], view)
         if places.exist:
-            curves.append(_Curve(run, plain_name(names[run.id]), colours[run.id], metrics[run.id], places,
-                                 _lines(metrics[run.id], places, measure, view)))
+            curves.append(
+                _Curve(
+                    run,
+                    plain_name(names[run.id]),
+                    colours[run.id],
+                    metrics[run.id],
+                    places,
+                    _lines(metrics[run.id], places, measure, view),
+                )
+            )
     scale, unit = _unit(view, curves)
     figure = go.Figure([trace for curve in curves for trace in _traces(curve, scale, measure, view)])
     mark_boundaries(figure, [(curve.metrics, curve.places, curve.colour) for curve in curves], scale)
@@ -87,8 +100,10 @@ def _lines(metrics: Metrics, places: Places, measure: str, view: CurveView) -> d
     else:
         training = [(places.step(row), row[measure]) for row in metrics.steps]
     validation = [(places.end(row["epoch"]), row[f"val_{measure}"]) for row in epochs]
-    return {"training": _points(training, view.smoothing),
-            "validation": _points(validation, view.smoothing if view.axis == "epoch" else 0)}
+    return {
+        "training": _points(training, view.smoothing),
+        "validation": _points(validation, view.smoothing if view.axis == "epoch" else 0),
+    }
 
 
 def _points(pairs: Sequence[tuple[float, float]], smoothing: float) -> list[Row]:
@@ -108,19 +123,34 @@ def _line(curve: _Curve, kind: str, scale: float, digits: str, with_raw: bool) -
     rows = thin(curve.lines[kind], MAX_POINTS, "y")
     told = f"%{{y:{digits}}}" + (f" (raw %{{customdata:{digits}}})" if with_raw else "")
     return go.Scatter(
-        x=_column(rows, "x") / scale, y=_column(rows, "y"), name=curve.name, legendgroup=curve.run.id,
-        showlegend=kind == "training", zorder=curve.layer, meta=f"{curve.name}, {kind}",
+        x=_column(rows, "x") / scale,
+        y=_column(rows, "y"),
+        name=curve.name,
+        legendgroup=curve.run.id,
+        showlegend=kind == "training",
+        zorder=curve.layer,
+        meta=f"{curve.name}, {kind}",
         mode="lines+markers" if len(rows) < 2 else "lines",
-        line=_style(curve, kind), customdata=_column(rows, "raw") if with_raw else None,
-        hovertemplate=f"{told}<extra>{curve.name}, {kind}</extra>")
+        line=_style(curve, kind),
+        customdata=_column(rows, "raw") if with_raw else None,
+        hovertemplate=f"{told}<extra>{curve.name}, {kind}</extra>",
+    )
 
 
 def _raw_line(curve: _Curve, kind: str, scale: float) -> go.Scatter:
     rows = thin(curve.lines[kind], MAX_POINTS, "raw")
     return go.Scatter(
-        x=_column(rows, "x") / scale, y=_column(rows, "raw"), mode="lines", legendgroup=curve.run.id,
-        showlegend=False, hoverinfo="skip", meta=f"{curve.name}, {kind}, raw", opacity=0.3, zorder=curve.layer,
-        line=_style(curve, kind) | {"width": 1})
+        x=_column(rows, "x") / scale,
+        y=_column(rows, "raw"),
+        mode="lines",
+        legendgroup=curve.run.id,
+        showlegend=False,
+        hoverinfo="skip",
+        meta=f"{curve.name}, {kind}, raw",
+        opacity=0.3,
+        zorder=curve.layer,
+        line=_style(curve, kind) | {"width": 1},
+    )
 
 
 def _column(rows: Sequence[Row], name: str) -> np.ndarray:
@@ -135,36 +165,64 @@ def _style(curve: _Curve, kind: str) -> dict[str, object]:
 
 def _star(curve: _Curve, scale: float, measure: str) -> list[go.Scatter]:
     best = curve.metrics.best
-    return [go.Scatter(
-        x=[curve.places.end(best["epoch"]) / scale], y=[best[f"val_{measure}"]], mode="markers", showlegend=False,
-        legendgroup=curve.run.id, meta=f"{curve.name}, best epoch", hoverinfo="skip", zorder=1,
-        cliponaxis=False,
-        marker={"symbol": "star", "size": 14, "color": curve.colour})] if best else []
+    return (
+        [
+            go.Scatter(
+                x=[curve.places.end(best["epoch"]) / scale],
+                y=[best[f"val_{measure}"]],
+                mode="markers",
+                showlegend=False,
+                legendgroup=curve.run.id,
+                meta=f"{curve.name}, best epoch",
+                hoverinfo="skip",
+                zorder=1,
+                cliponaxis=False,
+                marker={"symbol": "star", "size": 14, "color": curve.colour},
+            )
+        ]
+        if best
+        else []
+    )
 
 
 def _unit(view: CurveView, curves: Sequence[_Curve]) -> tuple[float, str]:
     """What x is divided by, and what the axis counts."""
     if view.axis != "elapsed":
         return 1, f"{view.axis}s"
-    longest = max((abs(rows[i]["x"]) for curve in curves for rows in curve.lines.values() if rows for i in (0, -1)),
-                  default=0)
+    longest = max(
+        (abs(rows[i]["x"]) for curve in curves for rows in curve.lines.values() if rows for i in (0, -1)), default=0
+    )
     return next((scale, unit) for least, scale, unit in _UNITS if longest >= least)
 
 
 def _dress(figure: go.Figure, curves: Sequence[_Curve], measure: str, view: CurveView, unit: str) -> go.Figure:
     study = "-".join(curve.run.study for curve in curves[:1])
     figure.update_layout(
-        title={"text": _TITLES[measure], "font": {"size": 16}}, hovermode="x unified", hoversort="value descending",
-        hoverlabel={"namelength": -1}, margin={"l": 10, "r": 10, "t": 54, "b": 10},
+        title={"text": _TITLES[measure], "font": {"size": 16}},
+        hovermode="x unified",
+        hoversort="value descending",
+        hoverlabel={"namelength": -1},
+        margin={"l": 10, "r": 10, "t": 54, "b": 10},
         uirevision=f"{study}-{view.axis}-{view.aligned}-{view.log}-{view.ignore_outliers}",
         height=_HEIGHT + _LEGEND_ROW * max(0, len(curves) - 3),
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal",
-                "title": {"text": _KEY, "side": "top", "font": {"size": 12}}})
+        legend={
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "traceorder": "normal",
+            "title": {"text": _KEY, "side": "top", "font": {"size": 12}},
+        },
+    )
     _dress_x(figure, curves, view, unit)
     log = view.log and measure == "loss"
     figure.update_yaxes(
-        type="log" if log else "linear", nticks=6 if log else None, tickformat=".0%" if measure == "accuracy" else None,
-        range=_range_without_outliers(figure, log) if view.ignore_outliers else None)
+        type="log" if log else "linear",
+        nticks=6 if log else None,
+        tickformat=".0%" if measure == "accuracy" else None,
+        range=_range_without_outliers(figure, log) if view.ignore_outliers else None,
+    )
     return figure
 
 
@@ -175,9 +233,11 @@ def _dress_x(figure: go.Figure, curves: Sequence[_Curve], view: CurveView, unit:
     epochs = max((len(curve.metrics.epochs) for curve in curves), default=0)
     digits = {"epoch": ".4~r", "step": ",d", "elapsed": ".1f"}[view.axis]
     figure.update_xaxes(
-        title={"text": title}, rangemode="normal" if view.aligned else "tozero",
+        title={"text": title},
+        rangemode="normal" if view.aligned else "tozero",
         dtick=1 if view.axis == "epoch" and epochs <= _FEW_EPOCHS else None,
-        unifiedhovertitle={"text": f"{title}: %{{x:{digits}}}"})
+        unifiedhovertitle={"text": f"{title}: %{{x:{digits}}}"},
+    )
 
 
 def _range_without_outliers(figure: go.Figure, log: bool) -> list[float] | None:

@@ -25,16 +25,18 @@ def has_several_seeds(runs: Sequence[Run]) -> bool:
     return any(len(members) > 1 for _, members in by_setting(runs))
 
 
-def group_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: str, view: CurveView = BY_EPOCH,
-                 band: str = "range") -> go.Figure:
+def group_curves(
+    runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: str, view: CurveView = BY_EPOCH, band: str = "range"
+) -> go.Figure:
     """`learning_curves` of the means over seeds, by epoch or time; the band is that of validation.
 
     A mean goes as far as all seeds of its setting have trained; runs without an epoch are left out. Raises
     `ValueError` for the step axis, which has no mean, and an unknown band.
     """
     if view.axis == "step" or band not in BANDS:
-        raise ValueError(f"Expected the axis epoch or elapsed and one of {', '.join(BANDS)}; "
-                         f"received {view.axis!r} and {band!r}.")
+        raise ValueError(
+            f"Expected the axis epoch or elapsed and one of {', '.join(BANDS)}; received {view.axis!r} and {band!r}."
+        )
     groups = by_setting([run for run in runs if metrics[run.id].epochs])
     means = {run.id: mean_metrics([metrics[member.id] for member in members]) for run, members in groups}
     named = labels([run for run, _ in groups])
@@ -64,13 +66,24 @@ def _seeds(count: int) -> str:
 
 def _band(line: go.Scatter, several: Sequence[Metrics], measure: str, view: CurveView, band: str) -> go.Scatter:
     """The spread around a line of validation: as wide as the line is long, in its colour."""
-    values = np.array([[row[f"val_{measure}"] for row in metrics.epochs[:len(line.x)]] for metrics in several])
+    values = np.array([[row[f"val_{measure}"] for row in metrics.epochs[: len(line.x)]] for metrics in several])
     low, high = _edges(values, band)
     if view.smoothing and view.axis == "epoch":
         low, high = (np.array(smoothed(edge.tolist(), view.smoothing)) for edge in (low, high))
-    return go.Scatter(x=[*line.x, *line.x[::-1]], y=[*high, *low[::-1]], fill="toself", mode="lines",
-                      line={"width": 0}, fillcolor=line.line.color, opacity=0.18, hoverinfo="skip", showlegend=False,
-                      legendgroup=line.legendgroup, zorder=-1_000, meta=f"{line.meta}, {band}")
+    return go.Scatter(
+        x=[*line.x, *line.x[::-1]],
+        y=[*high, *low[::-1]],
+        fill="toself",
+        mode="lines",
+        line={"width": 0},
+        fillcolor=line.line.color,
+        opacity=0.18,
+        hoverinfo="skip",
+        showlegend=False,
+        legendgroup=line.legendgroup,
+        zorder=-1_000,
+        meta=f"{line.meta}, {band}",
+    )
 
 
 def _edges(values: np.ndarray, band: str) -> tuple[np.ndarray, np.ndarray]:

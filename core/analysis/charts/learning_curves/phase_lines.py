@@ -40,12 +40,37 @@ def mark_boundaries(figure: go.Figure, runs: Iterable[tuple[Metrics, Places, str
 def _draw(figure: go.Figure, found: dict[float, _Boundary], low: float, high: float) -> None:
     labels = label_places([(x, boundary.label) for x, boundary in found.items()], low, high)
     figure.update_layout(
-        shapes=[{"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "layer": "below",
-                 "line": {"color": boundary.colours.pop() if len(boundary.colours) == 1 else GREY, "dash": "dot",
-                          "width": 1.5}} for x, boundary in found.items()],
-        annotations=[{"x": x, "text": text, "xanchor": anchor, "yref": "paper", "y": 1, "yanchor": "bottom",
-                      "showarrow": False, "font": {"size": 12}}
-                     for x, text, anchor in labels])
+        shapes=[
+            {
+                "type": "line",
+                "x0": x,
+                "x1": x,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
+                "layer": "below",
+                "line": {
+                    "color": boundary.colours.pop() if len(boundary.colours) == 1 else GREY,
+                    "dash": "dot",
+                    "width": 1.5,
+                },
+            }
+            for x, boundary in found.items()
+        ],
+        annotations=[
+            {
+                "x": x,
+                "text": text,
+                "xanchor": anchor,
+                "yref": "paper",
+                "y": 1,
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"size": 12},
+            }
+            for x, text, anchor in labels
+        ],
+    )
 
 
 def label_places(lines: Sequence[tuple[float, str]], low: float, high: float) -> list[tuple[float, str, str]]:

@@ -63,8 +63,7 @@ def _epochs_before_fine_tuning(metrics: Metrics) -> int:
 def boundaries(metrics: Metrics, places: Places) -> dict[float, str]:
     """x of each end of a phase, and what begins there."""
     first, pairs = metrics.boundaries, zip(metrics.epochs, metrics.epochs[1:], strict=False)
-    return {places.end(before["epoch"]): _begins(before, after) for before, after in pairs
-            if after["epoch"] in first}
+    return {places.end(before["epoch"]): _begins(before, after) for before, after in pairs if after["epoch"] in first}
 
 
 def _begins(before: Row, after: Row) -> str:

@@ -24,12 +24,33 @@ STEPS = 4
 def metrics_of(*phases: tuple[int, int], seconds: float = 10.0, running: bool = False) -> Metrics:
     """Rows of phases, each (layers unfrozen, epochs); of an epoch that still trains the first half."""
     depths = [(number, unfreeze) for number, (unfreeze, epochs) in enumerate(phases, 1) for _ in range(epochs)]
-    epochs = tuple({"epoch": i, "phase": phase, "unfreeze": unfreeze, "loss": 1 / i, "accuracy": i / 20,
-                    "val_loss": 2 / i, "val_accuracy": i / 40, "seconds": seconds, "elapsed": i * seconds}
-                   for i, (phase, unfreeze) in enumerate(depths, 1))
+    epochs = tuple(
+        {
+            "epoch": i,
+            "phase": phase,
+            "unfreeze": unfreeze,
+            "loss": 1 / i,
+            "accuracy": i / 20,
+            "val_loss": 2 / i,
+            "val_accuracy": i / 40,
+            "seconds": seconds,
+            "elapsed": i * seconds,
+        }
+        for i, (phase, unfreeze) in enumerate(depths, 1)
+    )
     ended = range(STEPS * len(epochs) + (STEPS // 2 if running else 0))
-    steps = tuple({"step": n + 1, "epoch": n // STEPS + 1, "phase": 1, "done": (n % STEPS + 1) / STEPS,
-                   "loss": 9.0, "accuracy": 0.1, "elapsed": (n + 1) / STEPS * seconds} for n in ended)
+    steps = tuple(
+        {
+            "step": n + 1,
+            "epoch": n // STEPS + 1,
+            "phase": 1,
+            "done": (n % STEPS + 1) / STEPS,
+            "loss": 9.0,
+            "accuracy": 0.1,
+            "elapsed": (n + 1) / STEPS * seconds,
+        }
+        for n in ended
+    )
     return Metrics(epochs, steps)
 
 
@@ -57,9 +78,14 @@ def test_one_entry_a_run_stands_in_the_legend_and_its_click_means_the_whole_run(
     assert figure.layout.hovermode == "x unified" and figure.layout.hoversort == "value descending"
 
 
-@pytest.mark.parametrize(("axis", "boundary", "training", "validation"), [
-    ("epoch", 2, [1, 2, 3], [1, 2, 3]), ("step", 8, list(range(1, 13)), [4, 8, 12]),
-    ("elapsed", 20, [2.5 * n for n in range(1, 13)], [10, 20, 30])])
+@pytest.mark.parametrize(
+    ("axis", "boundary", "training", "validation"),
+    [
+        ("epoch", 2, [1, 2, 3], [1, 2, 3]),
+        ("step", 8, list(range(1, 13)), [4, 8, 12]),
+        ("elapsed", 20, [2.5 * n for n in range(1, 13)], [10, 20, 30]),
+    ],
+)
 def test_every_axis_and_where_fine_tuning_starts_on_it(axis, boundary, training, validation):
     for aligned in (False, True):
         figure = learning_curves([RUN], {RUN.id: TWO}, "loss", CurveView(axis, aligned))
@@ -74,7 +100,10 @@ def test_runs_of_all_kinds_are_aligned():
     rows = {RUN.id: TWO, HEAD.id: metrics_of((0, 5)), TUNED.id: metrics_of((154, 3))}
     figure = learning_curves([HEAD, TUNED, RUN], rows, "loss", CurveView(aligned=True))
     assert [list(trace.x) for trace in figure.data if trace.line.dash == "solid"] == [
-        [-4, -3, -2, -1, 0], [1, 2, 3], [-1, 0, 1]]
+        [-4, -3, -2, -1, 0],
+        [1, 2, 3],
+        [-1, 0, 1],
+    ]
 
 
 def test_long_trainings_are_told_in_minutes_and_hours():
@@ -128,14 +157,17 @@ def test_the_y_axis_is_logarithmic_for_losses_alone_and_leaves_outliers_out():
         assert figure.layout.yaxis.type == kind and figure.layout.yaxis.range is None
     low, high = learning_curves([RUN], {RUN.id: wild}, "loss", CurveView(ignore_outliers=True)).layout.yaxis.range
     assert low < 0.5 < high < 3
-    low, high = learning_curves([RUN], {RUN.id: wild}, "loss",
-                                CurveView(log=True, ignore_outliers=True)).layout.yaxis.range
+    low, high = learning_curves(
+        [RUN], {RUN.id: wild}, "loss", CurveView(log=True, ignore_outliers=True)
+    ).layout.yaxis.range
     assert -2 < low < high < 1
 
 
 def test_zoom_survives_new_rows_and_not_another_axis():
-    shown = [learning_curves([RUN], {RUN.id: rows}, "loss", view).layout.uirevision
-             for rows, view in ((TWO, CurveView()), (metrics_of((0, 2)), CurveView()), (TWO, CurveView("step")))]
+    shown = [
+        learning_curves([RUN], {RUN.id: rows}, "loss", view).layout.uirevision
+        for rows, view in ((TWO, CurveView()), (metrics_of((0, 2)), CurveView()), (TWO, CurveView("step")))
+    ]
     assert shown[0] == shown[1] != shown[2]
 
 
@@ -148,13 +180,21 @@ def test_long_runs_are_thinned():
 @pytest.mark.faults
 @pytest.mark.parametrize("axis", ["epoch", "step", "elapsed"])
 def test_what_rows_lack_is_done_without(axis):
-    bare = Metrics(tuple({name: row[name] for name in ("epoch", "phase", "loss", "accuracy", "val_loss",
-                          "val_accuracy")} for row in TWO.epochs[::2]),
-                   ({"step": 1, "epoch": 1, "loss": 1.0, "accuracy": 0.0},))
+    bare = Metrics(
+        tuple(
+            {name: row[name] for name in ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy")}
+            for row in TWO.epochs[::2]
+        ),
+        ({"step": 1, "epoch": 1, "loss": 1.0, "accuracy": 0.0},),
+    )
     for rows in (bare, Metrics(), Metrics(bare.epochs), Metrics((), bare.steps)):
         for aligned in (False, True):
-            learning_curves([replace(RUN, config=None), HEAD], {RUN.id: rows, HEAD.id: TWO}, "loss",
-                            CurveView(axis, aligned, 0.5, True, True))
+            learning_curves(
+                [replace(RUN, config=None), HEAD],
+                {RUN.id: rows, HEAD.id: TWO},
+                "loss",
+                CurveView(axis, aligned, 0.5, True, True),
+            )
 
 
 @pytest.mark.faults
@@ -165,8 +205,18 @@ def test_names_are_no_markup(monkeypatch):
         assert "%{x}" not in (trace.hovertemplate or "")
 
 
-@pytest.mark.parametrize("wrong", [{"axis": "time"}, {"smoothing": 1.0}, {"smoothing": float("nan")},
-                                   {"smoothing": True}, {"aligned": 1}, {"log": "yes"}, {"ignore_outliers": None}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"axis": "time"},
+        {"smoothing": 1.0},
+        {"smoothing": float("nan")},
+        {"smoothing": True},
+        {"aligned": 1},
+        {"log": "yes"},
+        {"ignore_outliers": None},
+    ],
+)
 def test_impossible_views_are_refused(wrong):
     with pytest.raises(ValueError, match="Expected"):
         CurveView(**wrong)

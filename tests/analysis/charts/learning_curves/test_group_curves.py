@@ -11,14 +11,31 @@ from core.experiment.strategy import FEATURE_EXTRACTION, TWO_PHASE
 
 
 def run(number: int, strategy=TWO_PHASE, seed: int = 0) -> Run:
-    return Run(f"20260101-000000-000-{number:02d}-x", RunConfig(strategy=strategy, seed=seed, split_seed=seed),
-               RunStatus(State.COMPLETED))
+    return Run(
+        f"20260101-000000-000-{number:02d}-x",
+        RunConfig(strategy=strategy, seed=seed, split_seed=seed),
+        RunStatus(State.COMPLETED),
+    )
 
 
 def rows(*values: float) -> Metrics:
-    return Metrics(tuple({"kind": "epoch", "epoch": i, "phase": 1 + (i > 2), "unfreeze": 30 * (i > 2), "loss": 1.0,
-                          "accuracy": value, "val_loss": 1.0, "val_accuracy": value, "seconds": 90.0,
-                          "elapsed": 90.0 * i} for i, value in enumerate(values, start=1)))
+    return Metrics(
+        tuple(
+            {
+                "kind": "epoch",
+                "epoch": i,
+                "phase": 1 + (i > 2),
+                "unfreeze": 30 * (i > 2),
+                "loss": 1.0,
+                "accuracy": value,
+                "val_loss": 1.0,
+                "val_accuracy": value,
+                "seconds": 90.0,
+                "elapsed": 90.0 * i,
+            }
+            for i, value in enumerate(values, start=1)
+        )
+    )
 
 
 RUNS = [run(1), run(2, seed=1), run(3, FEATURE_EXTRACTION)]
@@ -27,7 +44,9 @@ METRICS = {RUNS[0].id: rows(0.5, 0.6, 0.9), RUNS[1].id: rows(0.7, 0.8), RUNS[2].
 
 def test_a_mean_goes_as_far_as_all_its_seeds_have():
     assert [row["val_accuracy"] for row in mean_metrics([METRICS[r.id] for r in RUNS[:2]]).epochs] == [
-        pytest.approx(0.6), pytest.approx(0.7)]
+        pytest.approx(0.6),
+        pytest.approx(0.7),
+    ]
     figure = group_curves(RUNS, METRICS, "accuracy")
     named = {trace.name for trace in figure.data if trace.showlegend}
     assert named == {"Two-phase, 2 seeds", "Feature extraction, one seed"}
@@ -35,8 +54,10 @@ def test_a_mean_goes_as_far_as_all_its_seeds_have():
     assert list(line.y) == [pytest.approx(0.6), pytest.approx(0.7)] and list(line.x) == [1, 2]
 
 
-@pytest.mark.parametrize(("band", "edges"), [("range", (0.5, 0.7)), ("deviation", (0.6 - 0.1414, 0.6 + 0.1414)),
-                                             ("interval", (0.6 - 1.2706, 0.6 + 1.2706))])
+@pytest.mark.parametrize(
+    ("band", "edges"),
+    [("range", (0.5, 0.7)), ("deviation", (0.6 - 0.1414, 0.6 + 0.1414)), ("interval", (0.6 - 1.2706, 0.6 + 1.2706))],
+)
 def test_a_band_tells_how_seeds_spread(band: str, edges: tuple[float, float]):
     figure = group_curves(RUNS, METRICS, "accuracy", CurveView("elapsed"), band)
     (drawn,) = [trace for trace in figure.data if trace.fill == "toself"]
