@@ -9,10 +9,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from core.analysis.csv_text import to_csv
 from core.analysis.results.predictions import Prediction, prediction_rows, unlike
 from core.analysis.results.trained_models import TrainedModel, trained_model
-from core.analysis.text import count, percent
+from core.analysis.text import count, percent, to_csv
 from core.data.uploads.uploaded_images import Incoming, Refused, receive
 from core.execution.keras_service.client import Assistant, AssistantError
 from core.execution.prediction_cache import Answers

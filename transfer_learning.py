@@ -17,6 +17,7 @@ from core.analysis.comparison.verdict import judge
 from core.analysis.results.settings import labels
 from core.analysis.results.summary import progress, summarise
 from core.analysis.text import count, duration, percent
+from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
 from core.backbones.weights import BUILT_IN_WEIGHTS, WeightsError, offline_weights, resolve_weights
 from core.data.datasets.scan import Dataset, data_folder, scan
 from core.data.datasets.split import Manifest
@@ -25,7 +26,7 @@ from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Spare, SpareTerms
 from core.experiment.guidelines import warnings
 from core.experiment.preset import Preset
-from core.experiment.run import ALPHAS, IMAGE_SIZES, SAMPLE, Run, RunConfig, State
+from core.experiment.run import SAMPLE, Run, RunConfig, State
 from core.experiment.run_store import NoSuchRun, RunStore
 from core.experiment.strategy import BASELINE, STRATEGIES, Phase, Strategy, unfreeze_sweep, with_settings
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.common import Figure, add_network, machine, own_room, print_table, seconds
+from benchmarks.support.common import Figure, add_network, machine, own_room, print_table, seconds
 from core.data.cache.feature_cache import Shelves
 from core.data.cache.run_cache import Keeper
 from core.data.datasets.scan import data_folder, find_root, scan

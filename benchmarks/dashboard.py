@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, machine, own_room, print_table
-from benchmarks.predicting import predicting
-from benchmarks.reruns import reruns
+from benchmarks.support.common import Figure, machine, own_room, print_table
+from benchmarks.support.predicting import predicting
+from benchmarks.support.reruns import reruns
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, add_network, machine, print_table, seconds
+from benchmarks.support.common import Figure, add_network, machine, print_table, seconds
 from core.experiment.run import RunConfig
 from core.experiment.timings import PhasePace
 from core.learning.training.timing import measure_pace

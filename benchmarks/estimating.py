@@ -14,8 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
+from benchmarks.support.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
 from core.analysis.results.duration_estimate import estimate
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.cache.feature_cache import Shelves
 from core.data.datasets.scan import data_folder, scan
 from core.data.datasets.split import Manifest, split
@@ -23,7 +24,7 @@ from core.execution.keras_service.client import Assistant
 from core.execution.queue.launcher import Launcher
 from core.experiment.run import RunConfig, State
 from core.experiment.run_store import RunStore
-from core.experiment.strategy import ALL_LAYERS, STRATEGIES, with_settings
+from core.experiment.strategy import STRATEGIES, with_settings
 from core.machine.devices import Leases
 
 ORDER = "feature-extraction", "feature-extraction", "two-phase", "fine-tuning"

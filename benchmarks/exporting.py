@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, machine, print_table
+from benchmarks.support.common import Figure, machine, print_table
 from core.analysis.text import percent
 from core.experiment.export_formats import FORMATS
 from core.learning.export.exporter import export_model

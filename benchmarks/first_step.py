@@ -16,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.common import Figure, add_network, machine, print_table, run_python, seconds
-from core.experiment.strategy import ALL_LAYERS, Phase
+from benchmarks.support.common import Figure, add_network, machine, print_table, run_python, seconds
+from core.backbones.mobilenet_v2 import ALL_LAYERS
+from core.experiment.strategy import Phase
 
 DEPTHS = 0, 30, ALL_LAYERS
 BATCH = 32
@@ -61,7 +62,8 @@ def _first_step(arguments: argparse.Namespace, depth: int, as_engine: bool) -> f
     import keras
 
     from core.learning.network.cut_points import cut_for
-    from core.learning.network.model import base_of, build_transfer_model, model_above, unfreeze_layers
+    from core.learning.network.model import base_of, build_transfer_model, unfreeze_layers
+    from core.learning.network.trained_part import model_above
     from core.learning.training.loop import compile_phase
 
     model = build_transfer_model(10, arguments.image_size, arguments.alpha, "random", 0)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.common import PROJECT, Figure, machine, print_table
+from benchmarks.support.common import PROJECT, Figure, machine, print_table
 
 Forward = Callable[[np.ndarray], np.ndarray]
 

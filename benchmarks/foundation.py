@@ -11,12 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, machine, own_room, print_table
-from benchmarks.dashboard_server import chromium, chromium_path
-from benchmarks.first_page import first_page
-from benchmarks.listing import listing
-from benchmarks.pages import following, memory
-from benchmarks.training import overhead
+from benchmarks.support.common import Figure, machine, own_room, print_table
+from benchmarks.support.dashboard_server import chromium, chromium_path
+from benchmarks.support.first_page import first_page
+from benchmarks.support.listing import listing
+from benchmarks.support.pages import following, memory
+from benchmarks.support.training import overhead
 from core.experiment.run import SAMPLE
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, machine, own_room, print_table, seconds
-from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visitor
+from benchmarks.support.common import Figure, machine, own_room, print_table, seconds
+from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
 from core.experiment.run import State
 from core.experiment.run_store import RunStore
 

@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 
-from benchmarks.common import Figure, machine, own_room, print_table
-from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visitor
-from benchmarks.paced_worker import STEP_SECONDS, STEPS
-from benchmarks.pages import MANIFEST, paced_launcher
+from benchmarks.support.common import Figure, machine, own_room, print_table
+from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
+from benchmarks.support.paced_worker import STEP_SECONDS, STEPS
+from benchmarks.support.pages import MANIFEST, paced_launcher
 from core.experiment.run import RunConfig
 from core.experiment.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from PIL import Image, ImageEnhance, ImageOps
 
-from benchmarks.common import Figure, machine, own_room, print_table, seconds
+from benchmarks.support.common import Figure, machine, own_room, print_table, seconds
 from core.data.datasets.decode import decode
 from core.data.datasets.scan import Dataset, Picture, find_root, scan
 

@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.common import Figure, machine, print_table
-from benchmarks.verdict_world import World, draw_study
-from core.analysis.statistics.intervals import wilson_interval
+from benchmarks.support.common import Figure, machine, print_table
+from benchmarks.support.verdict_world import World, draw_study
 from core.analysis.statistics.significance import CONFIDENCE, Interval, Pairing, paired_interval
+from core.analysis.statistics.wilson_interval import wilson_interval
 from core.data.datasets.split import FRACTIONS
 
 TEST_IMAGES = 40, 100, 375

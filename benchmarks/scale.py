@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, add_network, machine, own_room, print_table, run_python, seconds
+from benchmarks.support.common import Figure, add_network, machine, own_room, print_table, run_python, seconds
 from core.data.cache.feature_cache import Shelves
 from core.data.sample_set.generate import write_sample
 from core.experiment.run import RunConfig
@@ -62,7 +62,7 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
         views=arguments.views,
     )
     (run / "config.json").write_text(json.dumps(config.to_json()), encoding="utf-8")
-    found, took = _timed("-m", "benchmarks.engine_run", str(run))
+    found, took = _timed("-m", "benchmarks.support.engine_run", str(run))
     yield Figure(
         f"Training on them for {arguments.epochs} epochs, tested",
         f"{seconds(took)}, {found['memory'] / 1e9:.2f} GB",

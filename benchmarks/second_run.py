@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
-from benchmarks.dashboard_server import chromium, chromium_path, dashboard, visitor
+from benchmarks.support.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
+from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
 from core.data.datasets.scan import data_folder, scan
 from core.data.study_plan import plan_study
 from core.experiment.run import RunConfig, State

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
 
-from benchmarks.time_report import CACHED, COLD, TUTORIAL, WARM, Done, read
+from benchmarks.support.time_report import CACHED, COLD, TUTORIAL, WARM, Done, read
 
 COLOURS = {TUTORIAL: "#7F7F7F", CACHED: "#E69F00", COLD: "#0072B2", WARM: "#009E73"}
 WIDTH, HEIGHT = 900, 480

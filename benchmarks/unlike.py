@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from scipy.stats import rankdata
 
-from benchmarks.common import Figure, machine, print_table
+from benchmarks.support.common import Figure, machine, print_table
 from core.data.datasets.decode import load_image
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split

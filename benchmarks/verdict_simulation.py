@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.common import Figure, machine, print_table
-from benchmarks.verdict_world import World, claims_and_coverage
-from core.analysis.statistics.intervals import wilson_interval
+from benchmarks.support.common import Figure, machine, print_table
+from benchmarks.support.verdict_world import World, claims_and_coverage
+from core.analysis.statistics.wilson_interval import wilson_interval
 
 SEEDS = 1, 2, 3, 5, 10
 SPREADS = {"trainings alike": 0.0, "trainings differ": 0.05, "trainings differ much": 0.15}

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 
-from benchmarks.common import Figure, machine, own_room, print_table, seconds
+from benchmarks.support.common import Figure, machine, own_room, print_table, seconds
 from core.data.datasets.scan import data_folder, scan
 from core.data.study_plan import plan_study
 from core.execution.queue.launcher import Launcher

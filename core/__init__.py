@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.verdict import Verdict, judge
 from core.analysis.results.summary import Summary, summarise
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.backbones.weights import resolve_weights
 from core.data.datasets.decode import load_image
 from core.data.datasets.scan import Dataset, scan
@@ -27,7 +28,6 @@ from core.experiment.metrics import Metrics
 from core.experiment.run import Augmentation, Run, RunConfig, RunStatus, State, Study
 from core.experiment.run_store import RunStore
 from core.experiment.strategy import (
-    ALL_LAYERS,
     BASELINE,
     FEATURE_EXTRACTION,
     FINE_TUNING,

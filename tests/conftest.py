@@ -1,7 +1,10 @@
 """What all tests share: a home of their own, and a tiny data set of real drawn pictures."""
 
 import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +24,11 @@ Path(os.environ["TRANSFER_LAB_HOME"], "sample").symlink_to(  # the sample set is
     os.environ.setdefault("LAB_TESTS_SAMPLE", tempfile.mkdtemp(prefix="lab-sample-"))
 )
 
-SHARED = Path(__file__).parents[2] / "shared"
+PROJECT = Path(__file__).parents[1]
+SHARED = PROJECT.parent / "shared"
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_1.0_224_imagenet_no_top.weights.h5"
 PHOTOS = SHARED / "data" / "trashnet-112"
+Start = Callable[..., subprocess.Popen]
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -71,3 +76,39 @@ def imagenet_file() -> Path:
     if not WEIGHTS.is_file():
         pytest.skip("needs the ImageNet weights beside the project (../shared/weights)")
     return WEIGHTS
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts Python code in a process of its own, with arguments in `sys.argv`; what is left over is killed."""
+    started: list[subprocess.Popen] = []
+
+    def start(code: str, *arguments: object) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            cwd=PROJECT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def output_of(start: Start) -> Callable[..., str]:
+    """What Python code prints in a process of its own; it must end well."""
+
+    def run(code: str, *arguments: object) -> str:
+        process = start(code, *arguments)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        return out.strip()
+
+    return run

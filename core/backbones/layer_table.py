@@ -7,17 +7,12 @@
 import csv
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 
-from core.experiment.run import ALPHAS
-from core.experiment.strategy import ALL_LAYERS, Strategy
+from core.backbones.mobilenet_v2 import ALL_LAYERS, ALPHAS
 
 TABLE = Path(__file__).with_name("mobilenet_v2.csv")
-SAMPLE_FILE = Path(__file__).with_name("sample_weights.npz")
-HEAD_UNITS = 128
-SMALL_CNN_FILTERS = (32, 64, 128)
-"""Of the baseline's convolutions; after each, half the side is left."""
 
 
 @dataclass(frozen=True)
@@ -75,32 +70,6 @@ def blocks(alpha: float = 1.0) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
     return tuple((name, tuple(group)) for name, group in groupby(layer_table(alpha), key=lambda layer: layer.block))
 
 
-def head_parameters(classes: int, alpha: float = 1.0) -> tuple[int, int]:
-    """(all, trainable) parameters of the head: Dense(128) - BatchNormalization - Dense(classes)."""
-    features = layer_table(alpha)[-1].channels
-    dense = (features + 1) * HEAD_UNITS + (HEAD_UNITS + 1) * classes
-    return dense + 4 * HEAD_UNITS, dense + 2 * HEAD_UNITS
-
-
-def trainable_parameters(unfreeze: int, classes: int, alpha: float = 1.0) -> int:
-    """How many parameters train in a phase that unfreezes so many layers, the head's included."""
-    base = sum(layer.trainable for layer in layer_table(alpha) if layer.depth <= unfreeze)
-    return base + head_parameters(classes, alpha)[1]
-
-
-def total_parameters(classes: int, alpha: float = 1.0) -> int:
-    """All parameters of the model, base and head."""
-    return sum(layer.parameters for layer in layer_table(alpha)) + head_parameters(classes, alpha)[0]
-
-
-def small_cnn_parameters(classes: int, image_size: int) -> int:
-    """All parameters of the baseline, all of which train."""
-    channels = (3, *SMALL_CNN_FILTERS)
-    convolutions = sum((9 * below + 1) * above for below, above in pairwise(channels))
-    cells = (image_size >> len(SMALL_CNN_FILTERS)) ** 2 * channels[-1]
-    return convolutions + (cells + 1) * HEAD_UNITS + (HEAD_UNITS + 1) * classes
-
-
 def block_reached(unfreeze: int) -> str:
     """How far down so many unfrozen layers reach, in words: `from block_13 up`, or `from within block_13 up`."""
     if unfreeze in (0, ALL_LAYERS):
@@ -108,8 +77,3 @@ def block_reached(unfreeze: int) -> str:
     lowest = layer_table()[ALL_LAYERS - unfreeze]
     below = layer_table()[lowest.number - 2]
     return f"from {'within ' if below.block == lowest.block else ''}{lowest.block} up"
-
-
-def phases_training(layer: Layer, strategy: Strategy) -> tuple[int, ...]:
-    """The phases of `strategy`, counted from 1, in which `layer` trains."""
-    return tuple(i for i, phase in enumerate(strategy.phases, start=1) if phase.unfreeze >= layer.depth)

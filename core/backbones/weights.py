@@ -10,13 +10,14 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 
-from core.backbones.layer_table import SAMPLE_FILE
-from core.data.uploads.limits import DAMAGED_ZIP
+from core.machine.files import DAMAGED_ZIP
+from core.machine.paths import keras_models_folder
 
 IMAGENET: Final = "imagenet"
 SAMPLE_BASE: Final = "sample"
 RANDOM: Final = "random"
 BUILT_IN_WEIGHTS: Final = IMAGENET, SAMPLE_BASE, RANDOM
+SAMPLE_FILE: Final = Path(__file__).with_name("sample_weights.npz")
 SAMPLE_ALPHA, SAMPLE_SIZE = 0.35, 96
 """The width of the sample base, which has no other, and the image size at which it learned."""
 SOURCE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
@@ -82,8 +83,7 @@ def offline_weights() -> tuple[str, str]:
 
 def imagenet_path(alpha: float, image_size: int) -> Path:
     """Where Keras keeps its ImageNet weights for this base, fetched or not."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return home / "models" / f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{image_size}_no_top.h5"
+    return keras_models_folder() / f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{image_size}_no_top.h5"
 
 
 def fetch_imagenet(alpha: float, image_size: int) -> Path:

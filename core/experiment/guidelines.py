@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.experiment.strategy import ALL_LAYERS, Strategy
+from core.backbones.mobilenet_v2 import ALL_LAYERS
+from core.experiment.strategy import Strategy
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
 from core.experiment.strategy import TWO_PHASE, Strategy, expect_integer, expect_number
 
-ALPHAS: Final = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-IMAGE_SIZES: Final = (96, 128, 160, 192, 224)
 PRECISIONS: Final = ("float16", "float32")
 SAMPLE: Final = "sample"
 """The `data` of a run on the built-in drawn data set."""

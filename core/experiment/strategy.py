@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from typing import Any, Final
 
-ALL_LAYERS: Final = 154
-"""Layers of MobileNetV2 without its ImageNet top, the same at every width and image size."""
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 
 FROM_SCRATCH: Final = -1
 """In place of a number of layers: there is no base, a small network trains from nothing (the baseline)."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.backbones.layer_table import SAMPLE_FILE
+from core.backbones.weights import SAMPLE_FILE
 from core.experiment.run import RunConfig
 from core.machine.files import read_json, write_whole
 

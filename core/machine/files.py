@@ -4,7 +4,10 @@ import errno
 import hashlib
 import json
 import os
+import struct
 import threading
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What reading a ZIP file may raise that is cut short, altered or malicious."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

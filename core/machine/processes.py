@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 import psutil
 
-from core.experiment.run import RunStatus
 from core.machine.devices import environment
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -40,13 +39,16 @@ def own_identity() -> dict[str, str | int | float]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "pid_created": psutil.Process().create_time()}
 
 
-def find(status: RunStatus) -> psutil.Process | None:
-    """The worker that a status speaks of; None where it is gone, on another host, or its pid serves another process."""
-    if not status.pid or status.host != socket.gethostname():
+def find_process(host: str, pid: int, created: float) -> psutil.Process | None:
+    """The process with this number and start time (Unix seconds) on this host.
+
+    None if it has ended, runs on another host, or if its number now belongs to another process.
+    """
+    if not pid or host != socket.gethostname():
         return None
     try:
-        process = psutil.Process(status.pid)
-        same = abs(process.create_time() - status.pid_created) < 0.1
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < 0.1
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None

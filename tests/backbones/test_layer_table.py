@@ -4,16 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.backbones.layer_table import (
-    block_reached,
-    blocks,
-    layer_table,
-    phases_training,
-    total_parameters,
-    trainable_parameters,
-)
-from core.experiment.run import ALPHAS
-from core.experiment.strategy import ALL_LAYERS, FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE
+from core.backbones.layer_table import block_reached, blocks, layer_table
+from core.backbones.mobilenet_v2 import ALL_LAYERS, ALPHAS
+from core.experiment.parameter_counts import total_parameters, trainable_parameters
 
 
 @pytest.mark.parametrize(("unfreeze", "count"), [(0, 165_514), (30, 1_691_914), (ALL_LAYERS, 2_389_386)])
@@ -51,13 +44,6 @@ def test_other_widths_are_refused(alpha):
 def test_a_whole_number_is_a_width_too():
     layer_table.cache_clear()
     assert layer_table(1) == layer_table(1.0)
-
-
-def test_phases_training():
-    top, thirtieth, below = (layer_table()[ALL_LAYERS - depth] for depth in (1, 30, 31))
-    assert [phases_training(layer, TWO_PHASE) for layer in (top, thirtieth, below)] == [(2,), (2,), ()]
-    assert {phases_training(layer, FINE_TUNING) for layer in layer_table()} == {(1,)}
-    assert {phases_training(layer, FEATURE_EXTRACTION) for layer in layer_table()} == {()}
 
 
 def test_output_shapes():

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from core.backbones.layer_table import SAMPLE_FILE
 from core.backbones.weights import (
+    SAMPLE_FILE,
     WeightsError,
     fetch_imagenet,
     imagenet_is_here,

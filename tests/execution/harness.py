@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from core.execution.queue.launcher import Launcher
-from core.experiment.run import Run, RunConfig, State
+from core.experiment.run import Run, RunConfig, RunStatus, State
 from core.experiment.run_store import NoSuchRun, RunStore
 from core.machine.devices import Device, Leases, cpu
-from core.machine.processes import find
+from core.machine.processes import find_process
 
 STUB = Path(__file__).with_name("stub_worker.py")
 
@@ -32,6 +32,11 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
 def hear_ctrl_c() -> None:
     """For `preexec_fn`: a child hears SIGINT even where the tests themselves run in the background of a script."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def worker_process(status: RunStatus) -> psutil.Process | None:
+    """The worker that a run's status names; None if it has ended."""
+    return find_process(status.host, status.pid, status.pid_created)
 
 
 @dataclass
@@ -71,7 +76,7 @@ class Lab:
         return self.store.get(run.id)
 
     def process(self, run: Run) -> psutil.Process:
-        return wait_for(lambda: find(self.store.get(run.id).status))
+        return wait_for(lambda: worker_process(self.store.get(run.id).status))
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from hypothesis import strategies as st
 
-from core.experiment.run import ALPHAS, IMAGE_SIZES, PRECISIONS, Augmentation, RunConfig, RunError, RunStatus, State
-from core.experiment.strategy import ALL_LAYERS, MAX_LEARNING_RATE, Phase, Strategy
+from core.backbones.mobilenet_v2 import ALL_LAYERS, ALPHAS, IMAGE_SIZES
+from core.experiment.run import PRECISIONS, Augmentation, RunConfig, RunError, RunStatus, State
+from core.experiment.strategy import MAX_LEARNING_RATE, Phase, Strategy
 
 rates = st.floats(0, MAX_LEARNING_RATE, exclude_min=True)
 phases = st.builds(Phase, st.integers(0, ALL_LAYERS), rates, st.integers(1, 200))

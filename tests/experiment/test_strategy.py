@@ -8,9 +8,9 @@ from drawn_values import json_values, names, phases, rates, strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
 from core.experiment.strategy import (
-    ALL_LAYERS,
     BASELINE,
     FEATURE_EXTRACTION,
     FINE_TUNING,

@@ -18,7 +18,7 @@ from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.experiment.run import SAMPLE, RunConfig
 from core.experiment.run_store import RunStore
-from core.machine.paths import home
+from core.machine.paths import uploads_folder
 
 WILD = (
     "old paper",
@@ -217,7 +217,7 @@ def test_a_bad_zip_is_one_line_and_is_not_read_again(root, content, monkeypatch)
     monkeypatch.setattr("pages.parts.shared.uploads.unpack_zip", lambda *_: pytest.fail("read again"))
     first = page.error[0].value
     assert page.run().error[0].value == first
-    assert not list((home() / "uploads").glob(".staging-*"))
+    assert not list(uploads_folder().glob(".staging-*"))
 
 
 def test_the_images_of_an_earlier_run_are_a_source_of_their_own(root, tiny_folder):

@@ -360,7 +360,8 @@ def test_more_models_than_fit_are_counted(root):
 
 
 def test_a_study_that_is_asked_for_is_found_behind_any_number_of_newer_runs(root, monkeypatch):
-    monkeypatch.setattr("pages.parts.predict.choose_models.predictable", partial(predictable, looked_at=9))
+    for module in ("core.analysis.results.trained_models", "pages.parts.predict.choose_models"):
+        monkeypatch.setattr(f"{module}.predictable", partial(predictable, looked_at=9))
     _, asked = trained_study(root)
     nine_runs(root, with_model=0)
     assert "no run has a trained model" in texts(open_page("predict"))

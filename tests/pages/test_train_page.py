@@ -11,7 +11,7 @@ from core.experiment.run import RunConfig
 from core.experiment.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, gradual_unfreezing
 from core.experiment.timings import Pace, PhasePace
-from core.machine.paths import home
+from core.machine.paths import presets_folder
 
 
 def depth(page, card: int, phase: int = 0):
@@ -159,13 +159,13 @@ def test_settings_are_kept_under_a_name_and_filled_in_again(root):
     again.selectbox(key="preset").set_value("Deep and small").run()
     button(again, "Fill in").click().run()
     assert depth(again, 2, 1).value == 56 and again.select_slider(key="image-size").value == 128
-    PresetStore(home() / "presets").delete("Deep and small")
+    PresetStore(presets_folder()).delete("Deep and small")
 
 
 @pytest.mark.faults
 def test_damaged_presets_are_a_line_and_others_files_are_left_alone(root):
-    (home() / "presets").mkdir(parents=True, exist_ok=True)
-    damaged, stranger = (home() / "presets" / name for name in ("broken.json", "a@b.json"))
+    presets_folder().mkdir(parents=True, exist_ok=True)
+    damaged, stranger = (presets_folder() / name for name in ("broken.json", "a@b.json"))
     for path in (damaged, stranger):
         path.write_text("{")
     page = open_page("train")

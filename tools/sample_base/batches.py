@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from tools.sample_base.source_world import FINISHES, OUTLINES, SURFACES, draw_batch, looks
+from tools.sample_base import colours_and_edges as looks
+from tools.sample_base.source_world import FINISHES, OUTLINES, SURFACES, draw_batch
 
 NAMED: Final = {
     "outlines": len(OUTLINES),

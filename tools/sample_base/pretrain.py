@@ -18,8 +18,9 @@ import keras
 import numpy as np
 
 from core.experiment.export_formats import MODEL_FILE
-from core.learning.network.backbone import BASE_NAME, rescaled, write_base
+from core.learning.network.backbone import BASE_NAME, rescaled
 from core.machine.files import read_json, whole, write_whole
+from tools.sample_base.base_file import write_base
 from tools.sample_base.batches import NAMED, STANDARD, Batch, Recipe, lessons, take_standards
 from tools.sample_base.source_world import draw_batch
 

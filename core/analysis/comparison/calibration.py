@@ -1,17 +1,26 @@
 """Whether a model is as often right as it says: reliability, its error, and temperature scaling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any, Final
 
 import numpy as np
 
 from core.analysis.comparison.replicates import Answered
+from core.analysis.comparison.run_table import Formats
+from core.analysis.statistics.temperature_scaling import LEAST_PROBABILITY, calibrated
+from core.analysis.text import points
 
 BINS = 15
 """As in Guo et al. 2017."""
 
-_LEAST_PROBABILITY = 1e-12
+_FORMATS: Final[Formats] = {
+    "Too sure by": points,
+    **dict.fromkeys(("Error", "Error, calibrated"), lambda error: f"{100 * error:.1f} points"),
+    **dict.fromkeys(("Temperature", "Log loss", "Log loss, calibrated"), "{:.2f}".format),
+    "Test images": "{:,.0f}".format,
+}
 
 
 @dataclass(frozen=True)
@@ -51,15 +60,6 @@ class Reliability:
         return sum(one.images * (one.sureness - one.accuracy) for one in self.bins) / self.images
 
 
-def calibrated(probabilities: np.ndarray, temperature: float | None) -> np.ndarray:
-    """(..., classes) probabilities at a temperature; as they are without one. The order of the classes stays."""
-    if temperature is None or temperature == 1:
-        return np.asarray(probabilities)
-    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), _LEAST_PROBABILITY)) / temperature
-    powers = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
 def reliability(several: Sequence[tuple[Answered, float | None]]) -> Reliability | None:
     """From what runs said of their test images, each at its temperature, None = as it says.
 
@@ -78,7 +78,7 @@ def reliability(several: Sequence[tuple[Answered, float | None]]) -> Reliability
     return Reliability(
         tuple(_bins(sureness, right)),
         fmean(temperature or 1.0 for _, temperature in known),
-        float(-np.log(np.maximum(true, _LEAST_PROBABILITY)).mean()),
+        float(-np.log(np.maximum(true, LEAST_PROBABILITY)).mean()),
     )
 
 
@@ -96,3 +96,23 @@ def _bins(sureness: np.ndarray, right: np.ndarray) -> list[Bin]:
         for place in range(BINS)
         if (here := places == place).any()
     ]
+
+
+def calibration_table(
+    said: Mapping[str, Reliability], scaled: Mapping[str, Reliability], names: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], Formats]:
+    """Rows by setting, `scaled` those at their temperature where one is known; and how to show each column."""
+    return [_row(names[key], one, scaled.get(key)) for key, one in said.items()], _FORMATS
+
+
+def _row(name: str, said: Reliability, scaled: Reliability | None) -> dict[str, Any]:
+    return {
+        "Setting": name,
+        "Too sure by": said.overconfidence,
+        "Error": said.error,
+        "Error, calibrated": scaled and scaled.error,
+        "Temperature": scaled and scaled.temperature,
+        "Log loss": said.log_loss,
+        "Log loss, calibrated": scaled and scaled.log_loss,
+        "Test images": said.images,
+    }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.analysis.comparison.replicates import Group
 from core.analysis.comparison.verdict import Contrast, Judgement, Verdict
-from core.analysis.statistics.intervals import wilson_interval
+from core.analysis.statistics.wilson_interval import wilson_interval
 from core.analysis.text import count, inside, listed, percent
 
 _MINUS = "\N{MINUS SIGN}"

@@ -7,7 +7,7 @@ from html import escape
 from core.analysis.results.evaluation_file import Measured, measured
 from core.analysis.results.settings import data_name, settings_of
 from core.analysis.results.summary import Summary, summarise
-from core.analysis.statistics.intervals import wilson_interval
+from core.analysis.statistics.wilson_interval import wilson_interval
 from core.analysis.text import count, duration, percent, shortened
 from core.data.datasets.split import Manifest
 from core.experiment.export_formats import FORMATS, Exported

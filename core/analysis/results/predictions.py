@@ -8,8 +8,8 @@ from statistics import fmean
 
 import numpy as np
 
-from core.analysis.comparison.calibration import calibrated
 from core.analysis.results.trained_models import TrainedModel
+from core.analysis.statistics.temperature_scaling import calibrated
 from core.data.explain.model_output import Seen
 
 TOP = 3

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.analysis.text import count, moment, rate, shortened
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.experiment.run import SAMPLE, Run, RunConfig
-from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase
+from core.experiment.strategy import FROM_SCRATCH, Phase
 
 _WEIGHTS = {"imagenet": "ImageNet", "sample": "drawn pictures (sample base)", "random": "nothing (random)"}
 

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from core.analysis.results.evaluation_file import measured
-from core.analysis.statistics.intervals import wilson_interval
+from core.analysis.statistics.wilson_interval import wilson_interval
 from core.experiment.metrics import Metrics
 from core.experiment.run import Run, State
 from core.experiment.run_store import RunStore

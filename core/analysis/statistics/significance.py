@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 import numpy as np
 from scipy.special import bdtr, ndtri, stdtr, stdtrit
 
-from core.analysis.statistics.intervals import wilson_interval
+from core.analysis.statistics.wilson_interval import wilson_interval
 
 CONFIDENCE = 0.95
 Interval = tuple[float, float]

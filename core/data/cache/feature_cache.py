@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.data.cache.row_store import Kind, Shelf
 from core.machine.files import read_json, write_whole
-from core.machine.paths import home
+from core.machine.paths import feature_cache_folder
 
 MOST_BYTES = 20 * 10**9
 """The budget where nobody set another, unless a quarter of the free space is less."""
@@ -31,7 +31,7 @@ class Shelves:
     """
 
     def __init__(self, root: Path | None = None, budget: int | None = None) -> None:
-        self.root = root or home() / "kept"
+        self.root = root or feature_cache_folder()
         self._budget = budget
         self._opened: set[str] = set()
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.data.sample_set.drawing import DRAWERS
 from core.data.sample_set.scene import compose
-from core.machine.paths import home
+from core.machine.paths import sample_set_folder
 
 SAMPLE_CLASSES: tuple[str, ...] = tuple(sorted(DRAWERS))
 VERSION = "v2"  # Bump when the drawing changes: a kept folder of another version is left alone.
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 def sample_folder(progress: Progress | None = None) -> Path:
     """The set with its default settings, drawn on the first call and kept in the program's own folder."""
-    return write_sample(home() / "sample" / VERSION, progress=progress)
+    return write_sample(sample_set_folder() / VERSION, progress=progress)
 
 
 def write_sample(

@@ -10,8 +10,8 @@ from core.data.uploads.entry_names import parts_of
 from core.data.uploads.limits import UploadLimits, refusal, shown
 from core.data.uploads.unpack import slug
 from core.data.uploads.uploaded_images import Content, read_content
-from core.machine import paths as places
 from core.machine.files import write_whole
+from core.machine.paths import feedback_folder
 
 NONE_OF_THESE = "None of these"
 """Marks a picture that belongs to no class: it counts as named wrong, and is kept where no data set finds it."""
@@ -30,7 +30,7 @@ class Feedback:
     def on(cls, data: str) -> "Feedback":
         """What was marked while models of the data set `data` (a run's) were asked."""
         name = PurePosixPath(data).name or data
-        return cls(places.home() / "feedback" / f"{slug(name)}-{hashlib.sha256(data.encode()).hexdigest()[:8]}")
+        return cls(feedback_folder() / f"{slug(name)}-{hashlib.sha256(data.encode()).hexdigest()[:8]}")
 
     def mark(self, content: Content, name: str, label: str) -> Path:
         """Keep a picture under its true class and return where; one marked before moves.

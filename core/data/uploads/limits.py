@@ -1,15 +1,11 @@
 """How an upload is refused: what it may bring, and the error that says what was wrong with it."""
 
 import errno
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What reading a ZIP file may raise that was cut short, changed or made with ill will."""
+from core.machine.files import DAMAGED_ZIP
 
 
 class UploadError(ValueError):

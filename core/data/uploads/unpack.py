@@ -20,7 +20,7 @@ from core.data.uploads.entry_names import Parts
 from core.data.uploads.limits import UploadError, UploadLimits, refusal, refusing, shown, too_large
 from core.data.uploads.staging import settle, staged
 from core.data.uploads.zip_archive import opened, zip_entries
-from core.machine import paths as places
+from core.machine.paths import uploads_folder
 
 __all__ = ["Progress", "UploadError", "UploadLimits", "slug", "store_files", "unpack_zip"]
 
@@ -45,7 +45,7 @@ def unpack_zip(
 
     Raises UploadError for anything but a sound, harmless zip within `limits`; nothing is left on disk then.
     """
-    limits, into = limits or UploadLimits(), into or places.home() / "uploads"
+    limits, into = limits or UploadLimits(), into or uploads_folder()
     if PurePosixPath(name.lower()).suffix in MODELS:
         raise refusal("a zip of class folders", f"the model file {shown(name)}", "drop images, not models")
     with _source(archive) as stream:
@@ -71,7 +71,7 @@ def store_files(
 
     Raises UploadError for names, sizes or duplicates that are refused; nothing is left on disk then.
     """
-    limits, into = limits or UploadLimits(), into or places.home() / "uploads"
+    limits, into = limits or UploadLimits(), into or uploads_folder()
     plan = plan_entries((_stream_entry(path, stream) for path, stream in files), limits)
     with staged(into) as staging:
         digest = _write(plan, staging, limits, progress)

@@ -1,9 +1,7 @@
 """The queue: gives each waiting run a device and a worker process of its own."""
 
-import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -19,7 +17,8 @@ from core.experiment.errors import ended
 from core.experiment.run import Run, State
 from core.experiment.run_store import NoSuchRun, RunStore
 from core.machine.devices import Device, Leases, training_devices
-from core.machine.processes import DEVICE_TAKEN, RUN_TAKEN, find, kill_group, start_worker
+from core.machine.paths import device_locks_folder
+from core.machine.processes import DEVICE_TAKEN, RUN_TAKEN, find_process, kill_group, start_worker
 
 TICK_SECONDS = 0.25
 GRACE_SECONDS = 10.0
@@ -41,12 +40,6 @@ def worker_command(run: Path, device_id: str, leases: Path) -> Sequence[str]:
         "--leases",
         str(leases),
     ]
-
-
-def default_leases() -> Leases:
-    """This user's device locks, one place for the whole machine."""
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Leases(Path(tempfile.gettempdir()) / f"transfer-learning-lab-{user}")
 
 
 @dataclass(frozen=True)
@@ -80,7 +73,7 @@ class Launcher:
         grace: float = GRACE_SECONDS,
         spare: Spare | None = None,
     ) -> None:
-        self._store, self._leases = store, leases or default_leases()
+        self._store, self._leases = store, leases or Leases(device_locks_folder())
         self._devices, self._command, self._grace, self._spare = devices, command, grace, spare
         self._workers: dict[str, _Worker] = {}
         self._asked: dict[str, float] = {}
@@ -197,7 +190,7 @@ class Launcher:
     def _process(self, run: Run) -> psutil.Process | None:
         worker = self._workers.get(run.id)
         if worker is None:
-            return find(run.status)
+            return find_process(run.status.host, run.status.pid, run.status.pid_created)
         try:
             return psutil.Process(worker.process.pid)
         except psutil.NoSuchProcess:

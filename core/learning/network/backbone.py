@@ -1,19 +1,13 @@
 """MobileNetV2 without its ImageNet top: built, given its weights, and described layer by layer."""
 
-import csv
-import io
-import re
 import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from core.backbones.layer_table import TABLE
 from core.backbones.weights import WeightsError, resolve_weights
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
-from core.experiment.run import ALPHAS
-from core.machine.files import write_whole
 
 BASE_NAME = "base"
 
@@ -89,58 +83,6 @@ def _load(base: keras.Model, path: Path, alpha: float) -> None:
         )
 
 
-def write_base(base: keras.Model, path: Path) -> None:
-    """Write the weights of a base in 16 bits, in Keras' order, as a file that `build_base` takes."""
-    arrays = {f"{number:03d}": array.astype(np.float16) for number, array in enumerate(base.get_weights())}
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    write_whole(path, content.getvalue())
-
-
 def _arrays(path: Path) -> list[np.ndarray]:
     with np.load(path) as file:
         return [file[name].astype(np.float32) for name in sorted(file.files)]
-
-
-def describe_layers() -> list[dict[str, str | int]]:
-    """One row a layer for `mobilenet_v2.csv`: name, block, stride, and per alpha channels and parameters."""
-    columns = [_column(alpha) for alpha in ALPHAS]
-    return [{key: value for column in columns for key, value in column[i].items()} for i in range(len(columns[0]))]
-
-
-def _column(alpha: float) -> list[dict[str, str | int]]:
-    base = build_base(alpha, 224, "random")
-    return [
-        {
-            "name": layer.name if i else "input",
-            "block": _block(layer.name if i else "input"),
-            "stride": round(224 / _shape(layer)[1]),
-            f"channels@{alpha}": _shape(layer)[-1],
-            f"parameters@{alpha}": layer.count_params(),
-            f"trainable@{alpha}": sum(w.size for w in map(keras.ops.convert_to_numpy, layer.trainable_weights)),
-        }
-        for i, layer in enumerate(base.layers)
-    ]
-
-
-def _shape(layer: keras.Layer) -> tuple[int, ...]:
-    shape = layer.output.shape
-    return tuple(shape)
-
-
-def _block(name: str) -> str:
-    match = re.match(r"block_\d+|expanded_conv", name)
-    return match.group() if match else "top" if name.startswith(("Conv_1", "out_relu")) else "stem"
-
-
-def write_table(path: Path = TABLE) -> None:
-    """Write `mobilenet_v2.csv` anew from the real models of all alphas."""
-    rows = describe_layers()
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-if __name__ == "__main__":
-    write_table()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from core.experiment.strategy import ALL_LAYERS
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 
 POOL = "pool"
 

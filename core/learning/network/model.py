@@ -5,11 +5,11 @@ import math
 import keras
 from keras import layers
 
-from core.backbones.layer_table import HEAD_UNITS
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.experiment.run import RunConfig
-from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, expect_integer
+from core.experiment.strategy import FROM_SCRATCH, expect_integer
 from core.learning.network.backbone import BASE_NAME, always_infer, build_base
-from core.learning.network.cut_points import POOL, Cut
+from core.learning.network.head import build_head
 from core.learning.network.small_cnn import build_small_cnn
 
 
@@ -24,7 +24,7 @@ def build_transfer_model(
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(pixels)
     x = build_base(alpha, image_size, weights)(x, training=False)
-    model = keras.Model(pixels, _head(x, classes, seed), name="transfer_model")
+    model = keras.Model(pixels, build_head(x, classes, seed), name="transfer_model")
     unfreeze_layers(model, 0)
     return model
 
@@ -36,60 +36,9 @@ def build_model(config: RunConfig, classes: int) -> keras.Model:
     return build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed)
 
 
-def _head(features: keras.KerasTensor, classes: int, seed: int) -> keras.KerasTensor:
-    x = layers.GlobalAveragePooling2D(name="pool")(features)
-    x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(x)
-    x = layers.BatchNormalization(name="normalise")(x)
-    x = layers.Dropout(0.5, seed=seed + 4, name="dropout")(x)
-    # float32 whatever the policy: probabilities in 16 bits lose the small ones
-    return layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)
-
-
 def base_of(model: keras.Model) -> keras.Model | None:
     """The pretrained part of a model; None for one that has none."""
     return next((layer for layer in model.layers if layer.name == BASE_NAME), None)
-
-
-def model_above(model: keras.Model, cut: Cut | None) -> keras.Model:
-    """The part of a model above a cut, from rows there to (n, classes) probabilities; its layers are the model's own.
-
-    None gives the model itself.
-    """
-    if cut is None:
-        return model
-    rows, _, probabilities = _tensors_above(model, cut)
-    return keras.Model(rows, probabilities, name="model_above")
-
-
-def described_above(model: keras.Model, cut: Cut | None) -> keras.Model:
-    """The same to ((n, channels) the last feature map, averaged over the image, (n, classes) probabilities)."""
-    rows, features, probabilities = _tensors_above(model, cut)
-    if len(features.shape) == 4:
-        features = layers.GlobalAveragePooling2D(name="average")(features)
-    return keras.Model(rows, [features, probabilities], name="described_above")
-
-
-def _tensors_above(model: keras.Model, cut: Cut | None) -> tuple[keras.KerasTensor, ...]:
-    """The rows at a cut, or the images; what enters the first dense layer, still as a map if it can be; what leaves."""
-    rows = keras.Input(model.input_shape[1:] if cut is None else cut.shape, name="rows")
-    x, entering = rows, {}
-    for part in _parts_above(model, cut):
-        entering[part.name] = x
-        x = part(x)
-    return rows, entering.get("flatten", entering["hidden"]), x
-
-
-def _parts_above(model: keras.Model, cut: Cut | None) -> list[keras.Layer]:
-    if cut is None:
-        return model.layers[1:]
-    head = model.layers[model.layers.index(base_of(model)) + 1 :]
-    return head[1:] if cut.name == POOL else [_upper_base(base_of(model), cut), *head]
-
-
-def _upper_base(base: keras.Model, cut: Cut) -> keras.Model:
-    upper = keras.Model(base.layers[cut.below - 1].output, base.output, name="upper_base")
-    always_infer(upper)
-    return upper
 
 
 def in_float32(model: keras.Model) -> keras.Model:

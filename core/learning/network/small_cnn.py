@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from core.backbones.layer_table import HEAD_UNITS, SMALL_CNN_FILTERS
+from core.experiment.parameter_counts import HEAD_UNITS, SMALL_CNN_FILTERS
 
 
 def build_small_cnn(classes: int, image_size: int = 224, seed: int = 0) -> keras.Model:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from core.learning.inference.novelty import Familiar
-from core.learning.network.model import described_above
+from core.learning.network.trained_part import described_above
 from core.learning.training.batches import Batches, Images, Rows, TrainingData
 from core.learning.training.frozen_features import Activations
 from core.learning.training.temperature import fit_temperature

@@ -14,7 +14,8 @@ from core.experiment.metrics import best_key
 from core.experiment.run import Row, RunConfig
 from core.experiment.strategy import Phase
 from core.learning.network.cut_points import Cut
-from core.learning.network.model import base_of, count_trainable, model_above, unfreeze_layers
+from core.learning.network.model import base_of, count_trainable, unfreeze_layers
+from core.learning.network.trained_part import model_above
 from core.learning.training.batches import Batches, TrainingData, balanced_weights
 from core.learning.training.checkpoint import Arrays, Checkpoint, Checkpoints
 from core.learning.training.frozen_features import Activations

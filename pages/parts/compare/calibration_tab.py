@@ -6,8 +6,7 @@ import streamlit as st
 
 from core.analysis.charts.calibration import calibration_chart
 from core.analysis.charts.palette import run_colours
-from core.analysis.comparison.calibration import reliability
-from core.analysis.comparison.calibration_table import calibration_table
+from core.analysis.comparison.calibration import calibration_table, reliability
 from core.analysis.comparison.replicates import answered
 from core.analysis.results.evaluation_file import Measured
 from core.analysis.results.settings import by_setting, labels

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.analysis.charts.class_contrasts import class_contrast_chart
 from core.analysis.charts.confusion import confusion_chart
 from core.analysis.charts.palette import run_colours
-from core.analysis.comparison.class_contrasts import class_contrast_chart, class_contrasts, tested_alike
+from core.analysis.comparison.class_contrasts import class_contrasts, tested_alike
 from core.analysis.comparison.run_table import class_table
 from core.analysis.results.course_ranges import baseline_rows, promised_rows
 from core.analysis.results.evaluation_file import Measured, measured

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.analysis.charts.contrasts import contrast_chart, shown_contrasts
-from core.analysis.charts.cost import TRAINING_TIME, cost_chart, cost_in_words, trained_parameters
+from core.analysis.charts.cost import cost_chart
 from core.analysis.charts.palette import run_colours
 from core.analysis.comparison.contrast_table import contrast_table
+from core.analysis.comparison.cost import TRAINING_TIME, cost_in_words, trained_parameters
 from core.analysis.comparison.verdict import Verdict
 from core.analysis.results.summary import Summary
 from core.analysis.text import plain

@@ -17,7 +17,7 @@ from core.experiment.preset import PresetStore
 from core.experiment.run import State
 from core.experiment.run_store import RunStore, StoreError
 from core.experiment.timings import Paces
-from core.machine.paths import home
+from core.machine.paths import presets_folder, timings_folder
 from pages.parts.shared.navigation import expect_navigation
 
 
@@ -76,7 +76,7 @@ def _services(runs: str, data_roots: tuple[str, ...], address: str, code: int) -
     atexit.register(_say_farewell, store)
     roots = DataRoots.default(address, [Path(root) for root in data_roots])
     launcher = Launcher(store, spare=Spare())
-    return Services(store, launcher, Assistant(), roots, PresetStore(home() / "presets"), Paces(home() / "paces"))
+    return Services(store, launcher, Assistant(), roots, PresetStore(presets_folder()), Paces(timings_folder()))
 
 
 def _release(services: Services) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from core.analysis.charts.common import chart_points
-from core.analysis.csv_text import to_csv
+from core.analysis.text import to_csv
 from core.experiment.run import State
 
 BADGES = {

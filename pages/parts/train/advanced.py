@@ -5,9 +5,10 @@ from dataclasses import replace
 import streamlit as st
 
 from core.analysis.text import plain
+from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
 from core.backbones.weights import SAMPLE_BASE, imagenet_path
 from core.experiment.guidelines import batch_size
-from core.experiment.run import ALPHAS, IMAGE_SIZES, RunConfig
+from core.experiment.run import RunConfig
 from core.machine.devices import gpu_memory
 from pages.parts.shared.augmentation_controls import choose_augmentation
 from pages.parts.shared.form import (

@@ -5,7 +5,7 @@ from html import escape
 import streamlit as st
 
 from core.backbones.layer_table import blocks
-from core.experiment.strategy import ALL_LAYERS
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 
 _TRACK = "rgba(127, 127, 127, 0.22)"
 _HEAD_WIDTH = 8  # in layers: the head has six, and must be seen

@@ -6,10 +6,12 @@ import streamlit as st
 
 from core.analysis.charts.palette import colours
 from core.analysis.text import millions, plain, rate
-from core.backbones.layer_table import block_reached, small_cnn_parameters, total_parameters, trainable_parameters
+from core.backbones.layer_table import block_reached
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.datasets.scan import Dataset
 from core.experiment.guidelines import fine_tuning_rate, layers_to_unfreeze, warnings
-from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy, with_phases
+from core.experiment.parameter_counts import small_cnn_parameters, total_parameters, trainable_parameters
+from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy, with_phases
 from pages.parts.shared.form import KEPT, key_of
 from pages.parts.train.find_rate import Laboratory, find_rate
 from pages.parts.train.network_strip import show_network

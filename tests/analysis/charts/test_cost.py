@@ -1,7 +1,8 @@
 """What accuracy costs."""
 
 from core.analysis.charts.common import chart_points
-from core.analysis.charts.cost import cost_chart, cost_in_words, frontier, trained_parameters
+from core.analysis.charts.cost import cost_chart
+from core.analysis.comparison.cost import cost_in_words, frontier, trained_parameters
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.results.summary import Summary
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from core.analysis.charts.calibration import calibration_chart
 from core.analysis.charts.common import chart_points
-from core.analysis.comparison.calibration import calibrated, reliability
-from core.analysis.comparison.calibration_table import calibration_table
+from core.analysis.comparison.calibration import calibration_table, reliability
 from core.analysis.comparison.replicates import Answered
+from core.analysis.statistics.temperature_scaling import calibrated
 
 CLASSES = ("glass", "paper")
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from core.analysis.charts.class_contrasts import class_contrast_chart
 from core.analysis.charts.common import chart_points
-from core.analysis.comparison.class_contrasts import class_contrast_chart, class_contrasts
+from core.analysis.comparison.class_contrasts import class_contrasts
 from core.analysis.comparison.disputes import disputes, mistaken_pairs
 from core.analysis.statistics.significance import Pairing, paired_interval
 from core.experiment.run import Run, RunConfig, RunStatus, State

@@ -17,7 +17,7 @@ from core.analysis.comparison.run_table import MEASURES, class_table, comparison
 from core.analysis.results.course_ranges import baseline_rows, beside, promised_rows
 from core.analysis.results.evaluation_file import Measured, measured
 from core.analysis.results.summary import PhaseSummary, Summary
-from core.analysis.statistics.intervals import wilson_interval
+from core.analysis.statistics.wilson_interval import wilson_interval
 from core.experiment.metrics import Metrics
 from core.experiment.run import Run, RunConfig, RunStatus
 from core.experiment.strategy import BASELINE

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.verdict_world import World, claims_and_coverage
+from benchmarks.support.verdict_world import World, claims_and_coverage
 from core.analysis.statistics.significance import (
     Pairing,
     exact_mcnemar,

@@ -110,7 +110,7 @@ import sys
 from pathlib import Path
 from core.data.cache.run_cache import Keeper
 from core.data.cache.feature_cache import Shelves
-from tests.data.test_shelves import kind
+from tests.data.cache.test_feature_cache import kind
 import numpy as np
 told = []
 keeper = Keeper(Shelves(Path(sys.argv[1]), budget=10**9), 3_000, told.append)

@@ -111,7 +111,7 @@ def test_rows_that_were_cut_off_are_gone(tmp_path):
 PUT_MANY = """
 import sys
 from pathlib import Path
-from tests.data.test_shelf import KIND, Shelf, put
+from tests.data.cache.test_row_store import KIND, Shelf, put
 shelf = Shelf(Path(sys.argv[1]), KIND)
 for number in range(int(sys.argv[2]), 200, 2):
     put(shelf, number, number + 1)

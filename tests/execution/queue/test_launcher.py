@@ -10,12 +10,11 @@ from itertools import pairwise
 
 import psutil
 import pytest
-from harness import Lab, hear_ctrl_c, two_devices, wait_for
+from harness import Lab, hear_ctrl_c, two_devices, wait_for, worker_process
 
 from core.execution.queue.launcher import farewell
 from core.experiment.run import State
 from core.experiment.run_store import NoSuchRun, RunStore
-from core.machine.processes import find
 
 pytestmark = pytest.mark.faults
 
@@ -247,7 +246,7 @@ def other_leader(lab: Lab) -> subprocess.Popen:
     from harness import STUB
 
     code = LEADER.format(
-        project=str(STUB.parents[3]), stub=str(STUB), root=str(lab.store.root), leases=str(lab.leases.folder)
+        project=str(STUB.parents[2]), stub=str(STUB), root=str(lab.store.root), leases=str(lab.leases.folder)
     )
     return subprocess.Popen([sys.executable, "-c", code], preexec_fn=hear_ctrl_c)
 
@@ -296,7 +295,7 @@ def test_a_recycled_pid_is_never_taken_for_the_worker(lab: Lab):
     status = replace(
         run.status, state=State.RUNNING, pid=bystander.pid, pid_created=1.0, host=os.uname().nodename, beat=3
     )
-    assert find(status) is None
+    assert worker_process(status) is None
     lab.store.write_status(run.id, status)
     launcher = lab.launch(grace=0.0)
     launcher.cancel(run.id)

@@ -7,19 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness import wait_for
+from harness import wait_for, worker_process
 
-from core.backbones.layer_table import trainable_parameters
 from core.data.datasets.scan import Dataset
 from core.data.study_plan import plan_study
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.session import Session
 from core.experiment.metrics import Metrics
+from core.experiment.parameter_counts import trainable_parameters
 from core.experiment.run import Run, RunConfig, RunStatus, State
 from core.experiment.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy, unfreeze_sweep
 from core.machine.devices import Leases, cpu
-from core.machine.processes import find
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -65,7 +64,7 @@ def test_a_kill_within_an_epoch_then_resume_ends_as_if_nothing_had_been(store, l
     phases = Phase(0, 1e-3, 30), Phase(11, 1e-4, 2)
     run = start(store, launcher, tiny_config, tiny_dataset, *phases)
     wait_for(lambda: len(store.metrics(run.id).epochs) >= 3, 120)
-    find(store.get(run.id).status).kill()
+    worker_process(store.get(run.id).status).kill()
     wait_for(lambda: store.get(run.id).state is State.FAILED, 5)
     assert store.get(run.id).status.error.kind == "killed by signal 9"
     before = len(store.metrics(run.id).epochs)
@@ -103,7 +102,7 @@ def test_twenty_random_kills_lose_and_repeat_nothing(store, launcher, tiny_confi
             before = len(store.metrics(run.id).epochs)
             wait_for(lambda before=before: len(store.metrics(run.id).epochs) > before, 120)
         time.sleep(draw.uniform(0.1, 4.0))
-        process = find(store.get(run.id).status)
+        process = worker_process(store.get(run.id).status)
         if process is None:  # it waits for its worker
             continue
         process.kill()

@@ -4,13 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
-from core.experiment.strategy import ALL_LAYERS
 from core.learning.network.backbone import build_base
 from core.learning.network.cut_points import POOL, Cut, cut_for, find_cuts
 from core.learning.network.frozen_part import _through_keras, run_side_by_side
-from core.learning.network.model import base_of, build_transfer_model, model_above
+from core.learning.network.model import base_of, build_transfer_model
 from core.learning.network.onnx_writer import UnknownLayer, to_onnx
+from core.learning.network.trained_part import model_above
 
 
 def through_onnx_runtime(base, cuts):

@@ -4,19 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from core.backbones.layer_table import (
-    SAMPLE_FILE,
-    TABLE,
-    head_parameters,
-    layer_table,
-    total_parameters,
-    trainable_parameters,
-)
-from core.backbones.weights import WeightsError
+from core.backbones.layer_table import TABLE, layer_table
+from core.backbones.mobilenet_v2 import ALL_LAYERS
+from core.backbones.weights import SAMPLE_FILE, WeightsError
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
-from core.experiment.strategy import ALL_LAYERS
-from core.learning.network.backbone import write_table
+from core.experiment.parameter_counts import head_parameters, total_parameters, trainable_parameters
 from core.learning.network.model import base_of, build_transfer_model, count_trainable, in_float32, unfreeze_layers
+from tools.layer_table import write_table
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from core.data.cache.run_cache import Keeper
 from core.data.datasets.split import split
 from core.experiment.run import RunConfig
 from core.experiment.strategy import Phase, Strategy, unfreeze_sweep
-from core.learning.network.model import base_of, build_transfer_model, model_above
+from core.learning.network.model import base_of, build_transfer_model
+from core.learning.network.trained_part import model_above
 from core.learning.training.batches import TrainingData, load_data
 from core.learning.training.evaluation import evaluate
 from core.learning.training.frozen_features import Activations

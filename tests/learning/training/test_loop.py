@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from core.backbones.layer_table import small_cnn_parameters
+from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.datasets.split import split
 from core.experiment.errors import Diverged
 from core.experiment.metrics import best_key
+from core.experiment.parameter_counts import small_cnn_parameters
 from core.experiment.run import RunConfig
-from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy
+from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy
 from core.learning.network.model import base_of, build_model, build_transfer_model, unfreeze_layers
 from core.learning.training.batches import Batches, Images, TrainingData, balanced_weights, load_data
 from core.learning.training.checkpoint import Checkpoints

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis.comparison.calibration import calibrated
+from core.analysis.statistics.temperature_scaling import calibrated
 from core.learning.training.temperature import HIGHEST, LOWEST, fit_temperature
 
 

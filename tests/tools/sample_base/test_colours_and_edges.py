@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tools.sample_base.source_world import looks
+from tools.sample_base import colours_and_edges as looks
 
 FLAT = np.full((2, 48, 48, 3), 90, np.uint8)
 

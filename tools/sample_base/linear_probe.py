@@ -1,4 +1,4 @@
-"""What frozen features tell: `python benchmarks/base_probe.py --photos DIR [--imagenet FILE] [BASE.npz ...]`.
+"""What frozen features tell: `python -m tools.sample_base.linear_probe --photos DIR [--imagenet FILE] [BASE.npz ...]`.
 
 Ridge regression to the classes from the pooled features of each base at 96 px, over five folds of all images; beside
 them the colours and edges that a pretraining measures, with no network at all. Of some strengths of the ridge the best
@@ -6,23 +6,20 @@ counts, for all alike. Without photos: the sample set.
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import keras
 import numpy as np
 
-from benchmarks.common import Figure, machine, print_table
+from benchmarks.support.common import Figure, machine, print_table
 from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_BASE, SAMPLE_SIZE
 from core.data.datasets.decode import load_image
 from core.data.datasets.scan import data_folder, find_root, scan
 from core.experiment.run import SAMPLE
 from core.learning.network.backbone import build_base, rescaled
-from tools.sample_base.source_world import looks
+from tools.sample_base import colours_and_edges as looks
 
 FOLDS: Final = 5
 STRENGTHS: Final = (1e-4, 1e-3, 1e-2, 0.1, 1, 10)

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.common import Figure, seconds
-from benchmarks.dashboard_server import Server, await_first_button, dashboard, free_port, streamlit, visitor
+from benchmarks.support.common import Figure, seconds
+from benchmarks.support.dashboard_server import Server, await_first_button, dashboard, free_port, streamlit, visitor
 from core.data.sample_set.generate import sample_folder
 
 if TYPE_CHECKING:

@@ -1,10 +1,7 @@
-"""Draws the pictures of docs/sample-world.md: `python benchmarks/world_pictures.py docs/pictures`."""
+"""Draws the pictures of docs/sample-world.md: `python -m tools.sample_base.draw_pictures docs/pictures`."""
 
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from PIL import Image

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.common import PROJECT, Figure, epoch_row, seconds
-from benchmarks.listing import FEW, MANY, write_runs
+from benchmarks.support.common import PROJECT, Figure, epoch_row, seconds
+from benchmarks.support.listing import FEW, MANY, write_runs
 from core.experiment.metrics import MetricsWriter
 from core.experiment.run import Run
 from core.experiment.run_store import RunStore

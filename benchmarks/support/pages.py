@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.common import Figure, epoch_row, seconds
-from benchmarks.dashboard_server import await_first_button, dashboard, visitor
+from benchmarks.support.common import Figure, epoch_row, seconds
+from benchmarks.support.dashboard_server import await_first_button, dashboard, visitor
 from core.execution.queue.launcher import Launcher
 from core.experiment.metrics import MetricsWriter
 from core.experiment.run import Run, RunConfig, RunStatus, State

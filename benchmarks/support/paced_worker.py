@@ -4,9 +4,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.common import epoch_row
+from benchmarks.support.common import epoch_row
 from core.execution.queue.session import Session
 from core.execution.queue.worker import leave, main
 from core.experiment.run import RunConfig, State

@@ -1,4 +1,4 @@
-"""What the sample base is worth, the table of docs/sample-world.md: `python benchmarks/sample_world.py [--photos DIR]`.
+"""The value of the sample base for transfer: `python -m tools.sample_base.transfer_value [--photos DIR]`.
 
 On the sample set and, where they are given, on real photos, at 96 px: training from scratch, from a random base, the
 sample base and ImageNet's (a file given by `--imagenet`, at alpha 1.0), over some seeds with a split each. Each result
@@ -8,15 +8,12 @@ seeds on the sample set.
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.common import machine, own_room, run_python, write_plan
+from benchmarks.support.common import machine, own_room, run_python, write_plan
 from core.analysis.statistics.significance import resampled
 from core.backbones.weights import SAMPLE_BASE
 from core.data.datasets.scan import data_folder, scan
@@ -103,7 +100,7 @@ def _measure(room: Path, data: str, seed: int, arguments: argparse.Namespace) ->
     manifest = split(scan(data_folder(folder)), seed).to_csv()
     for way in wanted:
         run = write_plan(room / way.title, _config(way, folder, seed, arguments), manifest)
-        answer = run_python("-m", "benchmarks.engine_run", str(run))
+        answer = run_python("-m", "benchmarks.support.engine_run", str(run))
         row = {
             "data": data,
             "title": way.title,

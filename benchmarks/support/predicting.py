@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 import psutil
 
-from benchmarks.common import PROJECT, Figure, seconds
+from benchmarks.support.common import PROJECT, Figure, seconds
 from core.analysis.text import gigabytes
 from core.execution.keras_service.client import Assistant
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Final
 
-from benchmarks.common import Figure, seconds
+from benchmarks.support.common import Figure, seconds
 from core.analysis.statistics.significance import two_sided_t
 
 TUTORIAL, CACHED, COLD, WARM = "tutorial", "tutorial, images cached", "engine, nothing kept", "engine, all kept"

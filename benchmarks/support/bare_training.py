@@ -1,4 +1,4 @@
-"""`python -m benchmarks.bare_training PLAN DEVICE`: the training of PLAN/config.json with nothing around it.
+"""`python -m benchmarks.support.bare_training PLAN DEVICE`: the training of PLAN/config.json with nothing around it.
 
 Prints two times from the end of the first epoch to the end of the last: seconds, and seconds of all cores.
 """

@@ -10,7 +10,7 @@ from statistics import median
 
 import psutil
 
-from benchmarks.common import PROJECT, Figure, seconds, write_plan
+from benchmarks.support.common import PROJECT, Figure, seconds, write_plan
 from core.data.datasets.scan import data_folder, scan
 from core.data.study_plan import plan_study
 from core.execution.queue.launcher import Launcher
@@ -78,7 +78,7 @@ def _bare(plan: Path) -> tuple[float, float]:
     """The same training as a script: seconds and processor time from the end of its first epoch to the last one's."""
     device = training_devices()[0].id
     process = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bare_training", str(plan), device],
+        [sys.executable, "-m", "benchmarks.support.bare_training", str(plan), device],
         cwd=PROJECT,
         env=_environment(device),
         capture_output=True,

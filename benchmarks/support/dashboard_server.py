@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.common import PROJECT
+from benchmarks.support.common import PROJECT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from benchmarks.common import Figure, seconds
-from core.experiment.run import ALPHAS, IMAGE_SIZES, RunConfig, RunStatus, State
+from benchmarks.support.common import Figure, seconds
+from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
+from core.experiment.run import RunConfig, RunStatus, State
 from core.experiment.run_store import RunStore
 from core.experiment.strategy import STRATEGIES
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.engine_run FOLDER`: the run in FOLDER as a worker trains it, timed from the end of the imports.
+"""`python -m benchmarks.support.engine_run FOLDER`: the run in FOLDER as a worker trains it, timed from the end of the imports.
 
 Prints one JSON object: a row an epoch with the seconds since the start, test accuracy, memory.
 """

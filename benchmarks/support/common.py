@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from core.analysis.text import gigabytes
-from core.experiment.run import ALPHAS, IMAGE_SIZES, SAMPLE, RunConfig
+from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
+from core.experiment.run import SAMPLE, RunConfig
 from core.machine.devices import cpu, gpus
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("tensorflow", "keras", "streamlit")
 WIDTHS = 66, 30
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's remarks would stand among the rows
@@ -98,7 +99,7 @@ def run_python(*command: str) -> dict[str, Any]:
 
 
 def write_plan(folder: Path, config: RunConfig, manifest: str) -> Path:
-    """A folder with what a run is to do, for `benchmarks.engine_run` and its like."""
+    """A folder with what a run is to do, for `benchmarks.support.engine_run` and its like."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config.to_json()), encoding="utf-8")
     (folder / "manifest.csv").write_text(manifest, encoding="utf-8")

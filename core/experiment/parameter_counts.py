@@ -1,0 +1,38 @@
+"""Parameter counts of the networks that a run trains, computed without Keras."""
+
+from itertools import pairwise
+from typing import Final
+
+from core.backbones.layer_table import layer_table
+
+HEAD_UNITS: Final = 128
+"""Units of the head's hidden dense layer."""
+
+SMALL_CNN_FILTERS: Final = (32, 64, 128)
+"""Filters of the baseline's convolutions. Each is followed by pooling, which halves the side of the feature map."""
+
+
+def head_parameters(classes: int, alpha: float = 1.0) -> tuple[int, int]:
+    """(all, trainable) parameters of the head: Dense(128) - BatchNormalization - Dense(classes)."""
+    features = layer_table(alpha)[-1].channels
+    dense = (features + 1) * HEAD_UNITS + (HEAD_UNITS + 1) * classes
+    return dense + 4 * HEAD_UNITS, dense + 2 * HEAD_UNITS
+
+
+def trainable_parameters(unfreeze: int, classes: int, alpha: float = 1.0) -> int:
+    """How many parameters train in a phase that unfreezes so many layers, the head's included."""
+    base = sum(layer.trainable for layer in layer_table(alpha) if layer.depth <= unfreeze)
+    return base + head_parameters(classes, alpha)[1]
+
+
+def total_parameters(classes: int, alpha: float = 1.0) -> int:
+    """All parameters of the model, base and head."""
+    return sum(layer.parameters for layer in layer_table(alpha)) + head_parameters(classes, alpha)[0]
+
+
+def small_cnn_parameters(classes: int, image_size: int) -> int:
+    """All parameters of the baseline, all of which train."""
+    channels = (3, *SMALL_CNN_FILTERS)
+    convolutions = sum((9 * below + 1) * above for below, above in pairwise(channels))
+    cells = (image_size >> len(SMALL_CNN_FILTERS)) ** 2 * channels[-1]
+    return convolutions + (cells + 1) * HEAD_UNITS + (HEAD_UNITS + 1) * classes

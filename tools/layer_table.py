@@ -1,0 +1,55 @@
+"""Write `core/backbones/mobilenet_v2.csv` from the real Keras models: `python -m tools.layer_table`."""
+
+import csv
+import re
+from pathlib import Path
+
+import keras
+
+from core.backbones.layer_table import TABLE
+from core.backbones.mobilenet_v2 import ALPHAS
+from core.learning.network.backbone import build_base
+
+
+def describe_layers() -> list[dict[str, str | int]]:
+    """One row a layer for `mobilenet_v2.csv`: name, block, stride, and per alpha channels and parameters."""
+    columns = [_column(alpha) for alpha in ALPHAS]
+    return [{key: value for column in columns for key, value in column[i].items()} for i in range(len(columns[0]))]
+
+
+def _column(alpha: float) -> list[dict[str, str | int]]:
+    base = build_base(alpha, 224, "random")
+    return [
+        {
+            "name": layer.name if i else "input",
+            "block": _block(layer.name if i else "input"),
+            "stride": round(224 / _shape(layer)[1]),
+            f"channels@{alpha}": _shape(layer)[-1],
+            f"parameters@{alpha}": layer.count_params(),
+            f"trainable@{alpha}": sum(w.size for w in map(keras.ops.convert_to_numpy, layer.trainable_weights)),
+        }
+        for i, layer in enumerate(base.layers)
+    ]
+
+
+def _shape(layer: keras.Layer) -> tuple[int, ...]:
+    shape = layer.output.shape
+    return tuple(shape)
+
+
+def _block(name: str) -> str:
+    match = re.match(r"block_\d+|expanded_conv", name)
+    return match.group() if match else "top" if name.startswith(("Conv_1", "out_relu")) else "stem"
+
+
+def write_table(path: Path = TABLE) -> None:
+    """Write `mobilenet_v2.csv` anew from the real models of all alphas."""
+    rows = describe_layers()
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    write_table()
