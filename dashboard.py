@@ -3,10 +3,10 @@
 import streamlit as st
 
 from pages.parts.shared.navigation import navigate
-from pages.parts.shared.services import services
+from pages.parts.shared.services import get_services
 from pages.parts.shared.sidebar import sidebar
 
 st.set_page_config(page_title="Transfer learning lab", page_icon=":material/science:", layout="wide")
 page = navigate()
-sidebar(services())
+sidebar(get_services())
 page.run()

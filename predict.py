@@ -12,10 +12,11 @@ from rich.table import Column, Table
 from core.analysis.results.predictions import Prediction, prediction_rows, unlike
 from core.analysis.results.trained_models import TrainedModel, trained_model
 from core.analysis.text import count, percent, to_csv
-from core.data.uploads.uploaded_images import Incoming, Refused, receive
-from core.execution.keras_service.client import Assistant, AssistantError
-from core.execution.prediction_cache import Answers
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads
+from core.execution.keras_service.client import KerasService, KerasServiceError
+from core.execution.prediction_cache import PredictionCache
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 
 DONE, FAILED = 0, 1
 
@@ -25,23 +26,23 @@ say = Console(stderr=True, highlight=False)
 def main(argv: Sequence[str] | None = None) -> int:
     """Predict what the arguments ask for and return the exit code: 1 where a file could not be read."""
     arguments = _arguments(argv)
-    assistant = Assistant()
+    keras_service = KerasService()
     try:
         store = RunStore(arguments.runs)
         model = trained_model(store, store.get(arguments.run))
         files = list(_files(arguments.images))
-        items = list(receive(files))
+        items = list(read_uploads(files))
         answers = _ask(
-            assistant,
+            keras_service,
             model,
-            {item.hash: path for (_, path), item in zip(files, items, strict=True) if isinstance(item, Incoming)},
+            {item.hash: path for (_, path), item in zip(files, items, strict=True) if isinstance(item, UploadedImage)},
         )
         return _tell(arguments, model, items, answers)
-    except (ValueError, OSError, NoSuchRun, AssistantError) as error:
+    except (ValueError, OSError, NoSuchRun, KerasServiceError) as error:
         say.print(str(error), style="red", markup=False, soft_wrap=True)
         return FAILED
     finally:
-        assistant.close()
+        keras_service.close()
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -74,31 +75,34 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
             yield str(path), path
 
 
-def _ask(assistant: Assistant, model: TrainedModel, contents: dict[str, Path]) -> Answers:
-    """Raises `AssistantError` where the model cannot be asked."""
-    answers = Answers()
+def _ask(keras_service: KerasService, model: TrainedModel, contents: dict[str, Path]) -> PredictionCache:
+    """Raises `KerasServiceError` where the model cannot be asked."""
+    answers = PredictionCache()
     with Progress(console=say, transient=True) as bars:
         task = bars.add_task("Asking the model", total=len(contents))
-        for done, total in answers.ask(contents, [model], assistant.see):
+        for done, total in answers.compute(contents, [model], keras_service.predict):
             bars.update(task, completed=done, total=total)
     for trouble in answers.failures.values():
-        raise AssistantError(trouble)
+        raise KerasServiceError(trouble)
     return answers
 
 
 def _tell(
-    arguments: argparse.Namespace, model: TrainedModel, items: Sequence[Incoming | Refused], answers: Answers
+    arguments: argparse.Namespace,
+    model: TrainedModel,
+    items: Sequence[UploadedImage | RefusedFile],
+    answers: PredictionCache,
 ) -> int:
     """Print and write the answers, name what was refused, and return the exit code. Raises `OSError`."""
     said = [
         (item.name, model, answer)
         for item in items
-        if isinstance(item, Incoming) and (answer := answers.of(item.hash, model))
+        if isinstance(item, UploadedImage) and (answer := answers.of(item.hash, model))
     ]
     refused = [
-        (item.name, item.reason if isinstance(item, Refused) else answers.unreadable[item.hash])
+        (item.name, item.reason if isinstance(item, RefusedFile) else answers.unreadable[item.hash])
         for item in items
-        if isinstance(item, Refused) or item.hash in answers.unreadable
+        if isinstance(item, RefusedFile) or item.hash in answers.unreadable
     ]
     _print_table(said, arguments.top)
     for name, reason in refused:

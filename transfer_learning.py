@@ -14,7 +14,7 @@ from rich.table import Table
 
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.verdict import judge
-from core.analysis.results.settings import labels
+from core.analysis.results.settings import run_labels
 from core.analysis.results.summary import progress, summarise
 from core.analysis.text import count, duration, percent
 from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
@@ -23,11 +23,13 @@ from core.data.datasets.scan import Dataset, data_folder, scan
 from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study, with_weights
 from core.execution.queue.launcher import Launcher
-from core.execution.queue.prewarm import Spare, SpareTerms
+from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
 from core.experiment.guidelines import warnings
 from core.experiment.preset import Preset
-from core.experiment.run import SAMPLE, Run, RunConfig, State
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.run_config import SAMPLE, RunConfig
+from core.experiment.runs.run import AnyRun, State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import BASELINE, STRATEGIES, Phase, Strategy, unfreeze_sweep, with_settings
 
 DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         store = RunStore(arguments.runs)
         if arguments.stop:
             return _stop(store, arguments.stop)
-        launcher = Launcher(store, spare=Spare(SpareTerms(ahead=False)))
+        launcher = Launcher(store, prewarmer=Prewarmer(PrewarmPolicy(ahead=False)))
         if arguments.resume:
             launcher.resume(arguments.resume)
             run_ids = [arguments.resume]
@@ -197,7 +199,7 @@ def _watch(store: RunStore, run_ids: list[str]) -> None:
     """Show a bar a run until all have ended."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[now]}")
     with Progress(*columns, console=say) as bars:
-        names = labels([store.get(run_id) for run_id in run_ids])
+        names = run_labels([store.get(run_id) for run_id in run_ids])
         tasks = {run_id: bars.add_task(names[run_id], total=1.0, now="queued") for run_id in run_ids}
         while not all([_update(store, bars, run_id, task) for run_id, task in tasks.items()]):
             time.sleep(POLL_SECONDS)
@@ -241,8 +243,8 @@ def _stop(store: RunStore, run_id: str) -> int:
     return DONE
 
 
-def _print_summary(store: RunStore, runs: Sequence[Run], as_json: bool) -> None:
-    summaries, names = [summarise(store, run) for run in runs], labels(runs)
+def _print_summary(store: RunStore, runs: Sequence[AnyRun], as_json: bool) -> None:
+    summaries, names = [summarise(store, run) for run in runs], run_labels(runs)
     table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", "F1", "Time")
     for row in summaries:
         table.add_row(

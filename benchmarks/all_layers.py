@@ -16,15 +16,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks.support.common import Figure, add_network, machine, own_room, print_table, seconds
-from core.data.cache.feature_cache import Shelves
-from core.data.cache.run_cache import Keeper
+from core.data.cache.feature_cache import FeatureCache
+from core.data.cache.run_cache import RunCache
 from core.data.datasets.scan import data_folder, find_root, scan
 from core.data.datasets.split import split
-from core.experiment.run import SAMPLE, RunConfig
+from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.strategy import STRATEGIES
 from core.learning.network.model import build_transfer_model
 from core.learning.training.batches import Batches, load_data
-from core.learning.training.frozen_features import Activations
+from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import compile_phase
 
 
@@ -70,9 +70,9 @@ def _both(config: RunConfig, steps: int) -> tuple[Callable[[], float], Callable[
     """Two ways to train the same network for an epoch; each says how many seconds it took."""
     manifest = split(scan(data_folder(config.data)), config.split_seed)
     model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
-    keeper = Keeper(Shelves(), len(manifest.items))
-    images = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper).train
-    activations = Activations(config, model, keeper)
+    run_cache = RunCache(FeatureCache(), len(manifest.items))
+    images = load_data(manifest, find_root(data_folder(config.data)), config.image_size, run_cache).train
+    activations = FrozenFeatures(config, model, run_cache)
     above, rows = compile_phase(model, config.strategy.phases[0], activations.cut(1)), activations.training(images, 1)
     count = steps * config.batch_size
     labels = images.labels[np.arange(count) % len(images)]

@@ -14,9 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.common import Figure, add_network, machine, print_table, seconds
-from core.experiment.run import RunConfig
-from core.experiment.timings import PhasePace
-from core.learning.training.timing import measure_pace
+from core.experiment.run_config import RunConfig
+from core.experiment.timings import PhaseTimings
+from core.learning.training.timing import measure_timings
 
 DEPTHS = (0, 11, 20, 30, 56, 74, 100, 118, 145)
 
@@ -44,13 +44,13 @@ def _parse() -> argparse.Namespace:
 def _figures(config: RunConfig, depths: tuple[int, ...]) -> Iterator[Figure]:
     for depth in depths:
         kept, whole = (
-            measure_pace(replace(config, reuse=reuse), 10, (), (depth,)).phases[depth] for reuse in (True, False)
+            measure_timings(replace(config, reuse=reuse), 10, (), (depth,)).phases[depth] for reuse in (True, False)
         )
         times = f"{seconds(kept.step)} a batch against {seconds(whole.step)}"
         yield Figure(f"Top {depth} layers, {_row(kept)}", f"{times}: {whole.step / kept.step:.1f}x")
 
 
-def _row(pace: PhasePace) -> str:
+def _row(pace: PhaseTimings) -> str:
     return f"from {pace.cut}, {2 * prod(pace.shape) / 1e3:.1f} KB an image" if pace.cut else "nothing to keep"
 
 

@@ -17,13 +17,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.support.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
 from core.analysis.results.duration_estimate import estimate
 from core.backbones.mobilenet_v2 import ALL_LAYERS
-from core.data.cache.feature_cache import Shelves
+from core.data.cache.feature_cache import FeatureCache
 from core.data.datasets.scan import data_folder, scan
 from core.data.datasets.split import Manifest, split
-from core.execution.keras_service.client import Assistant
+from core.execution.keras_service.client import KerasService
 from core.execution.queue.launcher import Launcher
-from core.experiment.run import RunConfig, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, with_settings
 from core.machine.devices import Leases
 
@@ -60,16 +61,16 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
         for name in ORDER
     ]
     files = [dataset.root / picture.path for picture in dataset.pictures[:16]]
-    began, assistant = time.perf_counter(), Assistant()
-    pace = assistant.measure_pace(template, len(dataset.classes), files, (0, 30, ALL_LAYERS))
-    assistant.close()
+    began, keras_service = time.perf_counter(), KerasService()
+    pace = keras_service.measure_timings(template, len(dataset.classes), files, (0, 30, ALL_LAYERS))
+    keras_service.close()
     yield Figure("Measuring the pace at three depths", seconds(time.perf_counter() - began))
     store, manifest = RunStore(room / "runs"), split(dataset)
     launcher = Launcher(store, Leases(room / "leases"))
     try:
         for strategy in strategies:
             config = replace(template, strategy=strategy)
-            expected = estimate([(config, manifest)], pace, Shelves())
+            expected = estimate([(config, manifest)], pace, FeatureCache())
             took = _train(launcher, store, config, manifest)
             kept = 100 * expected.kept / max(1, expected.needed)
             yield Figure(

@@ -29,7 +29,9 @@ def _measure(folder: Path, name: str) -> Figure:
         f"{found.bytes / 1e6:.1f} MB, {percent(found.accuracy)}, agrees {percent(found.agreement)}, "
         f"{found.milliseconds:.1f} ms"
     )
-    return Figure(f"{found.title}: size, test accuracy, agreement, one image", told, f"agrees {percent(form.faithful)}")
+    return Figure(
+        f"{found.title}: size, test accuracy, agreement, one image", told, f"agrees {percent(form.min_agreement)}"
+    )
 
 
 if __name__ == "__main__":

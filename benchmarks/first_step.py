@@ -61,19 +61,19 @@ def _figures(arguments: argparse.Namespace) -> Iterator[Figure]:
 def _first_step(arguments: argparse.Namespace, depth: int, as_engine: bool) -> float:
     import keras
 
-    from core.learning.network.cut_points import cut_for
+    from core.learning.network.cut_points import cut_point_for
     from core.learning.network.model import base_of, build_transfer_model, unfreeze_layers
-    from core.learning.network.trained_part import model_above
+    from core.learning.network.trained_part import trained_part
     from core.learning.training.loop import compile_phase
 
     model = build_transfer_model(10, arguments.image_size, arguments.alpha, "random", 0)
-    cut, phase = cut_for(base_of(model), depth), Phase(depth, 1e-4, 1)
+    cut, phase = cut_point_for(base_of(model), depth), Phase(depth, 1e-4, 1)
     began = time.perf_counter()
     if as_engine:
         above = compile_phase(model, phase, cut)
     else:
         unfreeze_layers(model, depth)
-        above = model_above(model, cut)
+        above = trained_part(model, cut)
         above.compile(
             keras.optimizers.Adam(phase.learning_rate),
             "sparse_categorical_crossentropy",

@@ -94,7 +94,7 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
     import keras
 
     from core.learning.network.backbone import build_base
-    from core.learning.network.cut_points import cut_for
+    from core.learning.network.cut_points import cut_point_for
     from core.learning.network.onnx_writer import to_onnx
 
     keras.utils.set_random_seed(0)
@@ -106,7 +106,9 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
     base = build_base(arguments.alpha, arguments.image_size, arguments.weights)
     reference = _keras(base)
     engines = {ONNX: _onnx, SIDE_BY_SIDE: _side_by_side, OPENVINO: _openvino}
-    forward = reference if runtime == KERAS else engines[runtime](to_onnx(base, [cut_for(base, 0)]), threads, batch)
+    forward = (
+        reference if runtime == KERAS else engines[runtime](to_onnx(base, [cut_point_for(base, 0)]), threads, batch)
+    )
     pixels = np.random.default_rng(0).integers(0, 256, (batch, arguments.image_size, arguments.image_size, 3), np.uint8)
     wanted, got = reference(pixels), forward(pixels)
     return {**_rates(forward, pixels), "difference": float(np.abs(got - wanted).max() / np.abs(wanted).mean())}

@@ -17,7 +17,7 @@ from benchmarks.support.first_page import first_page
 from benchmarks.support.listing import listing
 from benchmarks.support.pages import following, memory
 from benchmarks.support.training import overhead
-from core.experiment.run import SAMPLE
+from core.experiment.run_config import SAMPLE
 
 
 def main() -> None:

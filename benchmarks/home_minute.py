@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.common import Figure, machine, own_room, print_table, seconds
 from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
-from core.experiment.run import State
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import State
+from core.experiment.runs.run_store import RunStore
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -18,8 +18,8 @@ from benchmarks.support.common import Figure, machine, own_room, print_table
 from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
 from benchmarks.support.paced_worker import STEP_SECONDS, STEPS
 from benchmarks.support.pages import MANIFEST, paced_launcher
-from core.experiment.run import RunConfig
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
 
 WARM_UP_MINUTES = 3

@@ -18,7 +18,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from benchmarks.support.common import Figure, machine, own_room, print_table, seconds
 from core.data.datasets.decode import decode
-from core.data.datasets.scan import Dataset, Picture, find_root, scan
+from core.data.datasets.scan import Dataset, ImageFile, find_root, scan
 
 Change = Callable[[Image.Image], Image.Image]
 _QUALITY, _SIDE = 92, 112
@@ -77,7 +77,7 @@ def _cropped(image: Image.Image, rng: random.Random) -> Image.Image:
     return image.crop((round(left), round(top), round(left + 0.95 * image.width), round(top + 0.95 * image.height)))
 
 
-def _found(room: Path, alone: Dataset, some: list[Picture], change: Change) -> int:
+def _found(room: Path, alone: Dataset, some: list[ImageFile], change: Change) -> int:
     """How many changed copies are known for the photo they were made from."""
     for picture in alone.pictures:
         link = room / picture.label / f"{picture.hash}{Path(picture.path).suffix}"

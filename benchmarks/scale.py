@@ -15,9 +15,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.common import Figure, add_network, machine, own_room, print_table, run_python, seconds
-from core.data.cache.feature_cache import Shelves
+from core.data.cache.feature_cache import FeatureCache
 from core.data.sample_set.generate import write_sample
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase, Strategy
 
 SCAN = """import json, resource, sys, core
@@ -71,7 +71,7 @@ def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
     ends = [0.0, *(row["seconds"] for row in found["rows"])]
     for number, (start, end) in enumerate(pairwise(ends), start=1):
         yield Figure(f"  epoch {number}", seconds(end - start))
-    yield Figure("Kept on disk", f"{sum(kept.bytes for kept in Shelves().kept()) / 1e9:.2f} GB")
+    yield Figure("Kept on disk", f"{sum(kept.bytes for kept in FeatureCache().entries()) / 1e9:.2f} GB")
 
 
 def _timed(*command: str) -> tuple[dict, float]:

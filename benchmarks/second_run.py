@@ -18,8 +18,9 @@ from benchmarks.support.common import Figure, add_data, add_network, machine, ow
 from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
 from core.data.datasets.scan import data_folder, scan
 from core.data.study_plan import plan_study
-from core.experiment.run import RunConfig, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.support.common import PROJECT, add_network, machine, own_room, print_table, run_python, write_plan
 from benchmarks.support.time_report import CACHED, COLD, SETTINGS, TUTORIAL, VARIANTS, WARM, Done, figures, read
 from core.backbones.mobilenet_v2 import ALL_LAYERS
-from core.data.cache.feature_cache import Shelves
+from core.data.cache.feature_cache import FeatureCache
 from core.data.datasets.scan import data_folder, scan
 from core.data.datasets.split import Manifest, split
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase, Strategy
 
 
@@ -124,11 +124,11 @@ def _engine(room: Path, tree: Path, seed: int, variant: str, arguments: argparse
         **{"views": arguments.views} | SETTINGS.get(variant, {}),
     )
     if variant != WARM:
-        Shelves().clear()
+        FeatureCache().clear()
     shutil.rmtree(folder, ignore_errors=True)
     write_plan(folder, config, manifest.to_csv())
     found = run_python("-m", "benchmarks.support.engine_run", str(folder))
-    return found | {"kept": sum(kept.bytes for kept in Shelves().kept())}
+    return found | {"kept": sum(kept.bytes for kept in FeatureCache().entries())}
 
 
 if __name__ == "__main__":

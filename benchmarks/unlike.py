@@ -22,10 +22,10 @@ from core.data.datasets.decode import load_image
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.data.sample_set.generate import sample_folder
-from core.learning.inference.novelty import NEIGHBOURS, QUANTILE, Familiar
+from core.learning.inference.novelty import NEIGHBOURS, QUANTILE, NoveltyReference
 from core.learning.network.backbone import build_base
-from core.learning.network.cut_points import find_cuts
-from core.learning.network.frozen_part import build_trunk
+from core.learning.network.cut_points import find_cut_points
+from core.learning.network.frozen_part import build_frozen_part
 
 SIZE = 224
 Measure = Callable[[np.ndarray], np.ndarray]
@@ -39,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(*machine(), "", sep="\n")
     base = build_base(1.0, SIZE, arguments.weights)
-    trunk = build_trunk(base, find_cuts(base)[-1:], 32)
+    trunk = build_frozen_part(base, find_cut_points(base)[-1:], 32)
     print_table(_figures(trunk, arguments.data, arguments.others))
 
 
@@ -47,16 +47,16 @@ def _figures(trunk: Callable, data: Path, others: Path | None) -> Iterator[Figur
     items = split(scan(data)).items
     features = _features(trunk, [load_image(data / item.path, SIZE) for item in items])
     labels, splits = (np.array([getattr(item, key) for item in items]) for key in ("label", "split"))
-    strange = {
+    novel = {
         "drawn": _features(trunk, [load_image(path, SIZE) for path in sorted(sample_folder().rglob("*.*g"))[::6]]),
         "noise": _features(trunk, list(_noise(20))),
     }
     if others:
-        strange["other photos"] = _features(trunk, [load_image(path, SIZE) for path in sorted(others.iterdir())])
+        novel["other photos"] = _features(trunk, [load_image(path, SIZE) for path in sorted(others.iterdir())])
     for left_out in (None, *sorted(set(labels))):
         known = labels != left_out
         part = {name: known & (splits == name) for name in ("train", "validation", "test")}
-        unknown = strange if left_out is None else {f"{left_out}, left out": features[~known]}
+        unknown = novel if left_out is None else {f"{left_out}, left out": features[~known]}
         for name, measure in _measures(features, labels, part).items():
             validation, own = measure(features[part["validation"]]), measure(features[part["test"]])
             bound = 1.0 if name.startswith("Distance") else np.quantile(validation, QUANTILE)
@@ -95,8 +95,8 @@ def _measures(features: np.ndarray, labels: np.ndarray, part: dict[str, np.ndarr
 
 
 def _distance(known: np.ndarray, seen_as: Callable[[np.ndarray], np.ndarray]) -> Measure:
-    familiar = Familiar.of(known)
-    return lambda rows: familiar.strangeness(seen_as(rows))
+    novelty_reference = NoveltyReference.of(known)
+    return lambda rows: novelty_reference.novelty(seen_as(rows))
 
 
 def _features(trunk: Callable, pictures: list[np.ndarray]) -> np.ndarray:
@@ -111,10 +111,10 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
 
 
-def _area(own: np.ndarray, strange: np.ndarray) -> float:
+def _area(own: np.ndarray, novel: np.ndarray) -> float:
     """The share of pairs of an own and a strange picture of which the strange one is called stranger."""
-    ranks = rankdata(np.concatenate([own, strange]))
-    return (ranks[len(own) :].sum() - len(strange) * (len(strange) + 1) / 2) / (len(own) * len(strange))
+    ranks = rankdata(np.concatenate([own, novel]))
+    return (ranks[len(own) :].sum() - len(novel) * (len(novel) + 1) / 2) / (len(own) * len(novel))
 
 
 if __name__ == "__main__":

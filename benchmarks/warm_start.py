@@ -19,9 +19,9 @@ from benchmarks.support.common import Figure, machine, own_room, print_table, se
 from core.data.datasets.scan import data_folder, scan
 from core.data.study_plan import plan_study
 from core.execution.queue.launcher import Launcher
-from core.execution.queue.prewarm import Spare
-from core.experiment.run import SAMPLE, RunConfig
-from core.experiment.run_store import RunStore
+from core.execution.queue.prewarm import Prewarmer
+from core.experiment.run_config import SAMPLE, RunConfig
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
 from core.machine.devices import Leases
 
@@ -41,7 +41,7 @@ def main() -> None:
         cold, warm = [], []
         for number in range(1, arguments.pairs + 1):
             cold.append(_first_step(room, plan, None))
-            warm.append(_first_step(room, plan, Spare()))
+            warm.append(_first_step(room, plan, Prewarmer()))
             print(f"pair {number}: without {seconds(cold[-1])}, with {seconds(warm[-1])}", flush=True)
         print_table(_figures(cold, warm))
 
@@ -58,24 +58,24 @@ def _plan() -> Plan:
     return plan_study(config, [strategy], scan(data_folder(SAMPLE)))
 
 
-def _first_step(room: Path, plan: Plan, spare: Spare | None) -> float:
+def _first_step(room: Path, plan: Plan, prewarmer: Prewarmer | None) -> float:
     """Seconds from submitting a run to its first step's row. `RuntimeError` where it fails or the spare is not used."""
     store = RunStore(room / "runs")
-    launcher = Launcher(store, Leases(room / "leases"), spare=spare)
+    launcher = Launcher(store, Leases(room / "leases"), prewarmer=prewarmer)
     try:
-        waiting = _await_ready(spare) if spare else None
+        waiting = _await_ready(prewarmer) if prewarmer else None
         return _follow(store, launcher, plan, waiting)
     finally:
         launcher.close()
 
 
-def _await_ready(spare: Spare) -> int:
+def _await_ready(prewarmer: Prewarmer) -> int:
     """The number of the process that waits, once it has nothing left to do."""
     before = None
     while True:
-        now = sum(psutil.Process(spare.pid).cpu_times()[:2]) if spare.pid else None
+        now = sum(psutil.Process(prewarmer.pid).cpu_times()[:2]) if prewarmer.pid else None
         if now is not None and now == before and now > SETTLE_SECONDS:
-            return spare.pid
+            return prewarmer.pid
         before = now
         time.sleep(SETTLE_SECONDS)
 

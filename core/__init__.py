@@ -22,11 +22,12 @@ from core.data.datasets.decode import load_image
 from core.data.datasets.scan import Dataset, scan
 from core.data.datasets.split import Manifest, split
 from core.data.sample_set.generate import sample_folder
-from core.data.study_plan import plan_study, short_study
+from core.data.study_plan import plan_study, quick_study
 from core.execution.queue.launcher import Launcher
-from core.experiment.metrics import Metrics
-from core.experiment.run import Augmentation, Run, RunConfig, RunStatus, State, Study
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import Augmentation, RunConfig
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import Run, RunStatus, State, Study
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import (
     BASELINE,
     FEATURE_EXTRACTION,
@@ -112,7 +113,7 @@ __all__ = [
     "sample_folder",
     "scan",
     "setting_bars",
-    "short_study",
+    "quick_study",
     "split",
     "summarise",
     "train",

@@ -7,11 +7,11 @@ import streamlit as st
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.run_table import comparison_table
 from core.analysis.comparison.verdict import judge
-from core.analysis.results.settings import labels
+from core.analysis.results.settings import run_labels
 from core.analysis.results.summary import Summary, summarise
-from core.analysis.text import count, plain
-from core.experiment.run import Run
-from core.experiment.run_store import NoSuchRun
+from core.analysis.text import count, escape_markdown
+from core.experiment.runs.run import AnyRun
+from core.experiment.runs.run_folder import NoSuchRun
 from pages.parts.compare.compare_tabs import show_details
 from pages.parts.compare.contrasts_section import show_contrasts, show_cost
 from pages.parts.compare.depth_section import show_depth_curve
@@ -19,18 +19,18 @@ from pages.parts.compare.fairness_badge import show_fairness
 from pages.parts.shared.accuracy_bars import show_bars
 from pages.parts.shared.curve_controls import show_curves
 from pages.parts.shared.run_picker import choose_runs
-from pages.parts.shared.services import Services, services
+from pages.parts.shared.services import Services, get_services
 from pages.parts.shared.show import empty, show_table
 
 
 def main() -> None:
-    here = services()
+    services = get_services()
     st.title("Compare")
-    listed = here.store.runs()
+    listed = services.store.runs()
     runs = choose_runs(listed)
     try:
         if runs:
-            _show(here, runs)
+            _show(services, runs)
         elif not listed:
             empty(
                 "Nothing to compare yet: no run has trained.",
@@ -41,26 +41,26 @@ def main() -> None:
         st.rerun()
 
 
-def _show(here: Services, runs: Sequence[Run]) -> None:
-    rows, names = [summarise(here.store, run) for run in runs], labels(runs)
+def _show(services: Services, runs: Sequence[AnyRun]) -> None:
+    rows, names = [summarise(services.store, run) for run in runs], run_labels(runs)
     said = st.container()  # the sentence stands first, and hangs on what counts as a difference below
     _show_working(runs)
-    verdict = judge(here.store, runs)
+    verdict = judge(services.store, runs)
     if verdict.groups:
         st.subheader("On the test images")
         show_bars(verdict, runs, rows, "test-accuracy")
     verdict = show_contrasts(verdict)
     with said:
-        st.markdown(plain(headline(verdict)))
+        st.markdown(escape_markdown(headline(verdict)))
         show_fairness(verdict, runs)
     show_depth_curve(verdict, runs, rows)
     show_cost(verdict, runs, rows)
-    metrics = {run.id: here.store.metrics(run.id) for run in runs}
+    metrics = {run.id: services.store.metrics(run.id) for run in runs}
     if any(rows.epochs or rows.steps for rows in metrics.values()):
         st.subheader("Curves")
         show_curves(runs, metrics)
         baseline = _show_table(rows, names)
-        show_details(here, runs, rows, names, baseline)
+        show_details(services, runs, rows, names, baseline)
     elif all(run.state.is_finished for run in runs):
         st.markdown("None of these runs finished an epoch, so there are no curves. Runs says what happened.")
         st.page_link(
@@ -71,7 +71,7 @@ def _show(here: Services, runs: Sequence[Run]) -> None:
         )
 
 
-def _show_working(runs: Sequence[Run]) -> None:
+def _show_working(runs: Sequence[AnyRun]) -> None:
     """What is still to come; this page does not follow it."""
     working = [run for run in runs if not run.state.is_finished]
     if working:

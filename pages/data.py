@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.analysis.charts.classes import class_bars
-from core.analysis.text import count, plain
+from core.analysis.text import count, escape_markdown
 from core.data.datasets.reports import Report
 from core.data.datasets.scan import Dataset
 from core.data.datasets.split import Manifest
@@ -12,17 +12,17 @@ from pages.parts.data.gallery import show_gallery
 from pages.parts.data.near_duplicate_groups import show_near_duplicates
 from pages.parts.shared.choose_data import choose_data, divided, look, show_problems
 from pages.parts.shared.form import KEPT, fill_once
-from pages.parts.shared.services import services
+from pages.parts.shared.services import get_services
 from pages.parts.shared.show import show_chart, show_table
 
 UNBALANCED = 3.0  # from this ratio of the largest to the smallest class on, weights are offered
 
 
 def main() -> None:
-    here = services()
+    services = get_services()
     st.title("Data")
     fill_once()  # the form of the Train page, whose images and dials are set here too
-    data = choose_data(here)
+    data = choose_data(services)
     report = look(data) if data else None
     if not report:
         st.caption(
@@ -32,7 +32,7 @@ def main() -> None:
         return
     _show_figures(report.dataset)
     _show_contents(report)
-    show_near_duplicates(here, data, report)
+    show_near_duplicates(services, data, report)
     if report.dataset.pictures:
         st.subheader("Images")
         shown = show_gallery(report)
@@ -94,7 +94,7 @@ def _show_classes(dataset: Dataset, manifest: Manifest) -> None:
 
 
 def _offer_weights(dataset: Dataset) -> None:
-    largest, smallest = (plain(pick(dataset.counts, key=dataset.counts.get)) for pick in (max, min))
+    largest, smallest = (escape_markdown(pick(dataset.counts, key=dataset.counts.get)) for pick in (max, min))
     st.markdown(
         f":material/warning: {largest} has {dataset.imbalance:.1f} times as many images as {smallest}. "
         "A model may neglect rare classes; weighing them more in training counters that."

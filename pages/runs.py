@@ -5,17 +5,17 @@ import streamlit as st
 from pages.parts.runs.cache_usage import show_kept
 from pages.parts.runs.live import watch
 from pages.parts.shared.run_picker import choose_runs
-from pages.parts.shared.services import services
+from pages.parts.shared.services import get_services
 from pages.parts.shared.show import empty
 
 
 def main() -> None:
-    here = services()
+    services = get_services()
     st.title("Runs")
-    listed = here.store.runs()
+    listed = services.store.runs()
     runs = choose_runs(listed)
     if runs:
-        watch(here, runs)
+        watch(services, runs)
         show_kept(listed)
     elif not listed:
         empty(

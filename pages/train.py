@@ -5,17 +5,17 @@ import streamlit as st
 from core.analysis.text import count
 from core.data.datasets.scan import Dataset
 from core.experiment.preset import Preset
-from core.experiment.run import SAMPLE
-from core.experiment.run_store import NoSuchRun
+from core.experiment.run_config import SAMPLE
+from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.strategy import Strategy
 from core.machine.devices import Device, training_devices
 from pages.parts.shared.choose_data import choose_data, show_report
 from pages.parts.shared.form import fill_from_url, fill_once, instead_of_imagenet
-from pages.parts.shared.services import refuse, services
+from pages.parts.shared.services import get_services, refuse
 from pages.parts.shared.start_study import start
 from pages.parts.train.advanced import choose_rest
 from pages.parts.train.estimate import show_estimate
-from pages.parts.train.find_rate import Laboratory
+from pages.parts.train.find_rate import RangeTestSetup
 from pages.parts.train.preset_bar import load_preset, save_preset
 from pages.parts.train.seeds import choose_seeds
 from pages.parts.train.strategy_card import strategy_card
@@ -24,23 +24,23 @@ CARDS_IN_A_ROW = 3
 
 
 def main() -> None:
-    here = services()
+    services = get_services()
     st.title("Set up a study")
     fill_once()
     try:
-        fill_from_url(here.store)
+        fill_from_url(services.store)
     except (NoSuchRun, ValueError) as error:
         refuse(error)
-    data = choose_data(here)
+    data = choose_data(services)
     report = show_report(data) if data else None
     dataset = report.dataset if report else None
-    load_preset(here, len(dataset.pictures) if dataset else None)
+    load_preset(services, len(dataset.pictures) if dataset else None)
     cards, template, preset = st.container(), None, None  # the cards stand first; what they offer hangs on the rest
     try:
-        template = choose_rest(here, data or SAMPLE)
+        template = choose_rest(services, data or SAMPLE)
     except ValueError as error:
         refuse(error)
-    lab = Laboratory(here, dataset, template) if dataset and template else None
+    lab = RangeTestSetup(services, dataset, template) if dataset and template else None
     strategies: tuple[Strategy, ...] = ()
     with cards:
         try:
@@ -53,17 +53,17 @@ def main() -> None:
         st.caption(f":material/info: {line} Advanced says where ImageNet's belong.")
     st.caption(_plan(strategies, preset.seeds if preset else 1))
     if preset and report:
-        show_estimate(here, preset, report)
+        show_estimate(services, preset, report)
     with st.container(horizontal=True):
         ready = bool(dataset and preset)
         pressed = st.button("Start", type="primary", disabled=not ready)
         if preset:
-            save_preset(here, preset)
+            save_preset(services, preset)
     if pressed and preset and dataset:
-        start(here, preset, dataset)
+        start(services, preset, dataset)
 
 
-def _choose_strategies(dataset: Dataset | None, lab: Laboratory | None) -> tuple[Strategy, ...]:
+def _choose_strategies(dataset: Dataset | None, lab: RangeTestSetup | None) -> tuple[Strategy, ...]:
     """The ticked strategies, a card each."""
     origins, chosen = st.session_state["cards"], []
     for first in range(0, len(origins), CARDS_IN_A_ROW):

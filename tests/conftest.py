@@ -15,7 +15,7 @@ os.environ["TRANSFER_LAB_HOME"] = tempfile.mkdtemp(prefix="lab-home-")
 
 from core.data.datasets.scan import Dataset, scan
 from core.data.sample_set.generate import write_sample
-from core.experiment.run import Augmentation, RunConfig
+from core.experiment.run_config import Augmentation, RunConfig
 from core.experiment.strategy import Phase, Strategy
 
 settings.register_profile("lab", deadline=None)  # how fast a machine is proves nothing

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.execution.keras_service.client import Assistant
-from core.experiment.run import RunConfig, RunStatus, State
-from core.experiment.run_store import RunStore
+from core.execution.keras_service.client import KerasService
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import RunStatus, State
+from core.experiment.runs.run_store import RunStore
 from predict import main
 
 PROJECT = Path(__file__).parents[1]
@@ -63,10 +64,10 @@ def test_it_says_what_the_model_says_and_writes_all_of_it(trained, pictures, tmp
     assert "page.jpg: a web page" in out.stderr and "2 pictures answered, 1 refused." in out.stderr
     assert "dark.png" in out.stdout and "light.png" in out.stdout
     rows = list(csv.DictReader((tmp_path / "answers.csv").open()))
-    assistant = Assistant()
+    keras_service = KerasService()
     pixels = np.stack([np.full((96, 96, 3), grey, np.uint8) for grey in (10, 240)])
-    said = assistant.see(root / run / "model.keras", pixels).probabilities
-    assistant.close()
+    said = keras_service.predict(root / run / "model.keras", pixels).probabilities
+    keras_service.close()
     written = [[float(row[f"p_{name}"]) for name in CLASSES] for row in rows]
     np.testing.assert_allclose(written, said, atol=1e-4)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from harness import hear_ctrl_c
 
-from core.experiment.run import State
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import State
+from core.experiment.runs.run_store import RunStore
 from transfer_learning import main
 
 PROJECT = Path(__file__).parents[1]

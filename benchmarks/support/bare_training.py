@@ -12,7 +12,7 @@ import keras
 
 from core.data.datasets.scan import data_folder, find_root
 from core.data.datasets.split import Manifest
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.learning.network.model import build_transfer_model, unfreeze_layers
 from core.learning.training.batches import Batches, load_data
 from core.machine.devices import gains_from_half_precision

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.analysis.text import gigabytes
 from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
-from core.experiment.run import SAMPLE, RunConfig
+from core.experiment.run_config import SAMPLE, RunConfig
 from core.machine.devices import cpu, gpus
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.experiment.run import Row, RunConfig
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Row
 from core.learning.training.job import train_run
 
 
@@ -27,7 +28,7 @@ class Clock:
         if row["kind"] == "epoch":
             self.rows.append({"seconds": time.perf_counter() - self._began, "val_accuracy": row["val_accuracy"]})
 
-    def say(self, **changes: Any) -> None:
+    def set_status(self, **changes: Any) -> None:
         pass
 
     def resume_from(self, rows: Any) -> None:
@@ -36,7 +37,7 @@ class Clock:
     def should_stop(self) -> bool:
         return False
 
-    def depths_to_come(self) -> tuple[int, ...]:
+    def depths_of_waiting_runs(self) -> tuple[int, ...]:
         return ()
 
 

@@ -9,8 +9,9 @@ from statistics import median
 
 from benchmarks.support.common import Figure, seconds
 from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
-from core.experiment.run import RunConfig, RunStatus, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import RunStatus, State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import STRATEGIES
 
 FEW, MANY = 100, 10_000

@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.support.common import epoch_row
 from core.execution.queue.session import Session
 from core.execution.queue.worker import leave, main
-from core.experiment.run import RunConfig, State
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import State
 
 STEPS, STEP_SECONDS = 5, 0.27
 """An epoch every 1.35 s, so that its end falls on every part of the page's second."""
@@ -18,7 +19,7 @@ STEPS, STEP_SECONDS = 5, 0.27
 def pretend(config: RunConfig, session: Session) -> bool:
     """Emit a few step rows and then the epoch's row, `written` telling when; accuracy grows by a point an epoch."""
     session.resume_from(())
-    session.say(state=State.RUNNING)
+    session.set_status(state=State.RUNNING)
     for epoch in range(1, config.strategy.epochs + 1):
         for step in range(1, STEPS + 1):
             time.sleep(STEP_SECONDS)

@@ -13,9 +13,10 @@ import psutil
 from benchmarks.support.common import Figure, epoch_row, seconds
 from benchmarks.support.dashboard_server import await_first_button, dashboard, visitor
 from core.execution.queue.launcher import Launcher
-from core.experiment.metrics import MetricsWriter
-from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import MetricsWriter
+from core.experiment.runs.run import Run, RunStatus, State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, Phase, Strategy
 from core.machine.devices import Leases, cpu
 

@@ -13,7 +13,7 @@ import psutil
 
 from benchmarks.support.common import PROJECT, Figure, seconds
 from core.analysis.text import gigabytes
-from core.execution.keras_service.client import Assistant
+from core.execution.keras_service.client import KerasService
 
 SIZE, CLASSES, MANY = 224, 10, 32
 _MAKE = """
@@ -29,30 +29,30 @@ def predicting(room: Path, quick: bool) -> Iterator[Figure]:
     models = _make_models(room, 3)
     pixels = np.random.default_rng(0).integers(0, 256, (MANY, SIZE, SIZE, 3), np.uint8)
     repeats = 5 if quick else 50
-    assistant = Assistant()
+    keras_service = KerasService()
     try:
-        first = _timed(lambda: assistant.see(models[0], pixels[:1]))
+        first = _timed(lambda: keras_service.predict(models[0], pixels[:1]))
         yield Figure("First answer: Keras imported, model loaded", seconds(first))
-        one = median(_timed(lambda: assistant.see(models[0], pixels[:1])) for _ in range(repeats))
+        one = median(_timed(lambda: keras_service.predict(models[0], pixels[:1])) for _ in range(repeats))
         yield Figure("One image, model loaded, heat maps of all classes", seconds(one), "under 210 ms")
-        many = median(_timed(lambda: assistant.see(models[0], pixels)) for _ in range(max(3, repeats // 5)))
+        many = median(_timed(lambda: keras_service.predict(models[0], pixels)) for _ in range(max(3, repeats // 5)))
         yield Figure(f"{MANY} images at once, model loaded", f"{MANY / many:.0f} images/s", "80 images/s")
-        yield from _while_another_loads(assistant, models, pixels[:1])
-        assistant.see(models[2], pixels)
-        memory = psutil.Process(assistant.pid).memory_info().rss
+        yield from _while_another_loads(keras_service, models, pixels[:1])
+        keras_service.predict(models[2], pixels)
+        memory = psutil.Process(keras_service.pid).memory_info().rss
         yield Figure("Memory of the assistant, three models", gigabytes(memory), "under 1.5 GB")
     finally:
-        assistant.close()
+        keras_service.close()
 
 
-def _while_another_loads(assistant: Assistant, models: list[Path], pixels: np.ndarray) -> Iterator[Figure]:
+def _while_another_loads(keras_service: KerasService, models: list[Path], pixels: np.ndarray) -> Iterator[Figure]:
     """One visitor asks for a model that is not loaded, another goes on asking for one that is."""
     waits = []
     with ThreadPoolExecutor() as pool:
         began = time.perf_counter()
-        loading = pool.submit(assistant.see, models[1], pixels)
+        loading = pool.submit(keras_service.predict, models[1], pixels)
         while not loading.done():
-            waits.append(_timed(lambda: assistant.see(models[0], pixels)))
+            waits.append(_timed(lambda: keras_service.predict(models[0], pixels)))
         loaded = time.perf_counter() - began
     yield Figure("First answer of a second model", seconds(loaded))
     yield Figure("One image for another visitor meanwhile, median", seconds(median(waits)), "no waiting for it")

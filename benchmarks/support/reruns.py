@@ -10,9 +10,9 @@ from statistics import median
 
 from benchmarks.support.common import PROJECT, Figure, epoch_row, seconds
 from benchmarks.support.listing import FEW, MANY, write_runs
-from core.experiment.metrics import MetricsWriter
-from core.experiment.run import Run
-from core.experiment.run_store import RunStore
+from core.experiment.runs.metrics import MetricsWriter
+from core.experiment.runs.run import Run
+from core.experiment.runs.run_store import RunStore
 
 PAGES = ("home", "data", "train", "runs", "compare", "predict")
 REPEATS = 5

@@ -14,8 +14,9 @@ from benchmarks.support.common import PROJECT, Figure, seconds, write_plan
 from core.data.datasets.scan import data_folder, scan
 from core.data.study_plan import plan_study
 from core.execution.queue.launcher import Launcher
-from core.experiment.run import Run, RunConfig, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
 from core.machine.devices import Leases, environment, training_devices
 

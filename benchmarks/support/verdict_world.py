@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from core.analysis.statistics.significance import CONFIDENCE, Pairing, exact_mcnemar, paired_interval, resampled
+from core.analysis.statistics.significance import CONFIDENCE, Pairing, corrected_t_test, exact_mcnemar, paired_interval
 from core.data.datasets.split import FRACTIONS, TEST_TO_TRAINING
 
 _DIFFICULTY, _TASTE, _NOISE = 1.2, 0.5, 0.5
@@ -70,5 +70,5 @@ def _judge(study: list[Pairing]) -> tuple[float, tuple[float, float]]:
     """p and interval, as `core.analysis.comparison.verdict` has them for so many seeds."""
     if len(study) == 1:
         return exact_mcnemar(study[0]), paired_interval(study[0])
-    found = resampled([pairing.difference for pairing in study], TEST_TO_TRAINING)
+    found = corrected_t_test([pairing.difference for pairing in study], TEST_TO_TRAINING)
     return found.p, found.interval

@@ -28,12 +28,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 3_600} h {whole % 3_600 // 60:02d} min"
 
 
-def moment(study_id: str) -> str:
+def study_time(study_id: str) -> str:
     """When a study was started: `20261123-220052-417` -> "2026-11-23 22:00"."""
     return f"{study_id[:4]}-{study_id[4:6]}-{study_id[6:8]} {study_id[9:11]}:{study_id[11:13]}"
 
 
-def moment_of(unix_seconds: float) -> str:
+def local_time(unix_seconds: float) -> str:
     """The same of a time in Unix seconds, in the machine's own time zone."""
     return datetime.fromtimestamp(unix_seconds).strftime("%Y-%m-%d %H:%M")
 
@@ -65,24 +65,24 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {plural}"
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it stands: names of people's files and classes are never formatting."""
     one_line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=@&])", r"\\\1", one_line)
 
 
-def inside(name: str) -> str:
+def mid_sentence(name: str) -> str:
     """A name within a sentence: "Two-phase" -> "two-phase"."""
     return name[:1].lower() + name[1:]
 
 
-def listed(items: Iterable[object]) -> str:
+def join_words(items: Iterable[object]) -> str:
     """("a", "b", "c") -> "a, b and c"."""
     *most, last = map(str, items)
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def shortened(text: str, length: int = 60) -> str:
+def shorten(text: str, length: int = 60) -> str:
     """At most so many characters, cut in the middle: the end of a path says most."""
     return text if len(text) <= length else f"{text[: length // 3]}…{text[-(length - length // 3 - 1) :]}"
 

@@ -70,7 +70,7 @@ def blocks(alpha: float = 1.0) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
     return tuple((name, tuple(group)) for name, group in groupby(layer_table(alpha), key=lambda layer: layer.block))
 
 
-def block_reached(unfreeze: int) -> str:
+def describe_depth(unfreeze: int) -> str:
     """How far down so many unfrozen layers reach, in words: `from block_13 up`, or `from within block_13 up`."""
     if unfreeze in (0, ALL_LAYERS):
         return "the head alone" if unfreeze == 0 else "the whole base"

@@ -21,11 +21,11 @@ SAMPLE_FILE: Final = Path(__file__).with_name("sample_weights.npz")
 SAMPLE_ALPHA, SAMPLE_SIZE = 0.35, 96
 """The width of the sample base, which has no other, and the image size at which it learned."""
 SOURCE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
-FROM_DRAWINGS = (
+SAMPLE_BASE_NOTICE = (
     "ImageNet's weights are not on this machine and cannot be fetched now. So training starts from the "
     "sample base: a small network that has seen nothing but pictures drawn by this program."
 )
-NOTHING_TRANSFERRED = "From random weights nothing is transferred: training works, but expect results near guessing."
+RANDOM_WEIGHTS_NOTICE = "From random weights nothing is transferred: training works, but expect results near guessing."
 _TIMEOUT_SECONDS = 10
 
 
@@ -77,8 +77,8 @@ def offline_weights() -> tuple[str, str]:
     try:
         _sample_base(SAMPLE_ALPHA)
     except WeightsError as error:
-        return RANDOM, f"{error} {NOTHING_TRANSFERRED}"
-    return SAMPLE_BASE, FROM_DRAWINGS
+        return RANDOM, f"{error} {RANDOM_WEIGHTS_NOTICE}"
+    return SAMPLE_BASE, SAMPLE_BASE_NOTICE
 
 
 def imagenet_path(alpha: float, image_size: int) -> Path:

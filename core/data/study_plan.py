@@ -7,7 +7,7 @@ from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_BASE, SAMPLE_SIZE
 from core.data.datasets.scan import Dataset
 from core.data.datasets.split import split
 from core.experiment.preset import Preset
-from core.experiment.run import SAMPLE, RunConfig
+from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.strategy import STRATEGIES, Strategy, with_settings
 
 
@@ -28,7 +28,7 @@ def plan_study(
     return planned
 
 
-def short_study(weights: str) -> Preset:
+def quick_study(weights: str) -> Preset:
     """The three strategies on the sample set at settings that end in about a minute on two CPU cores."""
     strategies = tuple(with_settings(strategy, 4, 3, 1e-3, 1e-4, 30) for strategy in STRATEGIES.values())
     template = RunConfig(data=SAMPLE, image_size=SAMPLE_SIZE, alpha=SAMPLE_ALPHA, weights=weights)

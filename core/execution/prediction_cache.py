@@ -7,17 +7,17 @@ import numpy as np
 
 from core.analysis.results.predictions import Prediction
 from core.analysis.results.trained_models import TrainedModel
-from core.data.explain.model_output import Seen
+from core.data.explain.model_output import ModelOutput
 from core.data.uploads.uploaded_images import Content, pixels_of
-from core.execution.keras_service.client import AssistantError
+from core.execution.keras_service.client import KerasServiceError
 
 ASKED_AT_ONCE = 16
 
-See = Callable[[Path, np.ndarray], Seen]
+Predict = Callable[[Path, np.ndarray], ModelOutput]
 Key = tuple[str, str, int]
 
 
-class Answers:
+class PredictionCache:
     """The answers that one visitor got: of each picture and model what the model saw, and nothing of the picture.
 
     `failures` says, by run id, why a model could not be asked, `unreadable`, by hash, why a picture could not be read;
@@ -33,7 +33,7 @@ class Answers:
         """What a model said of the picture with this hash; None where it was not asked."""
         return self._known.get(_key(picture, model))
 
-    def about(self, picture: str, models: Iterable[TrainedModel]) -> list[Prediction]:
+    def known(self, picture: str, models: Iterable[TrainedModel]) -> list[Prediction]:
         """What these models said of a picture, without those that were not asked."""
         return [said for model in models if (said := self.of(picture, model))]
 
@@ -42,8 +42,8 @@ class Answers:
         kept = set(pictures)
         self._known = {key: answer for key, answer in self._known.items() if key[0] in kept}
 
-    def ask(
-        self, contents: Mapping[str, Content], models: Sequence[TrainedModel], see: See
+    def compute(
+        self, contents: Mapping[str, Content], models: Sequence[TrainedModel], predict: Predict
     ) -> Iterator[tuple[int, int]]:
         """Ask each model about each picture (content by hash) it was not asked before.
 
@@ -61,7 +61,7 @@ class Answers:
                 unknown = [picture for picture in batch if self._lacks(picture, model)]
                 if unknown:
                     pixels = np.stack([squares[model.image_size][picture] for picture in unknown])
-                    self._ask_one(unknown, pixels, model, see)
+                    self._ask_one(unknown, pixels, model, predict)
                     done += len(unknown)
                     yield min(done, total), total
 
@@ -74,10 +74,10 @@ class Answers:
         self.unreadable |= unreadable
         return pixels
 
-    def _ask_one(self, pictures: Sequence[str], pixels: np.ndarray, model: TrainedModel, see: See) -> None:
+    def _ask_one(self, pictures: Sequence[str], pixels: np.ndarray, model: TrainedModel, predict: Predict) -> None:
         try:
-            seen = see(model.path, pixels)
-        except AssistantError as error:
+            seen = predict(model.path, pixels)
+        except KerasServiceError as error:
             self.failures[model.run.id] = str(error)
             return
         if seen.probabilities.shape[1] == len(model.classes):

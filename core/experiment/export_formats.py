@@ -12,7 +12,7 @@ MODEL_FILE: Final = "model.keras"
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """A kind of model file.
 
     Args:
@@ -26,9 +26,9 @@ class Format:
     name: str
     title: str
     file: str
-    serves: str
-    needs: tuple[str, ...]
-    faithful: float
+    purpose: str
+    packages: tuple[str, ...]
+    min_agreement: float
 
     def path(self, run: Path) -> Path:
         """Where the file lies within a run's folder; Keras' own is the model itself."""
@@ -38,9 +38,11 @@ class Format:
 FORMATS: Final = {
     form.name: form
     for form in (
-        Format("keras", "Keras", MODEL_FILE, "Python, and training further", ("keras", "tensorflow"), 0.999),
-        Format("litert", "LiteRT, 32 bits", "model.tflite", "phones and small computers", ("ai-edge-litert",), 0.999),
-        Format(
+        ExportFormat("keras", "Keras", MODEL_FILE, "Python, and training further", ("keras", "tensorflow"), 0.999),
+        ExportFormat(
+            "litert", "LiteRT, 32 bits", "model.tflite", "phones and small computers", ("ai-edge-litert",), 0.999
+        ),
+        ExportFormat(
             "litert-float16",
             "LiteRT, 16 bits",
             "model-float16.tflite",
@@ -48,7 +50,7 @@ FORMATS: Final = {
             ("ai-edge-litert",),
             0.995,
         ),
-        Format(
+        ExportFormat(
             "litert-int8",
             "LiteRT, 8 bits",
             "model-int8.tflite",
@@ -56,13 +58,13 @@ FORMATS: Final = {
             ("ai-edge-litert",),
             0.97,
         ),
-        Format("onnx", "ONNX", "model.onnx", "any language, servers, browsers", ("onnxruntime",), 0.999),
+        ExportFormat("onnx", "ONNX", "model.onnx", "any language, servers, browsers", ("onnxruntime",), 0.999),
     )
 }
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedFile:
     """What came out when an exported file itself was run on test images of its run.
 
     Args:
@@ -92,24 +94,24 @@ class Exported:
         return ", ".join(filter(None, (FORMATS[self.format].title, self.kind)))
 
     @property
-    def is_faithful(self) -> bool:
+    def is_accurate(self) -> bool:
         """Whether it agrees with Keras as often as its format must."""
-        return self.agreement >= FORMATS[self.format].faithful
+        return self.agreement >= FORMATS[self.format].min_agreement
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def note_of(form: Format, run: Path) -> Path:
+def measurement_path(form: ExportFormat, run: Path) -> Path:
     """Where it is noted what came out of an exported file."""
     return run / FOLDER / f"{form.file}.json"
 
 
-def exported(form: Format, run: Path) -> Exported | None:
+def exported(form: ExportFormat, run: Path) -> ExportedFile | None:
     """What is noted of a run's file in this format; None where there is none, or none of the model as it is now."""
     try:
-        found = read_json(note_of(form, run))
-        noted = Exported(**{field.name: field.type(found[field.name]) for field in fields(Exported)})
+        found = read_json(measurement_path(form, run))
+        noted = ExportedFile(**{field.name: field.type(found[field.name]) for field in fields(ExportedFile)})
         is_whole = form.path(run).stat().st_size == noted.bytes and noted.format == form.name
         return noted if is_whole and noted.model == sha256(run / MODEL_FILE) else None
     except (OSError, ValueError, TypeError, KeyError):

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from core.backbones.weights import SAMPLE_FILE
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.machine.files import read_json, write_whole
 
 
 @dataclass(frozen=True)
-class PhasePace:
+class PhaseTimings:
     """How long the parts of a phase take at one depth, in seconds.
 
     Args:
@@ -35,22 +35,22 @@ class PhasePace:
 
 
 @dataclass(frozen=True)
-class Pace:
+class Timings:
     """`build` is the seconds until the network stands, `decode` those of reading an image, `phases` go by depth."""
 
     build: float
     decode: float
-    phases: dict[int, PhasePace]
+    phases: dict[int, PhaseTimings]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Any) -> "Pace":
+    def from_json(cls, data: Any) -> "Timings":
         """The pace that `to_json` wrote. Raises `ValueError` on anything else."""
         try:
             phases = {
-                int(depth): PhasePace(**phase | {"shape": tuple(phase["shape"])})
+                int(depth): PhaseTimings(**phase | {"shape": tuple(phase["shape"])})
                 for depth, phase in data["phases"].items()
             }
             return cls(float(data["build"]), float(data["decode"]), phases)
@@ -58,23 +58,23 @@ class Pace:
             raise ValueError(f"Expected a pace; received {str(data)[:80]}.") from error
 
 
-class Paces:
+class TimingStore:
     """Measured paces as JSON files, one for each setting that changes them, below a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load(self, config: RunConfig) -> Pace:
+    def load(self, config: RunConfig) -> Timings:
         """What is known at these settings; a pace without phases where nothing is."""
         try:
-            return Pace.from_json(read_json(self._path(config)))
+            return Timings.from_json(read_json(self._path(config)))
         except (OSError, ValueError):
-            return Pace(0.0, 0.0, {})
+            return Timings(0.0, 0.0, {})
 
-    def add(self, config: RunConfig, pace: Pace) -> Pace:
+    def add(self, config: RunConfig, pace: Timings) -> Timings:
         """Keep what was measured, beside the depths that are known already. Raises `OSError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        whole = Pace(pace.build, pace.decode, self.load(config).phases | pace.phases)
+        whole = Timings(pace.build, pace.decode, self.load(config).phases | pace.phases)
         write_whole(self._path(config), json.dumps(whole.to_json()))
         return whole
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.backbones.layer_table import block_reached, blocks, layer_table
+from core.backbones.layer_table import blocks, describe_depth, layer_table
 from core.backbones.mobilenet_v2 import ALL_LAYERS, ALPHAS
 from core.experiment.parameter_counts import total_parameters, trainable_parameters
 
@@ -75,15 +75,15 @@ assert "core" in sys.modules
 
 @given(st.integers(1, ALL_LAYERS - 1))
 def test_the_block_reached_holds_the_lowest_open_layer(unfreeze):
-    words, lowest = block_reached(unfreeze), layer_table()[ALL_LAYERS - unfreeze]
+    words, lowest = describe_depth(unfreeze), layer_table()[ALL_LAYERS - unfreeze]
     assert words.split()[-2] == lowest.block
     whole = dict(blocks())[lowest.block][0] == lowest
     assert ("within" in words) is not whole
 
 
 def test_the_block_reached_at_both_ends_and_at_the_courses_depth():
-    assert block_reached(0) == "the head alone" and block_reached(ALL_LAYERS) == "the whole base"
-    assert block_reached(30) == "from within block_13 up" and block_reached(29) == "from block_14 up"
+    assert describe_depth(0) == "the head alone" and describe_depth(ALL_LAYERS) == "the whole base"
+    assert describe_depth(30) == "from within block_13 up" and describe_depth(29) == "from block_14 up"
 
 
 @pytest.mark.parametrize("code", [CORE, PAGES], ids=["core", "what pages import of core"])

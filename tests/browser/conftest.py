@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from harness import hear_ctrl_c
 
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run_store import RunStore
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = "/usr/bin/chromium"

@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from steps import SECOND, fill_in_the_smallest_study, reach, settle, start_button, stop_buttons, wait_for
 
-from core.experiment.run import State
+from core.experiment.runs.run import State
 
 EPOCH = re.compile(r"Epoch \d+ of [\d,]*\d")
 pytestmark = [pytest.mark.browser, pytest.mark.faults, pytest.mark.timeout(600)]

@@ -12,8 +12,10 @@ import psutil
 import pytest
 
 from core.execution.queue.launcher import Launcher
-from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, RunStatus, State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.machine.devices import Device, Leases, cpu
 from core.machine.processes import find_process
 

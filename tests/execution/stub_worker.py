@@ -15,8 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.execution.queue.session import Session
 from core.execution.queue.worker import leave, main
-from core.experiment.errors import Diverged
-from core.experiment.run import RunConfig, State
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.errors import Diverged
+from core.experiment.runs.run import State
 from core.learning.training.checkpoint import Checkpoint, Checkpoints
 
 
@@ -40,13 +41,13 @@ def epoch(number: int) -> dict:
 
 def quick(_config: RunConfig, session: Session) -> bool:
     session.resume_from(())
-    session.say(state=State.RUNNING)
+    session.set_status(state=State.RUNNING)
     session.emit(epoch(1))
     return True
 
 
 def endless(_config: RunConfig, session: Session) -> bool:
-    session.say(state=State.RUNNING)
+    session.set_status(state=State.RUNNING)
     number = 0
     while not session.should_stop():
         number += 1
@@ -63,14 +64,14 @@ def deaf(_config: RunConfig, session: Session) -> bool:
         [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"]
     )
     (session.folder / "child").write_text(str(child.pid))
-    session.say(state=State.RUNNING)
+    session.set_status(state=State.RUNNING)
     while True:
         time.sleep(0.05)
 
 
 def busy(_config: RunConfig, session: Session) -> bool:
     """Never looks whether it should stop, but can be interrupted."""
-    session.say(state=State.RUNNING)
+    session.set_status(state=State.RUNNING)
     while True:
         time.sleep(0.05)
 
@@ -90,7 +91,7 @@ def crash(_config: RunConfig, _session: Session) -> bool:
 
 def fill_disk(_config: RunConfig, session: Session) -> bool:
     """Writes rows until the disk, or the limit it was given, is full."""
-    session.say(state=State.RUNNING)
+    session.set_status(state=State.RUNNING)
     for number in range(1, 10**6):
         session.emit(epoch(number))
     return True
@@ -98,7 +99,7 @@ def fill_disk(_config: RunConfig, session: Session) -> bool:
 
 def fill_disk_with_checkpoints(_config: RunConfig, session: Session) -> bool:
     """Ever larger checkpoints, until one no longer fits."""
-    session.say(state=State.RUNNING)
+    session.set_status(state=State.RUNNING)
     checkpoints = Checkpoints(session.folder / "checkpoint")
     for number in range(1, 100):
         arrays = (np.zeros(number * 100_000, np.uint8),)

@@ -3,7 +3,8 @@
 from hypothesis import strategies as st
 
 from core.backbones.mobilenet_v2 import ALL_LAYERS, ALPHAS, IMAGE_SIZES
-from core.experiment.run import PRECISIONS, Augmentation, RunConfig, RunError, RunStatus, State
+from core.experiment.run_config import PRECISIONS, Augmentation, RunConfig
+from core.experiment.runs.run import RunError, RunStatus, State
 from core.experiment.strategy import MAX_LEARNING_RATE, Phase, Strategy
 
 rates = st.floats(0, MAX_LEARNING_RATE, exclude_min=True)

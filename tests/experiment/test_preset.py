@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.experiment.preset import Preset, PresetStore
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import BASELINE, FINE_TUNING, TWO_PHASE
 
 

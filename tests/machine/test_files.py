@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.experiment.errors import Diverged, ended, explain, first_line
+from core.experiment.runs.errors import Diverged, ended, explain, first_line
 from core.machine.files import is_disk_full, read_json, whole, write_whole
 
 pytestmark = pytest.mark.faults

@@ -7,9 +7,10 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from core.experiment.metrics import MetricsWriter
-from core.experiment.run import Run, RunConfig, RunStatus, State, Study
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import MetricsWriter
+from core.experiment.runs.run import Run, RunStatus, State, Study
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import STRATEGIES
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard.py"

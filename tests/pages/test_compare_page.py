@@ -8,8 +8,9 @@ import pytest
 from pages_harness import MANIFEST, epoch, finish, make_study, open_page, texts, write_rows
 from streamlit.testing.v1 import AppTest
 
-from core.experiment.run import RunConfig, RunError, RunStatus, State, Study
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import RunError, RunStatus, State, Study
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, TWO_PHASE, unfreeze_sweep
 
 WILD = [

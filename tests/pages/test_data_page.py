@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 from core.data.datasets import reports
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split
-from core.experiment.run import SAMPLE, RunConfig
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import SAMPLE, RunConfig
+from core.experiment.runs.run_store import RunStore
 from core.machine.paths import uploads_folder
 
 WILD = (

@@ -6,8 +6,8 @@ from pages_harness import open_page, texts
 from streamlit.testing.v1 import AppTest
 
 from core.analysis.statistics.lr_suggestion import suggest
-from core.execution.keras_service.client import AssistantError
-from core.experiment.run import RunConfig
+from core.execution.keras_service.client import KerasServiceError
+from core.experiment.run_config import RunConfig
 
 RATES = np.geomspace(1e-7, 1, 100)
 FALL = 2 - 1 / (1 + np.exp(-8 * (np.log10(RATES) + 3))) + np.exp(np.minimum(4 * (np.log10(RATES) + 1), 5))
@@ -26,7 +26,7 @@ class Stub:
     def find_rate(self, config: RunConfig, manifest_csv: str, phase: int) -> tuple[tuple[float, float], ...]:
         Stub.asked.append((config, manifest_csv.count("\n") - 1, phase))
         if Stub.trouble:
-            raise AssistantError(Stub.trouble)
+            raise KerasServiceError(Stub.trouble)
         return tuple(zip(RATES.tolist(), Stub.losses.tolist(), strict=True))
 
     def close(self) -> None:
@@ -34,8 +34,8 @@ class Stub:
 
 
 @pytest.fixture(autouse=True)
-def assistant(monkeypatch):
-    monkeypatch.setattr("pages.parts.shared.services.Assistant", Stub)
+def keras_service(monkeypatch):
+    monkeypatch.setattr("pages.parts.shared.services.KerasService", Stub)
 
 
 def press(page: AppTest, key: str) -> AppTest:

@@ -5,8 +5,8 @@ import time
 import pytest
 from pages_harness import button, finish, make_study, open_page, texts
 
-from core.experiment.run import RunError, RunStatus, State
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import RunError, RunStatus, State
+from core.experiment.runs.run_store import RunStore
 
 
 def test_empty_it_says_what_this_is_and_offers_two_ways_to_begin(root):

@@ -13,14 +13,15 @@ from pages_harness import MANIFEST, button, finish, make_study, open_page, texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.analysis.results.trained_models import predictable
+from core.analysis.results.trained_models import runs_with_models
 from core.data.datasets.split import split
-from core.data.explain.model_output import Seen
+from core.data.explain.model_output import ModelOutput
 from core.data.uploads.feedback import NONE_OF_THESE, Feedback
-from core.execution.keras_service.client import AssistantError
-from core.execution.prediction_cache import Answers
-from core.experiment.run import Run, RunConfig, RunStatus, State, Study
-from core.experiment.run_store import RunStore
+from core.execution.keras_service.client import KerasServiceError
+from core.execution.prediction_cache import PredictionCache
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, RunStatus, State, Study
+from core.experiment.runs.run_store import RunStore
 
 
 class Stub:
@@ -32,27 +33,27 @@ class Stub:
     def __init__(self) -> None:
         Stub.asked, Stub.trouble = [], ""
 
-    def prepare(self, model: Path) -> None:
+    def preload(self, model: Path) -> None:
         assert model.is_file()
 
-    def see(self, model: Path, pixels: np.ndarray) -> Seen:
+    def predict(self, model: Path, pixels: np.ndarray) -> ModelOutput:
         Stub.asked.append((model, len(pixels)))
         if Stub.trouble and Stub.trouble in str(model):
-            raise AssistantError(f"Expected a model that Keras can open; received {model}. Choose another.")
+            raise KerasServiceError(f"Expected a model that Keras can open; received {model}. Choose another.")
         light = pixels.mean(axis=(1, 2, 3)) / 255
-        strange = np.where(light > 0.9, 2.0, 0.5)
+        novel = np.where(light > 0.9, 2.0, 0.5)
         if "fine-tuning" in str(model):
             light = 1 - light  # it sees all the other way round
         maps = np.full((len(pixels), 3, 3, 2), 200, np.uint8)
-        return Seen(np.stack([1 - light, light], axis=1), maps, strange)
+        return ModelOutput(np.stack([1 - light, light], axis=1), maps, novel)
 
     def close(self) -> None:
         return
 
 
 @pytest.fixture(autouse=True)
-def assistant(monkeypatch):
-    monkeypatch.setattr("pages.parts.shared.services.Assistant", Stub)
+def keras_service(monkeypatch):
+    monkeypatch.setattr("pages.parts.shared.services.KerasService", Stub)
 
 
 def trained_study(root: Path, **settings: Any) -> tuple[RunStore, Study]:
@@ -228,14 +229,14 @@ def test_images_are_ordered_by_doubt_and_marked_where_they_are_strange(root):
     trained_study(root)
     page = drop(open_page("predict"), **{f"{grey}.png": picture(grey) for grey in (20, 250, 120)})
 
-    def listed() -> list[str]:
+    def join_words() -> list[str]:
         return [image.proto.imgs[0].caption.removesuffix("\\.png") for image in page.get("image")]
 
-    assert listed() == ["20", "250", "120"]
+    assert join_words() == ["20", "250", "120"]
     page.selectbox(key="order").set_value("Least sure").run()
-    assert listed() == ["120", "20", "250"]
+    assert join_words() == ["120", "20", "250"]
     page.selectbox(key="order").set_value("Most disagreement").run()
-    assert listed() == ["250", "20", "120"]
+    assert join_words() == ["250", "20", "120"]
     assert "Unlike the training images for every model" in texts(page)
     assert "3 images, 3 models. All agree on 0. 1 unlike the training images." in texts(page)
 
@@ -305,7 +306,7 @@ def test_a_test_image_that_goes_is_named_and_the_others_are_predicted(root, tmp_
     judged_run(root, tmp_path / "data", "\n".join(lines))
     page = open_page("predict", samples="true")
     (tmp_path / "data" / "dark" / "20.png").unlink()
-    page.session_state["answers"] = Answers()  # nothing is known yet
+    page.session_state["answers"] = PredictionCache()  # nothing is known yet
     page.run()
     assert not page.exception and page.expander[0].label == "1 file could not be read"
     assert "dark/20.png: cannot be read: No such file or directory" in texts(page).replace("**", "")
@@ -361,7 +362,7 @@ def test_more_models_than_fit_are_counted(root):
 
 def test_a_study_that_is_asked_for_is_found_behind_any_number_of_newer_runs(root, monkeypatch):
     for module in ("core.analysis.results.trained_models", "pages.parts.predict.choose_models"):
-        monkeypatch.setattr(f"{module}.predictable", partial(predictable, looked_at=9))
+        monkeypatch.setattr(f"{module}.runs_with_models", partial(runs_with_models, looked_at=9))
     _, asked = trained_study(root)
     nine_runs(root, with_model=0)
     assert "no run has a trained model" in texts(open_page("predict"))

@@ -12,12 +12,13 @@ import pytest
 import streamlit as st
 from pages_harness import MANIFEST, button, epoch, finish, make_study, open_page, progress_texts, texts, write_rows
 
-from core.data.cache.feature_cache import Shelves
+from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.row_store import Kind
-from core.execution.keras_service.client import AssistantError
-from core.experiment.export_formats import FORMATS, Exported, note_of
-from core.experiment.run import RunConfig, RunError, RunStatus, State
-from core.experiment.run_store import RunStore
+from core.execution.keras_service.client import KerasServiceError
+from core.experiment.export_formats import FORMATS, ExportedFile, measurement_path
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import RunError, RunStatus, State
+from core.experiment.runs.run_store import RunStore
 
 
 def test_empty_it_offers_the_next_step(root):
@@ -166,16 +167,20 @@ def test_status_changes_are_followed(root):
 
 def test_what_is_kept_is_listed_bounded_and_cleared(root, monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))
-    shelves, kind = Shelves(), Kind("activations at pool", (4,), "float32", {})
-    shelves.open(kind, 1).put(["ab" * 32], np.ones((1, 4), np.float32), 1.0)
+    feature_cache, kind = FeatureCache(), Kind("activations at pool", (4,), "float32", {})
+    feature_cache.open(kind, 1).append(["ab" * 32], np.ones((1, 4), np.float32), 1.0)
     make_study(root)
     page = open_page("runs")
     assert "activations at pool" in str(page.dataframe[-1].value) and "instead of computing it again" in texts(page)
     page.number_input(key="kept-room").set_value(1.0).run()
     button(page, "Set").click().run()
-    assert Shelves().budget == 10**9 and len(shelves.kept()) == 1
+    assert FeatureCache().budget == 10**9 and len(feature_cache.entries()) == 1
     button(page, "Clear all of it").click().run()
-    assert shelves.kept() == () and not page.exception and "Kept computation: 0 MB" in [e.label for e in page.expander]
+    assert (
+        feature_cache.entries() == ()
+        and not page.exception
+        and "Kept computation: 0 MB" in [e.label for e in page.expander]
+    )
 
 
 def test_a_remark_and_what_was_saved_stand_beside_the_run(root):
@@ -193,16 +198,16 @@ def test_a_remark_and_what_was_saved_stand_beside_the_run(root):
 class Exporter:
     """Stands for the assistant: notes of each format that it was made, but for one that fails."""
 
-    def export(self, run: Path, name: str) -> Exported:
+    def export(self, run: Path, name: str) -> ExportedFile:
         form = FORMATS[name]
         if name == "litert":
-            raise AssistantError("Expected to write the model as LiteRT, 32 bits; received: no. Choose another.")
+            raise KerasServiceError("Expected to write the model as LiteRT, 32 bits; received: no. Choose another.")
         form.path(run).parent.mkdir(exist_ok=True)
         form.path(run).write_bytes(b"model")
         agreement, model = 0.5 if "int8" in name else 1.0, hashlib.sha256(b"model").hexdigest()
-        noted = Exported(name, "", model, 5, 90, 0.81, 0.82, agreement, 2.5, "A processor")
-        note_of(form, run).parent.mkdir(exist_ok=True)
-        note_of(form, run).write_text(json.dumps(noted.to_json()))
+        noted = ExportedFile(name, "", model, 5, 90, 0.81, 0.82, agreement, 2.5, "A processor")
+        measurement_path(form, run).parent.mkdir(exist_ok=True)
+        measurement_path(form, run).write_text(json.dumps(noted.to_json()))
         return noted
 
     def close(self) -> None:
@@ -210,7 +215,7 @@ class Exporter:
 
 
 def test_a_model_is_taken_along_in_every_format_that_works(root, monkeypatch):
-    monkeypatch.setattr("pages.parts.shared.services.Assistant", Exporter)
+    monkeypatch.setattr("pages.parts.shared.services.KerasService", Exporter)
     store, study = make_study(root)
     assert "Take the model along" not in [box.label for box in open_page("runs").expander], "nothing is trained yet"
     for run in study.runs[:2]:

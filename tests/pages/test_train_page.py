@@ -5,12 +5,12 @@ from typing import ClassVar
 import pytest
 from pages_harness import MANIFEST, button, make_study, open_page, texts
 
-from core.execution.keras_service.client import Assistant, AssistantError
+from core.execution.keras_service.client import KerasService, KerasServiceError
 from core.experiment.preset import PresetStore
-from core.experiment.run import RunConfig
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import STRATEGIES, gradual_unfreezing
-from core.experiment.timings import Pace, PhasePace
+from core.experiment.timings import PhaseTimings, Timings
 from core.machine.paths import presets_folder
 
 
@@ -227,23 +227,23 @@ def test_too_many_epochs_together_are_refused_in_a_line(root):
     assert not page.error and not button(page, "Start").disabled
 
 
-class Measuring(Assistant):
+class Measuring(KerasService):
     """Stands for the assistant: knows a pace without measuring one, and what it was asked for."""
 
     asked: ClassVar[list[list[int]]] = []
     trouble = ""
 
-    def measure_pace(self, config, classes, files, depths):
+    def measure_timings(self, config, classes, files, depths):
         Measuring.asked.append(list(depths))
         if Measuring.trouble:
-            raise AssistantError(Measuring.trouble)
+            raise KerasServiceError(Measuring.trouble)
         assert classes == 10 and all(path.is_file() for path in files)
-        pace = PhasePace("pool", (1280,), "weights", 2.0, 0.1, 0.05, 0.01)
-        return Pace(1.0, 0.0, {depth: pace for depth in depths})
+        pace = PhaseTimings("pool", (1280,), "weights", 2.0, 0.1, 0.05, 0.01)
+        return Timings(1.0, 0.0, {depth: pace for depth in depths})
 
 
 def test_the_time_is_estimated_once_for_each_depth(root, monkeypatch, tmp_path):
-    monkeypatch.setattr("pages.parts.shared.services.Assistant", Measuring)
+    monkeypatch.setattr("pages.parts.shared.services.KerasService", Measuring)
     monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))
     Measuring.asked, Measuring.trouble = [], "Expected the assistant to answer; <nothing> came."
     page = open_page("train")

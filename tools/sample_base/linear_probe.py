@@ -17,7 +17,7 @@ from benchmarks.support.common import Figure, machine, print_table
 from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_BASE, SAMPLE_SIZE
 from core.data.datasets.decode import load_image
 from core.data.datasets.scan import data_folder, find_root, scan
-from core.experiment.run import SAMPLE
+from core.experiment.run_config import SAMPLE
 from core.learning.network.backbone import build_base, rescaled
 from tools.sample_base import colours_and_edges as looks
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.support.common import machine, own_room, run_python, write_plan
-from core.analysis.statistics.significance import resampled
+from core.analysis.statistics.significance import corrected_t_test
 from core.backbones.weights import SAMPLE_BASE
 from core.data.datasets.scan import data_folder, scan
 from core.data.datasets.split import TEST_TO_TRAINING, split
 from core.data.study_plan import with_weights
-from core.experiment.run import SAMPLE, RunConfig
+from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.strategy import BASELINE, FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE, Phase, Strategy
 
 SET, PHOTOS = "sample set", "photos"
@@ -159,7 +159,7 @@ def _gain(data: str, better: str, worse: str, found: Found, wanted: str = "") ->
     first, second = (found.get((data, title), {}) for title in (better, worse))
     gains = [100 * (first[seed] - second[seed]) for seed in first.keys() & second.keys()]
     if len(gains) > 1:
-        over = resampled(gains, TEST_TO_TRAINING)
+        over = corrected_t_test(gains, TEST_TO_TRAINING)
         yield (
             f"{data}: {better} over {worse}: {over.mean:+.1f} points, 95% interval {over.interval[0]:+.1f} to "
             f"{over.interval[1]:+.1f}, {len(gains)} seeds{wanted}"

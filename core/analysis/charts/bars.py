@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from core.analysis.charts.common import plain_text
-from core.analysis.charts.palette import GREY, colours
+from core.analysis.charts.palette import GREY, strategy_colours
 from core.analysis.comparison.replicates import Group
 from core.analysis.results.summary import Summary
 from core.analysis.text import count, percent
@@ -26,7 +26,7 @@ def accuracy_bars(
     """
     shown = [row for row in rows if row.test_accuracy is not None]
     names = names or {row.id: row.title for row in shown}
-    palette = colours(row.strategy for row in shown)
+    palette = strategy_colours(row.strategy for row in shown)
     hues = hues or {row.id: palette[row.strategy] for row in shown}
     figure = go.Figure()
     for row in shown:

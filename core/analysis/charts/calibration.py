@@ -30,7 +30,7 @@ def calibration_chart(found: Mapping[str, Reliability], names: Mapping[str, str]
     for key, one in found.items():
         name = plain_text(names[key], _NAME_LENGTH)
         figure.add_scatter(
-            x=[place.sureness for place in one.bins],
+            x=[place.confidence for place in one.bins],
             y=[place.accuracy for place in one.bins],
             name=name,
             mode="lines+markers",

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import plotly.graph_objects as go
 
-from core.analysis.text import shortened
-from core.experiment.run import Row
+from core.analysis.text import shorten
+from core.experiment.runs.run import Row
 
 MAX_POINTS = 1_000
 """Points that a browser gets of one line."""
@@ -23,7 +23,7 @@ def plain_text(text: str, length: int = 60) -> str:
     Browsers would turn the text after some marks round: they are replaced.
     """
     visible = "".join(character if character.isprintable() else "�" for character in text)
-    return escape(shortened(visible, length), quote=False).replace("%{", "%&#123;")
+    return escape(shorten(visible, length), quote=False).replace("%{", "%&#123;")
 
 
 def thin(rows: Sequence[Row], limit: int, measure: str) -> list[Row]:

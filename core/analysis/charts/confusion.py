@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.analysis.charts.common import plain_text
-from core.analysis.results.evaluation_file import Measured
+from core.analysis.results.evaluation_file import EvaluationFigures
 
 _WITH_FIGURES = 14
 """Classes up to which the cells have room for their figures."""
@@ -25,7 +25,7 @@ _TOLD = "%{y} taken for %{x}: %{customdata[0]:,} of %{customdata[1]:,} (%{z:.1%}
 _FRAME_PIXELS, _NAME_LENGTH, _WHOLE = 150, 16, 255
 
 
-def confusion_chart(result: Measured, name: str, shares: bool) -> go.Figure:
+def confusion_chart(result: EvaluationFigures, name: str, shares: bool) -> go.Figure:
     """A heat-map: a row a true class, a column what it was taken for, as images or as percent of the row.
 
     Colour always tells the share of the row; cells without an image are left out. Raises `ValueError` where the run

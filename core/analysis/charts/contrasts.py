@@ -8,7 +8,7 @@ from core.analysis.charts.common import plain_text
 from core.analysis.charts.palette import GREY
 from core.analysis.comparison.verdict import Contrast, Judgement, Verdict
 from core.analysis.statistics.significance import Interval
-from core.analysis.text import inside, points
+from core.analysis.text import mid_sentence, points
 
 _FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 70, 54, 34
 _COLOUR = "#3A86CF"
@@ -68,7 +68,7 @@ def _row(number: int, contrast: Contrast) -> go.Scatter:
 def interval_mark(
     place: float | str, middle: float, interval: Interval, name: str, symbol: str, told: str
 ) -> go.Scatter:
-    """A mark at its place on the upright axis, with its interval; `told` is what the pointer reads."""
+    """A mark at its place on the upright axis, with its interval; `error_text` is what the pointer reads."""
     return go.Scatter(
         x=[middle],
         y=[place],
@@ -90,4 +90,4 @@ def interval_mark(
 
 def _label(contrast: Contrast) -> str:
     first, second = (plain_text(group.name, _NAME_LENGTH) for group in (contrast.first, contrast.second))
-    return f"{first}<br>against {inside(second)}"
+    return f"{first}<br>against {mid_sentence(second)}"

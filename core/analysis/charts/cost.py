@@ -59,5 +59,5 @@ def _add(figure: go.Figure, group: Group, colour: str, cost: Cost) -> None:
         name=name,
         error_y=spread,
         marker={"color": colour, "size": 13},
-        hovertemplate=f"{name}: {percent(mean)}, {cost.told(cost.of(group))}<extra></extra>",
+        hovertemplate=f"{name}: {percent(mean)}, {cost.format(cost.of(group))}<extra></extra>",
     )

@@ -7,12 +7,12 @@ import plotly.graph_objects as go
 
 from core.analysis.charts.common import LEGEND_BELOW
 from core.analysis.charts.palette import GREY
-from core.analysis.statistics.lr_suggestion import Point, Suggestion
+from core.analysis.statistics.lr_suggestion import Point, RateSuggestion
 
 _HEIGHT, _ROOM = 240, 1.1
 
 
-def rate_chart(points: Sequence[Point], suggestion: Suggestion, colour: str = GREY) -> go.Figure:
+def rate_chart(points: Sequence[Point], suggestion: RateSuggestion, colour: str = GREY) -> go.Figure:
     """The smoothed loss of each rate on a logarithmic axis; a star marks the suggestion, a ring the steepest point."""
     rates, losses = (np.array(values, dtype=float) for values in zip(*points, strict=True))
     figure = go.Figure(

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from zlib import crc32
 
-from core.experiment.run import Run, RunConfig
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import DEPTHS, swept_depth
 
 STRATEGY_COLOURS: Final = {
@@ -22,7 +23,7 @@ GREY: Final = "#7F7F7F"
 FURTHER: Final = ("#CC79A7", "#E69F00", "#56B4E9", "#B8A800")
 
 
-def colours(names: Iterable[str]) -> dict[str, str]:
+def strategy_colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each strategy name; names of no fixed colour take the further ones in their order."""
     names = tuple(dict.fromkeys(names))
     fixed = {name: own for name in names if (own := own_colour(name))}
@@ -37,7 +38,7 @@ def own_colour(name: str) -> str | None:
     return STRATEGY_COLOURS.get(name)
 
 
-def run_colours(runs: Sequence[Run]) -> dict[str, str]:
+def run_colours(runs: Sequence[AnyRun]) -> dict[str, str]:
     """A colour for each run, by id, decided by what the run is; runs without a readable configuration are grey.
 
     Seeds of one setting share a colour. The oldest setting of a strategy among these runs has the strategy's colour;
@@ -46,12 +47,12 @@ def run_colours(runs: Sequence[Run]) -> dict[str, str]:
     would share a further colour the later takes the next free one.
     """
     asked: dict[RunConfig, str] = {}
-    for run in sorted((run for run in runs if run.config), key=lambda run: run.id):
+    for run in sorted((run for run in runs if isinstance(run, Run)), key=lambda run: run.id):
         setting, own = run.config.without_seeds(), own_colour(run.config.strategy.name)
         if setting not in asked:
             asked[setting] = own if own and own not in asked.values() else FURTHER[_number(setting) % len(FURTHER)]
     given = _apart(asked)
-    return {run.id: given[run.config.without_seeds()] if run.config else GREY for run in runs}
+    return {run.id: given[run.config.without_seeds()] if isinstance(run, Run) else GREY for run in runs}
 
 
 def _number(setting: RunConfig) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from core.analysis.comparison.replicates import Answered
+from core.analysis.comparison.replicates import SavedPredictions
 from core.analysis.comparison.run_table import Formats
 from core.analysis.statistics.temperature_scaling import LEAST_PROBABILITY, calibrated
 from core.analysis.text import points
@@ -27,7 +27,7 @@ _FORMATS: Final[Formats] = {
 class Bin:
     """Images of which a model is about equally sure: mean sureness, share that it names right, how many."""
 
-    sureness: float
+    confidence: float
     accuracy: float
     images: int
 
@@ -52,15 +52,15 @@ class Reliability:
         """Expected calibration error: how far sureness and accuracy are apart, over bins of equal width weighed by
         their images. Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599, equation 3.
         """
-        return sum(one.images * abs(one.sureness - one.accuracy) for one in self.bins) / self.images
+        return sum(one.images * abs(one.confidence - one.accuracy) for one in self.bins) / self.images
 
     @property
     def overconfidence(self) -> float:
         """Mean sureness minus accuracy: above 0 it is too sure."""
-        return sum(one.images * (one.sureness - one.accuracy) for one in self.bins) / self.images
+        return sum(one.images * (one.confidence - one.accuracy) for one in self.bins) / self.images
 
 
-def reliability(several: Sequence[tuple[Answered, float | None]]) -> Reliability | None:
+def reliability(several: Sequence[tuple[SavedPredictions, float | None]]) -> Reliability | None:
     """From what runs said of their test images, each at its temperature, None = as it says.
 
     None where no run's probabilities, or not those of all true classes, were written down.
@@ -74,25 +74,28 @@ def reliability(several: Sequence[tuple[Answered, float | None]]) -> Reliability
     true = np.concatenate(
         [rows[np.arange(len(rows)), _labels(said)] for rows, (said, _) in zip(shares, known, strict=True)]
     )
-    sureness, right = np.concatenate([rows.max(axis=1) for rows in shares]), np.concatenate([s.right for s, _ in known])
+    confidence, right = (
+        np.concatenate([rows.max(axis=1) for rows in shares]),
+        np.concatenate([s.right for s, _ in known]),
+    )
     return Reliability(
-        tuple(_bins(sureness, right)),
+        tuple(_bins(confidence, right)),
         fmean(temperature or 1.0 for _, temperature in known),
         float(-np.log(np.maximum(true, LEAST_PROBABILITY)).mean()),
     )
 
 
-def _labels(said: Answered) -> np.ndarray:
+def _labels(said: SavedPredictions) -> np.ndarray:
     """(images,) the number of each true class."""
     number = {name: i for i, name in enumerate(said.classes)}
     return np.array([number[label] for label in said.labels])
 
 
-def _bins(sureness: np.ndarray, right: np.ndarray) -> list[Bin]:
+def _bins(confidence: np.ndarray, right: np.ndarray) -> list[Bin]:
     """Bins of equal width that hold an image, the least sure first."""
-    places = np.minimum((sureness * BINS).astype(int), BINS - 1)
+    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
-        Bin(float(sureness[here].mean()), float(right[here].mean()), int(here.sum()))
+        Bin(float(confidence[here].mean()), float(right[here].mean()), int(here.sum()))
         for place in range(BINS)
         if (here := places == place).any()
     ]

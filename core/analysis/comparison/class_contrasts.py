@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.analysis.comparison.replicates import answered
+from core.analysis.comparison.replicates import saved_predictions
 from core.analysis.statistics.significance import Interval, Pairing, paired_interval
-from core.experiment.run import Run
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import AnyRun
+from core.experiment.runs.run_store import RunStore
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,16 @@ class ClassContrast:
     images: int
 
 
-def tested_alike(store: RunStore, runs: Sequence[Run], baseline: str) -> list[str]:
+def tested_on_same_images(store: RunStore, runs: Sequence[AnyRun], baseline: str) -> list[str]:
     """The ids of the other runs whose answers to the test images of the baseline are known. Raises `NoSuchRun`."""
-    said = answered(store, baseline)
+    said = saved_predictions(store, baseline)
     return [
         run.id
         for run in runs
-        if run.id != baseline and said is not None and (other := answered(store, run.id)) and other.paths == said.paths
+        if run.id != baseline
+        and said is not None
+        and (other := saved_predictions(store, run.id))
+        and other.paths == said.paths
     ]
 
 
@@ -38,7 +41,7 @@ def class_contrasts(store: RunStore, first: str, second: str) -> list[ClassContr
 
     Raises `NoSuchRun`.
     """
-    one, other = answered(store, first), answered(store, second)
+    one, other = saved_predictions(store, first), saved_predictions(store, second)
     if one is None or other is None or one.paths != other.paths:
         return []
     labels = np.array(one.labels)

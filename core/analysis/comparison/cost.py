@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from core.analysis.comparison.replicates import Group
 from core.analysis.results.summary import Summary
-from core.analysis.text import duration, inside, listed, millions
+from core.analysis.text import duration, join_words, mid_sentence, millions
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Cost:
     title: str
     of: Callable[[Group], float]
     unit: float
-    told: Callable[[float], str]
+    format: Callable[[float], str]
 
 
 TRAINING_TIME = Cost("Minutes of training", lambda group: group.seconds, 60, duration)
@@ -42,13 +42,13 @@ def frontier(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> list[Group]
     return best
 
 
-def cost_in_words(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
+def describe_cost(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
     """What each step along the frontier gains and takes; of settings that are not on it, that others beat them."""
     line = frontier(groups, cost)
     steps = [_step(cheaper, dearer, cost) for cheaper, dearer in pairwise(line)]
     beaten = [group.name for group in groups if group not in line]
     if beaten:
-        who = listed([beaten[0], *map(inside, beaten[1:])])
+        who = join_words([beaten[0], *map(mid_sentence, beaten[1:])])
         costs, are = ("costs", "is") if len(beaten) == 1 else ("cost", "are")
         steps.append(f"{who} {costs} no less than others and {are} no more accurate.")
     return " ".join(steps)
@@ -57,6 +57,6 @@ def cost_in_words(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
 def _step(cheaper: Group, dearer: Group, cost: Cost) -> str:
     points, more = 100 * (dearer.accuracy - cheaper.accuracy), cost.of(dearer) - cost.of(cheaper)
     return (
-        f"{dearer.name} gains {points:.1f} points over {inside(cheaper.name)} for {cost.told(more)} more: "
-        f"{cost.told(more / points)} a point."
+        f"{dearer.name} gains {points:.1f} points over {mid_sentence(cheaper.name)} for {cost.format(more)} more: "
+        f"{cost.format(more / points)} a point."
     )

@@ -6,9 +6,10 @@ from statistics import fmean
 
 from core.analysis.comparison.replicates import Group
 from core.analysis.results.summary import Summary
-from core.analysis.text import listed
+from core.analysis.text import join_words
 from core.experiment.guidelines import Guideline, layers_to_unfreeze
-from core.experiment.run import Run, RunConfig
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import Strategy
 
 LEAST_DEPTHS = 3
@@ -29,11 +30,11 @@ class Depth:
         return fmean(self.accuracies)
 
 
-def depth_curve(groups: Sequence[Group], runs: Sequence[Run], rows: Sequence[Summary]) -> tuple[Depth, ...]:
+def depth_curve(groups: Sequence[Group], runs: Sequence[AnyRun], rows: Sequence[Summary]) -> tuple[Depth, ...]:
     """The depths of the largest set of settings that differ in nothing else, from the head upwards; () for fewer than
     `LEAST_DEPTHS`.
     """
-    configs, summaries = {run.id: run.config for run in runs if run.config}, {row.id: row for row in rows}
+    configs, summaries = {run.id: run.config for run in runs if isinstance(run, Run)}, {row.id: row for row in rows}
     alike: dict[RunConfig, dict[int, Group]] = {}
     for group in groups:
         config = configs.get(group.results[0].run_id)
@@ -62,13 +63,13 @@ def _depth(layers: int, group: Group, summaries: Mapping[str, Summary]) -> Depth
     )
 
 
-def rule_for(groups: Sequence[Group]) -> Guideline | None:
+def guideline_depth(groups: Sequence[Group]) -> Guideline | None:
     """How many layers the course would open for so many images; None where nobody knows how many there are."""
     images = next((result.split.images for group in groups for result in group.results if result.split.images), None)
     return layers_to_unfreeze(images) if images else None
 
 
-def depth_in_words(depths: Sequence[Depth]) -> str:
+def describe_depths(depths: Sequence[Depth]) -> str:
     """Which depth did best on the test images, and whether its range of seeds stands apart."""
     best = max(depths, key=lambda depth: depth.accuracy)
     said = f"{_named(best.layers)} did best: {100 * best.accuracy:.1f}% on the test images."
@@ -77,7 +78,7 @@ def depth_in_words(depths: Sequence[Depth]) -> str:
     close = [depth.layers for depth in depths if depth is not best and max(depth.accuracies) >= min(best.accuracies)]
     if not close:
         return f"{said} Its worst seed did better than the best of any other depth."
-    return f"{said} Its range of seeds overlaps with those at {listed(close)}; Differences says what is settled."
+    return f"{said} Its range of seeds overlaps with those at {join_words(close)}; Differences says what is settled."
 
 
 def _named(layers: int) -> str:

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from core.analysis.comparison.replicates import Answered, answered, split_of
+from core.analysis.comparison.replicates import SavedPredictions, saved_predictions, split_of
 from core.data.datasets.scan import DataError, data_folder, find_root
-from core.experiment.run import Run
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import AnyRun, Run
+from core.experiment.runs.run_store import RunStore
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one run said of an image. `sureness` is 0 to 1, None where it was not written down."""
+    """What one run said of an image. `confidence` is 0 to 1, None where it was not written down."""
 
     named: str
-    sureness: float | None
+    confidence: float | None
     is_right: bool
 
 
@@ -55,14 +55,16 @@ class Disputes:
     all_wrong: tuple[Dispute, ...]
 
 
-def disputes(store: RunStore, runs: Sequence[Run]) -> Disputes:
+def disputes(store: RunStore, runs: Sequence[AnyRun]) -> Disputes:
     """What the runs' answers to their test images say beside each other. Raises `NoSuchRun`."""
-    first = next((run for run in runs if answered(store, run.id)), None)
-    if first is None:
+    known = [(run, said) for run in runs if (said := saved_predictions(store, run.id))]
+    if not known:
         return Disputes((), None, (), ())
-    test, paths = split_of(store, first).test, answered(store, first.id).paths
-    alike = [run for run in runs if split_of(store, run).test == test]
-    together = [(run, said) for run in alike if (said := answered(store, run.id)) and said.paths == paths]
+    first, of_first = known[0]
+    test = split_of(store, first).test
+    together = [
+        (run, said) for run, said in known if said.paths == of_first.paths and split_of(store, run).test == test
+    ]
     named = np.array([said.named for _, said in together])
     wrong = ~np.array([said.right for _, said in together])
     return Disputes(
@@ -78,29 +80,29 @@ def mistaken_pairs(found: Sequence[Dispute]) -> list[tuple[tuple[str, str], int]
     return Counter(pair for one in found for pair in sorted(one.mistakes)).most_common()
 
 
-def _worst_first(numbers: np.ndarray, together: Sequence[tuple[Run, Answered]]) -> tuple[Dispute, ...]:
+def _worst_first(numbers: np.ndarray, together: Sequence[tuple[AnyRun, SavedPredictions]]) -> tuple[Dispute, ...]:
     return tuple(sorted((_dispute(int(number), together) for number in numbers), key=_worst, reverse=True))
 
 
-def _dispute(number: int, together: Sequence[tuple[Run, Answered]]) -> Dispute:
+def _dispute(number: int, together: Sequence[tuple[AnyRun, SavedPredictions]]) -> Dispute:
     said = together[0][1]
     return Dispute(
         said.paths[number], said.labels[number], {run.id: _answer(number, answers) for run, answers in together}
     )
 
 
-def _answer(number: int, said: Answered) -> Answer:
-    sureness = float(said.sureness[number])
-    return Answer(said.named[number], None if np.isnan(sureness) else sureness, bool(said.right[number]))
+def _answer(number: int, said: SavedPredictions) -> Answer:
+    confidence = float(said.confidence[number])
+    return Answer(said.named[number], None if np.isnan(confidence) else confidence, bool(said.right[number]))
 
 
 def _worst(one: Dispute) -> float:
     """How sure the surest mistake was."""
-    return max((answer.sureness or 0.0 for answer in one.answers.values() if not answer.is_right), default=-1.0)
+    return max((answer.confidence or 0.0 for answer in one.answers.values() if not answer.is_right), default=-1.0)
 
 
-def _root(run: Run) -> Path | None:
+def _root(run: AnyRun) -> Path | None:
     try:
-        return find_root(data_folder(run.config.data)) if run.config else None
+        return find_root(data_folder(run.config.data)) if isinstance(run, Run) else None
     except (DataError, OSError):
         return None

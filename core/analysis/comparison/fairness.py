@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.analysis.comparison.verdict import Verdict
-from core.analysis.results.settings import differing, settings_of
-from core.analysis.text import count, inside, listed, rate
-from core.experiment.run import Run, RunConfig
+from core.analysis.results.settings import differing_settings, settings_of
+from core.analysis.text import count, join_words, mid_sentence, rate
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import TWO_PHASE
 
 HEAD_RATE, BASE_RATE = (phase.learning_rate for phase in TWO_PHASE.phases)
@@ -19,8 +20,8 @@ _TRAINING: Final = ("Batch size", "Patience", "Rare classes weigh more", "Near-d
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that a fair comparison keeps the same. `told` says what was found."""
+class FairnessCheck:
+    """One thing that a fair comparison keeps the same. `error_text` says what was found."""
 
     what: str
     is_same: bool
@@ -31,11 +32,11 @@ class Check:
 class Fairness:
     """All checks, and a sentence on the learning rates: no two strategies suit the same."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[FairnessCheck, ...]
     rates: str
 
     @property
-    def different(self) -> tuple[Check, ...]:
+    def different(self) -> tuple[FairnessCheck, ...]:
         return tuple(check for check in self.checks if not check.is_same)
 
     @property
@@ -43,12 +44,14 @@ class Fairness:
         return not self.different
 
 
-def fairness(verdict: Verdict, runs: Sequence[Run]) -> Fairness | None:
+def fairness(verdict: Verdict, runs: Sequence[AnyRun]) -> Fairness | None:
     """What the tested settings have in common; None for fewer than two, or where a configuration cannot be read."""
-    configs = {run.id: run.config for run in runs}
-    groups = [[configs[result.run_id] for result in group.results] for group in verdict.groups]
-    if len(groups) < 2 or not all(config for group in groups for config in group):
+    configs = {run.id: run.config for run in runs if isinstance(run, Run)}
+    if len(verdict.groups) < 2 or not all(
+        result.run_id in configs for group in verdict.groups for result in group.results
+    ):
         return None
+    groups = [[configs[result.run_id] for result in group.results] for group in verdict.groups]
     every = [config for group in groups for config in group]
     tables = [settings_of(config) for config in every]
     return Fairness(
@@ -64,16 +67,16 @@ def fairness(verdict: Verdict, runs: Sequence[Run]) -> Fairness | None:
     )
 
 
-def _same_tests(verdict: Verdict) -> Check:
+def _same_tests(verdict: Verdict) -> FairnessCheck:
     is_same = len({frozenset(group.tests) for group in verdict.groups}) == 1 and not verdict.left_out
-    return Check(
+    return FairnessCheck(
         "Test images",
         is_same,
         "Tested on the same images." if is_same else "Not all of them were tested on the same images.",
     )
 
 
-def _same_seeds(groups: Sequence[Sequence[RunConfig]]) -> Check:
+def _same_seeds(groups: Sequence[Sequence[RunConfig]]) -> FairnessCheck:
     seeds = {tuple(sorted(config.seed for config in group)) for group in groups}
     numbers = sorted({len(group) for group in groups})
     told = (
@@ -81,12 +84,12 @@ def _same_seeds(groups: Sequence[Sequence[RunConfig]]) -> Check:
         if len(seeds) == 1
         else (f"{numbers[0]} to {numbers[-1]} seeds." if len(numbers) > 1 else "Other seeds.")
     )
-    return Check("Seeds", len(seeds) == 1, told)
+    return FairnessCheck("Seeds", len(seeds) == 1, told)
 
 
-def _same_budget(groups: Sequence[Sequence[RunConfig]]) -> Check:
+def _same_budget(groups: Sequence[Sequence[RunConfig]]) -> FairnessCheck:
     epochs = sorted({config.strategy.epochs for group in groups for config in group})
-    return Check(
+    return FairnessCheck(
         "Epochs",
         len(epochs) == 1,
         f"{count(epochs[0], 'epoch')} each."
@@ -95,15 +98,17 @@ def _same_budget(groups: Sequence[Sequence[RunConfig]]) -> Check:
     )
 
 
-def _same_network(configs: Sequence[RunConfig], tables: Sequence[dict[str, str]]) -> Check:
+def _same_network(configs: Sequence[RunConfig], tables: Sequence[dict[str, str]]) -> FairnessCheck:
     if len({config.strategy.is_from_scratch for config in configs}) > 1:
-        return Check("Network", False, "The baseline is a network of its own, as it should be.")
+        return FairnessCheck("Network", False, "The baseline is a network of its own, as it should be.")
     return _same_settings("Network", _NETWORK, tables)
 
 
-def _same_settings(what: str, names: Sequence[str], tables: Sequence[dict[str, str]]) -> Check:
-    apart = [name for name in differing(tables) if name in names]
-    return Check(what, not apart, "The same." if not apart else f"Not the same: {listed(map(inside, apart))}.")
+def _same_settings(what: str, names: Sequence[str], tables: Sequence[dict[str, str]]) -> FairnessCheck:
+    apart = [name for name in differing_settings(tables) if name in names]
+    return FairnessCheck(
+        what, not apart, "The same." if not apart else f"Not the same: {join_words(map(mid_sentence, apart))}."
+    )
 
 
 def _rates(configs: Sequence[RunConfig]) -> str:
@@ -116,4 +121,4 @@ def _rates(configs: Sequence[RunConfig]) -> str:
     }
     if not tuned:
         return f"Rates are the course's: {rate(HEAD_RATE)} for a head, {rate(BASE_RATE)} for the base. None was tuned."
-    return f"Some rates were chosen: {listed(sorted(tuned))}."
+    return f"Some rates were chosen: {join_words(sorted(tuned))}."

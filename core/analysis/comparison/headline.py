@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core.analysis.comparison.replicates import Group
 from core.analysis.comparison.verdict import Contrast, Judgement, Verdict
 from core.analysis.statistics.wilson_interval import wilson_interval
-from core.analysis.text import count, inside, listed, percent
+from core.analysis.text import count, join_words, mid_sentence, percent
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -36,12 +36,12 @@ def _score(best: Group, contrast: Contrast) -> str:
     share = percent(best.accuracy) + (" on average" if len(best.results) > 1 else "")
     if round(contrast.difference, 9) == 0:
         return (
-            f"{contrast.first.name} and {inside(contrast.second.name)} did equally well on the test images: "
+            f"{contrast.first.name} and {mid_sentence(contrast.second.name)} did equally well on the test images: "
             f"{share} ({_basis(contrast)})."
         )
     return (
         f"{contrast.first.name} did best on the test images: {share}, {_points(contrast.difference)} above "
-        f"{inside(contrast.second.name)} (95% interval {' to '.join(map(_number, contrast.interval))}, "
+        f"{mid_sentence(contrast.second.name)} (95% interval {' to '.join(map(_number, contrast.interval))}, "
         f"{_basis(contrast)})."
     )
 
@@ -103,9 +103,9 @@ def _beaten(first: Contrast, others: Sequence[Contrast]) -> str:
     beaten = [one for one in others if one.judgement is Judgement.BETTER and one.first.name == first.first.name]
     if not beaten:
         return ""
-    names = [f"{inside(one.second.name)} by {_points(one.difference)}" for one in beaten]
+    names = [f"{mid_sentence(one.second.name)} by {_points(one.difference)}" for one in beaten]
     also = "also " if first.judgement is Judgement.BETTER else ""
-    return f"It {also}beats {listed(names)}."
+    return f"It {also}beats {join_words(names)}."
 
 
 def _alone(group: Group) -> str:

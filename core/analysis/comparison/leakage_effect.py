@@ -5,15 +5,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from core.analysis.comparison.replicates import answered
+from core.analysis.comparison.replicates import saved_predictions
 from core.analysis.comparison.run_table import Formats
-from core.analysis.results.settings import labels
+from core.analysis.results.settings import run_labels
 from core.analysis.text import percent
-from core.data.datasets.leakage import leaked
+from core.data.datasets.leakage import leaked_images
 from core.data.datasets.scan import DataError, Dataset
 from core.data.datasets.split import Manifest
-from core.experiment.run import Run
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import AnyRun
+from core.experiment.runs.run_store import RunStore
 
 _FORMATS: Final[Formats] = {
     **dict.fromkeys(("All test images", "Without the leaked", "The leaked alone"), percent),
@@ -21,18 +21,18 @@ _FORMATS: Final[Formats] = {
 }
 
 
-def leak_table(store: RunStore, runs: Sequence[Run], dataset: Dataset) -> tuple[list[dict[str, Any]], Formats]:
+def leak_table(store: RunStore, runs: Sequence[AnyRun], dataset: Dataset) -> tuple[list[dict[str, Any]], Formats]:
     """A row a run of which test images leaked, and how to show each column. Raises `NoSuchRun`."""
-    names = labels(runs)
+    names = run_labels(runs)
     rows = [row for run in runs if (row := _row(store, run, names[run.id], dataset))]
     return rows, _FORMATS
 
 
-def _row(store: RunStore, run: Run, name: str, dataset: Dataset) -> dict[str, Any] | None:
+def _row(store: RunStore, run: AnyRun, name: str, dataset: Dataset) -> dict[str, Any] | None:
     """None where nothing leaked, or nobody knows."""
-    said = answered(store, run.id)
+    said = saved_predictions(store, run.id)
     try:
-        paths = leaked(dataset, Manifest.from_csv(store.manifest(run.id)))
+        paths = leaked_images(dataset, Manifest.from_csv(store.manifest(run.id)))
     except (OSError, DataError, UnicodeDecodeError):
         return None
     if not said or not paths:

@@ -9,12 +9,12 @@ from sys import intern
 
 import numpy as np
 
-from core.analysis.results.evaluation_file import Measured
-from core.analysis.results.settings import by_setting, labels
+from core.analysis.results.evaluation_file import EvaluationFigures
+from core.analysis.results.settings import group_by_setting, run_labels
 from core.data.datasets.split import TEST_TO_TRAINING
-from core.experiment.index import Stamp, stamp_of
-from core.experiment.run import Run
-from core.experiment.run_store import RunStore
+from core.experiment.runs.index import Stamp, stamp_of
+from core.experiment.runs.run import AnyRun, Run
+from core.experiment.runs.run_store import RunStore
 
 _KEPT_SPLITS, _KEPT_ANSWERS = 1_000, 64
 """Runs whose split, or answers, are known without being read again: those asked about last. Answers take room."""
@@ -30,7 +30,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Answered:
+class SavedPredictions:
     """What a run said of each test image, by the images' paths: true class, class it named, and the (images, classes)
     probabilities of `classes`, none where those were not written down.
     """
@@ -42,7 +42,7 @@ class Answered:
     probabilities: np.ndarray
 
     @cached_property
-    def sureness(self) -> np.ndarray:
+    def confidence(self) -> np.ndarray:
         """(images,) the probability of the class it named, 0 to 1; nan where that is not known."""
         return self.probabilities.max(axis=1) if self.classes else np.full(len(self.paths), np.nan)
 
@@ -107,22 +107,22 @@ class Group:
         return found
 
 
-def groups_of(store: RunStore, tested: Sequence[Run], results: dict[str, Measured]) -> list[Group]:
+def groups_of(store: RunStore, tested: Sequence[AnyRun], results: dict[str, EvaluationFigures]) -> list[Group]:
     """The runs by their settings. Raises `NoSuchRun`."""
-    settings = by_setting(tested)
-    names = labels([setting for setting, _ in settings])
+    settings = group_by_setting(tested)
+    names = run_labels([setting for setting, _ in settings])
     return [
         Group(
             names[setting.id],
-            setting.config.data if setting.config else setting.id,
+            setting.config.data if isinstance(setting, Run) else setting.id,
             tuple(_result(store, run, results[run.id]) for run in members),
         )
         for setting, members in settings
     ]
 
 
-def _result(store: RunStore, run: Run, result: Measured) -> Result:
-    seed = run.config.seed if run.config else run.id
+def _result(store: RunStore, run: AnyRun, result: EvaluationFigures) -> Result:
+    seed = run.config.seed if isinstance(run, Run) else run.id
     return Result(
         run.id,
         result.accuracy or 0.0,
@@ -134,12 +134,12 @@ def _result(store: RunStore, run: Run, result: Measured) -> Result:
     )
 
 
-def split_of(store: RunStore, run: Run) -> Split:
+def split_of(store: RunStore, run: AnyRun) -> Split:
     """What a run was tested on; a guess from its settings where its manifest cannot be read. Raises `NoSuchRun`."""
     try:
         return _read_split(store, run.id, stamp_of(store.path(run.id) / "manifest.csv"))
     except (OSError, ValueError):
-        return Split(hash((run.config.data, run.config.split_seed) if run.config else run.id))
+        return Split(hash((run.config.data, run.config.split_seed) if isinstance(run, Run) else run.id))
 
 
 @lru_cache(_KEPT_SPLITS)
@@ -153,7 +153,7 @@ def _read_split(store: RunStore, run_id: str, _stamp: Stamp) -> Split:
     return Split(hash(tuple(tests)), len(tests) / max(1, train), len(lines) - 1)
 
 
-def answered(store: RunStore, run_id: str) -> Answered | None:
+def saved_predictions(store: RunStore, run_id: str) -> SavedPredictions | None:
     """What a run said of its test images; None where that was not written down. Raises `NoSuchRun`."""
     try:
         return _read_answers(store, run_id, stamp_of(store.path(run_id) / "predictions.csv"))
@@ -162,7 +162,7 @@ def answered(store: RunStore, run_id: str) -> Answered | None:
 
 
 @lru_cache(_KEPT_ANSWERS)
-def _read_answers(store: RunStore, run_id: str, _stamp: Stamp) -> Answered:
+def _read_answers(store: RunStore, run_id: str, _stamp: Stamp) -> SavedPredictions:
     header, *rows = csv.reader(store.predictions(run_id).splitlines())
     path, label, named = (header.index(name) for name in ("path", "label", "predicted"))
     shares = [number for number, name in enumerate(header) if name.startswith("p_")]
@@ -170,4 +170,4 @@ def _read_answers(store: RunStore, run_id: str, _stamp: Stamp) -> Answered:
         raise ValueError(f"Expected a line an image in predictions.csv of {run_id}; received another form.")
     told = (tuple(intern(row[number]) for row in rows) for number in (path, label, named))  # runs share these texts
     probabilities = np.array([[row[number] for number in shares] for row in rows], dtype=np.float64)
-    return Answered(*told, tuple(header[number].removeprefix("p_") for number in shares), probabilities)
+    return SavedPredictions(*told, tuple(header[number].removeprefix("p_") for number in shares), probabilities)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from core.analysis.results.evaluation_file import Measured
+from core.analysis.results.evaluation_file import EvaluationFigures
 from core.analysis.results.summary import Summary
 from core.analysis.text import duration, percent, points
 
@@ -70,11 +70,11 @@ _FORMATS: Final[Formats] = {
 
 
 def class_table(
-    results: Mapping[str, Measured], names: Mapping[str, str], baseline_id: str
+    results: Mapping[str, EvaluationFigures], names: Mapping[str, str], baseline_id: str
 ) -> tuple[list[dict[str, Any]], Formats]:
     """F1 of each class, a column a run by id, and each other run's difference from the baseline; how to show them."""
     classes = dict.fromkeys(name for result in results.values() for name in result.f1)
-    base = results.get(baseline_id, Measured()).f1
+    base = results.get(baseline_id, EvaluationFigures()).f1
     others = {run_id: result for run_id, result in results.items() if run_id != baseline_id}
     rows = [
         {

@@ -9,24 +9,24 @@ from statistics import fmean
 
 from scipy.special import ndtr
 
-from core.analysis.comparison.replicates import Group, Result, answered, groups_of
-from core.analysis.results.evaluation_file import measured
+from core.analysis.comparison.replicates import Group, Result, groups_of, saved_predictions
+from core.analysis.results.evaluation_file import evaluation_figures
 from core.analysis.statistics.significance import (
     CONFIDENCE,
     Interval,
     Pairing,
+    corrected_standard_error,
+    corrected_t_test,
     exact_mcnemar,
     holm,
     paired_interval,
-    resampled,
-    resampled_error,
     two_sided_t,
     unpaired_interval,
 )
-from core.experiment.run import Run
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import AnyRun
+from core.experiment.runs.run_store import RunStore
 
-ZONE = 0.01
+EQUIVALENCE_MARGIN = 0.01
 """Differences up to one point either way count as none, unless somebody says otherwise."""
 
 MOST_SEEDS, MOST_TIMES_AS_MANY = 100, 20
@@ -66,7 +66,7 @@ class Contrast:
     is_paired: bool
     error: float | None
     share: float
-    zone: float = ZONE
+    zone: float = EQUIVALENCE_MARGIN
 
     @property
     def judgement(self) -> Judgement:
@@ -91,12 +91,13 @@ class Contrast:
         """About how many seeds would tell this difference from none, if it stays; None where no number would."""
         if self.error is None or self.error == 0:
             return None
-        deviation = self.error / resampled_error(1.0, self.seeds, self.share)
+        deviation = self.error / corrected_standard_error(1.0, self.seeds, self.share)
         return next(
             (
                 seeds
                 for seeds in range(self.seeds + 1, MOST_SEEDS + 1)
-                if two_sided_t(seeds - 1) * resampled_error(deviation, seeds, self.share) < abs(self.difference)
+                if two_sided_t(seeds - 1) * corrected_standard_error(deviation, seeds, self.share)
+                < abs(self.difference)
             ),
             None,
         )
@@ -130,7 +131,7 @@ class Verdict:
     def has_several_seeds(self) -> bool:
         return any(len(group.results) > 1 for group in self.groups)
 
-    def with_zone(self, zone: float) -> "Verdict":
+    def with_margin(self, zone: float) -> "Verdict":
         """The same where another difference counts as none. Raises `ValueError` for one below 0."""
         if not 0 <= zone < 1:
             raise ValueError(f"Expected a zone from 0 to 1; received {zone!r}.")
@@ -142,12 +143,12 @@ class Verdict:
         )
 
 
-def judge(store: RunStore, runs: Sequence[Run]) -> Verdict:
+def judge(store: RunStore, runs: Sequence[AnyRun]) -> Verdict:
     """Compare the runs by their settings, on the test images that all settings share where they share any.
 
     Raises `NoSuchRun`.
     """
-    results = {run.id: measured(store.evaluation(run.id)) for run in runs}
+    results = {run.id: evaluation_figures(store.evaluation(run.id)) for run in runs}
     tested = [run for run in runs if results[run.id].accuracy is not None]
     groups = groups_of(store, tested, results)
     shared = set.intersection(*(group.tests for group in groups)) if groups else set()
@@ -206,13 +207,13 @@ def _contrast(store: RunStore, first: Group, second: Group) -> Contrast | None:
 def _over_replicates(first: Group, second: Group, common: Sequence[tuple[list[Result], list[Result]]]) -> Contrast:
     differences = [fmean(r.accuracy for r in ours) - fmean(r.accuracy for r in theirs) for ours, theirs in common]
     images, share = first.results[0].images, first.results[0].split.share
-    found = resampled(differences, share)
+    found = corrected_t_test(differences, share)
     return Contrast(first, second, found.mean, found.interval, found.p, len(common), images, True, found.error, share)
 
 
 def _pairing(store: RunStore, ours: Sequence[Result], theirs: Sequence[Result]) -> Pairing | None:
     """Image by image, for the first run of each; None where their answers are not known, or not of the same images."""
-    first, second = answered(store, ours[0].run_id), answered(store, theirs[0].run_id)
+    first, second = saved_predictions(store, ours[0].run_id), saved_predictions(store, theirs[0].run_id)
     if first is None or second is None or first.paths != second.paths:
         return None
     return Pairing.of(first.right, second.right)

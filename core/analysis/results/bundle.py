@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from core.analysis.results.model_card import model_card
 from core.analysis.results.trained_models import ModelError, trained_model
-from core.experiment.export_formats import FORMATS, Exported, Format, exported
-from core.experiment.run import Run
-from core.experiment.run_store import RunStore
+from core.experiment.export_formats import FORMATS, ExportedFile, ExportFormat, exported
+from core.experiment.runs.run import Run
+from core.experiment.runs.run_store import RunStore
 
 _LITERT: Final = """
 from ai_edge_litert.interpreter import Interpreter
@@ -35,7 +35,7 @@ _MODELS: Final = {"keras": _KERAS, "onnx": _ONNX, "litert": _LITERT, "litert-flo
 
 _EXAMPLE: Final = '''"""What the model says of a picture: python example.py photo.jpg
 
-Needs: pip install numpy pillow {needs}
+Needs: pip install numpy pillow {packages}
 """
 import json, sys
 import numpy as np
@@ -52,13 +52,13 @@ for share, name in sorted(zip(honest / honest.sum(), about["classes"]), reverse=
 '''
 
 
-def files_of(store: RunStore, run: Run) -> list[Exported]:
+def exported_files(store: RunStore, run: Run) -> list[ExportedFile]:
     """What was exported of a run's model as it is now, in the order of the formats. Raises `NoSuchRun`."""
     folder = store.path(run.id)
     return [found for form in FORMATS.values() if (found := exported(form, folder))]
 
 
-def bundle(store: RunStore, run: Run, form: Format) -> bytes:
+def bundle(store: RunStore, run: Run, form: ExportFormat) -> bytes:
     """The exported file with `model.json`, `example.py` and its card as `README.md`.
 
     Raises `ModelError` where the file is gone or not of the model as it is now, `NoSuchRun`.
@@ -75,10 +75,10 @@ def bundle(store: RunStore, run: Run, form: Format) -> bytes:
     return content.getvalue()
 
 
-def example(form: Format) -> str:
+def example(form: ExportFormat) -> str:
     """A few lines of Python that run the file in this format on a picture."""
     model = _MODELS[form.name].format(file=form.file).strip()
-    return _EXAMPLE.format(needs=" ".join(form.needs), model=f"\n{model}\n")
+    return _EXAMPLE.format(packages=" ".join(form.packages), model=f"\n{model}\n")
 
 
 def _about(store: RunStore, run: Run) -> dict[str, Any]:

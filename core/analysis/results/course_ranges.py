@@ -5,8 +5,9 @@ from typing import Final
 
 from core.analysis.results.summary import PhaseSummary, Summary
 from core.analysis.text import count, percent, points
-from core.experiment.metrics import Metrics
-from core.experiment.run import Run, RunConfig
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import AnyRun, Run
 
 HEAD_ALONE: Final = (0.80, 0.85)
 FINE_TUNED: Final = (0.85, 0.92)
@@ -15,7 +16,7 @@ OVER_BASELINE: Final = (0.10, 0.15)
 gained over a small network from scratch."""
 
 
-def promised_rows(rows: Sequence[Summary], names: Mapping[str, str]) -> list[dict[str, str]]:
+def course_range_rows(rows: Sequence[Summary], names: Mapping[str, str]) -> list[dict[str, str]]:
     """A row for each phase of each run that the course promises something of."""
     return [
         {
@@ -33,12 +34,12 @@ def promised_rows(rows: Sequence[Summary], names: Mapping[str, str]) -> list[dic
 
 
 def baseline_rows(
-    runs: Sequence[Run], rows: Sequence[Summary], names: Mapping[str, str], metrics: Mapping[str, Metrics]
+    runs: Sequence[AnyRun], rows: Sequence[Summary], names: Mapping[str, str], metrics: Mapping[str, Metrics]
 ) -> list[dict[str, str]]:
     """What the course promises of transfer over a small network from scratch, for each run beside the baseline that
     learned from the same images with the same seed; empty where none did.
     """
-    configs = {run.id: run.config for run in runs if run.config}
+    configs = {run.id: run.config for run in runs if isinstance(run, Run)}
     trained = [row for row in rows if row.best_val_accuracy is not None and row.id in configs]
     baselines = {_images(configs[row.id]): row for row in trained if configs[row.id].strategy.is_from_scratch}
     return [

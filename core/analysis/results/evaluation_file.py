@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Measured:
+class EvaluationFigures:
     """Figures on the test images. Shares are 0 to 1; None, or a class left out, stands for what was not measured.
 
     `f1` and `images` go by class; `confusion` is (classes, classes) counts, a row a true class, a column a predicted.
@@ -26,14 +26,14 @@ class Measured:
     temperature: float | None = None
 
 
-def measured(evaluation: Mapping[str, Any] | None) -> Measured:
+def evaluation_figures(evaluation: Mapping[str, Any] | None) -> EvaluationFigures:
     """The content of an evaluation.json as figures; nothing of it where there is none."""
     found = evaluation or {}
     names = found.get("classes")
     classes = tuple(map(str, names)) if isinstance(names, list) else ()
     scores = found.get("per_class")
     scores = {name: scores[name] for name in classes if isinstance(scores, dict) and isinstance(scores.get(name), dict)}
-    return Measured(
+    return EvaluationFigures(
         _share(found.get("accuracy")),
         _share(found.get("macro_f1")),
         _count(found.get("images")),

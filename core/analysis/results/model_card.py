@@ -4,15 +4,16 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from core.analysis.results.evaluation_file import Measured, measured
+from core.analysis.results.evaluation_file import EvaluationFigures, evaluation_figures
 from core.analysis.results.settings import data_name, settings_of
 from core.analysis.results.summary import Summary, summarise
 from core.analysis.statistics.wilson_interval import wilson_interval
-from core.analysis.text import count, duration, percent, shortened
+from core.analysis.text import count, duration, percent, shorten
 from core.data.datasets.split import Manifest
-from core.experiment.export_formats import FORMATS, Exported
-from core.experiment.run import SAMPLE, Run
-from core.experiment.run_store import RunStore
+from core.experiment.export_formats import FORMATS, ExportedFile
+from core.experiment.run_config import SAMPLE
+from core.experiment.runs.run import Run
+from core.experiment.runs.run_store import RunStore
 
 LICENCE = "unknown"
 """Whoever publishes the model decides; the data set's own licence may bind him."""
@@ -20,14 +21,14 @@ LICENCE = "unknown"
 _LIBRARIES = {"keras": "keras", "onnx": "onnx"} | dict.fromkeys(("litert", "litert-float16", "litert-int8"), "litert")
 
 
-def model_card(store: RunStore, run: Run, file: Exported) -> str:
+def model_card(store: RunStore, run: Run, file: ExportedFile) -> str:
     """The card of an exported file in Hugging Face's format: metadata in YAML, then Markdown.
 
     Raises `NoSuchRun`, `DataError`, and `OSError` where the manifest is gone.
     """
     from huggingface_hub import EvalResult, ModelCardData  # half a second to import: only where a card is made
 
-    summary, result = summarise(store, run), measured(store.evaluation(run.id))
+    summary, result = summarise(store, run), evaluation_figures(store.evaluation(run.id))
     manifest, name = Manifest.from_csv(store.manifest(run.id)), data_name(run.config.data)
     figures = [("accuracy", result.accuracy), ("f1", result.macro_f1)]
     data = ModelCardData(
@@ -81,7 +82,7 @@ def _what(run: Run, manifest: Manifest) -> str:
     )
 
 
-def _figures(result: Measured, summary: Summary) -> str:
+def _figures(result: EvaluationFigures, summary: Summary) -> str:
     if result.accuracy is None or not result.test_images:
         return "It was not measured on test images."
     low, high = wilson_interval(result.accuracy, result.test_images)
@@ -116,7 +117,7 @@ def _settings(run: Run, summary: Summary) -> str:
     return f"{_table(('Setting', 'Value'), rows)}\n\n{took}"
 
 
-def _use(run: Run, result: Measured) -> str:
+def _use(run: Run, result: EvaluationFigures) -> str:
     size = run.config.image_size
     honest = (
         (
@@ -133,7 +134,7 @@ def _use(run: Run, result: Measured) -> str:
     )
 
 
-def _file(file: Exported) -> str:
+def _file(file: ExportedFile) -> str:
     """The exported file as it was measured by running it."""
     form = FORMATS[file.format]
     row = (
@@ -145,12 +146,12 @@ def _file(file: Exported) -> str:
     )
     return (
         f"{_table(('File', 'Size', 'Test accuracy', 'Names as Keras does', 'ms an image'), [row])}\n\n"
-        f"{file.title}, for {form.serves}. Run itself on {count(file.images, 'test image')}, one at a time, on "
+        f"{file.title}, for {form.purpose}. Run itself on {count(file.images, 'test image')}, one at a time, on "
         f"{_inert(file.machine)}."
     )
 
 
-def _limits(run: Run, result: Measured) -> str:
+def _limits(run: Run, result: EvaluationFigures) -> str:
     weakest = min(result.f1, key=result.f1.get, default=None)
     lines = [
         "It knows these classes and no others: anything else is named as one of them.",
@@ -168,5 +169,5 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _inert(text: str) -> str:
     """A name of somebody's file or class as text within Markdown."""
-    one_line = escape(" ".join(shortened(text, 80).split()), quote=False)
+    one_line = escape(" ".join(shorten(text, 80).split()), quote=False)
     return re.sub(r"([\\`*_\[\]|$])", r"\\\1", one_line)

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.analysis.results.trained_models import TrainedModel
 from core.analysis.statistics.temperature_scaling import calibrated
-from core.data.explain.model_output import Seen
+from core.data.explain.model_output import ModelOutput
 
 TOP = 3
 
@@ -28,23 +28,23 @@ class Prediction:
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
     maps: np.ndarray = field(compare=False, repr=False, default_factory=lambda: np.zeros((1, 1, 0), np.uint8))
-    strangeness: float | None = None
+    novelty: float | None = None
 
     @classmethod
-    def of(cls, model: TrainedModel, seen: Seen, number: int) -> "Prediction":
+    def of(cls, model: TrainedModel, seen: ModelOutput, number: int) -> "Prediction":
         """From what a model sees in picture `number` of several, made honest where its temperature is known."""
-        strangeness = None if seen.strangeness is None else float(seen.strangeness[number])
+        novelty = None if seen.novelty is None else float(seen.novelty[number])
         return cls(
             model.classes,
             tuple(calibrated(seen.probabilities[number], model.temperature).tolist()),
             seen.maps[number],
-            strangeness,
+            novelty,
         )
 
     @property
     def is_unlike(self) -> bool:
         """Whether the picture is unlike what the model learned from: it knows no class that would fit."""
-        return self.strangeness is not None and self.strangeness > 1
+        return self.novelty is not None and self.novelty > 1
 
     def heat(self, label: str) -> np.ndarray | None:
         """(rows, columns) uint8, 255 where a class was found most; None for one that the model does not know."""
@@ -88,20 +88,20 @@ def _apart(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     return sum(abs(one.get(name, 0.0) - other.get(name, 0.0)) for name in {*one, *other}) / 2
 
 
-def sureness(predictions: Sequence[Prediction]) -> float:
+def mean_confidence(predictions: Sequence[Prediction]) -> float:
     """How sure models are of the class that each names, on average, 0 to 1."""
     return fmean([max(prediction.probabilities) for prediction in predictions] or [1.0])
 
 
 def unlike(predictions: Sequence[Prediction]) -> str:
     """Whether a picture is unlike what models learned from, in words; empty where it is not."""
-    strange, known = (
+    novel, known = (
         sum(test(prediction) for prediction in predictions)
-        for test in (lambda prediction: prediction.is_unlike, lambda prediction: prediction.strangeness is not None)
+        for test in (lambda prediction: prediction.is_unlike, lambda prediction: prediction.novelty is not None)
     )
-    if not strange:
+    if not novel:
         return ""
-    whom = "" if known == 1 else f" for {strange} of {known} models" if strange < known else " for every model"
+    whom = "" if known == 1 else f" for {novel} of {known} models" if novel < known else " for every model"
     return f"Unlike the training images{whom}"
 
 
@@ -116,7 +116,7 @@ def prediction_rows(said: Iterable[tuple[str, TrainedModel, Prediction]]) -> lis
             "strategy": model.run.title,
             "predicted": prediction.label,
             "probability": round(max(prediction.probabilities), 6),
-            "strangeness": None if prediction.strangeness is None else round(prediction.strangeness, 3),
+            "strangeness": None if prediction.novelty is None else round(prediction.novelty, 3),
         }
         | dict.fromkeys(classes)
         | {f"p_{name}": round(p, 6) for name, p in zip(model.classes, prediction.probabilities, strict=True)}

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.analysis.text import count, moment, rate, shortened
+from core.analysis.text import count, rate, shorten, study_time
 from core.backbones.mobilenet_v2 import ALL_LAYERS
-from core.experiment.run import SAMPLE, Run, RunConfig
+from core.experiment.run_config import SAMPLE, RunConfig
+from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import FROM_SCRATCH, Phase
 
 _WEIGHTS = {"imagenet": "ImageNet", "sample": "drawn pictures (sample base)", "random": "nothing (random)"}
@@ -54,45 +55,50 @@ def phase_in_words(phase: Phase) -> str:
 
 def data_name(data: str) -> str:
     """What pages call the images of a run."""
-    return "Sample set" if data == SAMPLE else shortened(Path(data).name or data, 40)
+    return "Sample set" if data == SAMPLE else shorten(Path(data).name or data, 40)
 
 
 def weights_name(weights: str) -> str:
     """What pages call the weights of the base."""
-    return _WEIGHTS.get(weights, shortened(Path(weights).name, 40))
+    return _WEIGHTS.get(weights, shorten(Path(weights).name, 40))
 
 
-def differing(tables: Sequence[dict[str, str]]) -> list[str]:
+def differing_settings(tables: Sequence[dict[str, str]]) -> list[str]:
     """The names of the settings in which not all tables agree, in their order."""
     names = dict.fromkeys(name for table in tables for name in table)
     return [name for name in names if len({table.get(name) for table in tables}) > 1]
 
 
-def by_setting(runs: Sequence[Run]) -> list[tuple[Run, list[Run]]]:
+def group_by_setting(runs: Sequence[AnyRun]) -> list[tuple[AnyRun, list[AnyRun]]]:
     """The runs of each setting, which differ in nothing but their seeds, behind a run that stands for them.
 
     It has the id of the first and no seeds, so that its label names the setting. An unreadable configuration is like
     no other.
     """
-    alike: dict[RunConfig | str, list[Run]] = {}
+    alike: dict[RunConfig | str, list[AnyRun]] = {}
     for run in runs:
-        alike.setdefault(run.config.without_seeds() if run.config else run.id, []).append(run)
-    return [
-        (replace(members[0], config=setting if isinstance(setting, RunConfig) else None), members)
-        for setting, members in alike.items()
-    ]
+        alike.setdefault(run.config.without_seeds() if isinstance(run, Run) else run.id, []).append(run)
+    return [(_without_seeds(members[0]), members) for members in alike.values()]
 
 
-def labels(runs: Sequence[Run]) -> dict[str, str]:
+def _without_seeds(run: AnyRun) -> AnyRun:
+    return replace(run, config=run.config.without_seeds()) if isinstance(run, Run) else run
+
+
+def run_labels(runs: Sequence[AnyRun]) -> dict[str, str]:
     """A name for each run, by id, that tells it from the others: its strategy, then what differs, then when."""
     named: dict[str, str] = {}
     for title in dict.fromkeys(run.title for run in runs):
         alike = [run for run in runs if run.title == title]
-        settings = {run.id: settings_of(run.config) for run in alike if run.config}
-        different = differing(list(settings.values()))
+        settings = {run.id: settings_of(run.config) for run in alike if isinstance(run, Run)}
+        different = differing_settings(list(settings.values()))
         for run in alike:
-            told = [f"{name.lower()} {settings[run.id].get(name, 'none')}" for name in different] if run.config else []
-            when = [] if len(alike) == 1 or (told and len(told) <= 2) else [moment(run.study)]
+            told = (
+                [f"{name.lower()} {settings[run.id].get(name, 'none')}" for name in different]
+                if isinstance(run, Run)
+                else []
+            )
+            when = [] if len(alike) == 1 or (told and len(told) <= 2) else [study_time(run.study)]
             named[run.id] = ", ".join([title, *(told if len(told) <= 2 else []), *when])
     return _numbered(named)
 

@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
-from core.analysis.results.evaluation_file import measured
+from core.analysis.results.evaluation_file import evaluation_figures
 from core.analysis.statistics.wilson_interval import wilson_interval
-from core.experiment.metrics import Metrics
-from core.experiment.run import Run, State
-from core.experiment.run_store import RunStore
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import AnyRun, Run, State
+from core.experiment.runs.run_store import RunStore
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Progress:
     seconds_left: float | None
 
 
-def progress(run: Run, metrics: Metrics) -> Progress:
+def progress(run: AnyRun, metrics: Metrics) -> Progress:
     """How far `run` is, from its rows: epochs that ended, what is done of the next, and what is still planned.
 
     A phase that ended early, out of patience, takes its remaining epochs with it.
@@ -45,10 +45,10 @@ def progress(run: Run, metrics: Metrics) -> Progress:
     )
 
 
-def _epochs_left(run: Run, metrics: Metrics, phase: int) -> dict[int, int]:
+def _epochs_left(run: AnyRun, metrics: Metrics, phase: int) -> dict[int, int]:
     """Epochs still planned of each phase from `phase` on."""
     done = [row["phase"] for row in metrics.epochs]
-    phases = run.config.strategy.phases if run.config else ()
+    phases = run.config.strategy.phases if isinstance(run, Run) else ()
     return {
         number: max(0, planned.epochs - done.count(number))
         for number, planned in enumerate(phases, start=1)
@@ -113,13 +113,13 @@ class Summary:
         return asdict(self)
 
 
-def summarise(store: RunStore, run: Run) -> Summary:
+def summarise(store: RunStore, run: AnyRun) -> Summary:
     """The figures of one run: accuracies of its best epoch, never the last; parameters as of its last phase.
 
     Raises `NoSuchRun`.
     """
-    metrics, result = store.metrics(run.id), measured(store.evaluation(run.id))
-    best, phases, config = metrics.best or {}, _phases(metrics), run.config
+    metrics, result = store.metrics(run.id), evaluation_figures(store.evaluation(run.id))
+    best, phases, config = metrics.best or {}, _phases(metrics), run.config if isinstance(run, Run) else None
     return Summary(
         run.id,
         config.strategy.name if config else "",

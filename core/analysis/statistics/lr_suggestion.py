@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from core.analysis.text import rate
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Strategy
 
 FEWEST_POINTS = 20
@@ -21,7 +21,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Suggestion:
+class RateSuggestion:
     """What a curve says.
 
     Args:
@@ -37,7 +37,7 @@ class Suggestion:
     steepest: float | None = None
 
 
-def suggest(points: Sequence[Point]) -> Suggestion:
+def suggest(points: Sequence[Point]) -> RateSuggestion:
     """The rate that a range test suggests, from its points by rising rate.
 
     It is fastai's valley, its default too: the middle of the longest fall (`valley` in fastai/callback/schedule.py of
@@ -51,15 +51,15 @@ def suggest(points: Sequence[Point]) -> Suggestion:
     _expect_curve(points)
     inner = points[len(points) // _SKIP_SHARE : len(points) - _SKIP_END]
     if len(inner) < FEWEST_POINTS:
-        return Suggestion(None, "The loss ran away after a few batches: there is too little to judge by")
+        return RateSuggestion(None, "The loss ran away after a few batches: there is too little to judge by")
     start, end = _longest_fall([loss for _, loss in inner])
     high, low = max(loss for _, loss in inner[: end + 1]), inner[end][1]
     if high - low < LEAST_FALL * high:
         rises = max(loss for _, loss in inner) > (1 + LEAST_FALL) * inner[0][1]
-        return Suggestion(None, f"The loss {'only rises' if rises else 'hardly changes'}: no rate stands out")
+        return RateSuggestion(None, f"The loss {'only rises' if rises else 'hardly changes'}: no rate stands out")
     length = end - start
     valley, steepest = inner[start + length // 3 + length // 6][0], _steepest(inner[start : end + 1])
-    return Suggestion(
+    return RateSuggestion(
         _rounded(valley),
         f"in the middle of the longest fall of the loss, which is steepest at {rate(_rounded(steepest))}",
         valley,

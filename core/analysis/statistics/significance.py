@@ -88,7 +88,7 @@ def _score_interval(first: float, n: int, second: float, m: int, correlation: fl
 
 
 @dataclass(frozen=True)
-class Resampled:
+class CorrectedTTest:
     """Differences of replicates whose splits overlap: mean, 95% interval, two-sided p, standard error.
 
     Nadeau and Bengio 2003, Machine Learning 52, 239-281: the variance of the mean of J replicates is taken for
@@ -101,7 +101,7 @@ class Resampled:
     error: float
 
 
-def resampled(differences: Sequence[float], share: float, confidence: float = CONFIDENCE) -> Resampled:
+def corrected_t_test(differences: Sequence[float], share: float, confidence: float = CONFIDENCE) -> CorrectedTTest:
     """What several replicates say together; `share` is test images over training images of each.
 
     Raises `ValueError` for fewer than two.
@@ -111,14 +111,14 @@ def resampled(differences: Sequence[float], share: float, confidence: float = CO
             f"Expected two differences or more and a share above 0; received {len(differences)} and {share!r}."
         )
     count, mean = len(differences), fmean(differences)
-    error = resampled_error(stdev(differences), count, share)
+    error = corrected_standard_error(stdev(differences), count, share)
     half = two_sided_t(count - 1, confidence) * error
     p = 2 * float(stdtr(count - 1, -abs(mean) / error)) if error else float(mean == 0)
-    return Resampled(mean, (mean - half, mean + half), p, error)
+    return CorrectedTTest(mean, (mean - half, mean + half), p, error)
 
 
-def resampled_error(deviation: float, replicates: int, share: float) -> float:
-    """Standard error of the mean of so many replicates with this standard deviation, corrected as in `Resampled`."""
+def corrected_standard_error(deviation: float, replicates: int, share: float) -> float:
+    """Standard error of the mean of so many replicates with this standard deviation, corrected as in `CorrectedTTest`."""
     return deviation * math.sqrt(1 / replicates + share)
 
 
@@ -138,7 +138,7 @@ def holm(values: Sequence[float]) -> list[float]:
     return raised
 
 
-def smallest_detectable(
+def minimum_detectable_difference(
     test_images: int, train_images: int, seeds: int, apart: float = 0.2, power: float = 0.8
 ) -> float:
     """The true difference that so many seeds find with this power, as a share.
@@ -150,4 +150,4 @@ def smallest_detectable(
     if seeds == 1:
         return float(ndtri((1 + CONFIDENCE) / 2) + ndtri(power)) * one
     reach = two_sided_t(seeds - 1) + float(stdtrit(seeds - 1, power))
-    return reach * resampled_error(one, seeds, test_images / train_images)
+    return reach * corrected_standard_error(one, seeds, test_images / train_images)

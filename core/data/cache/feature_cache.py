@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.data.cache.row_store import Kind, Shelf
+from core.data.cache.row_store import Kind, RowStore
 from core.machine.files import read_json, write_whole
 from core.machine.paths import feature_cache_folder
 
@@ -14,7 +14,7 @@ MOST_BYTES = 20 * 10**9
 
 
 @dataclass(frozen=True)
-class Kept:
+class CacheEntry:
     """One shelf as a page tells it: what its rows are, how many bytes it takes, when it was used last (Unix time)."""
 
     name: str
@@ -23,7 +23,7 @@ class Kept:
     used: float
 
 
-class Shelves:
+class FeatureCache:
     """The shelves below one folder, by default the program's own.
 
     Args:
@@ -53,7 +53,7 @@ class Shelves:
         write_whole(self.root / "budget.json", str(budget))
         self._make_room(0)
 
-    def open(self, kind: Kind, rows: int) -> Shelf:
+    def open(self, kind: Kind, rows: int) -> RowStore:
         """The shelf of this kind, with room for `rows` rows: others go for it, but none that was opened here before.
 
         Raises `OSError`, also where the budget is too small.
@@ -65,14 +65,14 @@ class Shelves:
                 f"keeping {kind.what} would take {more / 1e9:.1f} GB, and the limit is {self.budget / 1e9:.1f} GB"
             )
         self._opened.add(kind.name)
-        return Shelf(folder, kind)
+        return RowStore(folder, kind)
 
-    def find(self, kind: Kind) -> Shelf | None:
+    def find(self, kind: Kind) -> RowStore | None:
         """The shelf of this kind if there is one; none is made."""
         folder = self.root / kind.name
-        return Shelf(folder, kind) if (folder / "about.json").is_file() else None
+        return RowStore(folder, kind) if (folder / "about.json").is_file() else None
 
-    def kept(self) -> tuple[Kept, ...]:
+    def entries(self) -> tuple[CacheEntry, ...]:
         """What is kept, the most recently used first."""
         return tuple(sorted(self._look(), key=lambda kept: kept.used, reverse=True))
 
@@ -81,19 +81,19 @@ class Shelves:
         for kept in self._look():
             shutil.rmtree(self.root / kept.name, ignore_errors=True)
 
-    def _look(self) -> Iterator[Kept]:
+    def _look(self) -> Iterator[CacheEntry]:
         if not self.root.is_dir():
             return
         for folder in self.root.iterdir():
             try:
                 about = folder / "about.json"
-                yield Kept(folder.name, str(read_json(about)["what"]), _bytes_in(folder), about.stat().st_mtime)
+                yield CacheEntry(folder.name, str(read_json(about)["what"]), _bytes_in(folder), about.stat().st_mtime)
             except (OSError, ValueError, TypeError, KeyError):
                 continue  # no shelf, or one that is being removed
 
     def _make_room(self, more: int, name: str = "") -> bool:
         """Drop what was not used for longest until `more` bytes fit; False, and nothing dropped, where they cannot."""
-        kept, in_use, budget = self.kept(), self._opened | {name}, self.budget
+        kept, in_use, budget = self.entries(), self._opened | {name}, self.budget
         droppable = [one for one in kept if one.name not in in_use]
         taken = sum(one.bytes for one in kept)
         if taken - sum(one.bytes for one in droppable) + more > budget:

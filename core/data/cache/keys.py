@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from core.data.cache.row_store import Kind
-from core.data.datasets.augmentation import View
+from core.data.datasets.augmentation import AugmentedCopy
 
 INGEST = 1
 """Raise it when `load_image` gives other pixels than before: what was kept is then left alone."""
@@ -14,8 +14,8 @@ def decoded_images(size: int) -> Kind:
     return Kind("decoded images", (size, size, 3), "uint8", {"size": size, "ingest": INGEST})
 
 
-def activations_at(
-    cut: str, shape: tuple[int, ...], weights: str, size: int, view: View | None, precision: str
+def frozen_feature_rows(
+    cut: str, shape: tuple[int, ...], weights: str, size: int, view: AugmentedCopy | None, precision: str
 ) -> Kind:
     """What a frozen part says of one view of images of this size.
 

@@ -62,7 +62,7 @@ class Kind:
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
 
-class Shelf:
+class RowStore:
     """The rows of one kind. Several threads and processes may read and write it at once.
 
     Args:
@@ -90,12 +90,12 @@ class Shelf:
         self._rows.close()
         self._records.close()
 
-    def holds(self, images: Sequence[str]) -> int:
+    def count_stored(self, images: Sequence[str]) -> int:
         """How many of these images (SHA-256 as hexadecimal) have a row here."""
         with self._guard:
             return sum(bytes.fromhex(image) in self._places for image in images)
 
-    def take(self, images: Sequence[str]) -> tuple[np.ndarray, np.ndarray, float]:
+    def read(self, images: Sequence[str]) -> tuple[np.ndarray, np.ndarray, float]:
         """(rows, which of them are here, the seconds that computing those took). What is not here is left at zero."""
         rows = np.zeros((len(images), *self.kind.shape), self.kind.dtype)
         here, seconds = np.zeros(len(images), bool), 0.0
@@ -111,7 +111,7 @@ class Shelf:
                     del self._places[key]  # damaged: it is computed anew and put at the end
         return rows, here, seconds
 
-    def put(self, images: Sequence[str], rows: np.ndarray, seconds: float) -> None:
+    def append(self, images: Sequence[str], rows: np.ndarray, seconds: float) -> None:
         """Keep the rows of images that have none yet; computing all of them took `seconds`. Raises `OSError`."""
         with self._guard, self._lock:
             self._read_new_records()

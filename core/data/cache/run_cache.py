@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from core.data.cache.feature_cache import Shelves
-from core.data.cache.row_store import Kind, Shelf
+from core.data.cache.feature_cache import FeatureCache
+from core.data.cache.row_store import Kind, RowStore
 from core.machine.files import is_disk_full
 
 
-class Keeper:
+class RunCache:
     """The shelves that one run uses.
 
     Args:
@@ -21,39 +21,42 @@ class Keeper:
     """
 
     def __init__(
-        self, shelves: Shelves | None = None, images: int = 0, tell: Callable[[str], None] = lambda text: None
+        self,
+        feature_cache: FeatureCache | None = None,
+        images: int = 0,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._shelves, self._images, self._tell = shelves, images, tell
-        self._open: dict[str, Shelf | None] = {}
+        self._shelves, self._images, self._tell = feature_cache, images, tell
+        self._open: dict[str, RowStore | None] = {}
         self._full: set[str] = set()
         self._told = False
         self.saved_seconds = 0.0
 
-    def take(self, kind: Kind, images: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, kind: Kind, images: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(rows, which of them are here); what is not here is left at zero."""
-        shelf = self._shelf(kind)
-        if shelf is None:
+        row_store = self._shelf(kind)
+        if row_store is None:
             return np.zeros((len(images), *kind.shape), kind.dtype), np.zeros(len(images), bool)
-        rows, here, seconds = shelf.take(images)
+        rows, here, seconds = row_store.read(images)
         self.saved_seconds += seconds
         return rows, here
 
-    def put(self, kind: Kind, images: Sequence[str], rows: np.ndarray, seconds: float) -> None:
+    def write(self, kind: Kind, images: Sequence[str], rows: np.ndarray, seconds: float) -> None:
         """Keep rows that took `seconds` to compute, as long as that can be done."""
-        shelf = self._shelf(kind)
-        if shelf is None or kind.name in self._full:
+        row_store = self._shelf(kind)
+        if row_store is None or kind.name in self._full:
             return
         try:
-            shelf.put(images, rows, seconds)
+            row_store.append(images, rows, seconds)
         except OSError as error:
             self._give_up(kind, error)
 
-    def _shelf(self, kind: Kind) -> Shelf | None:
+    def _shelf(self, kind: Kind) -> RowStore | None:
         if kind.name not in self._open:
             self._open[kind.name] = self._try_open(kind)
         return self._open[kind.name]
 
-    def _try_open(self, kind: Kind) -> Shelf | None:
+    def _try_open(self, kind: Kind) -> RowStore | None:
         if self._shelves is None:
             return None
         try:

@@ -16,7 +16,7 @@ class FolderError(ValueError):
     """A folder that cannot be chosen; the message says why in one line."""
 
 
-class OutsideRoots(FolderError):
+class OutsideAllowedFolders(FolderError):
     """Not below a root; raised in the same words whether or not the folder exists."""
 
 
@@ -25,13 +25,13 @@ class MissingFolder(FolderError):
 
 
 @dataclass(frozen=True)
-class DataRoots:
+class AllowedFolders:
     """The folders below which data may be chosen; with none, only the sample and uploads are left."""
 
     roots: tuple[Path, ...]
 
     @classmethod
-    def default(cls, address: str, given: Sequence[Path]) -> "DataRoots":
+    def default(cls, address: str, given: Sequence[Path]) -> "AllowedFolders":
         """The given roots; without any, the working directory and the home folder of a server only its owner reaches.
 
         `address` is what the server listens on. An empty one means every interface, so it gives no roots.
@@ -47,7 +47,9 @@ class DataRoots:
         """
         real = _real(path)
         if not any(real.is_relative_to(os.path.realpath(root)) for root in self.roots):
-            raise OutsideRoots(f"Expected a folder {self._described()}; received {_shown(path)}; {self._advice()}.")
+            raise OutsideAllowedFolders(
+                f"Expected a folder {self._described()}; received {_shown(path)}; {self._advice()}."
+            )
         if not os.path.isdir(real):  # noqa: PTH112
             raise MissingFolder(f"Expected an existing folder; received {_shown(path)}; check its spelling.")
         return real
@@ -72,10 +74,10 @@ def _is_loopback(address: str) -> bool:
 def _real(path: str) -> Path:
     """The path with `~` and links resolved, whether or not it exists; raises OutsideRoots where it can be no path."""
     if not path.strip():
-        raise OutsideRoots("Expected the path of a folder; received nothing; type or choose one.")
+        raise OutsideAllowedFolders("Expected the path of a folder; received nothing; type or choose one.")
     if len(path) > _LONGEST or _FORBIDDEN.search(path):
         expected = f"a path of at most {_LONGEST:,} characters, none of them a control character"
-        raise OutsideRoots(f"Expected {expected}; received {len(path):,}: {_shown(path)}; check its spelling.")
+        raise OutsideAllowedFolders(f"Expected {expected}; received {len(path):,}: {_shown(path)}; check its spelling.")
     # os.path and not pathlib, here and above: it raises for neither an unknown `~user`, a loop of links, an over-long
     # name nor a folder that may not be looked into.
     return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111

@@ -11,13 +11,13 @@ from math import pi
 import cv2
 import numpy as np
 
-from core.experiment.run import Augmentation, RunConfig
+from core.experiment.run_config import Augmentation, RunConfig
 
 NONE = Augmentation(flip=False, rotation=0, zoom=0, contrast=0)
 
 
 @dataclass(frozen=True)
-class View:
+class AugmentedCopy:
     """Which version of an image: within which bounds it was changed, its number, and what chance is drawn from."""
 
     augmentation: Augmentation
@@ -25,7 +25,7 @@ class View:
     seed: int = 0
 
 
-def view_of(config: RunConfig, epoch: int) -> View | None:
+def copy_for_epoch(config: RunConfig, epoch: int) -> AugmentedCopy | None:
     """The view that epoch `epoch` (from 0) trains on; None for images as they are.
 
     Views that come again are the same for all runs, whatever their seeds, so that runs share what is kept of them.
@@ -33,18 +33,18 @@ def view_of(config: RunConfig, epoch: int) -> View | None:
     if config.views == 1 or config.augmentation == NONE:
         return None
     if config.views == 0:
-        return View(config.augmentation, epoch, config.seed)
-    return View(config.augmentation, epoch % config.views)
+        return AugmentedCopy(config.augmentation, epoch, config.seed)
+    return AugmentedCopy(config.augmentation, epoch % config.views)
 
 
-def make_views(pixels: np.ndarray, images: Sequence[str], view: View | None) -> np.ndarray:
+def augment_batch(pixels: np.ndarray, images: Sequence[str], view: AugmentedCopy | None) -> np.ndarray:
     """(n, H, W, 3) uint8 images, known by their SHA-256, to the same of one view of each."""
     if view is None:
         return pixels
-    return np.stack([make_view(one, image, view) for one, image in zip(pixels, images, strict=True)])
+    return np.stack([augment(one, image, view) for one, image in zip(pixels, images, strict=True)])
 
 
-def make_view(pixels: np.ndarray, image: str, view: View) -> np.ndarray:
+def augment(pixels: np.ndarray, image: str, view: AugmentedCopy) -> np.ndarray:
     """One image (H, W, 3) uint8 mirrored, turned, zoomed and changed in contrast, by chance within its bounds.
 
     What turning or zooming out uncovers is filled with the mirrored image.
@@ -66,7 +66,7 @@ def make_view(pixels: np.ndarray, image: str, view: View) -> np.ndarray:
     return _with_contrast(pixels, contrast) if bounds.contrast else pixels
 
 
-def _chance(image: str, view: View) -> np.random.Generator:
+def _chance(image: str, view: AugmentedCopy) -> np.random.Generator:
     key = hashlib.blake2b(f"{view.seed}:{view.number}:{image}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(int.from_bytes(key)))
 

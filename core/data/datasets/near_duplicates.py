@@ -47,7 +47,7 @@ def _detail(pixels: np.ndarray, fine: float, coarse: float) -> np.ndarray:
     return cv2.GaussianBlur(pixels, (0, 0), fine) - cv2.GaussianBlur(pixels, (0, 0), coarse)
 
 
-def find_photos(signatures: Mapping[str, np.ndarray], look: Callable[[str], np.ndarray]) -> dict[str, str]:
+def find_near_duplicates(signatures: Mapping[str, np.ndarray], look: Callable[[str], np.ndarray]) -> dict[str, str]:
     """For every picture that has near-duplicates the name of its photo: the first of their names.
 
     Args:

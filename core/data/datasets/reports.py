@@ -6,8 +6,8 @@ from functools import cached_property
 from threading import Lock
 
 from core.data.datasets.decode import Progress
-from core.data.datasets.leakage import leaked
-from core.data.datasets.scan import DataError, Dataset, Picture, data_folder, scan, stamp
+from core.data.datasets.leakage import leaked_images
+from core.data.datasets.scan import DataError, Dataset, ImageFile, data_folder, folder_stamp, scan
 from core.data.datasets.split import Manifest, split
 
 
@@ -19,7 +19,7 @@ class Report:
     manifest: Manifest | None
     refusal: str = ""
 
-    def pictures(self, label: str, split: str | None = None) -> list[Picture]:
+    def pictures(self, label: str, split: str | None = None) -> list[ImageFile]:
         """The pictures of a class, or those of them in one split."""
         return [
             picture
@@ -28,16 +28,16 @@ class Report:
         ]
 
     @cached_property
-    def careless_leaks(self) -> int:
+    def leaks_without_grouping(self) -> int:
         """How many test pictures would have their like outside the test if near-duplicates were not looked for."""
-        return len(leaked(self.dataset, split(self.dataset, leak_free=False))) if self.manifest else 0
+        return len(leaked_images(self.dataset, split(self.dataset, leak_free=False))) if self.manifest else 0
 
     @cached_property
     def _sides(self) -> dict[str, str]:
         return {item.path: item.split for item in self.manifest.items} if self.manifest else {}
 
 
-class Reports:
+class ReportCache:
     """Reports on the `limit` data sets last asked for."""
 
     def __init__(self, limit: int = 8) -> None:
@@ -48,7 +48,7 @@ class Reports:
     def of(self, data: str, progress: Progress | None = None) -> Report:
         """The report on a run's `data`, read again only when files came or went. Raises `DataError`, `OSError`."""
         folder = data_folder(data)
-        now = stamp(folder)
+        now = folder_stamp(folder)
         with self._lock:
             before, report = self._kept.get(data, (None, None))
         if report is None or before != now:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from core.data.datasets.decode import THREADS, Progress, UnreadableImage, decode, open_image
-from core.data.datasets.near_duplicates import CLOSE_SIDE, close_look, find_photos, signature
+from core.data.datasets.near_duplicates import CLOSE_SIDE, close_look, find_near_duplicates, signature
 from core.data.sample_set.generate import sample_folder
-from core.experiment.run import SAMPLE
+from core.experiment.run_config import SAMPLE
 
 SPLITS = ("train", "validation", "test")
 """From the most lenient to the strictest: the last one judges."""
@@ -41,7 +41,7 @@ class DataError(ValueError):
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageFile:
     """One readable file. `path` is relative to the data set; `split` is "" unless the folder has its own splits.
 
     `photo` is the same for files of a class that show one photo, equal or nearly: the hash of one of them.
@@ -74,7 +74,7 @@ class Dataset:
     """The scan report. `pictures` are those that will be used; everything else is in `problems`."""
 
     root: Path
-    pictures: tuple[Picture, ...]
+    pictures: tuple[ImageFile, ...]
     problems: tuple[Problem, ...]
 
     @cached_property
@@ -92,7 +92,7 @@ class Dataset:
         return max(self.counts.values()) / min(self.counts.values()) if self.counts else 1.0
 
     @cached_property
-    def duplicates(self) -> tuple[tuple[Picture, ...], ...]:
+    def duplicates(self) -> tuple[tuple[ImageFile, ...], ...]:
         """Groups of pictures with the same bytes, in one class each."""
         groups = defaultdict(list)
         for picture in self.pictures:
@@ -100,7 +100,7 @@ class Dataset:
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
     @cached_property
-    def near_duplicates(self) -> tuple[tuple[Picture, ...], ...]:
+    def near_duplicates(self) -> tuple[tuple[ImageFile, ...], ...]:
         """Groups of pictures that show one photo and are not all equal."""
         groups = defaultdict(list)
         for picture in self.pictures:
@@ -156,14 +156,14 @@ def scan(folder: Path, progress: Progress | None = None) -> Dataset:
     """
     root = find_root(folder)
     listed, problems = _list_files(root)
-    pictures: list[Picture] = []
+    pictures: list[ImageFile] = []
     signatures: dict[str, np.ndarray] = {}
     with (
         ThreadPoolExecutor(THREADS) as pool,
         closing(pool.map(lambda entry: _read(root, *entry, signatures), listed)) as results,
     ):
         for done, result in enumerate(results, start=1):
-            (pictures if isinstance(result, Picture) else problems).append(result)
+            (pictures if isinstance(result, ImageFile) else problems).append(result)
             if progress and (done % 100 == 0 or done == len(listed)):
                 progress(done, len(listed))
     kept, doubtful = _without_contradictions(pictures)
@@ -237,7 +237,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _read(root: Path, path: Path, label: str, split: str, signatures: dict[str, np.ndarray]) -> Picture | Problem:
+def _read(root: Path, path: Path, label: str, split: str, signatures: dict[str, np.ndarray]) -> ImageFile | Problem:
     """Hash and decode one file; the decode is coarse but goes through all of its bytes. Its signature is noted."""
     name = _shown(path.relative_to(root))
     if name != path.relative_to(root).as_posix():
@@ -249,12 +249,12 @@ def _read(root: Path, path: Path, label: str, split: str, signatures: dict[str, 
         decoded = decode(content, at_least=_CHECK_SIZE)
     except (UnreadableImage, OSError) as error:
         return Problem(name, str(error), "left out")
-    picture = Picture(name, hashlib.sha256(content).hexdigest(), label, width, height, split)
+    picture = ImageFile(name, hashlib.sha256(content).hexdigest(), label, width, height, split)
     signatures[picture.hash] = signature(decoded)
     return picture
 
 
-def _with_photos(root: Path, pictures: list[Picture], signatures: dict[str, np.ndarray]) -> list[Picture]:
+def _with_photos(root: Path, pictures: list[ImageFile], signatures: dict[str, np.ndarray]) -> list[ImageFile]:
     """The pictures, those of one class that show one photo with its name."""
     path = {picture.hash: root / picture.path for picture in pictures}
     by_label = defaultdict(dict)
@@ -267,11 +267,13 @@ def _with_photos(root: Path, pictures: list[Picture], signatures: dict[str, np.n
         except (UnreadableImage, OSError):  # gone since it was read: like nothing else
             return np.zeros((CLOSE_SIDE, CLOSE_SIDE, 3), np.float32)
 
-    photos = {name: photo for of_class in by_label.values() for name, photo in find_photos(of_class, look).items()}
+    photos = {
+        name: photo for of_class in by_label.values() for name, photo in find_near_duplicates(of_class, look).items()
+    }
     return [replace(picture, photo=photos.get(picture.hash, picture.hash)) for picture in pictures]
 
 
-def _without_contradictions(pictures: list[Picture]) -> tuple[list[Picture], list[Problem]]:
+def _without_contradictions(pictures: list[ImageFile]) -> tuple[list[ImageFile], list[Problem]]:
     """Leave out pictures that lie in several classes: nobody can say which label is true."""
     labels = defaultdict(set)
     for picture in pictures:
@@ -285,7 +287,7 @@ def _without_contradictions(pictures: list[Picture]) -> tuple[list[Picture], lis
     return kept, doubtful
 
 
-def _without_leaks(pictures: list[Picture]) -> tuple[list[Picture], list[Problem]]:
+def _without_leaks(pictures: list[ImageFile]) -> tuple[list[ImageFile], list[Problem]]:
     """Where own splits share a picture, the strictest of them keeps it: test, then validation."""
     strictest = strictest_sides(pictures, key=lambda picture: picture.hash)
     kept = [picture for picture in pictures if picture.split == strictest[picture.hash]]
@@ -297,7 +299,7 @@ def _without_leaks(pictures: list[Picture]) -> tuple[list[Picture], list[Problem
     return kept, leaks
 
 
-def strictest_sides(pictures: Iterable[Picture], key: Callable[[Picture], str]) -> dict[str, str]:
+def strictest_sides(pictures: Iterable[ImageFile], key: Callable[[ImageFile], str]) -> dict[str, str]:
     """By key, the strictest of the own splits in which such pictures are."""
     sides = defaultdict(set)
     for picture in pictures:
@@ -305,7 +307,7 @@ def strictest_sides(pictures: Iterable[Picture], key: Callable[[Picture], str]) 
     return {name: max(found, key=("", *SPLITS).index) for name, found in sides.items()}
 
 
-def _empty_classes(root: Path, kept: list[Picture]) -> list[Problem]:
+def _empty_classes(root: Path, kept: list[ImageFile]) -> list[Problem]:
     found = {folder.name for folder, _ in _class_folders(root)}
     return [
         Problem(_shown(Path(name)), "no picture that can be used", "class left out")
@@ -313,7 +315,7 @@ def _empty_classes(root: Path, kept: list[Picture]) -> list[Problem]:
     ]
 
 
-def _absent_classes(kept: list[Picture]) -> list[Problem]:
+def _absent_classes(kept: list[ImageFile]) -> list[Problem]:
     """Classes that an own validation or test folder lacks."""
     there = {(picture.split, picture.label) for picture in kept}
     sides, labels = ({pair[i] for pair in there} for i in (0, 1))
@@ -326,7 +328,7 @@ def _absent_classes(kept: list[Picture]) -> list[Problem]:
     ]
 
 
-def stamp(folder: Path) -> tuple[tuple[str, int], ...]:
+def folder_stamp(folder: Path) -> tuple[tuple[str, int], ...]:
     """Changes when a file is added to or removed from the folder or one two levels below: cheap to ask again."""
     first = _folders_in(str(folder))
     second = [path for parent in first for path in _folders_in(parent)]

@@ -7,14 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from core.data.datasets.scan import SPLITS, DataError, Dataset, Picture, strictest_sides
+from core.data.datasets.scan import SPLITS, DataError, Dataset, ImageFile, strictest_sides
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
 TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
 
 
 @dataclass(frozen=True)
-class Item:
+class ManifestRow:
     """One line of a manifest."""
 
     path: str
@@ -27,13 +27,13 @@ class Item:
 class Manifest:
     """What a run learns from and is judged on, stored with it as CSV."""
 
-    items: tuple[Item, ...]
+    items: tuple[ManifestRow, ...]
 
     @property
     def classes(self) -> tuple[str, ...]:
         return tuple(sorted({item.label for item in self.items}))
 
-    def of(self, split: str) -> tuple[Item, ...]:
+    def of(self, split: str) -> tuple[ManifestRow, ...]:
         return tuple(item for item in self.items if item.split == split)
 
     def counts(self) -> dict[str, int]:
@@ -43,7 +43,7 @@ class Manifest:
     def to_csv(self) -> str:
         text = io.StringIO()
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writerow([f.name for f in fields(Item)])
+        writer.writerow([f.name for f in fields(ManifestRow)])
         writer.writerows([item.path, item.hash, item.label, item.split] for item in self.items)
         return text.getvalue()
 
@@ -51,7 +51,7 @@ class Manifest:
     def from_csv(cls, text: str) -> "Manifest":
         """The manifest that `to_csv` wrote. Raises `DataError` on anything else."""
         try:
-            items = tuple(Item(**row) for row in csv.DictReader(io.StringIO(text, newline="")))
+            items = tuple(ManifestRow(**row) for row in csv.DictReader(io.StringIO(text, newline="")))
             if not items or any(item.split not in SPLITS or item.label is None for item in items):
                 raise ValueError("no pictures, or an unknown split")
         except (TypeError, ValueError, csv.Error) as error:
@@ -78,7 +78,7 @@ def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
     return Manifest(tuple(sorted(items, key=lambda item: item.path)))
 
 
-def _divide(pictures: Sequence[Picture], into: Sequence[str], seed: int) -> list[Item]:
+def _divide(pictures: Sequence[ImageFile], into: Sequence[str], seed: int) -> list[ManifestRow]:
     """Deal each class's different photos, in an order drawn from contents and seed, to the splits in `into`."""
     by_label = defaultdict(set)
     for picture in pictures:
@@ -98,25 +98,25 @@ def _deal(sizes: Mapping[str, int], into: Sequence[str], seed: int) -> dict[str,
             room[side[photo]] -= sizes[photo]
     for name in room:  # none fitted: the smallest one all the same, of a side that keeps another
         on = Counter(side.values())
-        spare = sorted(
+        prewarmer = sorted(
             (photo for photo in order if on[side[photo]] > 1), key=lambda photo: (side[photo] != "train", sizes[photo])
         )
-        if not on[name] and spare:
-            side[spare[0]] = name
+        if not on[name] and prewarmer:
+            side[prewarmer[0]] = name
     return side
 
 
-def _own_splits(pictures: Sequence[Picture], own: set[str], seed: int) -> list[Item]:
+def _own_splits(pictures: Sequence[ImageFile], own: set[str], seed: int) -> list[ManifestRow]:
     missing = [name for name in ("validation", "test") if name not in own]
     given = [_item(p, p.split) for p in pictures if p.split != "train"]
     return given + _divide([p for p in pictures if p.split == "train"], ("train", *missing), seed)
 
 
-def _item(picture: Picture, side: str) -> Item:
-    return Item(picture.path, picture.hash, picture.label, side)
+def _item(picture: ImageFile, side: str) -> ManifestRow:
+    return ManifestRow(picture.path, picture.hash, picture.label, side)
 
 
-def _expect_every_class_trains(items: Sequence[Item], classes: Sequence[str]) -> None:
+def _expect_every_class_trains(items: Sequence[ManifestRow], classes: Sequence[str]) -> None:
     training = Counter(item.label for item in items if item.split == "train")
     lacking = [name for name in classes if not training[name]]
     if lacking:

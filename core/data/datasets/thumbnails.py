@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from core.data.datasets.decode import THREADS, UnreadableImage, decode
-from core.data.datasets.scan import Picture
+from core.data.datasets.scan import ImageFile
 
 SIDE = 160
 """Pixels of a thumbnail's longer side, at most."""
@@ -44,17 +44,17 @@ def shown_share(image: Image.Image) -> float:
     return min(1.0, _TALLEST * image.width / image.height)
 
 
-class Thumbnails:
+class ThumbnailCache:
     """Thumbnails of pictures of any data set, each made once; the `limit` last asked for are kept."""
 
     def __init__(self, limit: int = 2_000) -> None:
         self._of = lru_cache(limit)(_thumbnail)  # a picture carries its content's hash: a changed one is made anew
 
-    def of(self, root: Path, pictures: Sequence[Picture]) -> list[bytes]:
+    def of(self, root: Path, pictures: Sequence[ImageFile]) -> list[bytes]:
         """JPEG bytes of each picture of the data set at `root`."""
         with ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(partial(self._of, root), pictures))
 
 
-def _thumbnail(root: Path, picture: Picture) -> bytes:
+def _thumbnail(root: Path, picture: ImageFile) -> bytes:
     return thumbnail(root / picture.path)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Seen(NamedTuple):
+class ModelOutput(NamedTuple):
     """What a model sees in n pictures.
 
     Args:
@@ -17,4 +17,4 @@ class Seen(NamedTuple):
 
     probabilities: np.ndarray
     maps: np.ndarray
-    strangeness: np.ndarray | None
+    novelty: np.ndarray | None

@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 from core.data.uploads.limits import UploadError, UploadLimits, refusing
 from core.data.uploads.unpack import unpack_zip
-from core.data.uploads.uploaded_images import Incoming, Refused, receive
+from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads
 
-Received = Incoming | Refused
+Received = UploadedImage | RefusedFile
 
 LIMITS = UploadLimits(entries=5_000, total_bytes=2 * 10**9)
 """Of one ZIP of pictures to look at."""
@@ -22,7 +22,7 @@ _AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Brought:
+class NewFile:
     """A file on its way in; `id` tells it from any other that this visitor brings."""
 
     id: str
@@ -30,7 +30,7 @@ class Brought:
     stream: BinaryIO
 
 
-class Visit:
+class SessionImages:
     """What a visitor dropped, in its order, each picture once; a ZIP counts as the files in it.
 
     Its folder comes with the first file and goes with the visit: when it is cleared, forgotten or the program ends.
@@ -42,7 +42,7 @@ class Visit:
         self._folder: tempfile.TemporaryDirectory | None = None
         self._taken: set[str] = set()
 
-    def take(self, files: Sequence[Brought]) -> Iterator[tuple[int, int]]:
+    def add(self, files: Sequence[NewFile]) -> Iterator[tuple[int, int]]:
         """Store what is dropped and look at it. Yields (done, all) files after some of them.
 
         What is taken then stays taken, also if nobody asks for the rest: a file that comes again is passed over.
@@ -60,8 +60,8 @@ class Visit:
         self.__init__()
 
     def _look_at(self, files: Sequence[tuple[str, Path]]) -> None:
-        for (_, path), item in zip(files, receive(files), strict=True):
-            if isinstance(item, Incoming) and item.hash not in self.contents:
+        for (_, path), item in zip(files, read_uploads(files), strict=True):
+            if isinstance(item, UploadedImage) and item.hash not in self.contents:
                 self.contents[item.hash] = path
                 self.received.append(item)
             else:
@@ -69,10 +69,10 @@ class Visit:
                 self._refuse(item)
 
     def _refuse(self, item: Received) -> None:
-        if isinstance(item, Refused) and item not in self.received:
+        if isinstance(item, RefusedFile) and item not in self.received:
             self.received.append(item)
 
-    def _stored(self, file: Brought) -> list[tuple[str, Path]]:
+    def _stored(self, file: NewFile) -> list[tuple[str, Path]]:
         """(name, path) of the file on disk, of each in it where it is a ZIP; nothing where it is refused."""
         try:
             with refusing(file.name):
@@ -84,7 +84,7 @@ class Visit:
                 shutil.copyfileobj(file.stream, target)
             return [(file.name, path)]
         except UploadError as error:
-            self._refuse(Refused(file.name, str(error)))
+            self._refuse(RefusedFile(file.name, str(error)))
             return []
 
     def _room(self) -> Path:
@@ -93,7 +93,7 @@ class Visit:
         return Path(self._folder.name)
 
 
-def _unpacked(file: Brought, into: Path) -> list[tuple[str, Path]]:
+def _unpacked(file: NewFile, into: Path) -> list[tuple[str, Path]]:
     folder = unpack_zip(file.stream, file.name, into, LIMITS)
     found = sorted(entry for entry in folder.rglob("*") if entry.is_file())
     return [(entry.relative_to(folder).as_posix(), entry) for entry in found]

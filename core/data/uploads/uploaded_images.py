@@ -25,7 +25,7 @@ _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif",
 
 
 @dataclass(frozen=True)
-class Incoming:
+class UploadedImage:
     """A readable picture: what it is called, the SHA-256 of its content, and a small JPEG to look at.
 
     `share` of the JPEG's width is the picture, in its middle.
@@ -38,14 +38,14 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedFile:
     """A file that is no picture, and why in a few words."""
 
     name: str
     reason: str
 
 
-def receive(files: Iterable[tuple[str, Content]]) -> Iterator[Incoming | Refused]:
+def read_uploads(files: Iterable[tuple[str, Content]]) -> Iterator[UploadedImage | RefusedFile]:
     """What each file of (name, content) is, in their order. Model files are refused without being opened."""
     with ThreadPoolExecutor(THREADS) as pool:
         yield from pool.map(_receive, files)
@@ -61,15 +61,15 @@ def pixels_of(contents: Mapping[str, Content], size: int) -> tuple[dict[str, np.
     )
 
 
-def _receive(file: tuple[str, Content]) -> Incoming | Refused:
+def _receive(file: tuple[str, Content]) -> UploadedImage | RefusedFile:
     name, content = file
     try:
         _expect_no_model(name)
         read = read_content(content)
         image = _decoded(read)
-        return Incoming(name, hashlib.sha256(read).hexdigest(), shown_share(image), as_jpeg(image))
+        return UploadedImage(name, hashlib.sha256(read).hexdigest(), shown_share(image), as_jpeg(image))
     except UnreadableImage as error:
-        return Refused(name, str(error))
+        return RefusedFile(name, str(error))
 
 
 def _pixels(content: Content, size: int) -> np.ndarray | str:

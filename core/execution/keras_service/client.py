@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from core.data.explain.model_output import Seen
-from core.experiment.export_formats import Exported
-from core.experiment.run import RunConfig
-from core.experiment.timings import Pace
+from core.data.explain.model_output import ModelOutput
+from core.experiment.export_formats import ExportedFile
+from core.experiment.run_config import RunConfig
+from core.experiment.timings import Timings
 from core.machine.devices import CPU, environment
 from core.machine.processes import PROJECT
 
@@ -33,11 +33,11 @@ LONG_SECONDS = 900.0
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_new_session is on Windows
 
 
-class AssistantError(RuntimeError):
+class KerasServiceError(RuntimeError):
     """The assistant could not answer; the message says why and what to do, in one line."""
 
 
-class Assistant:
+class KerasService:
     """Does what only Keras can: says what a model sees in images, exports it, finds a rate, measures this machine.
 
     Its process starts at the first question, on the CPU alone: the GPUs' memory is for training. It ends with the
@@ -55,31 +55,31 @@ class Assistant:
         """The process that answers; None where there is none now."""
         return self._process.pid if self._process and self._process.is_alive else None
 
-    def see(self, model: Path, pixels: np.ndarray) -> Seen:
-        """What a model sees in (n, size, size, 3) uint8 images. Raises `AssistantError`."""
-        return self._ask("see", model, pixels)
+    def predict(self, model: Path, pixels: np.ndarray) -> ModelOutput:
+        """What a model sees in (n, size, size, 3) uint8 images. Raises `KerasServiceError`."""
+        return self._ask("predict", model, pixels)
 
-    def export(self, run: Path, name: str) -> Exported:
+    def export(self, run: Path, name: str) -> ExportedFile:
         """Write the model in a run's folder in the format `name`, and run that file on test images.
 
-        Raises `AssistantError`.
+        Raises `KerasServiceError`.
         """
         return self._ask("export", run, name, patience=max(self._patience, LONG_SECONDS))
 
     def find_rate(self, config: RunConfig, manifest_csv: str, phase: int) -> tuple[tuple[float, float], ...]:
         """The range test of phase number `phase` (from 1): (learning rate, smoothed loss) by rising rate.
 
-        Raises `AssistantError`.
+        Raises `KerasServiceError`.
         """
         return self._ask("find_rate", config, manifest_csv, phase, patience=max(self._patience, LONG_SECONDS))
 
-    def prepare(self, model: Path) -> None:
+    def preload(self, model: Path) -> None:
         """Load a model for a question that is likely to come; waits for nothing and raises nothing."""
-        with contextlib.suppress(_Gone, AssistantError):
-            self._running().send("prepare", (model,))
+        with contextlib.suppress(_Gone, KerasServiceError):
+            self._running().send("preload", (model,))
 
-    def measure_pace(self, config: RunConfig, classes: int, files: Sequence[Path], depths: Sequence[int]) -> Pace:
-        """How fast this machine trains at these settings and depths, on the CPU. Raises `AssistantError`."""
+    def measure_timings(self, config: RunConfig, classes: int, files: Sequence[Path], depths: Sequence[int]) -> Timings:
+        """How fast this machine trains at these settings and depths, on the CPU. Raises `KerasServiceError`."""
         return self._ask("measure_pace", config, classes, files, depths)
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Assistant:
                 continue
             finally:
                 alarm.cancel()
-        raise AssistantError(
+        raise KerasServiceError(
             "Expected an answer of the assistant; its process ended twice without one. Free "
             "some memory and try again; the dashboard's terminal may say more."
         )
@@ -113,7 +113,7 @@ class Assistant:
                 try:
                     self._process = _Process(self._idle_seconds)
                 except OSError as error:
-                    raise AssistantError(
+                    raise KerasServiceError(
                         f"Expected to start the assistant; received {error.strerror or error}. "
                         "Free some memory and try again."
                     ) from error
@@ -168,7 +168,7 @@ class _Process:
             while True:
                 number, value, error = pickle.load(self._process.stdout)
                 answer = self._open.pop(number)
-                answer.set_exception(AssistantError(error)) if error else answer.set_result(value)
+                answer.set_exception(KerasServiceError(error)) if error else answer.set_result(value)
         except (EOFError, pickle.UnpicklingError, OSError):
             return
         finally:

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-from core.experiment.errors import first_line
+from core.experiment.runs.errors import first_line
 
 Answer = Callable[..., Any]
 
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--idle", type=float, default=600.0, help="seconds without a question after which it ends")
     idle = parser.parse_args(argv).idle
     out = _own_stdout()
-    desk = Desk(_answers(), out)
+    desk = RequestServer(_answers(), out)
     threading.Thread(target=_leave_when_idle, args=(desk, idle), daemon=True).start()
     desk.serve(sys.stdin.buffer)
     os._exit(0)  # at once, also while a model loads: nobody waits for it any more
@@ -60,26 +60,26 @@ def _answers() -> Mapping[str, Answer]:
         from core.learning.export.exporter import export_model
         from core.learning.inference.predictor_cache import Predictors
         from core.learning.training.lr_range_test import find_rate
-        from core.learning.training.timing import measure_pace
+        from core.learning.training.timing import measure_timings
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several models, each traced once
     predictors = Predictors()
     return {
-        "see": predictors.see,
-        "prepare": lambda path: predictors.of(path) and None,
+        "predict": predictors.predict,
+        "preload": lambda path: predictors.of(path) and None,
         "export": export_model,
-        "measure_pace": measure_pace,
+        "measure_pace": measure_timings,
         "find_rate": find_rate,
     }
 
 
-def _leave_when_idle(desk: "Desk", idle: float) -> None:
+def _leave_when_idle(desk: "RequestServer", idle: float) -> None:
     while desk.idle() < idle:
         time.sleep(min(idle / 4, 5.0))
     os._exit(0)  # who asks at this very moment finds it gone, and starts another
 
 
-class Desk:
+class RequestServer:
     """Takes questions, gives each to a thread, and sends the answers one after another."""
 
     def __init__(self, answers: Mapping[str, Answer], out: BinaryIO) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from core.execution.queue.prewarm import Spare
-from core.experiment.errors import ended
-from core.experiment.run import Run, State
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.execution.queue.prewarm import Prewarmer
+from core.experiment.runs.errors import ended
+from core.experiment.runs.run import Run, State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.machine.devices import Device, Leases, training_devices
 from core.machine.paths import device_locks_folder
 from core.machine.processes import DEVICE_TAKEN, RUN_TAKEN, find_process, kill_group, start_worker
@@ -46,7 +47,7 @@ def worker_command(run: Path, device_id: str, leases: Path) -> Sequence[str]:
 class _Worker:
     process: subprocess.Popen
     device_id: str
-    was_spare: bool
+    was_prewarmed: bool
 
 
 class Launcher:
@@ -71,10 +72,10 @@ class Launcher:
         devices: Callable[[], Sequence[Device]] = training_devices,
         command: Command = worker_command,
         grace: float = GRACE_SECONDS,
-        spare: Spare | None = None,
+        prewarmer: Prewarmer | None = None,
     ) -> None:
         self._store, self._leases = store, leases or Leases(device_locks_folder())
-        self._devices, self._command, self._grace, self._spare = devices, command, grace, spare
+        self._devices, self._command, self._grace, self._prewarmer = devices, command, grace, prewarmer
         self._workers: dict[str, _Worker] = {}
         self._asked: dict[str, float] = {}
         self._trouble = ""
@@ -129,8 +130,8 @@ class Launcher:
                 self._tick()
                 self._rest()
         finally:
-            if self._spare:
-                self._spare.close()  # who leads next keeps its own
+            if self._prewarmer:
+                self._prewarmer.close()  # who leads next keeps its own
 
     def _rest(self) -> None:
         self._wake.wait(TICK_SECONDS)
@@ -144,8 +145,8 @@ class Launcher:
         for device in self._free_devices() if waiting else ():
             while waiting and not self._attempt(self._start, waiting.pop(0), device):
                 continue  # a run that cannot be started keeps no other from the device
-        if self._spare:
-            self._attempt(self._tend, self._spare, active)
+        if self._prewarmer:
+            self._attempt(self._tend, self._prewarmer, active)
 
     def _attempt(self, act: Callable[..., bool | None], *arguments: object) -> bool | None:
         """One run's trouble, say a folder that cannot be written, must not hold up the others."""
@@ -161,7 +162,7 @@ class Launcher:
         if exit_code is None:
             return
         if exit_code not in ORDERLY_EXIT_CODES:
-            self._bury(run_id, exit_code, worker.was_spare)
+            self._bury(run_id, exit_code, worker.was_prewarmed)
         del self._workers[run_id]
         self._asked.pop(run_id, None)
 
@@ -196,7 +197,7 @@ class Launcher:
         except psutil.NoSuchProcess:
             return None
 
-    def _bury(self, run_id: str, exit_code: int | None, was_spare: bool = False) -> None:
+    def _bury(self, run_id: str, exit_code: int | None, was_prewarmed: bool = False) -> None:
         """Write how a run ended whose worker did not, or that never had one.
 
         A run that a spare took and never began has not ended: it waits for an ordinary start.
@@ -204,7 +205,7 @@ class Launcher:
         try:
             with self._store.lock(run_id).acquire(blocking=False):
                 run = self._store.get(run_id)
-                if run.state.is_finished or (was_spare and run.state is State.QUEUED):
+                if run.state.is_finished or (was_prewarmed and run.state is State.QUEUED):
                     return
                 stopped = self._store.stop_requested(run_id)
                 error = None if stopped else ended(exit_code, self._store.log_tail(run_id))
@@ -228,19 +229,19 @@ class Launcher:
     def _start(self, run: Run, device: Device) -> bool:
         folder = self._store.path(run.id)
         with (folder / "log.txt").open("ab") as log:
-            process = self._spare.take(device.id, folder) if self._spare else None
-            was_spare = process is not None
+            process = self._prewarmer.claim(device.id, folder) if self._prewarmer else None
+            was_prewarmed = process is not None
             process = process or start_worker(
                 self._command(folder, device.id, self._leases.folder), device.id, subprocess.DEVNULL, log
             )
-        self._workers[run.id] = _Worker(process, device.id, was_spare)
+        self._workers[run.id] = _Worker(process, device.id, was_prewarmed)
         return True
 
-    def _tend(self, spare: Spare, active: Sequence[Run]) -> None:
+    def _tend(self, prewarmer: Prewarmer, active: Sequence[Run]) -> None:
         """Keep a worker started ahead, where no run's own start suffers from it."""
         waiting = [run for run in active if run.state is State.QUEUED and run.id not in self._workers]
         starting = [run for run in active if run not in waiting and not _has_trained(run)]
-        spare.tend(self._likely_device, self._leases.folder, calm=not starting, awaited=bool(waiting))
+        prewarmer.update(self._likely_device, self._leases.folder, calm=not starting, awaited=bool(waiting))
 
     def _likely_device(self) -> str | None:
         """Where the next run will probably train: on a free device, or on the one whose run started first."""
@@ -254,7 +255,7 @@ def _has_trained(run: Run) -> bool:
     return run.state is not State.QUEUED and run.status.phase > 0
 
 
-def farewell(store: RunStore) -> str:
+def shutdown_notice(store: RunStore) -> str:
     """What a terminal says when the dashboard goes and runs stay; empty where none does."""
     active = store.active()
     training = [

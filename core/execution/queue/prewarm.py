@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.execution.queue.prewarm_pipe import hand_over
+from core.execution.queue.prewarm_pipe import send_run
 from core.machine.devices import available_memory
 from core.machine.processes import PROJECT, start_worker
 
@@ -33,7 +33,7 @@ def waiting_command(device_id: str, leases: Path) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class SpareTerms:
+class PrewarmPolicy:
     """When a spare is kept.
 
     Args:
@@ -58,7 +58,7 @@ class _Idle:
     code: int
 
 
-class Spare:
+class Prewarmer:
     """Keeps at most one idle worker, for one device. Only the launcher's thread uses it, and only while that leads.
 
     The idle process ends when this one does: its stdin then ends too.
@@ -72,12 +72,12 @@ class Spare:
 
     def __init__(
         self,
-        terms: SpareTerms | None = None,
+        terms: PrewarmPolicy | None = None,
         command: Command = waiting_command,
         available: Callable[[], int] = available_memory,
         code: Path = PROJECT / "core",
     ) -> None:
-        self._terms, self._command, self._available, self._code = terms or SpareTerms(), command, available, code
+        self._terms, self._command, self._available, self._code = terms or PrewarmPolicy(), command, available, code
         self._idle: _Idle | None = None
         self._patience = self._terms.calm
         self._due = time.monotonic() + self._patience
@@ -88,14 +88,14 @@ class Spare:
         idle = self._idle
         return idle.process.pid if idle else None
 
-    def take(self, device_id: str, run: Path) -> subprocess.Popen | None:
+    def claim(self, device_id: str, run: Path) -> subprocess.Popen | None:
         """Hand it this run: the process that trains it from now on, or None where none can."""
         idle = self._idle
         if idle is None or idle.device_id != device_id:
             return None
         try:
             if idle.code == _last_change(self._code):
-                hand_over(run, idle.process.stdin)
+                send_run(run, idle.process.stdin)
                 self._idle, self._patience = None, self._terms.calm
                 return idle.process
         except OSError:
@@ -103,7 +103,7 @@ class Spare:
         self.close()
         return None
 
-    def tend(self, likely: Callable[[], str | None], leases: Path, calm: bool, awaited: bool) -> None:
+    def update(self, likely: Callable[[], str | None], leases: Path, calm: bool, awaited: bool) -> None:
         """Start one, keep it, or give it up; to be called a few times a second.
 
         Args:
@@ -125,7 +125,7 @@ class Spare:
             self._keep_for(likely() if awaited or self._terms.ahead else None, leases)
 
     def close(self) -> None:
-        """Give it up; the next `tend` may start another."""
+        """Give it up; the next `update` may start another."""
         if self._idle is None:
             return
         process, self._idle = self._idle.process, None

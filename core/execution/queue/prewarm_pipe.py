@@ -11,13 +11,13 @@ from typing import BinaryIO
 _EXPENDABILITY = Path("/proc/self/oom_score_adj")  # Linux alone has it
 
 
-def hand_over(run: Path, stdin: BinaryIO) -> None:
+def send_run(run: Path, stdin: BinaryIO) -> None:
     """Send the run's folder, whatever letters are in it, as one line. Raises `OSError` where nobody reads it."""
     stdin.write(json.dumps(str(run)).encode("ascii") + b"\n")
     stdin.close()
 
 
-def await_run() -> Path | None:
+def receive_run() -> Path | None:
     """The run that is handed over; None where whoever started this process has died or given it up."""
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):
@@ -37,7 +37,7 @@ def _redirect(path: str | Path, mode: int, *targets: int) -> None:
 
 
 @contextlib.contextmanager
-def expendable() -> Iterator[None]:
+def killed_first() -> Iterator[None]:
     """When memory runs out meanwhile, Linux shall end this process rather than one that trains."""
     if not _EXPENDABILITY.exists():
         yield

@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.experiment.errors import Diverged, explain
-from core.experiment.heartbeat import BEAT_SECONDS
-from core.experiment.metrics import MetricsReader, MetricsWriter
-from core.experiment.run import Row, RunConfig, RunStatus, State
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.errors import Diverged, explain
+from core.experiment.runs.heartbeat import BEAT_SECONDS
+from core.experiment.runs.metrics import MetricsReader, MetricsWriter
+from core.experiment.runs.run import Row, RunStatus, State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.machine.devices import device_name
 from core.machine.processes import own_identity
 
@@ -35,7 +37,7 @@ class Session:
     """
 
     def __init__(self, store: RunStore, run_id: str, device_id: str) -> None:
-        self.run = store.get(run_id)
+        self.run = store.get_intact(run_id)
         self.folder: Path = store.path(run_id)
         self.device_id = device_id
         self._store = store
@@ -44,7 +46,7 @@ class Session:
         self._done, self._stop, self._heard = threading.Event(), threading.Event(), False
         self._status = RunStatus(State.STARTING, started=time.time(), device=device_name(device_id), **own_identity())
 
-    def say(self, **changes: Any) -> None:
+    def set_status(self, **changes: Any) -> None:
         """Change fields of the status and write it."""
         with self._lock:
             self._status = replace(self._status, **changes, beat=self._status.beat + 1)
@@ -63,10 +65,10 @@ class Session:
         if written.epochs or written.steps:
             self._metrics.append({"kind": "resume", "epoch": len(rows)})
 
-    def depths_to_come(self) -> frozenset[int]:
+    def depths_of_waiting_runs(self) -> frozenset[int]:
         """Down to which depths those runs of its study train that still wait and share this one's frozen part."""
         others = (run for run in self._store.study(self.run.study).runs if run.id != self.run.id)
-        return self.run.config.depths_of_alike(run.config for run in others if run.state is State.QUEUED and run.config)
+        return self.run.config.depths_of_similar_runs(run.config for run in others if run.state is State.QUEUED)
 
     def _follow(self, **changes: Any) -> None:
         with self._lock:
@@ -77,7 +79,7 @@ class Session:
         self._heard = self._heard or self._stop.is_set()
         return self._heard
 
-    def conclude(self, job: Job) -> State:
+    def run_job(self, job: Job) -> State:
         """Do the job and write how it ended; never raises what the job raised. Raises `OSError` if even that fails."""
         try:
             self._begin()
@@ -96,7 +98,7 @@ class Session:
     def _begin(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _interrupt_once)
-        self.say()
+        self.set_status()
         threading.Thread(target=self._beat, daemon=True, name="beat").start()
         self._reserve.write_bytes(bytes(_RESERVE_BYTES))
         self._metrics = MetricsWriter(self.folder / "metrics.jsonl")
@@ -106,7 +108,7 @@ class Session:
         try:
             with self._lock:
                 self._done.set()
-                self.say(**changes)
+                self.set_status(**changes)
         except NoSuchRun:
             _log_trouble()  # its folder was deleted: there is nobody left to tell
 
@@ -131,7 +133,7 @@ class Session:
         """Nothing may be written after the end: the run may be in other hands by then."""
         with self._lock:
             if not self._done.is_set():
-                self.say(**changes)
+                self.set_status(**changes)
 
 
 def _log_trouble() -> None:

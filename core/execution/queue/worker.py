@@ -15,10 +15,10 @@ from typing import NoReturn
 
 from filelock import Timeout
 
-from core.execution.queue.prewarm_pipe import await_run, expendable
+from core.execution.queue.prewarm_pipe import killed_first, receive_run
 from core.execution.queue.session import Job, Session
-from core.experiment.run import RunConfig
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run_store import RunStore
 from core.machine.devices import CPU, Leases, gains_from_half_precision
 from core.machine.processes import DEVICE_TAKEN, RUN_TAKEN
 
@@ -51,10 +51,10 @@ def leave(exit_code: int) -> NoReturn:
 
 def _awaited(prepare: bool) -> Path | None:
     """The run this worker was started ahead for; with all that takes long and depends on no run done before."""
-    with expendable():
+    with killed_first():
         if prepare:
             import core.learning.training.job  # noqa: F401
-        return await_run()
+        return receive_run()
 
 
 def _work(store: RunStore, run_id: str, device_id: str, job: Job) -> int:
@@ -62,7 +62,7 @@ def _work(store: RunStore, run_id: str, device_id: str, job: Job) -> int:
         with store.lock(run_id).acquire(blocking=False):
             if store.get(run_id).state.is_finished:
                 return RUN_TAKEN
-            Session(store, run_id, device_id).conclude(job)
+            Session(store, run_id, device_id).run_job(job)
     except Timeout:
         return RUN_TAKEN
     return 0

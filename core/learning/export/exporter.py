@@ -11,14 +11,14 @@ from threading import Lock
 import keras
 import numpy as np
 
-from core.data.cache.feature_cache import Shelves
-from core.data.cache.run_cache import Keeper
+from core.data.cache.feature_cache import FeatureCache
+from core.data.cache.run_cache import RunCache
 from core.data.datasets.decode import UnreadableImage
 from core.data.datasets.scan import data_folder, find_root
 from core.data.datasets.split import Manifest
-from core.experiment.errors import first_line
-from core.experiment.export_formats import FORMATS, MODEL_FILE, Exported, Format, exported, note_of
-from core.experiment.run import RunConfig
+from core.experiment.export_formats import FORMATS, MODEL_FILE, ExportedFile, ExportFormat, exported, measurement_path
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.errors import first_line
 from core.learning.export.writers import RUNNERS, WRITERS, Runner, Writer
 from core.learning.inference.predictor import load_model
 from core.learning.training.batches import Images, TrainingData, load_data
@@ -37,7 +37,7 @@ class ExportError(ValueError):
     """A model cannot be exported, or not in this format."""
 
 
-def export_model(run: Path, name: str) -> Exported:
+def export_model(run: Path, name: str) -> ExportedFile:
     """Write the model in the folder `run` in the format `name`, run that file on test images, and note what came out.
 
     Raises `ExportError`, `ModelError` and `DataError`; no half file is left then.
@@ -45,24 +45,24 @@ def export_model(run: Path, name: str) -> Exported:
     form = _format(name)
     with _ONE_AT_A_TIME:
         noted = exported(form, run) or _export(form, run)
-        write_whole(note_of(form, run), json.dumps(noted.to_json(), indent=1))
+        write_whole(measurement_path(form, run), json.dumps(noted.to_json(), indent=1))
     return noted
 
 
-def _export(form: Format, run: Path) -> Exported:
+def _export(form: ExportFormat, run: Path) -> ExportedFile:
     model, path = load_model(run / MODEL_FILE), form.path(run)
     data, labels, said = _judged(run, model.input_shape[1])
     numbers = np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
-    note_of(form, run).parent.mkdir(exist_ok=True)
+    measurement_path(form, run).parent.mkdir(exist_ok=True)
     labels, said, kind = labels[numbers], said[numbers], ""
     if form.name == "keras":
         predicted, milliseconds = _run(_keras_runner(model), data.test, numbers)
     for way, write in WRITERS.get(form.name, {}).items():
         predicted, milliseconds = _write_and_run(write, form, model, data, path, numbers)
         kind = way
-        if np.mean(predicted == said) >= form.faithful:
+        if np.mean(predicted == said) >= form.min_agreement:
             break
-    return Exported(
+    return ExportedFile(
         form.name,
         kind,
         sha256(run / MODEL_FILE),
@@ -76,7 +76,7 @@ def _export(form: Format, run: Path) -> Exported:
     )
 
 
-def _format(name: str) -> Format:
+def _format(name: str) -> ExportFormat:
     if name not in FORMATS:
         raise ExportError(f"Expected a format of {', '.join(FORMATS)}; received {name!r}.")
     return FORMATS[name]
@@ -96,12 +96,12 @@ def _judged(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]
             f"received {run.name} ({first_line(error)}). Resume it to its end, or choose "
             "another."
         ) from error
-    keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items), lambda text: None)
-    return load_data(manifest, find_root(data_folder(config.data)), size, keeper), labels, said
+    run_cache = RunCache(FeatureCache() if config.reuse else None, len(manifest.items), lambda text: None)
+    return load_data(manifest, find_root(data_folder(config.data)), size, run_cache), labels, said
 
 
 def _write_and_run(
-    write: Writer, form: Format, model: keras.Model, data: TrainingData, path: Path, numbers: np.ndarray
+    write: Writer, form: ExportFormat, model: keras.Model, data: TrainingData, path: Path, numbers: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """What `_run` says of the file, which is there once it has run; whatever goes wrong in a converter is one line."""
     try:

@@ -40,11 +40,11 @@ def rounded(model: keras.Model, pixels: np.ndarray) -> keras.Model:
     ]
     for layer, inputs in zip(layers, _inputs_of(base, layers, pixels), strict=True):
         kernel, *rest = layer.get_weights()
-        layer.set_weights([round_kernel(kernel[0, 0], inputs)[None, None], *rest])
+        layer.set_weights([quantise_kernel(kernel[0, 0], inputs)[None, None], *rest])
     return copy
 
 
-def round_kernel(kernel: np.ndarray, inputs: np.ndarray, damping: float = 0.01) -> np.ndarray:
+def quantise_kernel(kernel: np.ndarray, inputs: np.ndarray, damping: float = 0.01) -> np.ndarray:
     """A matrix (inputs, outputs) on its 8-bit steps, with nearly the same products with `inputs` (n, inputs).
 
     Inputs are rounded one after another, those with the most energy first, each with all outputs at once; the error is

@@ -21,7 +21,7 @@ MOST_IMAGES = 2_000
 
 
 @dataclass(frozen=True)
-class Familiar:
+class NoveltyReference:
     """The validation images as a model sees them, and how far from each other they lie.
 
     Distance is 1 - cosine between last feature maps, averaged over the image, to the fifth nearest image: deep nearest
@@ -38,7 +38,7 @@ class Familiar:
     threshold: float
 
     @classmethod
-    def of(cls, features: np.ndarray) -> "Familiar | None":
+    def of(cls, features: np.ndarray) -> "NoveltyReference | None":
         """From (images, channels) of the validation split; None where they are too few to tell."""
         if len(features) < LEAST_IMAGES:
             return None
@@ -47,18 +47,18 @@ class Familiar:
         distances = _distances(known, known, NEIGHBOURS + 1)  # the nearest of each is itself
         return cls(known, max(float(np.quantile(distances, QUANTILE)), 1e-6))
 
-    def strangeness(self, features: np.ndarray) -> np.ndarray:
+    def novelty(self, features: np.ndarray) -> np.ndarray:
         """(n, channels) -> (n,) float32: the distance over the threshold; above 1 it is unlike what is known."""
         return (_distances(_unit_length(features), self.known, NEIGHBOURS) / self.threshold).astype(np.float32)
 
     def save(self, folder: Path) -> None:
-        """Write `familiar.npz` whole. Raises `OSError`."""
+        """Write `novelty_reference.npz` whole. Raises `OSError`."""
         content = io.BytesIO()
         np.savez(content, known=self.known.astype(np.float16), threshold=self.threshold)
         write_whole(folder / FILE, content.getvalue())
 
     @classmethod
-    def load(cls, folder: Path) -> "Familiar | None":
+    def load(cls, folder: Path) -> "NoveltyReference | None":
         """What `save` wrote; None where there is none that can be read."""
         try:
             with np.load(folder / FILE, allow_pickle=False) as found:

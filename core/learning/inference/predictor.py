@@ -5,11 +5,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from core.data.explain.model_output import Seen
-from core.experiment.errors import first_line
+from core.data.explain.model_output import ModelOutput
 from core.experiment.export_formats import MODEL_FILE
+from core.experiment.runs.errors import first_line
 from core.learning.inference.grad_cam import Head, entrance_of
-from core.learning.inference.novelty import Familiar
+from core.learning.inference.novelty import NoveltyReference
 from core.learning.network.frozen_part import run_onnx
 from core.learning.network.onnx_writer import model_to_onnx
 from core.machine.files import sha256
@@ -33,10 +33,10 @@ class Predictor:
     def __init__(self, path: Path) -> None:
         model = load_model(path)
         self.size = model.input_shape[1]
-        self._head, self._familiar = Head.of(model), Familiar.load(path.parent)
+        self._head, self._familiar = Head.of(model), NoveltyReference.load(path.parent)
         self._see = run_onnx(model_to_onnx(model, features=entrance_of(model)))
 
-    def see(self, pixels: np.ndarray) -> Seen:
+    def predict(self, pixels: np.ndarray) -> ModelOutput:
         """What the model sees in (n, size, size, 3) uint8 images. Raises `ValueError` on other shapes."""
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (self.size, self.size, 3):
             raise ValueError(
@@ -44,20 +44,20 @@ class Predictor:
                 f"{pixels.dtype}. Read them with load_image at the model's size."
             )
         batches = range(0, max(1, len(pixels)), BATCH)
-        probabilities, maps, strangeness = zip(
+        probabilities, maps, novelty = zip(
             *(self._batch(pixels[start : start + BATCH]) for start in batches), strict=True
         )
-        known = None if self._familiar is None else np.concatenate(strangeness)
-        return Seen(np.concatenate(probabilities), np.concatenate(maps), known)
+        known = None if self._familiar is None else np.concatenate(novelty)
+        return ModelOutput(np.concatenate(probabilities), np.concatenate(maps), known)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 -> (n, classes) float32; each row sums to 1. Raises `ValueError` on other shapes."""
-        return self.see(pixels).probabilities
+        return self.predict(pixels).probabilities
 
-    def _batch(self, pixels: np.ndarray) -> Seen:
+    def _batch(self, pixels: np.ndarray) -> ModelOutput:
         features, probabilities = self._see(pixels)
-        strangeness = self._familiar.strangeness(features.mean(axis=(1, 2))) if self._familiar else None
-        return Seen(probabilities, self._head.heat_maps(features), strangeness)
+        novelty = self._familiar.novelty(features.mean(axis=(1, 2))) if self._familiar else None
+        return ModelOutput(probabilities, self._head.heat_maps(features), novelty)
 
 
 def load_model(path: Path) -> keras.Model:

@@ -8,7 +8,7 @@ from threading import Lock
 
 import numpy as np
 
-from core.data.explain.model_output import Seen
+from core.data.explain.model_output import ModelOutput
 from core.learning.inference.predictor import Predictor
 from core.machine.devices import available_memory
 
@@ -45,9 +45,9 @@ class Predictors:
             place.predictor = place.predictor or Predictor(path)  # where that fails, the next who asks tries again
             return place.predictor
 
-    def see(self, path: Path, pixels: np.ndarray) -> Seen:
+    def predict(self, path: Path, pixels: np.ndarray) -> ModelOutput:
         """What the model sees in images. Raises `ModelError`; `ValueError` for images of another size."""
-        return self.of(path).see(pixels)
+        return self.of(path).predict(pixels)
 
     def _place(self, path: Path) -> _Place:
         stamp = _stamp(path)

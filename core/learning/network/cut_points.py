@@ -12,7 +12,7 @@ POOL = "pool"
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutPoint:
     """A place between the frozen part of a base and what trains.
 
     Args:
@@ -26,7 +26,7 @@ class Cut:
     shape: tuple[int, ...]
 
 
-def find_cuts(base: keras.Model) -> tuple[Cut, ...]:
+def find_cut_points(base: keras.Model) -> tuple[CutPoint, ...]:
     """Every cut of the base from the image upwards, the pooled features last. None lies inside a residual block."""
     producer = {id(layer.output): number for number, layer in enumerate(base.layers)}
     reach = [number for number in range(len(base.layers))]  # the last layer that reads each layer's output
@@ -35,11 +35,11 @@ def find_cuts(base: keras.Model) -> tuple[Cut, ...]:
             reach[producer[id(tensor)]] = number
     open_until = np.maximum.accumulate([0, *reach])  # before each layer: how far up earlier outputs are still read
     cuts = [
-        Cut(layer.name, number + 1, tuple(layer.output.shape[1:]))
+        CutPoint(layer.name, number + 1, tuple(layer.output.shape[1:]))
         for number, layer in enumerate(base.layers)
         if open_until[number] <= number
     ]
-    return (*cuts, Cut(POOL, len(base.layers), (base.output.shape[-1],)))
+    return (*cuts, CutPoint(POOL, len(base.layers), (base.output.shape[-1],)))
 
 
 def inputs_of(layer: keras.Layer) -> list[keras.KerasTensor]:
@@ -47,12 +47,12 @@ def inputs_of(layer: keras.Layer) -> list[keras.KerasTensor]:
     return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
-def cut_for(base: keras.Model, unfreeze: int) -> Cut | None:
+def cut_point_for(base: keras.Model, unfreeze: int) -> CutPoint | None:
     """The highest cut below the top `unfreeze` layers whose rows in 16 bits take no more room than the image.
 
     None where there is none, so that keeping would not pay: then the whole model is computed each time.
     """
     _, height, width, channels = base.input_shape
-    fitting = [cut for cut in find_cuts(base) if 2 * math.prod(cut.shape) <= height * width * channels]
+    fitting = [cut for cut in find_cut_points(base) if 2 * math.prod(cut.shape) <= height * width * channels]
     below = [cut for cut in fitting if cut.below <= ALL_LAYERS - unfreeze and (unfreeze == 0 or cut.name != POOL)]
     return below[-1] if below else None

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 
 from core.learning.network.backbone import rescaled
-from core.learning.network.cut_points import POOL, Cut
+from core.learning.network.cut_points import POOL, CutPoint
 from core.learning.network.onnx_writer import INPUT, to_onnx
 
-Trunk = Callable[[np.ndarray], list[np.ndarray]]
+FrozenPart = Callable[[np.ndarray], list[np.ndarray]]
 """(n, size, size, 3) uint8 -> for each cut its rows (n, ...) as floats. May be called from any thread."""
 
 _AT_ONCE = 4
@@ -20,7 +20,7 @@ _AT_ONCE = 4
 before the next reads it (`benchmarks/forward.py`)."""
 
 
-def build_trunk(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trunk:
+def build_frozen_part(base: keras.Model, cuts: Sequence[CutPoint], batch_size: int) -> FrozenPart:
     """The layers of the base below the highest of these cuts, as they are now.
 
     On a GPU Keras computes them, in batches of `batch_size`; on a CPU ONNX Runtime does, about twice as fast.
@@ -30,23 +30,23 @@ def build_trunk(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trun
     return run_side_by_side(to_onnx(base, cuts))
 
 
-def run_side_by_side(graph: bytes) -> Trunk:
+def run_side_by_side(graph: bytes) -> FrozenPart:
     """A graph of `to_onnx` as a function in which each core has some of the images for itself.
 
     For many images that is faster than all cores at work on the same few, as they never wait for each other.
     """
     cores = os.cpu_count() or 1
-    see, pool = _session(graph, threads=1), ThreadPoolExecutor(cores)
-    return lambda pixels: _in_parts(see, pixels, max(1, min(_AT_ONCE, math.ceil(len(pixels) / cores))), pool.map)
+    predict, pool = _session(graph, threads=1), ThreadPoolExecutor(cores)
+    return lambda pixels: _in_parts(predict, pixels, max(1, min(_AT_ONCE, math.ceil(len(pixels) / cores))), pool.map)
 
 
-def run_onnx(graph: bytes, threads: int = 0, at_once: int = _AT_ONCE) -> Trunk:
+def run_onnx(graph: bytes, threads: int = 0, at_once: int = _AT_ONCE) -> FrozenPart:
     """A graph of `to_onnx` as a function, on so many threads; 0 = as many as there are cores."""
-    see = _session(graph, threads)
-    return lambda pixels: _in_parts(see, pixels, at_once, map)
+    predict = _session(graph, threads)
+    return lambda pixels: _in_parts(predict, pixels, at_once, map)
 
 
-def _session(graph: bytes, threads: int) -> Trunk:
+def _session(graph: bytes, threads: int) -> FrozenPart:
     import onnxruntime  # only where it computes
 
     options = onnxruntime.SessionOptions()
@@ -56,14 +56,14 @@ def _session(graph: bytes, threads: int) -> Trunk:
     return lambda pixels: session.run(None, {INPUT: pixels})
 
 
-def _in_parts(see: Trunk, pixels: np.ndarray, size: int, over: Callable[..., Iterable]) -> list[np.ndarray]:
+def _in_parts(predict: FrozenPart, pixels: np.ndarray, size: int, over: Callable[..., Iterable]) -> list[np.ndarray]:
     """Rows of all images, so many at once; `over` is `map` or one of its kind."""
     starts = range(0, max(1, len(pixels)), size)  # no images are one part: they give no rows, of their shape
-    parts = over(lambda start: see(pixels[start : start + size]), starts)
+    parts = over(lambda start: predict(pixels[start : start + size]), starts)
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _through_keras(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> Trunk:
+def _through_keras(base: keras.Model, cuts: Sequence[CutPoint], batch_size: int) -> FrozenPart:
     model = keras.Model(base.input, [_tensor(base, cut) for cut in cuts])
 
     def compute(pixels: np.ndarray) -> list[np.ndarray]:
@@ -78,7 +78,7 @@ def _through_keras(base: keras.Model, cuts: Sequence[Cut], batch_size: int) -> T
     return compute
 
 
-def _tensor(base: keras.Model, cut: Cut) -> keras.KerasTensor:
+def _tensor(base: keras.Model, cut: CutPoint) -> keras.KerasTensor:
     output = base.layers[cut.below - 1].output
     return keras.layers.GlobalAveragePooling2D()(output) if cut.name == POOL else output
 

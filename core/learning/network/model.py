@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from core.backbones.mobilenet_v2 import ALL_LAYERS
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import FROM_SCRATCH, expect_integer
 from core.learning.network.backbone import BASE_NAME, always_infer, build_base
 from core.learning.network.head import build_head

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from core.learning.network.cut_points import POOL, Cut, inputs_of
+from core.learning.network.cut_points import POOL, CutPoint, inputs_of
 
 OPSET = 17
 INPUT = "pixels"
@@ -22,7 +22,7 @@ class UnknownLayer(ValueError):
     """The model has a layer of a kind that cannot be written."""
 
 
-def to_onnx(base: keras.Model, cuts: Sequence[Cut]) -> bytes:
+def to_onnx(base: keras.Model, cuts: Sequence[CutPoint]) -> bytes:
     """A graph from (n, size, size, 3) uint8 images to float32 rows at these cuts, channels last as in Keras."""
     graph = _Graph()
     values = _write_layers(graph, base, _rescaled(graph, graph.image(), 1 / 127.5, -1), max(cut.below for cut in cuts))
@@ -53,7 +53,7 @@ def _write_layers(graph: "_Graph", model: keras.Model, image: str, top: int) -> 
     return values
 
 
-def _output(graph: "_Graph", cut: Cut, value: str) -> str:
+def _output(graph: "_Graph", cut: CutPoint, value: str) -> str:
     if cut.name == POOL:
         return graph.add("Flatten", [graph.add("GlobalAveragePool", [value])])
     return graph.add("Transpose", [value], perm=[0, 2, 3, 1])

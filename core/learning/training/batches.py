@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from core.data.cache.decoded_images import Pixels
-from core.data.cache.run_cache import Keeper
-from core.data.datasets.split import SPLITS, Item, Manifest
+from core.data.cache.decoded_images import DecodedImages
+from core.data.cache.run_cache import RunCache
+from core.data.datasets.split import SPLITS, Manifest, ManifestRow
 
 Rows = Callable[[np.ndarray, int], np.ndarray]
 """(numbers of images, epoch from 0) -> what the model is fed for each."""
@@ -20,8 +20,8 @@ Rows = Callable[[np.ndarray, int], np.ndarray]
 class Images:
     """One split: its items, pixels (n, size, size, 3) uint8 by their numbers, labels (n,) int32, hashes."""
 
-    items: tuple[Item, ...]
-    pixels: Pixels
+    items: tuple[ManifestRow, ...]
+    pixels: DecodedImages
     labels: np.ndarray
 
     @cached_property
@@ -42,14 +42,14 @@ class TrainingData:
     test: Images
 
 
-def load_data(manifest: Manifest, root: Path, size: int, keeper: Keeper | None = None) -> TrainingData:
+def load_data(manifest: Manifest, root: Path, size: int, run_cache: RunCache | None = None) -> TrainingData:
     """The images of a manifest below `root`, each decoded when it is first asked for."""
     number = {name: i for i, name in enumerate(manifest.classes)}
 
     def images_of(split: str) -> Images:
         items = manifest.of(split)
         labels = np.array([number[item.label] for item in items], np.int32)
-        return Images(items, Pixels(root, items, size, keeper or Keeper()), labels)
+        return Images(items, DecodedImages(root, items, size, run_cache or RunCache()), labels)
 
     return TrainingData(manifest.classes, *map(images_of, SPLITS))
 

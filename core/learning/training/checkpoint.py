@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.experiment.run import Row
+from core.experiment.runs.run import Row
 from core.machine.files import write_whole
 
 Arrays = tuple[np.ndarray, ...]

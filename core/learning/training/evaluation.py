@@ -9,36 +9,41 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from core.learning.inference.novelty import Familiar
-from core.learning.network.trained_part import described_above
+from core.learning.inference.novelty import NoveltyReference
+from core.learning.network.trained_part import trained_part_with_features
 from core.learning.training.batches import Batches, Images, Rows, TrainingData
-from core.learning.training.frozen_features import Activations
+from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.temperature import fit_temperature
 from core.machine.files import write_whole
 
 
-class Judged(NamedTuple):
+class EvaluationResult(NamedTuple):
     """The content of evaluation.json, probabilities (images, classes), and what is familiar to the model."""
 
     evaluation: dict[str, Any]
     probabilities: np.ndarray
-    familiar: Familiar | None
+    novelty_reference: NoveltyReference | None
 
 
-def evaluate(model: keras.Model, data: TrainingData, batch_size: int, activations: Activations | None = None) -> Judged:
+def evaluate(
+    model: keras.Model, data: TrainingData, batch_size: int, activations: FrozenFeatures | None = None
+) -> EvaluationResult:
     """What the model says of the test split.
 
     With `activations` it starts from what they hold of the part that never trained, in full precision. The
     temperature, and what is familiar, are those of the validation split.
     """
-    above = described_above(model, activations.lowest if activations else None)
+    above = trained_part_with_features(model, activations.lowest if activations else None)
 
     def said(images: Images, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
         rows = rows or (lambda numbers, epoch: images.pixels[numbers])
         return above.predict(Batches(rows, images.labels, batch_size), verbose=0)
 
     features, probabilities = said(data.validation, activations and activations.last(data.validation))
-    familiar, temperature = Familiar.of(features), fit_temperature(probabilities, data.validation.labels)
+    novelty_reference, temperature = (
+        NoveltyReference.of(features),
+        fit_temperature(probabilities, data.validation.labels),
+    )
     _, probabilities = said(data.test, activations and activations.exact(data.test))
     confusion = confusion_matrix(data.test.labels, probabilities.argmax(axis=1), len(data.classes))
     per_class = {name: scores for name, scores in zip(data.classes, class_scores(confusion), strict=True)}
@@ -52,7 +57,7 @@ def evaluate(model: keras.Model, data: TrainingData, batch_size: int, activation
         "per_class": per_class,
         "confusion": confusion.tolist(),
     }
-    return Judged(evaluation, probabilities, familiar)
+    return EvaluationResult(evaluation, probabilities, novelty_reference)
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -73,10 +78,10 @@ def _ratio(part: int, whole: int) -> float:
     return float(part / whole) if whole else 0.0
 
 
-def write_evaluation(folder: Path, judged: Judged, data: TrainingData) -> None:
+def write_evaluation(folder: Path, judged: EvaluationResult, data: TrainingData) -> None:
     """Write familiar.npz where there is something to write, predictions.csv, then evaluation.json, each whole."""
-    if judged.familiar:
-        judged.familiar.save(folder)
+    if judged.novelty_reference:
+        judged.novelty_reference.save(folder)
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["path", "label", "predicted", *(f"p_{name}" for name in data.classes)])

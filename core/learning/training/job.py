@@ -6,18 +6,19 @@ from typing import Any, Protocol
 
 import keras
 
-from core.data.cache.feature_cache import Shelves
-from core.data.cache.run_cache import Keeper
+from core.data.cache.feature_cache import FeatureCache
+from core.data.cache.run_cache import RunCache
 from core.data.datasets.scan import data_folder, find_root
 from core.data.datasets.split import Manifest
 from core.experiment.export_formats import MODEL_FILE
-from core.experiment.run import Row, RunConfig, State
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Row, State
 from core.learning.inference.predictor import note_hash
 from core.learning.network.model import build_model, in_float32
 from core.learning.training.batches import TrainingData, load_data
 from core.learning.training.checkpoint import Checkpoints
 from core.learning.training.evaluation import evaluate, write_evaluation
-from core.learning.training.frozen_features import Activations
+from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import Outcome, train
 from core.learning.training.tensorboard import TensorBoard, write_hparams
 from core.machine.files import whole
@@ -29,11 +30,11 @@ class Reporter(Protocol):
     folder: Path
     device_id: str
 
-    def say(self, **changes: Any) -> None: ...
+    def set_status(self, **changes: Any) -> None: ...
     def emit(self, row: Row) -> None: ...
     def resume_from(self, rows: Sequence[Row]) -> None: ...
     def should_stop(self) -> bool: ...
-    def depths_to_come(self) -> Collection[int]: ...
+    def depths_of_waiting_runs(self) -> Collection[int]: ...
 
 
 def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32") -> bool:
@@ -42,33 +43,35 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     Raises `ValueError` for data or weights that cannot be used, `Diverged`, `OSError`.
     """
     _prepare_keras(config, precision, reporter)
-    reporter.say(note="Reading the weights")
+    reporter.set_status(note="Reading the weights")
     manifest = Manifest.from_csv((reporter.folder / "manifest.csv").read_text(encoding="utf-8"))
     model = build_model(config, len(manifest.classes))
-    keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items), lambda text: reporter.say(remark=text))
-    data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper)
-    activations = Activations(config, model, keeper, reporter.depths_to_come())
+    run_cache = RunCache(
+        FeatureCache() if config.reuse else None, len(manifest.items), lambda text: reporter.set_status(remark=text)
+    )
+    data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, run_cache)
+    activations = FrozenFeatures(config, model, run_cache, reporter.depths_of_waiting_runs())
     outcome = _train(config, model, data, activations, reporter)
     model = in_float32(model)
     if outcome.rows:
         _save(model, reporter.folder / MODEL_FILE)
     if outcome.stopped:
         return False
-    reporter.say(note="Measuring on the test images")
+    reporter.set_status(note="Measuring on the test images")
     judged = evaluate(model, data, config.batch_size, activations)
     write_evaluation(reporter.folder, judged, data)
     write_hparams(reporter.folder / "tensorboard", config, judged.evaluation["accuracy"])
-    reporter.say(saved_seconds=round(keeper.saved_seconds, 1))
+    reporter.set_status(saved_seconds=round(run_cache.saved_seconds, 1))
     return True
 
 
 def _prepare_keras(config: RunConfig, precision: str, reporter: Reporter) -> None:
     if reporter.device_id.startswith("gpu") and not keras.distribution.list_devices("gpu"):
         precision = "float32"
-        reporter.say(device="CPU, as Keras sees no GPU: requirements-gpu.txt has what it needs")
+        reporter.set_status(device="CPU, as Keras sees no GPU: requirements-gpu.txt has what it needs")
     policy = precision if config.mixed_precision else "float32"
     keras.config.set_dtype_policy(policy)
-    reporter.say(precision=policy)
+    reporter.set_status(precision=policy)
     if config.deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf  # Keras has no word for it
 
@@ -76,13 +79,13 @@ def _prepare_keras(config: RunConfig, precision: str, reporter: Reporter) -> Non
 
 
 def _train(
-    config: RunConfig, model: keras.Model, data: TrainingData, activations: Activations, reporter: Reporter
+    config: RunConfig, model: keras.Model, data: TrainingData, activations: FrozenFeatures, reporter: Reporter
 ) -> Outcome:
     checkpoints = Checkpoints(reporter.folder / "checkpoint")
     start = checkpoints.load()
     rows = start.rows if start else ()
     reporter.resume_from(rows)
-    reporter.say(state=State.RUNNING, note="")
+    reporter.set_status(state=State.RUNNING, note="")
     with TensorBoard(reporter.folder / "tensorboard", rows) as board:
 
         def emit(row: Row) -> None:

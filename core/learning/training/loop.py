@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from core.data.cache.run_cache import Keeper
-from core.experiment.errors import Diverged
-from core.experiment.metrics import best_key
-from core.experiment.run import Row, RunConfig
+from core.data.cache.run_cache import RunCache
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.errors import Diverged
+from core.experiment.runs.metrics import best_key
+from core.experiment.runs.run import Row
 from core.experiment.strategy import Phase
-from core.learning.network.cut_points import Cut
+from core.learning.network.cut_points import CutPoint
 from core.learning.network.model import base_of, count_trainable, unfreeze_layers
-from core.learning.network.trained_part import model_above
+from core.learning.network.trained_part import trained_part
 from core.learning.training.batches import Batches, TrainingData, balanced_weights
 from core.learning.training.checkpoint import Arrays, Checkpoint, Checkpoints
-from core.learning.training.frozen_features import Activations
+from core.learning.training.frozen_features import FrozenFeatures
 
 STEP_ROW_SECONDS = 0.25
 """A step row is written at most this often: curves stream, files stay small."""
@@ -46,7 +47,7 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     checkpoints: Checkpoints | None = None,
     start: Checkpoint | None = None,
-    activations: Activations | None = None,
+    activations: FrozenFeatures | None = None,
 ) -> Outcome:
     """Train `model` through the phases of the strategy, from `start` on where it is given.
 
@@ -54,7 +55,7 @@ def train(
     between. A stop request, or `KeyboardInterrupt`, ends it in good order. What the frozen part says comes from
     `activations`; without them it is computed in each epoch anew. Raises `Diverged`.
     """
-    activations = activations or Activations(config, model, Keeper())
+    activations = activations or FrozenFeatures(config, model, RunCache())
     training = _Training(config, model, data, emit, should_stop, checkpoints, activations)
     if start:
         training.restore(start)
@@ -79,7 +80,7 @@ class _Training:
         emit: Emit,
         should_stop: Callable[[], bool],
         checkpoints: Checkpoints | None,
-        activations: Activations,
+        activations: FrozenFeatures,
     ) -> None:
         self.config, self.model, self.data = config, model, data
         self.emit, self.should_stop, self.checkpoints = emit, should_stop, checkpoints
@@ -229,10 +230,10 @@ class _Follow(keras.callbacks.Callback):
             raise Diverged(step, self._phase.learning_rate)
 
 
-def compile_phase(model: keras.Model, phase: Phase, cut: Cut | None) -> keras.Model:
+def compile_phase(model: keras.Model, phase: Phase, cut: CutPoint | None) -> keras.Model:
     """The part of a model above a cut, ready to train as the phase says, with an optimizer that starts anew."""
     unfreeze_layers(model, phase.unfreeze)
-    above = model_above(model, cut)
+    above = trained_part(model, cut)
     on_gpu = bool(keras.distribution.list_devices("gpu"))
     # The accuracy and the optimizer make their variables here: made in the first step, they have it traced twice.
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")

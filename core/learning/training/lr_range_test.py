@@ -9,15 +9,15 @@ from threading import Lock
 import keras
 import numpy as np
 
-from core.data.cache.feature_cache import Shelves
-from core.data.cache.run_cache import Keeper
+from core.data.cache.feature_cache import FeatureCache
+from core.data.cache.run_cache import RunCache
 from core.data.datasets.scan import DataError, data_folder, find_root
 from core.data.datasets.split import Manifest
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import expect_integer
 from core.learning.network.model import build_model
 from core.learning.training.batches import Batches, TrainingData, balanced_weights, load_data
-from core.learning.training.frozen_features import Activations
+from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import compile_phase, reseed
 
 LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 100
@@ -45,13 +45,18 @@ def find_rate(config: RunConfig, manifest_csv: str, phase: int) -> tuple[Point, 
     manifest = Manifest.from_csv(manifest_csv)
     with _ONE_AT_A_TIME:
         model = build_model(config, len(manifest.classes))
-        keeper = Keeper(Shelves() if config.reuse else None, len(manifest.items))
-        data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, keeper)
-        return range_test(config, phase, model, data, Activations(config, model, keeper))
+        run_cache = RunCache(FeatureCache() if config.reuse else None, len(manifest.items))
+        data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, run_cache)
+        return range_test(config, phase, model, data, FrozenFeatures(config, model, run_cache))
 
 
 def range_test(
-    config: RunConfig, phase: int, model: keras.Model, data: TrainingData, activations: Activations, steps: int = STEPS
+    config: RunConfig,
+    phase: int,
+    model: keras.Model,
+    data: TrainingData,
+    activations: FrozenFeatures,
+    steps: int = STEPS,
 ) -> tuple[Point, ...]:
     """Train phase number `phase` (from 1) for at most `steps` batches while the rate grows from 1e-7 to 1.
 
@@ -82,7 +87,7 @@ def range_test(
 class _Test:
     """What a range test knows between its passes."""
 
-    def __init__(self, config: RunConfig, model: keras.Model, data: TrainingData, activations: Activations) -> None:
+    def __init__(self, config: RunConfig, model: keras.Model, data: TrainingData, activations: FrozenFeatures) -> None:
         self._config, self._model, self._images, self._activations = config, model, data.train, activations
         self._batches_an_epoch = max(1, len(data.train) // config.batch_size)  # whole ones: a point of the curve each
 

@@ -10,7 +10,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import summary as hparams
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from core.experiment.run import Row, RunConfig
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Row
 
 _TRAIN = {
     "loss": "epoch_loss",

@@ -8,13 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from core.data.datasets.augmentation import View, make_views
+from core.data.datasets.augmentation import AugmentedCopy, augment_batch
 from core.data.datasets.decode import THREADS, load_image
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import FROM_SCRATCH, Phase
-from core.experiment.timings import Pace, PhasePace
-from core.learning.network.cut_points import Cut, cut_for
-from core.learning.network.frozen_part import build_trunk
+from core.experiment.timings import PhaseTimings, Timings
+from core.learning.network.cut_points import CutPoint, cut_point_for
+from core.learning.network.frozen_part import build_frozen_part
 from core.learning.network.model import base_of, build_transfer_model
 from core.learning.network.small_cnn import build_small_cnn
 from core.learning.training.batches import Batches
@@ -25,7 +25,7 @@ FILES = 16
 """Images that are read to see how long that takes."""
 
 
-def measure_pace(config: RunConfig, classes: int, files: Sequence[Path], depths: Sequence[int]) -> Pace:
+def measure_timings(config: RunConfig, classes: int, files: Sequence[Path], depths: Sequence[int]) -> Timings:
     """The pace of phases that train the top so many layers (`FROM_SCRATCH`: the baseline), on random pixels.
 
     Takes a few seconds a depth. Raises `WeightsError`, `UnreadableImage`.
@@ -40,7 +40,7 @@ def measure_pace(config: RunConfig, classes: int, files: Sequence[Path], depths:
         )
     build = time.perf_counter() - began
     phases = {depth: _measure_phase(config, models[depth], classes, depth) for depth in depths}
-    return Pace(build, _decoding(files[:FILES], config.image_size), phases)
+    return Timings(build, _decoding(files[:FILES], config.image_size), phases)
 
 
 def _decoding(files: Sequence[Path], size: int) -> float:
@@ -50,9 +50,9 @@ def _decoding(files: Sequence[Path], size: int) -> float:
     return (time.perf_counter() - began) / max(1, len(read))
 
 
-def _measure_phase(config: RunConfig, model: keras.Model, classes: int, depth: int) -> PhasePace:
+def _measure_phase(config: RunConfig, model: keras.Model, classes: int, depth: int) -> PhaseTimings:
     base = base_of(model)
-    cut = cut_for(base, depth) if config.reuse and base is not None else None
+    cut = cut_point_for(base, depth) if config.reuse and base is not None else None
     began = time.perf_counter()
     above = compile_phase(model, Phase(depth, 1e-6, 1), cut)
     clock = _Clock()
@@ -63,7 +63,7 @@ def _measure_phase(config: RunConfig, model: keras.Model, classes: int, depth: i
     batches = [Batches(lambda numbers, epoch: some[numbers % len(some)], labels, config.batch_size) for _ in range(2)]
     above.fit(batches[0], validation_data=batches[1], epochs=2, verbose=0, shuffle=False, callbacks=[clock])
     whole = time.perf_counter() - began
-    return PhasePace(
+    return PhaseTimings(
         cut.name if cut else "",
         tuple(shape),
         fingerprint(base, cut) if cut else "",
@@ -90,13 +90,13 @@ class _Clock(keras.callbacks.Callback):
         self.checked = time.perf_counter() - self._began
 
 
-def _measure_frozen(config: RunConfig, base: keras.Model, cut: Cut) -> float:
+def _measure_frozen(config: RunConfig, base: keras.Model, cut: CutPoint) -> float:
     """Seconds an image from pixels to its row; the first batch is not counted."""
-    trunk = build_trunk(base, (cut,), config.batch_size)
+    trunk = build_frozen_part(base, (cut,), config.batch_size)
     pixels = np.random.default_rng(0).integers(0, 256, (config.batch_size, *base.input_shape[1:]), np.uint8)
     images = [f"{number:064x}" for number in range(len(pixels))]
     for _ in range(2):
         began = time.perf_counter()
-        trunk(make_views(pixels, images, View(config.augmentation, 0)))
+        trunk(augment_batch(pixels, images, AugmentedCopy(config.augmentation, 0)))
         took = time.perf_counter() - began
     return took / len(pixels)

@@ -7,23 +7,25 @@ import streamlit as st
 from core.analysis.charts.calibration import calibration_chart
 from core.analysis.charts.palette import run_colours
 from core.analysis.comparison.calibration import calibration_table, reliability
-from core.analysis.comparison.replicates import answered
-from core.analysis.results.evaluation_file import Measured
-from core.analysis.results.settings import by_setting, labels
-from core.experiment.run import Run
+from core.analysis.comparison.replicates import saved_predictions
+from core.analysis.results.evaluation_file import EvaluationFigures
+from core.analysis.results.settings import group_by_setting, run_labels
+from core.experiment.runs.run import AnyRun
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_chart, show_table
 
 _SAID, _CALIBRATED = "As the models say", "Calibrated"
 
 
-def show_calibration(here: Services, runs: Sequence[Run], results: Mapping[str, Measured]) -> None:
+def show_calibration(services: Services, runs: Sequence[AnyRun], results: Mapping[str, EvaluationFigures]) -> None:
     """Reliability diagrams of the settings, and the figures of both states beside each other."""
-    settings = by_setting(runs)
-    names = labels([setting for setting, _ in settings])
+    settings = group_by_setting(runs)
+    names = run_labels([setting for setting, _ in settings])
     said = {
         setting.id: [
-            (answers, results[run.id].temperature) for run in members if (answers := answered(here.store, run.id))
+            (answers, results[run.id].temperature)
+            for run in members
+            if (answers := saved_predictions(services.store, run.id))
         ]
         for setting, members in settings
     }

@@ -7,14 +7,14 @@ import streamlit as st
 from core.analysis.charts.class_contrasts import class_contrast_chart
 from core.analysis.charts.confusion import confusion_chart
 from core.analysis.charts.palette import run_colours
-from core.analysis.comparison.class_contrasts import class_contrasts, tested_alike
+from core.analysis.comparison.class_contrasts import class_contrasts, tested_on_same_images
 from core.analysis.comparison.run_table import class_table
-from core.analysis.results.course_ranges import baseline_rows, promised_rows
-from core.analysis.results.evaluation_file import Measured, measured
-from core.analysis.results.settings import differing, settings_of
+from core.analysis.results.course_ranges import baseline_rows, course_range_rows
+from core.analysis.results.evaluation_file import EvaluationFigures, evaluation_figures
+from core.analysis.results.settings import differing_settings, settings_of
 from core.analysis.results.summary import Summary
-from core.analysis.text import plain
-from core.experiment.run import Run
+from core.analysis.text import escape_markdown
+from core.experiment.runs.run import AnyRun, Run
 from pages.parts.compare.calibration_tab import show_calibration
 from pages.parts.compare.disputes_tab import show_disputes
 from pages.parts.shared.services import Services
@@ -25,40 +25,40 @@ _TABS = ("Classes", "Confusions", "Images", "Calibration", "Settings", "Promised
 
 
 def show_details(
-    here: Services, runs: Sequence[Run], rows: Sequence[Summary], names: dict[str, str], baseline: str
+    services: Services, runs: Sequence[AnyRun], rows: Sequence[Summary], names: dict[str, str], baseline: str
 ) -> None:
     """Six tabs, of which only the open one is made; the URL tells which."""
     classes, confusions, images, calibration, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
-    results = {run.id: measured(here.store.evaluation(run.id)) for run in runs}
+    results = {run.id: evaluation_figures(services.store.evaluation(run.id)) for run in runs}
     if classes.open:
         with classes:
             _show_classes(results, names, baseline)
-            _show_class_contrasts(here, runs, names, baseline)
+            _show_class_contrasts(services, runs, names, baseline)
     if confusions.open:
         with confusions:
             _show_confusions(results, names)
     if images.open:
         with images:
-            show_disputes(here, list(runs), names, run_colours(runs))
+            show_disputes(services, list(runs), names, run_colours(runs))
     if calibration.open:
         with calibration:
-            show_calibration(here, runs, results)
+            show_calibration(services, runs, results)
     if settings.open:
         with settings:
             _show_settings(runs, names)
     if promised.open:
         with promised:
-            _show_promised(here, runs, rows, names)
+            _show_promised(services, runs, rows, names)
 
 
-def _show_classes(results: dict[str, Measured], names: dict[str, str], baseline: str) -> None:
+def _show_classes(results: dict[str, EvaluationFigures], names: dict[str, str], baseline: str) -> None:
     rows, formats = class_table({run_id: result for run_id, result in results.items() if result.f1}, names, baseline)
     if not rows:
         st.markdown("No run has been measured on the test images yet.")
         return
     st.caption(
         "F1 of each class: how rarely a model misses it, and how rarely it sees it where it is not. Differences "
-        f"are from {plain(names[baseline])}."
+        f"are from {escape_markdown(names[baseline])}."
     )
     show_table(
         rows,
@@ -69,15 +69,15 @@ def _show_classes(results: dict[str, Measured], names: dict[str, str], baseline:
     )
 
 
-def _show_class_contrasts(here: Services, runs: Sequence[Run], names: dict[str, str], baseline: str) -> None:
+def _show_class_contrasts(services: Services, runs: Sequence[AnyRun], names: dict[str, str], baseline: str) -> None:
     """One run against the baseline, class by class; nothing where no other was tested on the same images."""
-    others = tested_alike(here.store, runs, baseline)
+    others = tested_on_same_images(services.store, runs, baseline)
     if not others:
         return
-    st.markdown(f"**How much more often right than {plain(names[baseline])}, class by class**")
+    st.markdown(f"**How much more often right than {escape_markdown(names[baseline])}, class by class**")
     other = st.selectbox("Run", others, key="class-contrast", format_func=lambda run_id: names[run_id], width=360)
     show_chart(
-        class_contrast_chart(class_contrasts(here.store, other, baseline)),
+        class_contrast_chart(class_contrasts(services.store, other, baseline)),
         "class-differences",
         "Difference of each class in points, with its 95% interval",
     )
@@ -87,7 +87,7 @@ def _show_class_contrasts(here: Services, runs: Sequence[Run], names: dict[str, 
     )
 
 
-def _show_confusions(results: dict[str, Measured], names: dict[str, str]) -> None:
+def _show_confusions(results: dict[str, EvaluationFigures], names: dict[str, str]) -> None:
     shown = {run_id: result for run_id, result in results.items() if result.confusion is not None}
     if not shown:
         st.markdown("No run has been measured on the test images yet.")
@@ -114,14 +114,14 @@ def _show_confusions(results: dict[str, Measured], names: dict[str, str]) -> Non
                 )
 
 
-def _show_settings(runs: Sequence[Run], names: dict[str, str]) -> None:
-    tables = {run.id: settings_of(run.config) for run in runs if run.config}
+def _show_settings(runs: Sequence[AnyRun], names: dict[str, str]) -> None:
+    tables = {run.id: settings_of(run.config) for run in runs if isinstance(run, Run)}
     if not tables:
         st.markdown("The settings of these runs cannot be read.")
         return
     apart = st.toggle("Only what differs", True, key="apart", bind="query-params")
     every = dict.fromkeys(name for table in tables.values() for name in table)
-    shown = differing(list(tables.values())) if apart else list(every)
+    shown = differing_settings(list(tables.values())) if apart else list(every)
     if not shown:
         st.markdown("Nothing differs.")
         return
@@ -136,9 +136,9 @@ def _show_settings(runs: Sequence[Run], names: dict[str, str]) -> None:
     )
 
 
-def _show_promised(here: Services, runs: Sequence[Run], rows: Sequence[Summary], names: dict[str, str]) -> None:
-    promised = promised_rows(rows, names)
-    over = baseline_rows(runs, rows, names, {row.id: here.store.metrics(row.id) for row in rows})
+def _show_promised(services: Services, runs: Sequence[AnyRun], rows: Sequence[Summary], names: dict[str, str]) -> None:
+    promised = course_range_rows(rows, names)
+    over = baseline_rows(runs, rows, names, {row.id: services.store.metrics(row.id) for row in rows})
     if over:
         show_table(over, "over-the-baseline", "What transfer gains over a small network from scratch")
         st.caption("Runs are set beside the small CNN that learned from the same images with the same seed.")

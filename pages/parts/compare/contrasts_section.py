@@ -8,11 +8,11 @@ from core.analysis.charts.contrasts import contrast_chart, shown_contrasts
 from core.analysis.charts.cost import cost_chart
 from core.analysis.charts.palette import run_colours
 from core.analysis.comparison.contrast_table import contrast_table
-from core.analysis.comparison.cost import TRAINING_TIME, cost_in_words, trained_parameters
+from core.analysis.comparison.cost import TRAINING_TIME, describe_cost, trained_parameters
 from core.analysis.comparison.verdict import Verdict
 from core.analysis.results.summary import Summary
-from core.analysis.text import plain
-from core.experiment.run import Run
+from core.analysis.text import escape_markdown
+from core.experiment.runs.run import AnyRun
 from pages.parts.shared.show import show_chart, show_table
 
 _TIME, _PARAMETERS = "Training time", "Parameters that train"
@@ -36,7 +36,7 @@ def show_contrasts(verdict: Verdict) -> Verdict:
             bind="query-params",
             help="Two settings are practically equal where the whole interval lies this close to zero.",
         )
-        verdict = verdict.with_zone(zone / 100)
+        verdict = verdict.with_margin(zone / 100)
         rows, formats = contrast_table(verdict)
         show_table(rows, "pairs", "Every pair of settings with its difference, interval and p", formats)
         st.caption("p: how often chance alone would make a difference as large, raised for the number of pairs (Holm).")
@@ -48,12 +48,14 @@ def show_contrasts(verdict: Verdict) -> Verdict:
         )
         some = "" if len(shown_contrasts(verdict)) == len(verdict.contrasts) else "Drawn: the best against each. "
         st.caption(
-            plain(f"{some}{_method(verdict)} The shaded zone counts as no difference; open marks are not settled.")
+            escape_markdown(
+                f"{some}{_method(verdict)} The shaded zone counts as no difference; open marks are not settled."
+            )
         )
     return verdict
 
 
-def show_cost(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary]) -> None:
+def show_cost(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary]) -> None:
     """What accuracy costs in training time or in parameters; nothing where there is nothing to weigh."""
     if len(verdict.groups) < 2 or not all(group.seconds for group in verdict.groups):
         return
@@ -72,7 +74,9 @@ def show_cost(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary]) ->
     )
     times = "" if which == _PARAMETERS else "Times are what training takes with nothing kept before. "
     st.caption(
-        plain(f"{cost_in_words(verdict.groups, cost)} {times}Upright lines reach from the worst seed to the best.")
+        escape_markdown(
+            f"{describe_cost(verdict.groups, cost)} {times}Upright lines reach from the worst seed to the best."
+        )
     )
 
 

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 import streamlit as st
 
 from core.analysis.comparison.disputes import Answer, Dispute, Disputes, disputes, mistaken_pairs
-from core.analysis.text import count, percent, plain, shortened
+from core.analysis.text import count, escape_markdown, percent, shorten
 from core.data.datasets.thumbnails import thumbnail
-from core.experiment.run import Run
+from core.experiment.runs.run import AnyRun
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import name_in_html
 
@@ -16,9 +16,9 @@ _DISAGREE, _ALL_WRONG, _EVERY = "Models disagree", "All are wrong", "Any"
 _CELLS = "display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:8px 24px"
 
 
-def show_disputes(here: Services, runs: list[Run], names: dict[str, str], colours: dict[str, str]) -> None:
+def show_disputes(services: Services, runs: list[AnyRun], names: dict[str, str], colours: dict[str, str]) -> None:
     """Choose which images, see them with what each model said."""
-    found = disputes(here.store, runs)
+    found = disputes(services.store, runs)
     if not found.runs:
         st.markdown("What models said of each test image is not known of these runs.")
         return
@@ -70,20 +70,20 @@ def _show(one: Dispute, found: Disputes, names: dict[str, str], colours: dict[st
     name = PurePosixPath(one.path).name
     if found.root:
         look.image(
-            _thumbnail(str(found.root / one.path)), plain(shortened(name, 16)), width=_WIDTH, alt=shortened(name)
+            _thumbnail(str(found.root / one.path)), escape_markdown(shorten(name, 16)), width=_WIDTH, alt=shorten(name)
         )
     else:
-        look.caption(plain(shortened(name, 30)))
+        look.caption(escape_markdown(shorten(name, 30)))
     cells = "".join(_cell(answer, names[run_id], colours[run_id]) for run_id, answer in one.answers.items())
     said.html(f"<div>Is <b>{name_in_html(one.label)}</b></div><div style='{_CELLS}'>{cells}</div>")
 
 
 def _cell(answer: Answer, name: str, colour: str) -> str:
-    sure = f" {percent(answer.sureness)}" if answer.sureness is not None else ""
+    sure = f" {percent(answer.confidence)}" if answer.confidence is not None else ""
     mark = "right" if answer.is_right else "wrong"
     return (
-        f'<div><span style="color:{colour}">■</span> {name_in_html(shortened(name, 34))}<br>'
-        f"{name_in_html(shortened(answer.named, 28))}{sure}, {mark}</div>"
+        f'<div><span style="color:{colour}">■</span> {name_in_html(shorten(name, 34))}<br>'
+        f"{name_in_html(shorten(answer.named, 28))}{sure}, {mark}</div>"
     )
 
 

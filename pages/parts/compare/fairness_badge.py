@@ -6,11 +6,11 @@ import streamlit as st
 
 from core.analysis.comparison.fairness import fairness
 from core.analysis.comparison.verdict import Verdict
-from core.analysis.text import inside, listed, plain
-from core.experiment.run import Run
+from core.analysis.text import escape_markdown, join_words, mid_sentence
+from core.experiment.runs.run import AnyRun
 
 
-def show_fairness(verdict: Verdict, runs: Sequence[Run]) -> None:
+def show_fairness(verdict: Verdict, runs: Sequence[AnyRun]) -> None:
     """Nothing where there are no two settings to compare."""
     found = fairness(verdict, runs)
     if found is None:
@@ -19,10 +19,10 @@ def show_fairness(verdict: Verdict, runs: Sequence[Run]) -> None:
         if found.is_fair:
             st.badge("Like for like", icon=":material/balance:", color="green")
         else:
-            different = listed(inside(check.what) for check in found.different)
+            different = join_words(mid_sentence(check.what) for check in found.different)
             st.badge(f"Not like for like: {different}", icon=":material/balance:", color="orange")
         with st.popover("What was the same", type="tertiary"):
             for check in found.checks:
                 mark = ":green[:material/check:]" if check.is_same else ":orange[:material/close:]"
-                st.markdown(f"{mark} **{check.what}**: {plain(check.told)}")
-            st.caption(plain(found.rates))
+                st.markdown(f"{mark} **{check.what}**: {escape_markdown(check.told)}")
+            st.caption(escape_markdown(found.rates))

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from core.data.datasets.augmentation import View, make_view
+from core.data.datasets.augmentation import AugmentedCopy, augment
 from core.data.datasets.decode import UnreadableImage, load_image
 from core.data.datasets.reports import Report
-from core.data.datasets.scan import Picture
-from core.experiment.run import Augmentation
+from core.data.datasets.scan import ImageFile
+from core.experiment.run_config import Augmentation
 from pages.parts.shared.augmentation_controls import choose_augmentation
 from pages.parts.shared.services import refuse
 
@@ -18,7 +18,7 @@ _VIEWS, _SIDE = 8, 160
 _WIDTH = 104  # nine of them make a square on a phone
 
 
-def show_views(report: Report, pictures: Sequence[Picture]) -> None:
+def show_views(report: Report, pictures: Sequence[ImageFile]) -> None:
     """Pick an image, turn the dials, see eight views of it; once asked for, the views follow the dials."""
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -54,4 +54,4 @@ def _show(path: Path, content: str, augmentation: Augmentation | None) -> None:
 def _views(content: str, augmentation: Augmentation, _path: Path) -> list[np.ndarray]:
     """(side, side, 3) uint8 views of the image with this content, as training makes them."""
     pixels = load_image(_path, _SIDE)
-    return [make_view(pixels, content, View(augmentation, number)) for number in range(_VIEWS)]
+    return [augment(pixels, content, AugmentedCopy(augmentation, number)) for number in range(_VIEWS)]

@@ -5,17 +5,17 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
-from core.analysis.text import plain, shortened
+from core.analysis.text import escape_markdown, shorten
 from core.data.datasets.reports import Report
-from core.data.datasets.scan import Picture
-from core.data.datasets.thumbnails import Thumbnails
+from core.data.datasets.scan import ImageFile
+from core.data.datasets.thumbnails import ThumbnailCache
 
 A_PAGE = 24
 _WIDTH = 104  # three beside each other on a phone
 _SPLITS = {"All": None, "Training": "train", "Validation": "validation", "Test": "test"}
 
 
-def show_gallery(report: Report) -> list[Picture]:
+def show_gallery(report: Report) -> list[ImageFile]:
     """Choose a class and a split, see its images; returns those of the page shown."""
     classes = report.dataset.classes
     if st.session_state.get("class", classes[0]) not in classes:  # it was a class of other images
@@ -46,18 +46,18 @@ def _first_page() -> None:
     st.session_state["page"] = 1
 
 
-def _show(report: Report, pictures: Sequence[Picture]) -> None:
+def _show(report: Report, pictures: Sequence[ImageFile]) -> None:
     with st.container(horizontal=True):
         for picture, small in zip(pictures, thumbnails().of(report.dataset.root, pictures), strict=True):
             name = PurePosixPath(picture.path)
             st.image(
                 small,
-                plain(shortened(name.stem, 13)),
+                escape_markdown(shorten(name.stem, 13)),
                 width=_WIDTH,
-                alt=f"{shortened(name.name)}, {picture.width} × {picture.height} px",
+                alt=f"{shorten(name.name)}, {picture.width} × {picture.height} px",
             )
 
 
 @st.cache_resource(show_spinner=False)
-def thumbnails() -> Thumbnails:
-    return Thumbnails()
+def thumbnails() -> ThumbnailCache:
+    return ThumbnailCache()

@@ -5,9 +5,10 @@ from pathlib import PurePosixPath
 import streamlit as st
 
 from core.analysis.comparison.leakage_effect import leak_table
-from core.analysis.text import count, percent, plain, shortened
+from core.analysis.text import count, escape_markdown, percent, shorten
 from core.data.datasets.reports import Report
-from core.data.datasets.scan import Picture
+from core.data.datasets.scan import ImageFile
+from core.experiment.runs.run import Run
 from pages.parts.data.gallery import thumbnails
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_table
@@ -15,7 +16,7 @@ from pages.parts.shared.show import show_table
 _GROUPS, _IN_A_GROUP, _WIDTH, _RUNS = 12, 6, 96, 20
 
 
-def show_near_duplicates(here: Services, data: str, report: Report) -> None:
+def show_near_duplicates(services: Services, data: str, report: Report) -> None:
     """Nothing where no picture is like another."""
     groups = report.dataset.near_duplicates
     if not groups:
@@ -28,7 +29,7 @@ def show_near_duplicates(here: Services, data: str, report: Report) -> None:
         with st.container(horizontal=True, gap="medium"):
             for group in groups[(page - 1) * _GROUPS : page * _GROUPS]:
                 _show(report, group)
-    _show_leaks(here, data, report)
+    _show_leaks(services, data, report)
 
 
 def _told(report: Report, groups: int) -> str:
@@ -39,7 +40,7 @@ def _told(report: Report, groups: int) -> str:
     )
     if report.manifest is None:
         return what
-    leaks, tests = report.careless_leaks, report.manifest.counts()["test"]
+    leaks, tests = report.leaks_without_grouping, report.manifest.counts()["test"]
     would = (
         f"In a careless split {leaks:,} of {tests:,} test images ({percent(leaks / tests)}) would have had their "
         "like outside the test."
@@ -51,22 +52,26 @@ def _told(report: Report, groups: int) -> str:
     return f"{what} Each stays in one part: a test must not ask what was learned by heart.{own} {would}"
 
 
-def _show(report: Report, group: tuple[Picture, ...]) -> None:
+def _show(report: Report, group: tuple[ImageFile, ...]) -> None:
     shown = group[:_IN_A_GROUP]
     with st.container(border=True, horizontal=True, gap="small", width="content"):
         for picture, small in zip(shown, thumbnails().of(report.dataset.root, shown), strict=True):
             name = PurePosixPath(picture.path).stem
-            st.image(small, plain(shortened(name, 14)), width=_WIDTH, alt=shortened(name))
+            st.image(small, escape_markdown(shorten(name, 14)), width=_WIDTH, alt=shorten(name))
         if len(group) > len(shown):
             st.caption(f"and {len(group) - len(shown):,} more")
 
 
-def _show_leaks(here: Services, data: str, report: Report) -> None:
+def _show_leaks(services: Services, data: str, report: Report) -> None:
     """Runs on these images that were tested on what they had learned from; looked up only when asked for."""
     if not st.toggle("What leaks did to runs on these images", key="leaks", bind="query-params"):
         return
-    runs = [run for run in here.store.runs() if run.config and run.config.data == data and run.state.is_finished]
-    rows, formats = leak_table(here.store, runs[:_RUNS], report.dataset)
+    runs = [
+        run
+        for run in services.store.runs()
+        if isinstance(run, Run) and run.config.data == data and run.state.is_finished
+    ]
+    rows, formats = leak_table(services.store, runs[:_RUNS], report.dataset)
     if rows:
         show_table(rows, "leaks", "Accuracy of each run with and without test images that leaked", formats)
     else:

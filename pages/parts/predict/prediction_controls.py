@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.analysis.results.predictions import disagreement, sureness
+from core.analysis.results.predictions import disagreement, mean_confidence
 from core.analysis.results.trained_models import TrainedModel
-from core.data.uploads.uploaded_images import Incoming
-from core.execution.prediction_cache import Answers
-from pages.parts.predict.prediction_rows import Why, show_opacity
+from core.data.uploads.uploaded_images import UploadedImage
+from core.execution.prediction_cache import PredictionCache
+from pages.parts.predict.prediction_rows import HeatMapChoice, show_opacity
 
 AS_THEY_CAME, DISAGREEMENT, LEAST_SURE = "As they came", "Most disagreement", "Least sure"
 EACH_ITS_OWN = "What each model names"
@@ -29,17 +29,17 @@ def choose_order(models: int) -> str:
 
 
 def in_order(
-    pictures: Sequence[Incoming], order: str, models: Sequence[TrainedModel], answers: Answers
-) -> list[Incoming]:
+    pictures: Sequence[UploadedImage], order: str, models: Sequence[TrainedModel], answers: PredictionCache
+) -> list[UploadedImage]:
     """The images in this order; of equal ones the first stays first."""
     if order == DISAGREEMENT:
-        return sorted(pictures, key=lambda item: -disagreement(answers.about(item.hash, models)))
+        return sorted(pictures, key=lambda item: -disagreement(answers.known(item.hash, models)))
     if order == LEAST_SURE:
-        return sorted(pictures, key=lambda item: sureness(answers.about(item.hash, models)))
+        return sorted(pictures, key=lambda item: mean_confidence(answers.known(item.hash, models)))
     return list(pictures)
 
 
-def choose_why(models: Sequence[TrainedModel]) -> Why | None:
+def choose_why(models: Sequence[TrainedModel]) -> HeatMapChoice | None:
     """Whether heat maps are shown, of which class, how opaque."""
     if not st.toggle(
         "Show why",
@@ -52,4 +52,4 @@ def choose_why(models: Sequence[TrainedModel]) -> Why | None:
     with st.container(horizontal=True, vertical_alignment="center"):
         label = st.selectbox("Where is", [EACH_ITS_OWN, *classes], key="why-class", width=260)
         show_opacity(st.slider("Opacity", 0, 100, 75, key="opacity", width=260, format="%d%%") / 100)
-    return Why(None if label == EACH_ITS_OWN else label)
+    return HeatMapChoice(None if label == EACH_ITS_OWN else label)

@@ -10,12 +10,12 @@ import streamlit as st
 
 from core.analysis.results.predictions import Prediction, agree, agreement, unlike
 from core.analysis.results.trained_models import TrainedModel
-from core.analysis.text import percent, plain, shortened
+from core.analysis.text import escape_markdown, percent, shorten
 from core.data.explain.heat_map import heat_png
 from core.data.uploads.feedback import NONE_OF_THESE, Feedback
-from core.data.uploads.uploaded_images import Incoming
-from core.execution.prediction_cache import Answers
-from pages.parts.shared.services import told
+from core.data.uploads.uploaded_images import UploadedImage
+from core.execution.prediction_cache import PredictionCache
+from pages.parts.shared.services import error_text
 from pages.parts.shared.show import name_in_html
 
 _BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
@@ -31,7 +31,7 @@ _KEPT = "The image is then kept on this server under its class, to learn from la
 
 
 @dataclass(frozen=True)
-class Why:
+class HeatMapChoice:
     """Heat maps over the images: of this class, or of the one that each model names."""
 
     label: str | None
@@ -43,43 +43,43 @@ def show_opacity(opacity: float) -> None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RowContext:
     """What all rows share: the models with their colours, their answers, whether to show why, where marked images are
     kept and, by hash, what they were marked.
     """
 
     models: Sequence[TrainedModel]
     colours: dict[str, str]
-    answers: Answers
-    why: Why | None
+    answers: PredictionCache
+    why: HeatMapChoice | None
     feedback: Feedback
     marked: dict[str, str]
 
 
-def show_row(picture: Incoming, content: Path | None, asked: Asked, names: dict[str, str]) -> None:
+def show_row(picture: UploadedImage, content: Path | None, asked: RowContext, names: dict[str, str]) -> None:
     """One image with the top three classes of each model as bars in its colour."""
     widths = [2, min(3 * len(asked.models), _WIDEST), 2]
     look, said, end = st.columns(widths, vertical_alignment="center", gap="small")
-    name = shortened(picture.name, 40)
-    look.image(picture.thumbnail, plain(name), alt=name)
+    name = shorten(picture.name, 40)
+    look.image(picture.thumbnail, escape_markdown(name), alt=name)
     cells = (_cell(names[model.run.id], picture, model, asked) for model in asked.models)
     said.html(f'<div style="{_BESIDE}">{"".join(cells)}</div>')
     with end:
         _show_end(picture, content, asked)
 
 
-def _show_end(picture: Incoming, content: Path | None, asked: Asked) -> None:
+def _show_end(picture: UploadedImage, content: Path | None, asked: RowContext) -> None:
     """Whether models agree, whether they can know such an image at all, and what the visitor says it is."""
-    answers = asked.answers.about(picture.hash, asked.models)
+    answers = asked.answers.known(picture.hash, asked.models)
     if note := agreement(answers):
-        st.markdown(plain(note))
-    if strange := unlike(answers):
-        st.markdown(f":material/warning: {plain(strange)}", help=_STRANGE)
+        st.markdown(escape_markdown(note))
+    if novel := unlike(answers):
+        st.markdown(f":material/warning: {escape_markdown(novel)}", help=_STRANGE)
     if content and answers:
         _ask_for_truth(picture, content, answers, asked)
 
 
-def _ask_for_truth(picture: Incoming, content: Path, answers: Sequence[Prediction], asked: Asked) -> None:
+def _ask_for_truth(picture: UploadedImage, content: Path, answers: Sequence[Prediction], asked: RowContext) -> None:
     """One click where all models say the same and it is right; else, or to change it, the class from a list."""
     key, classes = f"true-{picture.hash}", [*asked.models[0].classes, NONE_OF_THESE]
     marked, said = asked.marked.get(picture.hash), answers[0].label
@@ -90,11 +90,11 @@ def _ask_for_truth(picture: Incoming, content: Path, answers: Sequence[Predictio
             icon=":material/check:",
             on_click=_mark,
             args=(said, picture, content, asked.feedback),
-            help=f"Mark it as {plain(said)}. {_KEPT}",
+            help=f"Mark it as {escape_markdown(said)}. {_KEPT}",
         )
     st.session_state[key] = marked if marked in classes else None
     st.selectbox(
-        f"True class of {plain(picture.name)}",
+        f"True class of {escape_markdown(picture.name)}",
         classes,
         None,
         key=key,
@@ -106,18 +106,18 @@ def _ask_for_truth(picture: Incoming, content: Path, answers: Sequence[Predictio
     )
 
 
-def _mark_chosen(key: str, picture: Incoming, content: Path, feedback: Feedback) -> None:
+def _mark_chosen(key: str, picture: UploadedImage, content: Path, feedback: Feedback) -> None:
     _mark(st.session_state[key], picture, content, feedback)
 
 
-def _mark(label: str | None, picture: Incoming, content: Path, feedback: Feedback) -> None:
+def _mark(label: str | None, picture: UploadedImage, content: Path, feedback: Feedback) -> None:
     try:
         feedback.mark(content, picture.name, label) if label else feedback.forget(picture.hash)
     except (ValueError, OSError) as error:
-        st.toast(plain(told(error)))
+        st.toast(escape_markdown(error_text(error)))
 
 
-def _cell(name: str, picture: Incoming, model: TrainedModel, asked: Asked) -> str:
+def _cell(name: str, picture: UploadedImage, model: TrainedModel, asked: RowContext) -> str:
     colour, prediction = asked.colours[model.run.id], asked.answers.of(picture.hash, model)
     head = f'<span style="color:{colour}">■</span> {name_in_html(name)}'
     if prediction:
@@ -128,7 +128,7 @@ def _cell(name: str, picture: Incoming, model: TrainedModel, asked: Asked) -> st
     return f'<div style="min-width:0">{head}{heat}{said}</div>'
 
 
-def _why_not(picture: Incoming, model: TrainedModel, answers: Answers) -> str:
+def _why_not(picture: UploadedImage, model: TrainedModel, answers: PredictionCache) -> str:
     if model.run.id in answers.failures:
         return "No answer: this model failed."
     if picture.hash in answers.unreadable:
@@ -136,14 +136,14 @@ def _why_not(picture: Incoming, model: TrainedModel, answers: Answers) -> str:
     return "Not asked yet."
 
 
-def _heat(picture: Incoming, name: str, prediction: Prediction, why: Why) -> str:
+def _heat(picture: UploadedImage, name: str, prediction: Prediction, why: HeatMapChoice) -> str:
     """The image with the places bright where the model found the class. How opaque they are is a variable of the page's
     style (`show_opacity`), so that moving the slider sends no picture again.
     """
     label = why.label or prediction.label
     heat = prediction.heat(label)
     if heat is None:
-        return f'<div style="{_SMALL}">It does not know {name_in_html(shortened(label, 28))}.</div>'
+        return f'<div style="{_SMALL}">It does not know {name_in_html(shorten(label, 28))}.</div>'
     alt = escape(f"Where {name} finds {label}", quote=True)
     beside = f"left:{50 - 50 * picture.share:.2f}%;width:{100 * picture.share:.2f}%"
     return (
@@ -161,7 +161,7 @@ def _uri(kind: str, content: bytes) -> str:
 def _bar(label: str, share: float, colour: str) -> str:
     return (
         f'<div style="display:flex;justify-content:space-between;gap:8px;{_SMALL}">'
-        f"<span>{name_in_html(shortened(label, 28))}</span><span>{percent(share)}</span></div>"
+        f"<span>{name_in_html(shorten(label, 28))}</span><span>{percent(share)}</span></div>"
         f'<div style="{_THIN};background:rgba(128,128,128,.18)">'
         f'<div style="{_THIN};background:{colour};width:{100 * share:.1f}%"></div></div>'
     )

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.analysis.charts.palette import run_colours
-from core.analysis.results.settings import labels
-from core.experiment.run import Run, State
-from core.experiment.run_store import NoSuchRun
+from core.analysis.results.settings import run_labels
+from core.experiment.runs.run import AnyRun, State
+from core.experiment.runs.run_folder import NoSuchRun
 from pages.parts.runs.export_model import show_export
 from pages.parts.runs.run_details import show_details
 from pages.parts.runs.run_row import show_run
@@ -21,51 +21,51 @@ from pages.parts.shared.services import Services
 ROWS_SECONDS, CURVES_SECONDS = 1.0, 2.0
 
 
-def watch(here: Services, runs: Sequence[Run]) -> None:
+def watch(services: Services, runs: Sequence[AnyRun]) -> None:
     """Show these runs, and poll them until all have ended."""
     live = not all(run.state.is_finished for run in runs)
     queued = [run for run in runs if run.state is State.QUEUED]
     ended = [run for run in runs if run.state.is_finished]
-    queue = _queue(here)
+    queue = _queue(services)
     try:
-        _show_rows(here, runs, ended, queue)
-        st.fragment(_follow_rows, run_every=ROWS_SECONDS if live else None)(here, runs, queue)
-        _show_rows(here, runs, queued, queue)
-        st.fragment(_follow_curves, run_every=CURVES_SECONDS if live else None)(here, [run.id for run in runs])
-        names = labels(runs)
-        show_details(here, runs, names)
-        show_export(here, runs, names)
+        _show_rows(services, runs, ended, queue)
+        st.fragment(_follow_rows, run_every=ROWS_SECONDS if live else None)(services, runs, queue)
+        _show_rows(services, runs, queued, queue)
+        st.fragment(_follow_curves, run_every=CURVES_SECONDS if live else None)(services, [run.id for run in runs])
+        names = run_labels(runs)
+        show_details(services, runs, names)
+        show_export(services, runs, names)
     except NoSuchRun:  # deleted since it was listed
         st.rerun()
 
 
-def _queue(here: Services) -> list[str]:
-    return [run.id for run in here.store.active() if run.state is State.QUEUED]
+def _queue(services: Services) -> list[str]:
+    return [run.id for run in services.store.active() if run.state is State.QUEUED]
 
 
-def _follow_rows(here: Services, before: Sequence[Run], queue: Sequence[str]) -> None:
+def _follow_rows(services: Services, before: Sequence[AnyRun], queue: Sequence[str]) -> None:
     """Rows of the runs that train. A change of state or in the queue draws the whole page; so does a deleted run."""
     try:
-        runs = [here.store.get(run.id) for run in before]
-        if [run.state for run in runs] != [run.state for run in before] or _queue(here) != queue:
+        runs = [services.store.get(run.id) for run in before]
+        if [run.state for run in runs] != [run.state for run in before] or _queue(services) != queue:
             st.rerun()
         training = [run for run in runs if run.state is not State.QUEUED and not run.state.is_finished]
-        _show_rows(here, runs, training, queue)
+        _show_rows(services, runs, training, queue)
     except NoSuchRun:
         st.rerun()
 
 
-def _show_rows(here: Services, runs: Sequence[Run], some: Sequence[Run], queue: Sequence[str]) -> None:
+def _show_rows(services: Services, runs: Sequence[AnyRun], some: Sequence[AnyRun], queue: Sequence[str]) -> None:
     """A row for some of the runs, each with the name and colour that tell it from all of them."""
-    names, colours = labels(runs), run_colours(runs)
+    names, colours = run_labels(runs), run_colours(runs)
     for run in some:
-        show_run(here, run, here.store.metrics(run.id), names[run.id], colours[run.id], queue)
+        show_run(services, run, services.store.metrics(run.id), names[run.id], colours[run.id], queue)
 
 
-def _follow_curves(here: Services, run_ids: Sequence[str]) -> None:
+def _follow_curves(services: Services, run_ids: Sequence[str]) -> None:
     try:
-        runs = [here.store.get(run_id) for run_id in run_ids]
-        metrics = {run_id: here.store.metrics(run_id) for run_id in run_ids}
+        runs = [services.store.get(run_id) for run_id in run_ids]
+        metrics = {run_id: services.store.metrics(run_id) for run_id in run_ids}
     except NoSuchRun:
         st.rerun()
     if any(metrics[run.id].epochs or metrics[run.id].steps for run in runs):

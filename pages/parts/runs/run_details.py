@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.analysis.results.settings import settings_of
 from core.analysis.results.summary import summarise
-from core.analysis.text import duration, percent, plain
-from core.experiment.run import Run
+from core.analysis.text import duration, escape_markdown, percent
+from core.experiment.runs.run import AnyRun, Run
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_table
 
@@ -18,9 +18,9 @@ _FORMATS = {
 }
 
 
-def show_details(here: Services, runs: Sequence[Run], names: dict[str, str]) -> None:
+def show_details(services: Services, runs: Sequence[AnyRun], names: dict[str, str]) -> None:
     """Test figures of all runs, then one run's settings and its log."""
-    _show_results(here, runs, names)
+    _show_results(services, runs, names)
     with st.expander("Settings, device and log"):
         run_id = st.selectbox(
             "Of",
@@ -30,33 +30,33 @@ def show_details(here: Services, runs: Sequence[Run], names: dict[str, str]) -> 
             format_func=lambda run_id: names.get(run_id, run_id),
         )
         run = next(run for run in runs if run.id == run_id)
-        st.caption(_where(here, run))
+        st.caption(_where(services, run))
         settings, log = st.columns(2)
         with settings:
-            if run.config:
+            if isinstance(run, Run):
                 show_table(
                     [{"Setting": name, "Value": value} for name, value in settings_of(run.config).items()],
                     "settings",
                     "The settings of the run",
                 )
         with log:
-            st.fragment(_show_log, run_every=None if run.state.is_finished else LOG_SECONDS)(here, run.id)
+            st.fragment(_show_log, run_every=None if run.state.is_finished else LOG_SECONDS)(services, run.id)
 
 
-def _show_log(here: Services, run_id: str) -> None:
-    st.code(here.store.log_tail(run_id, LOG_LINES) or "The log is empty.", language=None, height=400)
+def _show_log(services: Services, run_id: str) -> None:
+    st.code(services.store.log_tail(run_id, LOG_LINES) or "The log is empty.", language=None, height=400)
 
 
-def _where(here: Services, run: Run) -> str:
+def _where(services: Services, run: AnyRun) -> str:
     told = [run.status.device, run.status.precision]
     if run.status.started and run.status.ended:
         told.append(f"took {duration(run.status.ended - run.status.started)} from start to end")
     where = ", ".join(part for part in told if part) or "not started yet"
-    return f"{plain(where)}  \nFolder: {plain(str(here.store.path(run.id)))}"
+    return f"{escape_markdown(where)}  \nFolder: {escape_markdown(str(services.store.path(run.id)))}"
 
 
-def _show_results(here: Services, runs: Sequence[Run], names: dict[str, str]) -> None:
-    rows = [summarise(here.store, run) for run in runs if run.state.is_finished]
+def _show_results(services: Services, runs: Sequence[AnyRun], names: dict[str, str]) -> None:
+    rows = [summarise(services.store, run) for run in runs if run.state.is_finished]
     measured = [row for row in rows if row.test_accuracy is not None]
     if not measured:
         return

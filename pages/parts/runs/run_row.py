@@ -5,45 +5,45 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.analysis.results.summary import Progress, progress
-from core.analysis.text import count, duration, percent, plain
-from core.experiment.metrics import Metrics
-from core.experiment.run import Run, State
-from core.experiment.run_store import NoSuchRun
+from core.analysis.text import count, duration, escape_markdown, percent
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import AnyRun, Run, State
+from core.experiment.runs.run_folder import NoSuchRun
 from pages.parts.shared.run_picker import leave_out
-from pages.parts.shared.services import Services, told
+from pages.parts.shared.services import Services, error_text
 from pages.parts.shared.show import state_badge, swatch
 
 
-def show_run(here: Services, run: Run, metrics: Metrics, name: str, colour: str, waiting: Sequence[str]) -> None:
+def show_run(services: Services, run: AnyRun, metrics: Metrics, name: str, colour: str, waiting: Sequence[str]) -> None:
     """Name and state, the buttons, a bar with what happens now; below it why it failed, if it did.
 
     `waiting` are the ids of the queue in its order.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"{swatch(colour)} **{plain(name)}**", unsafe_allow_html=True, width="content")
+        st.markdown(f"{swatch(colour)} **{escape_markdown(name)}**", unsafe_allow_html=True, width="content")
         state_badge(run.state)
         st.space("stretch")
-        _show_buttons(here, run)
+        _show_buttons(services, run)
     done = progress(run, metrics)
     if run.state.is_finished:
         st.caption(_outcome(run, metrics, done))
     else:
         st.progress(done.share, _waits(run, waiting) if run.state is State.QUEUED else _now(run, metrics, done))
     if run.status.error:
-        st.error(plain(f"{run.status.error.message} {run.status.error.advice}"))
+        st.error(escape_markdown(f"{run.status.error.message} {run.status.error.advice}"))
     if run.status.remark:
-        st.caption(f":material/info: {plain(run.status.remark)}")
+        st.caption(f":material/info: {escape_markdown(run.status.remark)}")
     if metrics.skipped:
         st.caption(f"{count(metrics.skipped, 'damaged line')} in its metrics, left out.")
 
 
-def _show_buttons(here: Services, run: Run) -> None:
+def _show_buttons(services: Services, run: AnyRun) -> None:
     if run.state.is_resumable:
         st.button(
             "Resume",
             key=f"resume-{run.id}",
             on_click=_act,
-            args=(here.launcher.resume, run.id),
+            args=(services.launcher.resume, run.id),
             help="Go on from the newest checkpoint",
         )
     elif not run.state.is_finished:
@@ -51,10 +51,10 @@ def _show_buttons(here: Services, run: Run) -> None:
             "Stop",
             key=f"stop-{run.id}",
             on_click=_act,
-            args=(here.launcher.cancel, run.id),
+            args=(services.launcher.cancel, run.id),
             disabled=run.state is State.STOPPING,
         )
-    if run.config:
+    if isinstance(run, Run):
         st.page_link(
             "pages/train.py",
             label="Duplicate",
@@ -65,22 +65,22 @@ def _show_buttons(here: Services, run: Run) -> None:
     if run.state.is_finished:
         with st.popover("Delete", type="tertiary", key=f"ask-{run.id}"):
             st.markdown("Its curves, its model and its figures go for good.")
-            st.button("Delete for good", key=f"delete-{run.id}", on_click=_delete, args=(here, run.id))
+            st.button("Delete for good", key=f"delete-{run.id}", on_click=_delete, args=(services, run.id))
 
 
 def _act(what: Callable[[str], None], run_id: str) -> None:
     try:
         what(run_id)
     except (ValueError, OSError, NoSuchRun) as error:
-        st.toast(plain(told(error)))
+        st.toast(escape_markdown(error_text(error)))
 
 
-def _delete(here: Services, run_id: str) -> None:
-    _act(here.store.delete, run_id)
+def _delete(services: Services, run_id: str) -> None:
+    _act(services.store.delete, run_id)
     leave_out(run_id)
 
 
-def _outcome(run: Run, metrics: Metrics, done: Progress) -> str:
+def _outcome(run: AnyRun, metrics: Metrics, done: Progress) -> str:
     """What came out of a run, in one line."""
     early = "Ended within its first epoch" if run.status.started else "Never started"
     epochs = f"{done.epoch} of {count(done.epochs, 'epoch')}" if done.epoch else early
@@ -89,15 +89,15 @@ def _outcome(run: Run, metrics: Metrics, done: Progress) -> str:
     return ", ".join([epochs, *_best(metrics), *spent, *saved])
 
 
-def _waits(run: Run, waiting: Sequence[str]) -> str:
+def _waits(run: AnyRun, waiting: Sequence[str]) -> str:
     ahead = waiting.index(run.id) if run.id in waiting else 0
     return f"Waits, {count(ahead, 'run')} before it" if ahead else "Waits for a device"
 
 
-def _now(run: Run, metrics: Metrics, done: Progress) -> str:
+def _now(run: AnyRun, metrics: Metrics, done: Progress) -> str:
     """What a run does now, in one line."""
     if run.status.note:
-        return plain(run.status.note)
+        return escape_markdown(run.status.note)
     if run.state is not State.RUNNING:
         return "Loading Keras" if run.state is State.STARTING else str(run.state).capitalize()
     if not metrics.epochs and not metrics.steps:

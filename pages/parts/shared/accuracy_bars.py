@@ -7,13 +7,13 @@ import streamlit as st
 from core.analysis.charts.bars import accuracy_bars, setting_bars
 from core.analysis.charts.palette import run_colours
 from core.analysis.comparison.verdict import Verdict
-from core.analysis.results.settings import labels
+from core.analysis.results.settings import run_labels
 from core.analysis.results.summary import Summary
-from core.experiment.run import Run
+from core.experiment.runs.run import AnyRun
 from pages.parts.shared.show import show_chart
 
 
-def show_bars(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary], name: str) -> None:
+def show_bars(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary], name: str) -> None:
     """Nothing where no run was measured. `name` is that of the downloads."""
     if not verdict.groups:
         return
@@ -24,7 +24,7 @@ def show_bars(verdict: Verdict, runs: Sequence[Run], rows: Sequence[Summary], na
         )
         st.caption("Bars are means over seeds, dots the seeds.")
     else:
-        show_chart(accuracy_bars(rows, labels(runs), hues), name, "Test accuracy of each run with its 95% interval")
+        show_chart(accuracy_bars(rows, run_labels(runs), hues), name, "Test accuracy of each run with its 95% interval")
         st.caption(
             "The lines are 95% intervals: what each model would get on many more images of the same kind. "
             "They do not tell how another seed would train."

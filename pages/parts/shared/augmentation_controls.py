@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.experiment.run import Augmentation
+from core.experiment.run_config import Augmentation
 from pages.parts.shared.form import KEPT
 
 _LIMIT = 0.5

@@ -5,12 +5,12 @@ from contextlib import nullcontext
 import streamlit as st
 
 from core.analysis.results.settings import data_name
-from core.analysis.text import count, plain, shortened
-from core.data.datasets.allowed_folders import DataRoots
-from core.data.datasets.reports import Report, Reports
+from core.analysis.text import count, escape_markdown, shorten
+from core.data.datasets.allowed_folders import AllowedFolders
+from core.data.datasets.reports import Report, ReportCache
 from core.data.datasets.scan import Dataset, data_folder
 from core.data.datasets.split import Manifest
-from core.experiment.run import SAMPLE
+from core.experiment.run_config import SAMPLE
 from pages.parts.shared.form import KEPT
 from pages.parts.shared.services import Services, refuse
 from pages.parts.shared.show import show_table
@@ -25,7 +25,7 @@ _EXPLAINED = {
 }
 
 
-def choose_data(here: Services) -> str | None:
+def choose_data(services: Services) -> str | None:
     """What a run's `data` will be; None until something usable is chosen."""
     _take_over()
     sources = [DRAWN, FOLDER, ZIP, DROP] + [AS_BEFORE] * ("as-before" in st.session_state)
@@ -37,7 +37,7 @@ def choose_data(here: Services) -> str | None:
         else _EXPLAINED.get(source, "")
     )
     try:
-        return _chosen(here, source)
+        return _chosen(services, source)
     except (ValueError, OSError) as error:
         refuse(error)
         return None
@@ -52,15 +52,15 @@ def _take_over() -> None:
         st.session_state["source"], st.session_state["as-before"] = AS_BEFORE, data
 
 
-def _chosen(here: Services, source: str | None) -> str | None:
+def _chosen(services: Services, source: str | None) -> str | None:
     if source == FOLDER:
-        return _choose_folder(here.roots)
+        return _choose_folder(services.allowed_folders)
     if source in (ZIP, DROP):
         return receive_zip() if source == ZIP else receive_folder()
     return {DRAWN: SAMPLE, AS_BEFORE: st.session_state.get("as-before")}.get(source)
 
 
-def _choose_folder(roots: DataRoots) -> str | None:
+def _choose_folder(roots: AllowedFolders) -> str | None:
     path = st.text_input("Folder of class folders on this machine", placeholder="~/photos/waste", key="folder", **KEPT)
     return str(roots.resolve(path)) if path.strip() else None
 
@@ -100,12 +100,12 @@ def look(data: str) -> Report | None:
 
 
 @st.cache_resource(show_spinner=False)
-def _reports() -> Reports:
-    return Reports()
+def _reports() -> ReportCache:
+    return ReportCache()
 
 
 def _name(data: str) -> str:
-    return plain(shortened(data_name(data)))
+    return escape_markdown(shorten(data_name(data)))
 
 
 def _in_short(dataset: Dataset) -> str:

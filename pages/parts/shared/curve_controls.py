@@ -6,12 +6,12 @@ from math import log
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.analysis.charts.learning_curves.curve_options import CurveView
+from core.analysis.charts.learning_curves.curve_options import CurveOptions
 from core.analysis.charts.learning_curves.curves import learning_curves
 from core.analysis.charts.learning_curves.group_curves import group_curves, has_several_seeds
 from core.analysis.text import count
-from core.experiment.metrics import Metrics
-from core.experiment.run import Run
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import AnyRun
 from pages.parts.shared.show import show_chart
 
 _AXES = {"Epoch": "epoch", "Step": "step", "Time": "elapsed"}
@@ -26,7 +26,7 @@ _VISIBLE_GROWTH = 1.005
 _SMOOTHING = {"epoch": 0.0, "step": 0.6, "elapsed": 0.6}  # epochs are few points, steps many
 
 
-def show_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics]) -> None:
+def show_curves(runs: Sequence[AnyRun], metrics: Mapping[str, Metrics]) -> None:
     """The controls, and accuracy and loss side by side as they ask for."""
     view = _choose_view()
     band = _choose_band(runs, view)
@@ -39,7 +39,7 @@ def show_curves(runs: Sequence[Run], metrics: Mapping[str, Metrics]) -> None:
             )
 
 
-def _choose_band(runs: Sequence[Run], view: CurveView) -> str | None:
+def _choose_band(runs: Sequence[AnyRun], view: CurveOptions) -> str | None:
     """How means over seeds are drawn; None to draw every run, as while they train."""
     if view.axis == "step" or not all(run.state.is_finished for run in runs) or not has_several_seeds(runs):
         return None
@@ -58,7 +58,7 @@ def _choose_band(runs: Sequence[Run], view: CurveView) -> str | None:
 
 
 def _drawn(
-    runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: str, view: CurveView, band: str | None
+    runs: Sequence[AnyRun], metrics: Mapping[str, Metrics], measure: str, view: CurveOptions, band: str | None
 ) -> go.Figure:
     """The chart as this visitor saw it last, unless it would look different now: browsers skip what is the same."""
     elapsed = sum(metrics[run.id].elapsed for run in runs)
@@ -74,7 +74,7 @@ def _drawn(
     return figure
 
 
-def _choose_view() -> CurveView:
+def _choose_view() -> CurveOptions:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.segmented_control(
             "Curves by", list(_AXES), default="Epoch", required=True, key="curves-by", bind="query-params"
@@ -110,4 +110,4 @@ def _choose_view() -> CurveView:
             bind="query-params",
             help="Fit the charts to all but the lowest and the highest twentieth of the values.",
         )
-    return CurveView(axis, aligned, smoothing, log, ignore)
+    return CurveOptions(axis, aligned, smoothing, log, ignore)

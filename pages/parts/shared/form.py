@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TypedDict
 
 import streamlit as st
 
 from core.analysis.results.settings import weights_name
-from core.analysis.text import shortened
+from core.analysis.text import shorten
 from core.backbones.weights import (
     BUILT_IN_WEIGHTS,
-    NOTHING_TRANSFERRED,
+    RANDOM_WEIGHTS_NOTICE,
     SAMPLE_ALPHA,
     SAMPLE_BASE,
     SAMPLE_SIZE,
@@ -17,11 +18,13 @@ from core.backbones.weights import (
     offline_weights,
     resolve_weights,
 )
-from core.data.datasets.allowed_folders import DataRoots
+from core.data.datasets.allowed_folders import AllowedFolders
 from core.data.study_plan import with_weights
 from core.experiment.preset import Preset
-from core.experiment.run import RunConfig, study_of
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, study_of
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import BASELINE, STRATEGIES, Strategy
 
 WEIGHTS = {
@@ -29,7 +32,13 @@ WEIGHTS = {
     for weights, name in ((weights, weights_name(weights)) for weights in BUILT_IN_WEIGHTS)
 }
 FILE = "A weights file"
-KEPT = {"persist_state": "session"}
+
+
+class _Kept(TypedDict):
+    persist_state: Literal["session"]
+
+
+KEPT: _Kept = {"persist_state": "session"}
 """For every widget of the form: its value stays while another page is shown."""
 
 
@@ -93,7 +102,7 @@ def fill_from_url(store: RunStore) -> None:
     if not origin:
         return
     runs = [store.get(origin)] if study_of(origin) else store.study(origin).runs
-    configs = [run.config for run in runs if run.config]
+    configs = [run.config for run in runs if isinstance(run, Run)]
     if not configs:
         raise NoSuchRun(origin)
     fill(Preset.of(configs))
@@ -122,7 +131,7 @@ def instead_of_imagenet(weights: str) -> str:
     at_hand, why = weights_at_hand(RunConfig.alpha, RunConfig.image_size)
     if weights == at_hand:
         return why
-    return NOTHING_TRANSFERRED if weights == "random" else ""
+    return RANDOM_WEIGHTS_NOTICE if weights == "random" else ""
 
 
 @st.cache_data(ttl=600, show_spinner=False)
@@ -136,7 +145,7 @@ def can_fetch_imagenet(alpha: float, image_size: int) -> bool:
     return imagenet_is_reachable(alpha, image_size)
 
 
-def weights_path(roots: DataRoots, text: str) -> str:
+def weights_path(roots: AllowedFolders, text: str) -> str:
     """The file that a person typed, below a folder that may be read. Raises `ValueError`."""
     if not text.strip():
         raise ValueError("Expected the path of a weights file; received nothing. Type one, or choose other weights.")
@@ -144,6 +153,6 @@ def weights_path(roots: DataRoots, text: str) -> str:
     file = roots.resolve(str(path.parent)) / path.name
     if not file.is_file():
         raise ValueError(
-            f"Expected a weights file; received {shortened(text, 80)}, and no file is there. Check its spelling."
+            f"Expected a weights file; received {shorten(text, 80)}, and no file is there. Check its spelling."
         )
     return str(file)

@@ -7,16 +7,16 @@ import streamlit as st
 
 from core.analysis.charts.palette import run_colours
 from core.analysis.results.search import matching
-from core.analysis.results.settings import data_name, labels
-from core.analysis.text import moment, plain
-from core.experiment.run import Run, State
+from core.analysis.results.settings import data_name, run_labels
+from core.analysis.text import escape_markdown, study_time
+from core.experiment.runs.run import AnyRun, Run, State
 from pages.parts.shared.show import swatch
 
 LISTED, CHOSEN = 24, 30
 """Runs in the rail, and runs on a page at most."""
 
 
-def choose_runs(runs: Sequence[Run]) -> list[Run]:
+def choose_runs(runs: Sequence[AnyRun]) -> list[AnyRun]:
     """Of these, the newest first, the chosen ones, the oldest first: by default those of the newest study.
 
     The URL names them: `?study=ID` for a whole study, else `?run=ID` once a run.
@@ -37,7 +37,7 @@ def leave_out(run_id: str) -> None:
         _choose_runs(set(st.query_params.get_all("run")) - {run_id})
 
 
-def _from_url(runs: Sequence[Run]) -> list[Run]:
+def _from_url(runs: Sequence[AnyRun]) -> list[AnyRun]:
     """What the URL asks for; a warning where some of it is gone. `?run=` alone asks for no run."""
     study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
     if not study and not ids and runs:
@@ -48,7 +48,7 @@ def _from_url(runs: Sequence[Run]) -> list[Run]:
     return found
 
 
-def _show_rail(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
+def _show_rail(runs: Sequence[AnyRun], chosen: Sequence[AnyRun]) -> None:
     if not runs:
         return
     text = st.text_input("Find runs", key="find", bind="query-params", placeholder="strategy, images, state, date")
@@ -62,28 +62,30 @@ def _show_rail(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
         st.caption(f"{len(shown)} of {len(runs):,} runs. Search to see others.")
 
 
-def _show_study(study: str, members: Sequence[Run], colours: dict[str, str], picked: set[str]) -> None:
-    data = next((data_name(run.config.data) for run in members if run.config), "")
+def _show_study(study: str, members: Sequence[AnyRun], colours: dict[str, str], picked: set[str]) -> None:
+    data = next((data_name(run.config.data) for run in members if isinstance(run, Run)), "")
     st.button(
-        f"{moment(study)} · {plain(data)}",
+        f"{study_time(study)} · {escape_markdown(data)}",
         key=f"study-{study}",
         type="tertiary",
         on_click=_choose_study,
         args=(study,),
         help="Show this study alone",
     )
-    names = labels(members)
+    names = run_labels(members)
     for run in members:
         _show_run(run, names[run.id], colours.get(run.id, "transparent"), picked)
 
 
-def _show_run(run: Run, name: str, colour: str, picked: set[str]) -> None:
+def _show_run(run: AnyRun, name: str, colour: str, picked: set[str]) -> None:
     key = f"pick-{run.id}"
     st.session_state[key] = run.id in picked
     state = "" if run.state is State.COMPLETED else f" :gray[{run.state}]"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(swatch(colour), width="content")
-        st.checkbox(plain(name) + state, key=key, on_change=_pick, width="stretch", args=(run.id, frozenset(picked)))
+        st.checkbox(
+            escape_markdown(name) + state, key=key, on_change=_pick, width="stretch", args=(run.id, frozenset(picked))
+        )
 
 
 def _pick(run_id: str, picked: Collection[str]) -> None:

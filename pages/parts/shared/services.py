@@ -8,15 +8,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.analysis.text import plain
-from core.data.datasets.allowed_folders import DataRoots
-from core.execution.keras_service.client import Assistant
-from core.execution.queue.launcher import Launcher, farewell
-from core.execution.queue.prewarm import Spare
+from core.analysis.text import escape_markdown
+from core.data.datasets.allowed_folders import AllowedFolders
+from core.execution.keras_service.client import KerasService
+from core.execution.queue.launcher import Launcher, shutdown_notice
+from core.execution.queue.prewarm import Prewarmer
 from core.experiment.preset import PresetStore
-from core.experiment.run import State
-from core.experiment.run_store import RunStore, StoreError
-from core.experiment.timings import Paces
+from core.experiment.runs.run import State
+from core.experiment.runs.run_store import RunStore, StoreError
+from core.experiment.timings import TimingStore
 from core.machine.paths import presets_folder, timings_folder
 from pages.parts.shared.navigation import expect_navigation
 
@@ -29,13 +29,13 @@ class Services:
 
     store: RunStore
     launcher: Launcher
-    assistant: Assistant
-    roots: DataRoots
+    keras_service: KerasService
+    allowed_folders: AllowedFolders
     presets: PresetStore
-    paces: Paces
+    timings: TimingStore
 
 
-def services() -> Services:
+def get_services() -> Services:
     """The services for this server's arguments; a runs folder that cannot be used is one line, not a traceback."""
     expect_navigation()
     arguments = _arguments()
@@ -50,10 +50,10 @@ def services() -> Services:
 
 def refuse(error: Exception) -> None:
     """Say in one line why something cannot be done; names of files and classes in it are no formatting."""
-    st.error(plain(told(error)))
+    st.error(escape_markdown(error_text(error)))
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """An error as a sentence; the system's own come as a number and a name."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename or 'the disk'}. Check the path, the rights and the room on the disk."
@@ -74,17 +74,19 @@ def _services(runs: str, data_roots: tuple[str, ...], address: str, code: int) -
     """
     store = RunStore(runs)
     atexit.register(_say_farewell, store)
-    roots = DataRoots.default(address, [Path(root) for root in data_roots])
-    launcher = Launcher(store, spare=Spare())
-    return Services(store, launcher, Assistant(), roots, PresetStore(presets_folder()), Paces(timings_folder()))
+    roots = AllowedFolders.default(address, [Path(root) for root in data_roots])
+    launcher = Launcher(store, prewarmer=Prewarmer())
+    return Services(
+        store, launcher, KerasService(), roots, PresetStore(presets_folder()), TimingStore(timings_folder())
+    )
 
 
 def _release(services: Services) -> None:
     services.launcher.close()
-    services.assistant.close()
+    services.keras_service.close()
     atexit.unregister(_say_farewell)
 
 
 def _say_farewell(store: RunStore) -> None:
-    if text := farewell(store):
+    if text := shutdown_notice(store):
         print(text, flush=True)

@@ -11,7 +11,7 @@ from pandas.io.formats.style import Styler
 
 from core.analysis.charts.common import chart_points
 from core.analysis.text import to_csv
-from core.experiment.run import State
+from core.experiment.runs.run import State
 
 BADGES = {
     State.COMPLETED: "green",

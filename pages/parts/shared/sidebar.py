@@ -4,24 +4,24 @@ import streamlit as st
 
 from core.analysis.results.summary import progress
 from core.analysis.text import count, duration, gigabytes
-from core.experiment.run import State
-from core.experiment.run_store import NoSuchRun
+from core.experiment.runs.run import State
+from core.experiment.runs.run_folder import NoSuchRun
 from core.machine.devices import training_devices
 from pages.parts.shared.services import Services
 
 POLL_SECONDS = 2.0
 
 
-def sidebar(here: Services) -> None:
+def sidebar(services: Services) -> None:
     """The device and what runs now, on every page."""
     with st.sidebar:
-        busy = bool(here.store.active())
-        st.fragment(_show_running, run_every=POLL_SECONDS if busy else None)(here, busy)
+        busy = bool(services.store.active())
+        st.fragment(_show_running, run_every=POLL_SECONDS if busy else None)(services, busy)
 
 
-def _show_running(here: Services, was_busy: bool) -> None:
+def _show_running(services: Services, was_busy: bool) -> None:
     """The device and what trains on it, kept fresh; the page is redrawn when the last run ends."""
-    active = here.store.active()
+    active = services.store.active()
     if was_busy and not active:
         st.rerun()
     running = [run for run in active if run.state is not State.QUEUED]
@@ -31,7 +31,7 @@ def _show_running(here: Services, was_busy: bool) -> None:
         st.caption(f"{device.name}  \n{used} of {total} used, {device.load:.0%} busy")
     for run in running:
         try:
-            done = progress(run, here.store.metrics(run.id))
+            done = progress(run, services.store.metrics(run.id))
         except NoSuchRun:
             continue
         st.progress(done.share, run.title + (f", {duration(done.seconds_left)} left" if done.seconds_left else ""))

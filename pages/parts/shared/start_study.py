@@ -9,16 +9,16 @@ from core.experiment.preset import Preset
 from pages.parts.shared.services import Services, refuse
 
 
-def start(here: Services, preset: Preset, dataset: Dataset) -> None:
+def start(services: Services, preset: Preset, dataset: Dataset) -> None:
     """Start the study and show it; where that cannot be done, say why."""
     template = preset.template
     try:
         with st.spinner("Preparing the study"):
             if preset.needs_base:
                 resolve_weights(template.weights, template.alpha, template.image_size)
-            study = here.store.create_study(plan_study(template, preset.strategies, dataset, preset.every_seed))
+            study = services.store.create_study(plan_study(template, preset.strategies, dataset, preset.every_seed))
         for run in study.runs:
-            here.launcher.submit(run.id)
+            services.launcher.submit(run.id)
     except (ValueError, OSError) as error:
         refuse(error)
         return

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from core.analysis.text import plain, shortened
+from core.analysis.text import escape_markdown, shorten
 from core.data.uploads.unpack import UploadError, store_files, unpack_zip
 
 
@@ -35,7 +35,7 @@ def _kept(kind: str) -> str | None:
         return None
     name, folder = st.session_state[f"stored-{kind}"]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{plain(shortened(name, 40))} (uploaded)", width="content")
+        st.markdown(f"{escape_markdown(shorten(name, 40))} (uploaded)", width="content")
         st.button("Replace", key=f"replace-{kind}", on_click=_forget, args=(kind,), help="Drop other images instead.")
     return folder
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.analysis.text import plain
+from core.analysis.text import escape_markdown
 from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
 from core.backbones.weights import SAMPLE_BASE, imagenet_path
 from core.experiment.guidelines import batch_size
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.machine.devices import gpu_memory
 from pages.parts.shared.augmentation_controls import choose_augmentation
 from pages.parts.shared.form import (
@@ -23,14 +23,14 @@ from pages.parts.shared.form import (
 from pages.parts.shared.services import Services
 
 
-def choose_rest(here: Services, data: str) -> RunConfig:
+def choose_rest(services: Services, data: str) -> RunConfig:
     """A template with everything but the strategy. Raises `ValueError`."""
     with st.expander("Advanced"):
         left, middle, right = st.columns(3)
         with left:
             template = _choose_sizes(RunConfig(data=data))
         with middle:
-            template = replace(template, weights=_choose_weights(here, template), **_choose_stopping())
+            template = replace(template, weights=_choose_weights(services, template), **_choose_stopping())
         with right:
             template = replace(template, augmentation=choose_augmentation(), views=_choose_views())
     return template
@@ -116,7 +116,7 @@ def _choose_stopping() -> dict[str, int | bool]:
     }
 
 
-def _choose_weights(here: Services, template: RunConfig) -> str:
+def _choose_weights(services: Services, template: RunConfig) -> str:
     choice = st.selectbox(
         "What was learned from",
         [*WEIGHTS.values(), FILE],
@@ -126,13 +126,13 @@ def _choose_weights(here: Services, template: RunConfig) -> str:
         help="Where the base's weights come from.",
     )
     if choice == FILE:
-        return weights_path(here.roots, _ask_for_file())
+        return weights_path(services.allowed_folders, _ask_for_file())
     weights = next(name for name, title in WEIGHTS.items() if title == choice)
     if weights == SAMPLE_BASE:
         expect_sample_base(template.alpha)
     if not can_fetch_imagenet(template.alpha, template.image_size):
         path = imagenet_path(template.alpha, template.image_size)
-        st.caption(f"The ImageNet weights at this width and size belong at {plain(str(path))}.")
+        st.caption(f"The ImageNet weights at this width and size belong at {escape_markdown(str(path))}.")
     return weights
 
 

@@ -6,11 +6,11 @@ import streamlit as st
 
 from core.analysis.charts.lr_range import rate_chart
 from core.analysis.statistics.lr_suggestion import rate_question, suggest
-from core.analysis.text import plain, rate
+from core.analysis.text import escape_markdown, rate
 from core.data.datasets.scan import Dataset
 from core.data.datasets.split import split
-from core.execution.keras_service.client import AssistantError
-from core.experiment.run import RunConfig
+from core.execution.keras_service.client import KerasServiceError
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Strategy
 from pages.parts.shared.form import key_of
 from pages.parts.shared.services import Services, refuse
@@ -25,10 +25,10 @@ MOST = 32
 
 
 @dataclass(frozen=True)
-class Laboratory:
+class RangeTestSetup:
     """What a range test needs besides the strategy: who makes it, on which images, under which settings."""
 
-    here: Services
+    services: Services
     dataset: Dataset
     template: RunConfig
 
@@ -41,7 +41,7 @@ class _Found:
     points: tuple[tuple[float, float], ...]
 
 
-def find_rate(lab: Laboratory, card: int, strategy: Strategy, colour: str) -> None:
+def find_rate(lab: RangeTestSetup, card: int, strategy: Strategy, colour: str) -> None:
     """Offer a rate for the last phase of `strategy`, which is the card's strategy up to that phase."""
     phase = len(strategy.phases)
     question = rate_question(lab.template, strategy, phase)
@@ -55,7 +55,7 @@ def find_rate(lab: Laboratory, card: int, strategy: Strategy, colour: str) -> No
 
 
 @st.fragment
-def _offer(lab: Laboratory, question: RunConfig, phase: int, key: str) -> None:
+def _offer(lab: RangeTestSetup, question: RunConfig, phase: int, key: str) -> None:
     """A fragment, so that the rest of the page stays as it is while the assistant works.
 
     What is found is shown outside of it: a fragment that sets another widget's value does not reach the browser.
@@ -65,18 +65,18 @@ def _offer(lab: Laboratory, question: RunConfig, phase: int, key: str) -> None:
         st.rerun()
 
 
-def _known(lab: Laboratory, question: RunConfig) -> _Found | None:
+def _known(lab: RangeTestSetup, question: RunConfig) -> _Found | None:
     found = st.session_state.get("found-rates", {}).get(question)
     return found if found and found.dataset == lab.dataset else None
 
 
-def _ask(lab: Laboratory, question: RunConfig, phase: int) -> bool:
+def _ask(lab: RangeTestSetup, question: RunConfig, phase: int) -> bool:
     """Have the test made and keep its curve for the session; where it cannot be made, say so in a line."""
     try:
         with st.spinner("Trying rates: seconds to a few minutes"):
             manifest = split(lab.dataset, question.split_seed, question.leak_free).to_csv()
-            found = _Found(lab.dataset, lab.here.assistant.find_rate(question, manifest, phase))
-    except (AssistantError, ValueError) as error:
+            found = _Found(lab.dataset, lab.services.keras_service.find_rate(question, manifest, phase))
+    except (KerasServiceError, ValueError) as error:
         refuse(error)
         return False
     kept = st.session_state.setdefault("found-rates", {})
@@ -89,9 +89,9 @@ def _ask(lab: Laboratory, question: RunConfig, phase: int) -> bool:
 def _show(found: _Found, rate_key: str, colour: str) -> None:
     suggestion = suggest(found.points)
     if suggestion.rate is None:
-        st.markdown(plain(f"{suggestion.reason}."))
+        st.markdown(escape_markdown(f"{suggestion.reason}."))
     else:
-        st.markdown(f"Suggested: **{plain(rate(suggestion.rate))}**, {plain(suggestion.reason)}.")
+        st.markdown(f"Suggested: **{escape_markdown(rate(suggestion.rate))}**, {escape_markdown(suggestion.reason)}.")
         st.button(
             "Take it",
             key=f"{rate_key}-take",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.analysis.statistics.significance import smallest_detectable
+from core.analysis.statistics.significance import minimum_detectable_difference
 from core.analysis.text import count
 from core.data.datasets.reports import Report
 from pages.parts.shared.form import KEPT
@@ -29,7 +29,7 @@ def choose_seeds(report: Report | None) -> int:
 
 
 def _promise(seeds: int, counts: dict[str, int]) -> str:
-    least = 100 * smallest_detectable(counts["test"], counts["train"], seeds)
+    least = 100 * minimum_detectable_difference(counts["test"], counts["train"], seeds)
     apart = f"{least:.1f} points or more apart on {counts['test']:,} test images"
     if seeds == 1:
         return (

@@ -4,22 +4,24 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.analysis.charts.palette import colours
-from core.analysis.text import millions, plain, rate
-from core.backbones.layer_table import block_reached
+from core.analysis.charts.palette import strategy_colours
+from core.analysis.text import escape_markdown, millions, rate
+from core.backbones.layer_table import describe_depth
 from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.datasets.scan import Dataset
 from core.experiment.guidelines import fine_tuning_rate, layers_to_unfreeze, warnings
 from core.experiment.parameter_counts import small_cnn_parameters, total_parameters, trainable_parameters
 from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy, with_phases
 from pages.parts.shared.form import KEPT, key_of
-from pages.parts.train.find_rate import Laboratory, find_rate
+from pages.parts.train.find_rate import RangeTestSetup, find_rate
 from pages.parts.train.network_strip import show_network
 
 RATES = [float(f"{digit}e{power}") for power in range(-7, 0) for digit in (1, 2, 3, 5)]
 
 
-def strategy_card(number: int, origin: Strategy, dataset: Dataset | None, lab: Laboratory | None) -> Strategy | None:
+def strategy_card(
+    number: int, origin: Strategy, dataset: Dataset | None, lab: RangeTestSetup | None
+) -> Strategy | None:
     """The strategy as it is set; None where its tick is out. With a `lab` each phase can have its rate found."""
     with st.container(border=True, height="stretch"):
         strip, head = st.container(), st.container()
@@ -29,7 +31,7 @@ def strategy_card(number: int, origin: Strategy, dataset: Dataset | None, lab: L
             if lab:
                 find_rate(lab, number, replace(origin, phases=phases), _colour(origin, phases[-1]))
         strategy = with_phases(origin, phases)
-        colour = colours([strategy.name])[strategy.name]
+        colour = strategy_colours([strategy.name])[strategy.name]
         strip.html(f'<div style="height:4px;border-radius:2px;background:{colour}"></div>')
         chosen = head.checkbox(f"**{strategy.title}**", key=f"card-{number}-use", **KEPT)
         for warning in warnings(strategy, len(dataset.pictures) if dataset else None):
@@ -40,7 +42,7 @@ def strategy_card(number: int, origin: Strategy, dataset: Dataset | None, lab: L
 def _colour(origin: Strategy, phase: Phase) -> str:
     """The colour of a card while this phase is set: a strategy of one phase is named by its depth."""
     name = (with_phases(origin, (phase,)) if len(origin.phases) == 1 else origin).name
-    return colours([name])[name]
+    return strategy_colours([name])[name]
 
 
 def _choose_phase(card: int, number: int, origin: Strategy, dataset: Dataset | None) -> Phase:
@@ -92,7 +94,7 @@ def _show_baseline(dataset: Dataset | None) -> None:
     total = small_cnn_parameters(len(dataset.classes) if dataset else 10, st.session_state["image-size"])
     st.caption(
         "The baseline: nothing is transferred. Three convolutions and a hidden layer learn from your images "
-        f"alone. All of {plain(millions(total))} parameters train."
+        f"alone. All of {escape_markdown(millions(total))} parameters train."
     )
 
 
@@ -104,4 +106,6 @@ def _rates(card: int, number: int) -> list[float]:
 def _show_count(unfreeze: int, dataset: Dataset | None) -> None:
     classes, alpha = len(dataset.classes) if dataset else 10, st.session_state["alpha"]
     trained, total = trainable_parameters(unfreeze, classes, alpha), total_parameters(classes, alpha)
-    st.caption(plain(f"{block_reached(unfreeze).capitalize()}: {trained:,} of {millions(total)} parameters train"))
+    st.caption(
+        escape_markdown(f"{describe_depth(unfreeze).capitalize()}: {trained:,} of {millions(total)} parameters train")
+    )

@@ -7,7 +7,7 @@ import pytest
 from core.analysis.charts.classes import SPLIT_COLOURS, class_bars
 from core.analysis.charts.common import chart_points
 from core.analysis.charts.palette import FURTHER, STRATEGY_COLOURS
-from core.data.datasets.split import Item, Manifest
+from core.data.datasets.split import Manifest, ManifestRow
 
 
 def manifest(counts: dict[str, tuple[int, int, int]]) -> Manifest:
@@ -15,7 +15,7 @@ def manifest(counts: dict[str, tuple[int, int, int]]) -> Manifest:
     numbers = itertools.count()
     return Manifest(
         tuple(
-            Item(f"{next(numbers)}.jpg", "h", label, split)
+            ManifestRow(f"{next(numbers)}.jpg", "h", label, split)
             for label, parts in counts.items()
             for split, number in zip(SPLIT_COLOURS, parts, strict=True)
             for _ in range(number)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.analysis.charts.common import chart_points, plain_text, thin
-from core.analysis.charts.palette import DEPTH_COLOURS, colours
-from core.analysis.text import count, duration, percent, plain, points, rate, shortened
+from core.analysis.charts.palette import DEPTH_COLOURS, strategy_colours
+from core.analysis.text import count, duration, escape_markdown, percent, points, rate, shorten
 from core.experiment.strategy import TWO_PHASE, unfreeze_sweep
 
 
@@ -24,8 +24,8 @@ def test_thinned_lines_are_short_in_order_and_keep_their_extremes(values, limit)
 def test_names_are_no_markup():
     assert plain_text("<b>&amp;\u202e") == "&lt;b&gt;&amp;amp;�" and len(plain_text("a" * 300)) <= 60
     assert "%{" not in plain_text("%{x}") and plain_text("100% {x}") == "100% {x}"
-    assert plain("a&copy;b") == r"a\&copy;b"
-    assert plain("![x](http://y) <img> $a$ :red[b]") == r"\!\[x\]\(http\://y\) \<img\> \$a\$ \:red\[b\]"
+    assert escape_markdown("a&copy;b") == r"a\&copy;b"
+    assert escape_markdown("![x](http://y) <img> $a$ :red[b]") == r"\!\[x\]\(http\://y\) \<img\> \$a\$ \:red\[b\]"
 
 
 def test_every_point_of_a_chart_is_a_row():
@@ -58,15 +58,15 @@ def test_points_bear_the_names_that_people_wrote(name):
 
 
 def test_further_strategies_get_colours_of_their_own():
-    found = colours([TWO_PHASE.name, "unfreeze-11", "unfreeze-56"])
+    found = strategy_colours([TWO_PHASE.name, "unfreeze-11", "unfreeze-56"])
     assert found["two-phase"] == "#009E73" and len({found["unfreeze-11"], found["unfreeze-56"], "#009E73"}) == 3
 
 
 def test_depths_of_a_sweep_have_a_colour_each_from_cold_to_warm():
     names = [strategy.name for strategy in unfreeze_sweep()]
-    found = colours(names)
+    found = strategy_colours(names)
     assert [found[name] for name in names] == list(DEPTH_COLOURS)
-    assert colours(["unfreeze-40"])["unfreeze-40"] == found["unfreeze-56"], "one between goes with the next"
+    assert strategy_colours(["unfreeze-40"])["unfreeze-40"] == found["unfreeze-56"], "one between goes with the next"
 
 
 def test_figures_in_words():
@@ -79,4 +79,4 @@ def test_figures_in_words():
     ]
     assert [duration(s) for s in (7, 59.6, 125, 4_000)] == ["7 s", "1 min 00 s", "2 min 05 s", "1 h 06 min"]
     assert [count(1, "run"), count(3, "class"), count(2_000, "epoch")] == ["1 run", "3 classes", "2,000 epochs"]
-    assert len(shortened("a" * 300)) <= 60
+    assert len(shorten("a" * 300)) <= 60

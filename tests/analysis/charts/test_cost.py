@@ -2,7 +2,7 @@
 
 from core.analysis.charts.common import chart_points
 from core.analysis.charts.cost import cost_chart
-from core.analysis.comparison.cost import cost_in_words, frontier, trained_parameters
+from core.analysis.comparison.cost import describe_cost, frontier, trained_parameters
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.results.summary import Summary
 
@@ -31,14 +31,14 @@ def test_the_frontier_leaves_out_what_others_beat():
 
 
 def test_what_one_more_point_costs():
-    assert cost_in_words([SLOW, QUICK, WASTEFUL]) == (
+    assert describe_cost([SLOW, QUICK, WASTEFUL]) == (
         "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s a point. "
         "Wasteful costs no less than others and is no more accurate."
     )
-    assert cost_in_words([QUICK, WASTEFUL, group("Same time", 60, 0.70)]) == (
+    assert describe_cost([QUICK, WASTEFUL, group("Same time", 60, 0.70)]) == (
         "Wasteful and same time cost no less than others and are no more accurate."
     )
-    assert cost_in_words([QUICK]) == ""
+    assert describe_cost([QUICK]) == ""
 
 
 def test_marks_have_their_setting_and_the_range_over_seeds():
@@ -53,5 +53,5 @@ def test_parameters_are_a_cost_too():
     rows = [summary(group.results[0].run_id, trained) for group, trained in ((QUICK, 2_000_000), (SLOW, 500_000))]
     cost = trained_parameters(rows)
     assert frontier([QUICK, SLOW], cost) == [SLOW] and cost.of(QUICK) == 2_000_000
-    assert cost_in_words([QUICK, SLOW], cost) == "Quick costs no less than others and is no more accurate."
+    assert describe_cost([QUICK, SLOW], cost) == "Quick costs no less than others and is no more accurate."
     assert cost_chart([QUICK, SLOW], {}, cost).data[1].x == (2.0,)

@@ -6,10 +6,11 @@ import pytest
 
 from core.analysis.charts.common import chart_points
 from core.analysis.charts.depth import depth_chart
-from core.analysis.comparison.depth import depth_curve, depth_in_words, rule_for
+from core.analysis.comparison.depth import depth_curve, describe_depths, guideline_depth
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.results.summary import Summary
-from core.experiment.run import Run, RunConfig, RunStatus, State
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, RunStatus, State
 from core.experiment.strategy import TWO_PHASE, Strategy, unfreeze_sweep, with_phases
 
 GAPS = 0.1
@@ -110,15 +111,15 @@ def test_two_phase_and_the_sweeps_run_of_its_depth_are_one_point():
 
 
 def test_words_say_whether_the_seeds_agree():
-    assert depth_in_words(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.72, 0.74]})) == (
+    assert describe_depths(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.72, 0.74]})) == (
         "The top 30 layers open did best: 81.0% on the test images. "
         "Its worst seed did better than the best of any other depth."
     )
-    assert depth_in_words(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.74, 0.8]})).endswith(
+    assert describe_depths(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.74, 0.8]})).endswith(
         "Its range of seeds overlaps with those at 56; Differences says what is settled."
     )
-    assert "may be chance" in depth_in_words(curve({0: [0.9], 30: [0.8], 56: [0.7]}))
-    assert depth_in_words(curve({0: [0.9], 30: [0.8], 56: [0.7]})).startswith("The head alone did best: 90.0%")
+    assert "may be chance" in describe_depths(curve({0: [0.9], 30: [0.8], 56: [0.7]}))
+    assert describe_depths(curve({0: [0.9], 30: [0.8], 56: [0.7]})).startswith("The head alone did best: 90.0%")
 
 
 def test_the_chart_has_the_mean_of_the_seeds_within_their_band():
@@ -135,7 +136,7 @@ def test_the_chart_has_the_mean_of_the_seeds_within_their_band():
 def test_one_seed_has_no_band_and_the_rule_is_marked():
     runs = runs_of([*unfreeze_sweep([0, 30, 56])])
     groups = groups_of(runs, {0: [0.7], 30: [0.8], 56: [0.9]})
-    rule = rule_for(groups)
+    rule = guideline_depth(groups)
     assert (rule.low, rule.high) == (10, 20) and "600 images" in rule.reason
     figure = depth_chart(depth_curve(groups, runs, [summary(run) for run in runs]), "accuracy", rule)
     assert [trace.name for trace in figure.data] == ["one seed"]

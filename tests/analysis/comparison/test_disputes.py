@@ -9,8 +9,10 @@ from core.analysis.charts.common import chart_points
 from core.analysis.comparison.class_contrasts import class_contrasts
 from core.analysis.comparison.disputes import disputes, mistaken_pairs
 from core.analysis.statistics.significance import Pairing, paired_interval
-from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, RunStatus, State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import STRATEGIES
 
 MANIFEST = "path,hash,label,split\na.jpg,0,a,test\n"
@@ -42,7 +44,7 @@ def test_the_surest_mistakes_come_first(runs):
     found = disputes(store, [first, second])
     assert [one.path for one in found.disagreed] == ["1.jpg"]
     assert [one.path for one in found.all_wrong] == ["4.jpg", "2.jpg"], "95% sure before 80%"
-    assert found.all_wrong[0].answers[first.id].sureness == 0.95 and not found.all_wrong[0].answers[first.id].is_right
+    assert found.all_wrong[0].answers[first.id].confidence == 0.95 and not found.all_wrong[0].answers[first.id].is_right
     assert mistaken_pairs(found.all_wrong) == [(("paper", "glass"), 1), (("glass", "paper"), 1)]
     assert found.root is not None and found.root.name == "photos"
     assert found.disagreed[0].only_right == first.id and found.all_wrong[0].only_right is None

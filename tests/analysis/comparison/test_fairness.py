@@ -5,7 +5,8 @@ from dataclasses import replace
 from core.analysis.comparison.fairness import fairness
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.comparison.verdict import Verdict
-from core.experiment.run import Augmentation, Run, RunConfig, RunStatus, State
+from core.experiment.run_config import Augmentation, RunConfig
+from core.experiment.runs.run import CorruptRun, Run, RunStatus, State
 from core.experiment.strategy import BASELINE, FINE_TUNING, STRATEGIES, TWO_PHASE, Phase, Strategy, unfreeze_sweep
 
 
@@ -74,6 +75,6 @@ def test_rates_that_somebody_chose_are_told():
 
 def test_one_setting_or_an_unreadable_one_is_not_judged():
     assert found([BOTH]) is None
-    runs = [Run(name, None, RunStatus(State.CORRUPT)) for name in "ab"]
+    runs = [CorruptRun(name, RunStatus(State.CORRUPT)) for name in "ab"]
     groups = tuple(Group(run.id, "x", (Result(run.id, 0.5, 10, (), Split(0), 0, 1.0),)) for run in runs)
     assert fairness(Verdict(groups, (), 2, 0), runs) is None

@@ -11,8 +11,10 @@ import pytest
 
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.verdict import Judgement, Verdict, judge
-from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import CorruptRun, Run, RunStatus, State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import FEATURE_EXTRACTION, STRATEGIES, TWO_PHASE
 
 MANIFEST = "path,hash,label,split\na.jpg,0,a,test\n" + "b.jpg,1,a,train\n" * 5
@@ -104,9 +106,9 @@ def test_what_lies_within_the_zone_is_practically_equal(store):
     runs = study(store, [0.800, 0.802, None, 0.791, 0.790, None, 0.810, 0.811, None], images=20_000, seeds=3)
     assert "They are practically equal: less than 1.0 point apart." in said(store, runs)
     verdict = judge(store, runs)
-    assert verdict.with_zone(0.0).contrasts[0].judgement is Judgement.OPEN
+    assert verdict.with_margin(0.0).contrasts[0].judgement is Judgement.OPEN
     with pytest.raises(ValueError, match="zone from 0"):
-        verdict.with_zone(-0.1)
+        verdict.with_margin(-0.1)
 
 
 def test_several_pairs_together_err_no_more_than_one(store):
@@ -230,7 +232,7 @@ def test_corrupt_runs_manifests_and_answers_are_borne(store):
     (store.path(runs[1].id) / "manifest.csv").write_bytes(b"\xff\xfe")
     assert not any(contrast.is_paired for contrast in judge(store, runs).contrasts)
     write(store, runs[2], {"accuracy": 0.9, "images": "many"})
-    assert "90.0%" in said(store, [replace(runs[2], config=None)])
+    assert "90.0%" in said(store, [CorruptRun(runs[2].id, runs[2].status)])
     for wrong in (b"\xff", b"", b"path,label\na,b\n", b"path,label,predicted\na\n"):
         (store.path(runs[0].id) / "predictions.csv").write_bytes(wrong)
         assert isinstance(judge(store, runs), Verdict)

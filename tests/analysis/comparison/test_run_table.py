@@ -14,12 +14,13 @@ from core.analysis.charts.confusion import confusion_chart
 from core.analysis.charts.palette import STRATEGY_COLOURS
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.comparison.run_table import MEASURES, class_table, comparison_table, differences
-from core.analysis.results.course_ranges import baseline_rows, beside, promised_rows
-from core.analysis.results.evaluation_file import Measured, measured
+from core.analysis.results.course_ranges import baseline_rows, beside, course_range_rows
+from core.analysis.results.evaluation_file import EvaluationFigures, evaluation_figures
 from core.analysis.results.summary import PhaseSummary, Summary
 from core.analysis.statistics.wilson_interval import wilson_interval
-from core.experiment.metrics import Metrics
-from core.experiment.run import Run, RunConfig, RunStatus
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import Run, RunStatus
 from core.experiment.strategy import BASELINE
 
 HEAD, TUNED, OTHER = (
@@ -74,7 +75,7 @@ FAILED = replace(
 NAMES = {"two": "Two-phase", "fine": "Fine-tuning all layers", "failed": "Two-phase, again"}
 
 WILD = ["<img src=x onerror=alert(1)>", r"$\href{javascript:alert(1)}{x}$"]
-RESULT = measured(
+RESULT = evaluation_figures(
     {
         "accuracy": 0.8,
         "images": 10,
@@ -170,13 +171,15 @@ def test_confusions_as_images_and_as_percent():
     assert images.z[0] == pytest.approx((0.8, 0.2)) and str(images.z[1][1]) == "nan"
     assert percent.customdata.tolist() == [[[4, 5], [1, 5]], [[2, 2], [0, 2]]]
     with pytest.raises(ValueError, match="confusion"):
-        confusion_chart(measured(None), "x", True)
+        confusion_chart(evaluation_figures(None), "x", True)
 
 
 @pytest.mark.parametrize("classes", [2, 14, 15, 30])
 def test_confusions_of_many_classes_have_room(classes):
     names = [f"class {i}" for i in range(classes)]
-    result = measured({"classes": names, "confusion": [[i == j for j in range(classes)] for i in range(classes)]})
+    result = evaluation_figures(
+        {"classes": names, "confusion": [[i == j for j in range(classes)] for i in range(classes)]}
+    )
     figure = confusion_chart(result, "x", False)
     assert figure.layout.height >= 150 + 16 * classes and (figure.data[0].texttemplate is None) == (classes > 14)
 
@@ -201,13 +204,15 @@ def test_names_of_classes_are_no_markup():
 
 def test_confusions_of_many_classes_are_one_template():
     names = [f"class {i}" for i in range(200)]
-    figure = confusion_chart(Measured(classes=tuple(names), confusion=np.ones((200, 200), dtype=int)), "x", False)
+    figure = confusion_chart(
+        EvaluationFigures(classes=tuple(names), confusion=np.ones((200, 200), dtype=int)), "x", False
+    )
     assert isinstance(figure.data[0].hovertemplate, str) and figure.data[0].hovertext is figure.data[0].text is None
     assert len(figure.to_json()) < 1_000_000
 
 
 def test_what_the_course_promises_stands_beside_what_was_measured():
-    rows = promised_rows([TWO, FINE, FAILED], NAMES)
+    rows = course_range_rows([TWO, FINE, FAILED], NAMES)
     assert [(row["Phase"], row["Trained"], row["Promised"], row["Measured"], row["Result"]) for row in rows] == [
         ("1", "head only", "80% to 85%", "83.0%", "in the range"),
         ("2", "30 layers", "85% to 92%", "84.0%", "below (-1.0 points)"),

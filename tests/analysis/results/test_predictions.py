@@ -10,25 +10,26 @@ from core.analysis.results.predictions import (
     agree,
     agreement,
     disagreement,
+    mean_confidence,
     prediction_rows,
-    sureness,
     unlike,
 )
 from core.analysis.results.trained_models import TrainedModel
-from core.data.explain.model_output import Seen
-from core.experiment.run import Run, RunConfig, RunStatus, State
+from core.data.explain.model_output import ModelOutput
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, RunStatus, State
 
 RUN = Run("20261123-220052-417-01-two-phase", RunConfig(), RunStatus(State.COMPLETED))
 
 
-def said(*probabilities: float, classes: str = "abcd", strangeness: float | None = None) -> Prediction:
-    return Prediction(tuple(classes[: len(probabilities)]), probabilities, strangeness=strangeness)
+def said(*probabilities: float, classes: str = "abcd", novelty: float | None = None) -> Prediction:
+    return Prediction(tuple(classes[: len(probabilities)]), probabilities, novelty=novelty)
 
 
-def seen(*probabilities: float, strangeness: float | None = None) -> Seen:
+def seen(*probabilities: float, novelty: float | None = None) -> ModelOutput:
     """What a model sees in one picture."""
     maps = np.arange(4 * len(probabilities), dtype=np.uint8).reshape(1, 2, 2, -1)
-    return Seen(np.float32([probabilities]), maps, None if strangeness is None else np.float32([strangeness]))
+    return ModelOutput(np.float32([probabilities]), maps, None if novelty is None else np.float32([novelty]))
 
 
 def test_classes_are_ranked():
@@ -65,7 +66,7 @@ def test_rows_have_a_column_for_every_class_of_any_model():
     rows = prediction_rows(
         [
             ("x.jpg", first, Prediction.of(first, seen(0.25, 0.75), 0)),
-            ("x.jpg", second, Prediction.of(second, seen(1, 0, strangeness=1.5), 0)),
+            ("x.jpg", second, Prediction.of(second, seen(1, 0, novelty=1.5), 0)),
         ]
     )
     assert rows[0] == {
@@ -88,14 +89,14 @@ def test_models_are_apart_by_the_probability_that_they_place_elsewhere():
     assert disagreement([said(0.8, 0.2), said(0.6, 0.4)]) == pytest.approx(0.2)
     assert disagreement([said(0.5, 0.5, classes="ab"), said(0.5, 0.5, classes="bc")]) == pytest.approx(0.5)
     assert disagreement([said(1, 0)]) == disagreement([]) == 0
-    assert sureness([said(0.9, 0.1), said(0.3, 0.7)]) == pytest.approx(0.8) and sureness([]) == 1
+    assert mean_confidence([said(0.9, 0.1), said(0.3, 0.7)]) == pytest.approx(0.8) and mean_confidence([]) == 1
 
 
 def test_unlike_is_said_by_those_who_know():
-    strange, known, unknown = (said(1, 0, strangeness=value) for value in (1.5, 0.9, None))
-    assert unlike([strange]) == "Unlike the training images" and unlike([known, unknown]) == unlike([]) == ""
-    assert unlike([strange, known, unknown]) == "Unlike the training images for 1 of 2 models"
-    assert unlike([strange, strange]) == "Unlike the training images for every model"
+    novel, known, unknown = (said(1, 0, novelty=value) for value in (1.5, 0.9, None))
+    assert unlike([novel]) == "Unlike the training images" and unlike([known, unknown]) == unlike([]) == ""
+    assert unlike([novel, known, unknown]) == "Unlike the training images for 1 of 2 models"
+    assert unlike([novel, novel]) == "Unlike the training images for every model"
 
 
 def test_the_heat_of_a_class_is_its_own_map():

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from core.analysis.charts.palette import STRATEGY_COLOURS, run_colours
 from core.analysis.results.search import matching
-from core.analysis.results.settings import differing, labels, settings_of
-from core.experiment.run import Run, RunConfig, RunStatus, State
+from core.analysis.results.settings import differing_settings, run_labels, settings_of
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import CorruptRun, Run, RunStatus, State
 from core.experiment.strategy import FEATURE_EXTRACTION, FINE_TUNING, STRATEGIES, TWO_PHASE, Phase
 
 
@@ -34,7 +35,7 @@ configs = st.builds(
 @given(st.lists(configs, min_size=1, max_size=8))
 def test_no_two_runs_have_the_same_name_and_every_run_has_a_colour(drawn):
     runs = runs_of(drawn)
-    assert len(set(labels(runs).values())) == len(runs)
+    assert len(set(run_labels(runs).values())) == len(runs)
     assert set(run_colours(runs)) == {run.id for run in runs}
 
 
@@ -66,17 +67,17 @@ def test_a_further_setting_keeps_its_colour_whichever_others_are_chosen():
 
 
 def test_names_say_what_differs_and_nothing_more():
-    alone = labels(runs_of([RunConfig(strategy=s) for s in STRATEGIES.values()]))
+    alone = run_labels(runs_of([RunConfig(strategy=s) for s in STRATEGIES.values()]))
     assert list(alone.values()) == ["Feature extraction", "Fine-tuning all layers", "Two-phase"]
-    seeds = labels(runs_of([RunConfig(strategy=FINE_TUNING, seed=s, split_seed=s) for s in (3, 4)]))
+    seeds = run_labels(runs_of([RunConfig(strategy=FINE_TUNING, seed=s, split_seed=s) for s in (3, 4)]))
     assert list(seeds.values()) == ["Fine-tuning all layers, seed 3", "Fine-tuning all layers, seed 4"]
-    corrupt = Run("20261124-015555-288-09-two-phase", None, RunStatus(State.CORRUPT))
-    assert labels([corrupt]) == {corrupt.id: corrupt.id} and run_colours([corrupt])
+    corrupt = CorruptRun("20261124-015555-288-09-two-phase", RunStatus(State.CORRUPT))
+    assert run_labels([corrupt]) == {corrupt.id: corrupt.id} and run_colours([corrupt])
 
 
 def test_only_settings_that_differ_are_told_apart():
     tables = [settings_of(RunConfig(strategy=FEATURE_EXTRACTION)), settings_of(RunConfig(strategy=TWO_PHASE))]
-    assert differing(tables) == ["Strategy", "Phase 2"] and differing(tables[:1]) == []
+    assert differing_settings(tables) == ["Strategy", "Phase 2"] and differing_settings(tables[:1]) == []
 
 
 def test_runs_are_found_by_words_of_their_settings_state_and_date():

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from core.analysis.results.evaluation_file import measured
+from core.analysis.results.evaluation_file import evaluation_figures
 from core.analysis.results.summary import PhaseSummary, progress, summarise
-from core.experiment.metrics import Metrics, MetricsWriter
-from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import Metrics, MetricsWriter
+from core.experiment.runs.run import Run, RunStatus, State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
 
 CONFIG = RunConfig(strategy=Strategy("tiny", (Phase(0, 1e-3, 15), Phase(30, 1e-4, 10))))
@@ -129,6 +131,6 @@ def test_a_run_without_rows_has_no_figures_and_one_that_is_gone_is_an_error(tmp_
     ],
 )
 def test_what_is_damaged_in_an_evaluation_counts_as_not_measured(damaged):
-    found = measured(damaged)
+    found = evaluation_figures(damaged)
     assert found.accuracy is found.macro_f1 is found.test_images is found.confusion is None
     assert not found.f1 and not found.images

@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from core.analysis.results.trained_models import ModelError, default_models, held_out_images, predictable, trained_model
+from core.analysis.results.trained_models import (
+    ModelError,
+    default_models,
+    runs_with_models,
+    sample_test_images,
+    trained_model,
+)
 from core.data.datasets.scan import DataError
 from core.data.datasets.split import split
-from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, RunStatus, State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import FEATURE_EXTRACTION, TWO_PHASE
 
 MANIFEST = "path,hash,label,split\nb.jpg,0,b,train\na.jpg,1,a,test\n"
@@ -36,21 +43,21 @@ def make(store: RunStore, *states: State, model: bool = True) -> list[Run]:
 def test_only_finished_runs_with_a_model_can_be_asked(store):
     make(store, State.FAILED, State.COMPLETED, model=False)
     done, stopped, *_ = make(store, State.COMPLETED, State.STOPPED, State.QUEUED, State.STARTING)
-    assert {run.id for run in predictable(store, store.runs())} == {done.id, stopped.id}
+    assert {run.id for run in runs_with_models(store, store.runs())} == {done.id, stopped.id}
 
 
 def test_models_are_counted_not_runs_and_the_disk_is_asked_about_a_bounded_number(store):
     older = make(store, State.COMPLETED, State.COMPLETED)
     make(store, *[State.FAILED] * 4, model=False)
-    assert predictable(store, store.runs(), limit=1) == [older[1]]
-    assert predictable(store, store.runs(), looked_at=4) == []
-    assert predictable(store, store.runs(), looked_at=5) == [older[1]]
+    assert runs_with_models(store, store.runs(), limit=1) == [older[1]]
+    assert runs_with_models(store, store.runs(), looked_at=4) == []
+    assert runs_with_models(store, store.runs(), looked_at=5) == [older[1]]
 
 
 def test_many_newer_runs_without_a_model_do_not_hide_the_one_that_has_one(store):
     (run,) = make(store, State.COMPLETED)
     without = [replace(run, id=f"29991231-000000-000-{number:03d}-two-phase") for number in range(120)]
-    assert predictable(store, [*without, run]) == [run] == default_models(store, [*without, run], 6)
+    assert runs_with_models(store, [*without, run]) == [run] == default_models(store, [*without, run], 6)
 
 
 def test_the_newest_study_that_has_ended_is_asked_by_default(store):
@@ -93,7 +100,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error_in_words(store, damage):
     (run,) = make(store, State.COMPLETED)
     damage(store.path(run.id) / "manifest.csv")
     with pytest.raises(DataError, match=r"Expected the manifest\.csv of .* received .* Choose another model\."):
-        held_out_images(store, run, 10)
+        sample_test_images(store, run, 10)
 
 
 @pytest.mark.faults
@@ -110,6 +117,6 @@ def test_what_is_gone_is_an_error_in_words(store):
 def test_images_to_try_are_of_the_test_split_and_of_all_classes(store, tiny_dataset):
     config = RunConfig(data=str(tiny_dataset.root))
     run = store.create(config, split(tiny_dataset).to_csv())
-    images = held_out_images(store, run, 10)
+    images = sample_test_images(store, run, 10)
     assert len({name.partition("/")[0] for name, _ in images}) == 10 and all(path.is_file() for _, path in images)
-    assert len(held_out_images(store, run, 4)) == 4 and len(held_out_images(store, run, 1_000)) == 10
+    assert len(sample_test_images(store, run, 4)) == 4 and len(sample_test_images(store, run, 1_000)) == 10

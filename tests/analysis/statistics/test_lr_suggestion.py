@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.analysis.charts.lr_range import rate_chart
 from core.analysis.statistics.lr_suggestion import rate_question, suggest
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import TWO_PHASE, Phase
 
 RATES = np.geomspace(1e-7, 1, 100)

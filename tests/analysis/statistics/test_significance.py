@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from benchmarks.support.verdict_world import World, claims_and_coverage
 from core.analysis.statistics.significance import (
     Pairing,
+    corrected_t_test,
     exact_mcnemar,
     holm,
+    minimum_detectable_difference,
     paired_interval,
-    resampled,
-    smallest_detectable,
     unpaired_interval,
 )
 
@@ -49,7 +49,7 @@ def test_an_interval_holds_its_difference_and_turns_with_it(pairing: Pairing):
 
 
 def test_replicates_are_corrected_for_their_overlap():
-    found = resampled([0.02, 0.04, 0.03, 0.05, 0.01], 300 / 1_400)
+    found = corrected_t_test([0.02, 0.04, 0.03, 0.05, 0.01], 300 / 1_400)
     error = np.std([0.02, 0.04, 0.03, 0.05, 0.01], ddof=1) * math.sqrt(1 / 5 + 300 / 1_400)
     assert found.mean == pytest.approx(0.03) and found.error == pytest.approx(error)
     low, high = found.interval
@@ -58,9 +58,9 @@ def test_replicates_are_corrected_for_their_overlap():
 
 
 def test_replicates_that_agree_to_the_digit_and_too_few_of_them():
-    assert resampled([0.0, 0.0], 300 / 1_400).p == 1 and resampled([0.1, 0.1], 300 / 1_400).p == 0
+    assert corrected_t_test([0.0, 0.0], 300 / 1_400).p == 1 and corrected_t_test([0.1, 0.1], 300 / 1_400).p == 0
     with pytest.raises(ValueError, match="two differences"):
-        resampled([0.1], 300 / 1_400)
+        corrected_t_test([0.1], 300 / 1_400)
 
 
 def test_holm_raises_the_smallest_most_and_keeps_the_order():
@@ -78,9 +78,9 @@ def test_holm_never_lowers_and_keeps_ranks(values: list[float]):
 
 
 def test_more_seeds_and_more_images_tell_smaller_differences():
-    by_seeds = [smallest_detectable(378, 1_765, seeds) for seeds in (3, 5, 10)]
+    by_seeds = [minimum_detectable_difference(378, 1_765, seeds) for seeds in (3, 5, 10)]
     assert by_seeds == sorted(by_seeds, reverse=True)
-    assert smallest_detectable(3_000, 14_000, 3) < smallest_detectable(378, 1_765, 3)
+    assert minimum_detectable_difference(3_000, 14_000, 3) < minimum_detectable_difference(378, 1_765, 3)
 
 
 @pytest.mark.parametrize(("seeds", "spread"), [(1, 0.0), (3, 0.05), (5, 0.05)])

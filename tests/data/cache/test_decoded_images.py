@@ -7,50 +7,50 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data.cache.decoded_images import Pixels
-from core.data.cache.feature_cache import Shelves
-from core.data.cache.run_cache import Keeper
+from core.data.cache.decoded_images import DecodedImages
+from core.data.cache.feature_cache import FeatureCache
+from core.data.cache.run_cache import RunCache
 from core.data.datasets.decode import UnreadableImage, load_image
-from core.data.datasets.split import Item, split
+from core.data.datasets.split import ManifestRow, split
 
 SIZE = 48
 
 
 @pytest.fixture
-def items(tiny_dataset) -> tuple[Item, ...]:
+def items(tiny_dataset) -> tuple[ManifestRow, ...]:
     return split(tiny_dataset).items[:12]
 
 
 @pytest.fixture
-def shelves(tmp_path) -> Shelves:
-    return Shelves(tmp_path / "kept")
+def feature_cache(tmp_path) -> FeatureCache:
+    return FeatureCache(tmp_path / "kept")
 
 
-def test_training_decodes_as_prediction_does(tiny_dataset, items, shelves):
-    for keeper in (Keeper(), Keeper(shelves, len(items)), Keeper(shelves, len(items))):
-        pixels = Pixels(tiny_dataset.root, items, SIZE, keeper)
+def test_training_decodes_as_prediction_does(tiny_dataset, items, feature_cache):
+    for run_cache in (RunCache(), RunCache(feature_cache, len(items)), RunCache(feature_cache, len(items))):
+        pixels = DecodedImages(tiny_dataset.root, items, SIZE, run_cache)
         numbers = np.array([7, 0, 7, 3])
         for row, number in zip(pixels[numbers], numbers, strict=True):
             np.testing.assert_array_equal(row, load_image(tiny_dataset.root / items[number].path, SIZE))
 
 
-def test_what_one_run_decoded_the_next_takes_without_the_files(tiny_dataset, items, shelves):
+def test_what_one_run_decoded_the_next_takes_without_the_files(tiny_dataset, items, feature_cache):
     numbers = np.arange(len(items))
-    first = Pixels(tiny_dataset.root, items, SIZE, Keeper(shelves, len(items)))[numbers]
-    again = Pixels(Path("/nowhere"), items, SIZE, Keeper(shelves, len(items)))[numbers]
+    first = DecodedImages(tiny_dataset.root, items, SIZE, RunCache(feature_cache, len(items)))[numbers]
+    again = DecodedImages(Path("/nowhere"), items, SIZE, RunCache(feature_cache, len(items)))[numbers]
     np.testing.assert_array_equal(first, again)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("content", [None, b"no picture", "another picture"])
-def test_a_picture_that_changed_since_the_scan_is_named(tiny_dataset, items, shelves, tmp_path, content):
+def test_a_picture_that_changed_since_the_scan_is_named(tiny_dataset, items, feature_cache, tmp_path, content):
     path = tmp_path / "set" / items[0].path
     path.parent.mkdir(parents=True)
     if content == "another picture":
         shutil.copy(tiny_dataset.root / items[1].path, path)
     elif content is not None:
         path.write_bytes(content)
-    pixels = Pixels(tmp_path / "set", items, SIZE, Keeper(shelves, len(items)))
+    pixels = DecodedImages(tmp_path / "set", items, SIZE, RunCache(feature_cache, len(items)))
     with pytest.raises(UnreadableImage, match=rf"Expected the picture .*{path.name} as it was at the start"):
         pixels[np.array([0])]
     assert hashlib.sha256((tiny_dataset.root / items[0].path).read_bytes()).hexdigest() == items[0].hash

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.datasets.allowed_folders import DataRoots, FolderError, MissingFolder, OutsideRoots
+from core.data.datasets.allowed_folders import AllowedFolders, FolderError, MissingFolder, OutsideAllowedFolders
 
 
 @pytest.fixture
@@ -24,30 +24,30 @@ def test_loopback_offers_the_working_directory_and_home(
     home.mkdir(), work.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(work)
-    roots = DataRoots.default(address, [])
+    roots = AllowedFolders.default(address, [])
     assert (roots.resolve("~"), roots.resolve(".")) == (home.resolve(), work.resolve())
-    with pytest.raises(OutsideRoots):
+    with pytest.raises(OutsideAllowedFolders):
         roots.resolve(str(tmp_path))
 
 
 @pytest.mark.parametrize("address", ["", "0.0.0.0", "::", "192.168.1.5", "example.org", "127.0.0.1.example.org"])
 def test_a_server_others_reach_offers_nothing(address: str) -> None:
-    roots = DataRoots.default(address, [])
-    assert roots == DataRoots(())
-    with pytest.raises(OutsideRoots, match=r"offers none.*sample"):
+    roots = AllowedFolders.default(address, [])
+    assert roots == AllowedFolders(())
+    with pytest.raises(OutsideAllowedFolders, match=r"offers none.*sample"):
         roots.resolve(".")
 
 
 def test_given_roots_replace_the_default(root: Path) -> None:
     for address in ("127.0.0.1", "0.0.0.0"):
-        roots = DataRoots.default(address, [root])
+        roots = AllowedFolders.default(address, [root])
         assert roots.resolve(str(root)) == root
-        with pytest.raises(OutsideRoots):
+        with pytest.raises(OutsideAllowedFolders):
             roots.resolve(str(root.parent))
 
 
 def test_a_folder_below_a_root_is_returned_real(root: Path) -> None:
-    roots = DataRoots((root.parent / "none", root))
+    roots = AllowedFolders((root.parent / "none", root))
     assert roots.resolve(f"{root}/waste images/../waste images/Gläser") == root / "waste images" / "Gläser"
 
 
@@ -56,18 +56,18 @@ def test_links_are_followed_before_judging(root: Path, tmp_path: Path) -> None:
     (root / "out").symlink_to(tmp_path / "secret")
     (root / "in").symlink_to(root / "waste images")
     (tmp_path / "way").symlink_to(root)
-    roots = DataRoots((tmp_path / "way",))
+    roots = AllowedFolders((tmp_path / "way",))
     assert roots.resolve(str(root / "in")) == root / "waste images"
     assert roots.resolve(str(tmp_path / "way" / "waste images")) == root / "waste images"
-    with pytest.raises(OutsideRoots):
+    with pytest.raises(OutsideAllowedFolders):
         roots.resolve(str(root / "out"))
 
 
 def test_a_root_is_no_prefix_of_letters(root: Path) -> None:
     sibling = root.with_name("root-other")
     sibling.mkdir()
-    with pytest.raises(OutsideRoots):
-        DataRoots((root,)).resolve(str(sibling))
+    with pytest.raises(OutsideAllowedFolders):
+        AllowedFolders((root,)).resolve(str(sibling))
 
 
 def test_outside_the_roots_existence_is_not_told(root: Path, tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_outside_the_roots_existence_is_not_told(root: Path, tmp_path: Path) -> 
     there.mkdir(), a_file.touch()
     said = set()
     for path in (there, missing, a_file, Path("~cccc")):
-        with pytest.raises(OutsideRoots) as caught:
-            DataRoots((root,)).resolve(str(path))
+        with pytest.raises(OutsideAllowedFolders) as caught:
+            AllowedFolders((root,)).resolve(str(path))
         said.add(str(caught.value).replace(repr(str(path)), "PATH"))
     assert len(said) == 1
 
@@ -86,14 +86,14 @@ def test_below_a_root_what_is_no_folder_is_missing(root: Path) -> None:
     (root / "loop").symlink_to(root / "loop")
     for name in ("none", "file", "file/below", "loop", "x" * 300):
         with pytest.raises(MissingFolder, match="Expected an existing folder; received"):
-            DataRoots((root,)).resolve(str(root / name))
+            AllowedFolders((root,)).resolve(str(root / name))
 
 
 @pytest.mark.parametrize("path", ["", "  ", "\0", "a\0b", "x" * 5000, "/" * 5000, "\ud800", "a\nb"])
 def test_what_is_no_path_gets_one_clear_line(path: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)  # where a relative path would be missing or, when empty, found
-    with pytest.raises(OutsideRoots, match=r"^Expected .*; received .*; .*\.$") as caught:
-        DataRoots((root,)).resolve(path)
+    with pytest.raises(OutsideAllowedFolders, match=r"^Expected .*; received .*; .*\.$") as caught:
+        AllowedFolders((root,)).resolve(path)
     assert len(str(caught.value)) < 600 and str(caught.value).isprintable()
 
 
@@ -101,6 +101,6 @@ def test_what_is_no_path_gets_one_clear_line(path: str, root: Path, monkeypatch:
 def test_any_text_is_a_folder_below_the_root_or_one_clear_line(path: str) -> None:
     root = Path(__file__).parent.resolve()
     try:
-        assert DataRoots((root,)).resolve(f"{root}/{path}").is_relative_to(root)
+        assert AllowedFolders((root,)).resolve(f"{root}/{path}").is_relative_to(root)
     except FolderError as error:
         assert "\n" not in str(error)

@@ -12,9 +12,9 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from core.data.datasets import near_duplicates as near
 from core.data.datasets.decode import decode
-from core.data.datasets.leakage import leaked
-from core.data.datasets.near_duplicates import close_look, find_photos, signature
-from core.data.datasets.reports import Reports
+from core.data.datasets.leakage import leaked_images
+from core.data.datasets.near_duplicates import close_look, find_near_duplicates, signature
+from core.data.datasets.reports import ReportCache
 from core.data.datasets.scan import SPLITS, DataError, scan
 from core.data.datasets.split import split
 from core.data.sample_set.generate import write_sample
@@ -42,7 +42,7 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def photos_of(images: dict[str, Image.Image]) -> dict[str, str]:
-    return find_photos(
+    return find_near_duplicates(
         {name: signature(image) for name, image in images.items()}, lambda name: close_look(images[name])
     )
 
@@ -88,8 +88,8 @@ def test_no_photo_straddles_the_split_and_own_test_folders_keep_theirs(tiny_fold
         sides = defaultdict(set)
         for picture, item in zip(sorted(data.pictures, key=lambda p: p.path), split(data, seed).items, strict=True):
             sides[picture.photo].add(item.split)
-        assert all(len(found) == 1 for found in sides.values()) and not leaked(data, split(data, seed))
-    assert any(leaked(data, split(data, seed, leak_free=False)) for seed in range(5))
+        assert all(len(found) == 1 for found in sides.values()) and not leaked_images(data, split(data, seed))
+    assert any(leaked_images(data, split(data, seed, leak_free=False)) for seed in range(5))
 
 
 def test_what_own_splits_share_stays_in_the_strictest(tiny_folder, tmp_path):
@@ -103,9 +103,11 @@ def test_what_own_splits_share_stays_in_the_strictest(tiny_folder, tmp_path):
     recompressed(decode(twice)).save(tmp_path / "train" / "glass" / "again.png")
     data = scan(tmp_path)
     assert data.problems == () and len(data.near_duplicates) == 1
-    assert "train/glass/again.png" not in {item.path for item in split(data).items} and not leaked(data, split(data))
+    assert "train/glass/again.png" not in {item.path for item in split(data).items} and not leaked_images(
+        data, split(data)
+    )
     careless = split(data, leak_free=False)
-    assert leaked(data, careless) == {f"test/glass/{twice.name}"} and len(careless.items) == len(data.pictures)
+    assert leaked_images(data, careless) == {f"test/glass/{twice.name}"} and len(careless.items) == len(data.pictures)
 
 
 def test_a_class_of_one_photo_can_only_be_divided_carelessly(tiny_folder, tmp_path):
@@ -118,8 +120,8 @@ def test_a_class_of_one_photo_can_only_be_divided_carelessly(tiny_folder, tmp_pa
     with pytest.raises(DataError, match=r"received glass: 1\. Near-duplicates count once"):
         split(data)
     assert {item.split for item in split(data, leak_free=False).items if item.label == "glass"} == set(SPLITS)
-    report = Reports().of(str(tmp_path))
-    assert report.manifest is None and report.careless_leaks == 0 and len(report.dataset.near_duplicates) == 7
+    report = ReportCache().of(str(tmp_path))
+    assert report.manifest is None and report.leaks_without_grouping == 0 and len(report.dataset.near_duplicates) == 7
 
 
 def test_many_look_alikes_cost_a_bounded_number_of_looks(monkeypatch):
@@ -131,7 +133,7 @@ def test_many_look_alikes_cost_a_bounded_number_of_looks(monkeypatch):
         for i in range(40)
     }
     asked = []
-    find_photos(
+    find_near_duplicates(
         {name: signature(image) for name, image in alike.items()},
         lambda name: asked.append(name) or close_look(alike[name]),
     )

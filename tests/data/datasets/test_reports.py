@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from core.data.datasets import reports
-from core.data.datasets.reports import Reports
+from core.data.datasets.reports import ReportCache
 from core.data.datasets.scan import DataError, scan
 
 
@@ -32,7 +32,7 @@ def folder(tiny_folder, tmp_path):
 
 
 def test_a_folder_is_scanned_once_until_a_file_comes_or_goes(folder, scans):
-    kept = Reports()
+    kept = ReportCache()
     first = kept.of(str(folder))
     assert kept.of(str(folder)) is first and scans == ["set"] and len(first.dataset.pictures) == 12
     (folder / "glass" / "glass-000.jpg").unlink()
@@ -40,7 +40,7 @@ def test_a_folder_is_scanned_once_until_a_file_comes_or_goes(folder, scans):
 
 
 def test_only_the_last_few_are_kept(folder, tmp_path, scans):
-    kept = Reports(limit=2)
+    kept = ReportCache(limit=2)
     for name in ("b", "c"):
         shutil.copytree(folder, tmp_path / name)
     for name in ("set", "b", "set", "c", "set", "b"):
@@ -49,7 +49,7 @@ def test_only_the_last_few_are_kept(folder, tmp_path, scans):
 
 
 def test_pictures_are_found_by_class_and_part(folder):
-    report = Reports().of(str(folder))
+    report = ReportCache().of(str(folder))
     parts = [report.pictures("glass", split) for split in ("train", "validation", "test")]
     assert [len(part) for part in parts] == [4, 1, 1]
     assert sorted(chain(*parts), key=lambda picture: picture.path) == report.pictures("glass")
@@ -58,13 +58,13 @@ def test_pictures_are_found_by_class_and_part(folder):
 
 def test_what_cannot_be_divided_is_reported_with_the_reason(folder):
     shutil.rmtree(folder / "paper")
-    report = Reports().of(str(folder))
+    report = ReportCache().of(str(folder))
     assert report.manifest is None and "Expected at least 2 class folders" in report.refusal
     assert len(report.pictures("glass")) == 6 and report.pictures("glass", "train") == []
 
 
 def test_a_folder_that_is_gone_is_an_error(folder):
-    kept = Reports()
+    kept = ReportCache()
     kept.of(str(folder))
     shutil.rmtree(folder)
     with pytest.raises(DataError, match="which is no folder"):

@@ -11,7 +11,7 @@ import pytest
 from painted import saved
 from PIL import Image
 
-from core.data.datasets.scan import DataError, Dataset, Problem, data_folder, find_root, scan, stamp
+from core.data.datasets.scan import DataError, Dataset, Problem, data_folder, find_root, folder_stamp, scan
 
 pytestmark = pytest.mark.faults
 
@@ -220,18 +220,18 @@ def test_the_stamp_changes_when_files_come_or_go(root):
     def aged() -> tuple:
         for path in (root, root / "glass", root / "paper"):
             os.utime(path, (1e9, 1e9))
-        return stamp(root)
+        return folder_stamp(root)
 
     before = aged()
-    assert stamp(root) == before
+    assert folder_stamp(root) == before
     paint(root / "glass" / "new.png", 60)
-    assert stamp(root) != before
+    assert folder_stamp(root) != before
     assert aged() == before
     (root / "glass" / "new.png").unlink()
-    assert stamp(root) != before
+    assert folder_stamp(root) != before
     aged()
     (root / "cork").mkdir()
-    assert stamp(root) != before
+    assert folder_stamp(root) != before
 
 
 @pytest.mark.parametrize("data", ["gone", "a\0b", "x" * 300, "~nobody-of-this-name/photos"])

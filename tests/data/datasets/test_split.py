@@ -10,12 +10,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.data.datasets.leakage import leaked
-from core.data.datasets.scan import SPLITS, DataError, Dataset, Picture
-from core.data.datasets.split import Item, Manifest, split
-from core.data.study_plan import plan_study, short_study, with_weights
-from core.experiment.run import RunConfig
-from core.experiment.run_store import RunStore
+from core.data.datasets.leakage import leaked_images
+from core.data.datasets.scan import SPLITS, DataError, Dataset, ImageFile
+from core.data.datasets.split import Manifest, ManifestRow, split
+from core.data.study_plan import plan_study, quick_study, with_weights
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import FINE_TUNING, STRATEGIES, TWO_PHASE
 
 Counts = dict[str, list[int]]
@@ -24,7 +24,7 @@ Counts = dict[str, list[int]]
 def dataset(counts: Counts, side: str = "") -> Dataset:
     """Each class as a list of how often each of its different pictures is there."""
     pictures = [
-        Picture(f"{side}/{label}/{number}-{copy}.png", content(side, label, number), label, 8, 8, side)
+        ImageFile(f"{side}/{label}/{number}-{copy}.png", content(side, label, number), label, 8, 8, side)
         for label, copies in counts.items()
         for number, times in enumerate(copies)
         for copy in range(times)
@@ -104,7 +104,7 @@ def test_a_careless_split_is_that_of_pictures_without_a_like():
         (),
     )
     assert split(near, 4, leak_free=False) == split(data, 4) != split(near, 4)
-    assert not leaked(near, split(near, 4)) and leaked(near, split(data, 4))
+    assert not leaked_images(near, split(near, 4)) and leaked_images(near, split(data, 4))
 
 
 @given(datasets, seeds)
@@ -166,7 +166,7 @@ def test_own_splits_without_training_pictures_of_a_class():
 nasty = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1) | st.sampled_from(
     ["a,b", '"', '""', "\n", "\r", "\r\n", "a\rb", ";", "\t", " ", "é", "玻璃", "'", "\u2028", "\x1a"]
 )
-items = st.builds(Item, nasty, nasty, nasty, st.sampled_from(SPLITS))
+items = st.builds(ManifestRow, nasty, nasty, nasty, st.sampled_from(SPLITS))
 manifests = st.lists(items, min_size=1, max_size=6).map(lambda some: Manifest(tuple(some)))
 
 
@@ -240,7 +240,7 @@ def test_a_study_of_too_few_pictures_is_refused():
 
 
 def test_the_short_study_is_the_three_strategies_on_the_sample_set():
-    short = short_study("random")
+    short = quick_study("random")
     assert [strategy.name for strategy in short.strategies] == list(STRATEGIES)
     assert short.template.data == "sample" and short.template.weights == "random"
     assert max(strategy.epochs for strategy in short.strategies) < min(s.epochs for s in STRATEGIES.values())

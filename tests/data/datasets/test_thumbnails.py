@@ -8,13 +8,13 @@ from painted import saved
 from PIL import Image
 
 from core.data.datasets import thumbnails
-from core.data.datasets.scan import Picture
-from core.data.datasets.thumbnails import Thumbnails, thumbnail
+from core.data.datasets.scan import ImageFile
+from core.data.datasets.thumbnails import ThumbnailCache, thumbnail
 
 
-def picture(folder: Path, name: str, size: tuple[int, int], content: bytes | None = None) -> Picture:
+def picture(folder: Path, name: str, size: tuple[int, int], content: bytes | None = None) -> ImageFile:
     (folder / name).write_bytes(saved(Image.new("RGB", size, "red"), "JPEG") if content is None else content)
-    return Picture(name, f"hash of {name}", "a", *size)
+    return ImageFile(name, f"hash of {name}", "a", *size)
 
 
 def opened(content: bytes) -> Image.Image:
@@ -59,10 +59,10 @@ def test_each_is_made_once_in_order_and_the_number_kept_is_bounded(tmp_path, mon
     made = []
     monkeypatch.setattr(thumbnails, "thumbnail", lambda path: made.append(path.name) or path.name.encode())
     pictures = [picture(tmp_path, f"{number}.jpg", (9, 9)) for number in range(5)]
-    kept = Thumbnails(limit=5)
+    kept = ThumbnailCache(limit=5)
     for _ in range(3):
         assert kept.of(tmp_path, pictures) == [f"{number}.jpg".encode() for number in range(5)]
     assert sorted(made) == [f"{number}.jpg" for number in range(5)]
-    kept.of(tmp_path, [Picture("0.jpg", "another hash", "a", 9, 9)])
+    kept.of(tmp_path, [ImageFile("0.jpg", "another hash", "a", 9, 9)])
     kept.of(tmp_path, pictures)
     assert made.count("0.jpg") == 3

@@ -11,18 +11,18 @@ from painted import KINDS, saved, upright
 from PIL import Image
 
 from core.data.datasets.decode import load_image
-from core.data.uploads.uploaded_images import Incoming, Refused, pixels_of, receive
+from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, pixels_of, read_uploads
 
 
-def received(name: str, content: bytes | Path) -> Incoming | Refused:
-    (item,) = receive([(name, content)])
+def received(name: str, content: bytes | Path) -> UploadedImage | RefusedFile:
+    (item,) = read_uploads([(name, content)])
     return item
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_that_training_reads_is_taken(kind):
     item = received("a.jpg", KINDS[kind])
-    assert isinstance(item, Incoming) and item.hash == hashlib.sha256(KINDS[kind]).hexdigest()
+    assert isinstance(item, UploadedImage) and item.hash == hashlib.sha256(KINDS[kind]).hexdigest()
     assert Image.open(io.BytesIO(item.thumbnail)).size == (96, 64)
 
 
@@ -62,20 +62,20 @@ BAD = {
 def test_what_is_no_picture_is_named_with_its_reason(name):
     content, reason = BAD[name]
     item = received(name, content)
-    assert isinstance(item, Refused) and item.name == name and reason in item.reason and "\n" not in item.reason
+    assert isinstance(item, RefusedFile) and item.name == name and reason in item.reason and "\n" not in item.reason
 
 
 @pytest.mark.faults
 def test_a_model_is_not_even_opened(tmp_path):
     item = received("model.keras", tmp_path / "there is nothing to open")
-    assert isinstance(item, Refused) and "a model file" in item.reason
+    assert isinstance(item, RefusedFile) and "a model file" in item.reason
 
 
 @pytest.mark.faults
 def test_a_bad_file_spoils_no_other_and_the_order_stays(tmp_path):
     files = [("1.png", KINDS["png"]), ("2.jpg", b"<html>"), ("3.gif", KINDS["gif"]), ("4.jpg", tmp_path / "gone.jpg")]
-    kinds = [(item.name, type(item)) for item in receive(files)]
-    assert kinds == [("1.png", Incoming), ("2.jpg", Refused), ("3.gif", Incoming), ("4.jpg", Refused)]
+    kinds = [(item.name, type(item)) for item in read_uploads(files)]
+    assert kinds == [("1.png", UploadedImage), ("2.jpg", RefusedFile), ("3.gif", UploadedImage), ("4.jpg", RefusedFile)]
 
 
 def test_models_see_what_training_sees(tmp_path):
@@ -93,4 +93,4 @@ def test_what_cannot_be_read_any_more_spoils_no_other(tmp_path):
     )
     assert list(pixels) == ["good"] and list(unreadable) == ["gone", "cut", "odd"]
     assert unreadable["gone"] == "cannot be read: No such file or directory" and "damaged" in unreadable["cut"]
-    assert all(isinstance(received("a.jpg", Path(name)), Refused) for name in (tmp_path / "gone.jpg", "a\0b"))
+    assert all(isinstance(received("a.jpg", Path(name)), RefusedFile) for name in (tmp_path / "gone.jpg", "a\0b"))

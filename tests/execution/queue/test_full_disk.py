@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from harness import Lab
 
-from core.experiment.run import State
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import State
+from core.experiment.runs.run_store import RunStore
 from core.learning.training.checkpoint import Checkpoints
 
 pytestmark = pytest.mark.faults

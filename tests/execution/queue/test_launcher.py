@@ -12,9 +12,10 @@ import psutil
 import pytest
 from harness import Lab, hear_ctrl_c, two_devices, wait_for, worker_process
 
-from core.execution.queue.launcher import farewell
-from core.experiment.run import State
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.execution.queue.launcher import shutdown_notice
+from core.experiment.runs.run import State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 
 pytestmark = pytest.mark.faults
 
@@ -233,7 +234,7 @@ sys.path.insert(0, {project!r})
 from pathlib import Path
 from core.machine.devices import Leases, cpu
 from core.execution.queue.launcher import Launcher
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run_store import RunStore
 command = lambda run, device, leases: [sys.executable, {stub!r}, "endless", str(run), "--device", device,
                                        "--leases", str(leases)]
 Launcher(RunStore({root!r}), Leases(Path({leases!r})), devices=lambda: (cpu(),), command=command)
@@ -283,7 +284,7 @@ def test_ctrl_c_reaches_no_worker_and_the_way_to_stop_is_said(lab: Lab):
     leader.wait()
     before = len(lab.store.metrics(run.id).epochs)
     wait_for(lambda: len(lab.store.metrics(run.id).epochs) > before + 3)
-    assert f"--stop {run.id}" in farewell(lab.store)
+    assert f"--stop {run.id}" in shutdown_notice(lab.store)
     lab.process(run).kill()
 
 

@@ -14,31 +14,32 @@ from harness import STUB, Lab, two_devices, wait_for
 from core.data.datasets.scan import Dataset
 from core.data.study_plan import plan_study
 from core.execution.queue.launcher import Launcher
-from core.execution.queue.prewarm import Spare, SpareTerms
-from core.experiment.run import RunConfig, State
-from core.experiment.run_store import RunStore
+from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
 from core.machine.devices import cpu
 from core.machine.processes import PROJECT
 
 pytestmark = pytest.mark.faults
 
-AT_ONCE = SpareTerms(calm=0.0, room=0, reserve=0)
-NOT_AGAIN = SpareTerms(calm=0.5, room=0, reserve=0)  # so late that a run which waits is started before
+AT_ONCE = PrewarmPolicy(calm=0.0, room=0, reserve=0)
+NOT_AGAIN = PrewarmPolicy(calm=0.5, room=0, reserve=0)  # so late that a run which waits is started before
 
 
 def stub_command(device: str, leases: Path) -> list[str]:
     return [sys.executable, str(STUB), "told", "--wait", "--device", device, "--leases", str(leases)]
 
 
-def stub_spare(terms: SpareTerms = AT_ONCE, **more) -> Spare:
-    return Spare(terms, stub_command, **more)
+def stub_prewarmer(terms: PrewarmPolicy = AT_ONCE, **more) -> Prewarmer:
+    return Prewarmer(terms, stub_command, **more)
 
 
-def launch(lab: Lab, spare: Spare, **more) -> int:
+def launch(lab: Lab, prewarmer: Prewarmer, **more) -> int:
     """A launcher with this spare; returns the number of the process that waits."""
-    lab.launch(spare=spare, **more)
-    return wait_for(lambda: spare.pid)
+    lab.launch(prewarmer=prewarmer, **more)
+    return wait_for(lambda: prewarmer.pid)
 
 
 def is_gone(pid: int) -> bool:
@@ -46,7 +47,7 @@ def is_gone(pid: int) -> bool:
 
 
 def test_a_run_is_handed_to_the_process_that_waits_and_completes(lab: Lab):
-    pid = launch(lab, stub_spare())
+    pid = launch(lab, stub_prewarmer())
     run = lab.add("quick")
     done = lab.wait(run, State.COMPLETED)
     assert done.status.pid == pid and lab.started == [] and lab.store.active() == ()
@@ -54,17 +55,17 @@ def test_a_run_is_handed_to_the_process_that_waits_and_completes(lab: Lab):
 
 
 def test_several_runs_each_get_a_process_of_their_own(lab: Lab):
-    spare = stub_spare()
+    prewarmer = stub_prewarmer()
     pids = []
-    launch(lab, spare)
+    launch(lab, prewarmer)
     for _ in range(3):
-        wait_for(lambda: spare.pid and spare.pid not in pids)
+        wait_for(lambda: prewarmer.pid and prewarmer.pid not in pids)
         pids.append(lab.wait(lab.add("quick"), State.COMPLETED).status.pid)
     assert len(set(pids)) == 3 and lab.started == []
 
 
 def test_its_identity_is_the_process_that_trains_and_a_stop_is_heard(lab: Lab):
-    pid = launch(lab, stub_spare())
+    pid = launch(lab, stub_prewarmer())
     run = lab.add("endless")
     lab.wait(run, State.RUNNING)
     process = lab.process(run)  # found by number and create time
@@ -75,7 +76,7 @@ def test_its_identity_is_the_process_that_trains_and_a_stop_is_heard(lab: Lab):
 
 
 def test_what_it_prints_is_in_the_log_of_its_run(lab: Lab):
-    launch(lab, stub_spare())
+    launch(lab, stub_prewarmer())
     run = lab.add("crash")
     error = lab.wait(run, State.FAILED).status.error
     assert lab.started == [] and error.kind == "crashed" and "last words before the crash" in error.message
@@ -83,7 +84,7 @@ def test_what_it_prints_is_in_the_log_of_its_run(lab: Lab):
 
 
 def test_killed_within_its_run_it_fails_by_name_and_the_queue_goes_on(lab: Lab):
-    pid = launch(lab, stub_spare())
+    pid = launch(lab, stub_prewarmer())
     victim, after = lab.add("endless"), lab.add("quick")
     lab.wait(victim, State.RUNNING)
     os.kill(pid, signal.SIGKILL)
@@ -92,7 +93,7 @@ def test_killed_within_its_run_it_fails_by_name_and_the_queue_goes_on(lab: Lab):
 
 
 def test_deaf_it_is_killed_with_its_children(lab: Lab):
-    launch(lab, stub_spare(), grace=0.5)
+    launch(lab, stub_prewarmer(), grace=0.5)
     run = lab.add("deaf")
     lab.wait(run, State.RUNNING)
     child = int((lab.store.path(run.id) / "child").read_text())
@@ -103,23 +104,23 @@ def test_deaf_it_is_killed_with_its_children(lab: Lab):
 
 
 def test_it_sees_the_device_it_waits_for_and_none_else_is_given_it(lab: Lab):
-    spare = stub_spare()
-    first_pid = launch(lab, spare, devices=two_devices)
+    prewarmer = stub_prewarmer()
+    first_pid = launch(lab, prewarmer, devices=two_devices)
     first = lab.add("endless")
     lab.wait(first, State.RUNNING)
-    second_pid = wait_for(lambda: spare.pid != first_pid and spare.pid)
+    second_pid = wait_for(lambda: prewarmer.pid != first_pid and prewarmer.pid)
     second = lab.add("endless")
     lab.wait(second, State.RUNNING)
     found = [lab.process(run).environ()["CUDA_VISIBLE_DEVICES"] for run in (first, second)]
     assert found == ["0", "1"] and [lab.process(run).pid for run in (first, second)] == [first_pid, second_pid]
     folder = lab.store.path(lab.add("quick").id)
-    wait_for(lambda: spare.pid not in (None, second_pid))
-    assert spare.take("gpu-7", folder) is None and spare.pid, "it stays for its own device"
+    wait_for(lambda: prewarmer.pid not in (None, second_pid))
+    assert prewarmer.claim("gpu-7", folder) is None and prewarmer.pid, "it stays for its own device"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells who goes first when memory runs out")
 def test_memory_run_out_ends_it_first_while_it_waits_but_not_while_it_trains(lab: Lab):
-    pid = launch(lab, stub_spare())
+    pid = launch(lab, stub_prewarmer())
     score = Path(f"/proc/{pid}/oom_score_adj")
     wait_for(lambda: score.read_text() == "1000\n")
     lab.wait(lab.add("endless"), State.RUNNING)
@@ -127,15 +128,15 @@ def test_memory_run_out_ends_it_first_while_it_waits_but_not_while_it_trains(lab
 
 
 def test_killed_while_it_waits_it_is_replaced_and_the_next_run_is_trained(lab: Lab):
-    spare = stub_spare()
-    pid = launch(lab, spare)
+    prewarmer = stub_prewarmer()
+    pid = launch(lab, prewarmer)
     os.kill(pid, signal.SIGKILL)
     lab.wait(lab.add("quick"), State.COMPLETED)
-    assert wait_for(lambda: spare.pid) != pid
+    assert wait_for(lambda: prewarmer.pid) != pid
 
 
 def test_killed_between_hand_over_and_beginning_its_run_is_started_the_ordinary_way(lab: Lab):
-    pid = launch(lab, stub_spare(NOT_AGAIN))
+    pid = launch(lab, stub_prewarmer(NOT_AGAIN))
     os.kill(pid, signal.SIGSTOP)
     run = lab.add("quick")
     wait_for(lambda: (lab.store.path(run.id) / "log.txt").exists())
@@ -147,7 +148,7 @@ def test_killed_between_hand_over_and_beginning_its_run_is_started_the_ordinary_
 
 
 def test_cancelled_between_hand_over_and_beginning_a_run_is_stopped(lab: Lab):
-    pid = launch(lab, stub_spare(NOT_AGAIN), grace=0.2)
+    pid = launch(lab, stub_prewarmer(NOT_AGAIN), grace=0.2)
     os.kill(pid, signal.SIGSTOP)
     run = lab.add("quick")
     wait_for(lambda: (lab.store.path(run.id) / "log.txt").exists())
@@ -163,8 +164,8 @@ def test_cancelled_between_hand_over_and_beginning_a_run_is_stopped(lab: Lab):
 )
 def test_one_that_cannot_be_had_keeps_no_run_from_training(lab: Lab, command):
     tried = []
-    spare = Spare(AT_ONCE, lambda *arguments: tried.append(arguments) or command(*arguments))
-    lab.launch(spare=spare)
+    prewarmer = Prewarmer(AT_ONCE, lambda *arguments: tried.append(arguments) or command(*arguments))
+    lab.launch(prewarmer=prewarmer)
     wait_for(lambda: len(tried) > 1)
     runs = [lab.add("quick") for _ in range(2)]
     for run in runs:
@@ -174,25 +175,25 @@ def test_one_that_cannot_be_had_keeps_no_run_from_training(lab: Lab, command):
 
 def test_it_is_given_up_while_memory_is_short_and_comes_back(lab: Lab):
     free = [4]
-    spare = stub_spare(SpareTerms(calm=0.0, room=3, reserve=2), available=lambda: free[0])
-    pid = launch(lab, spare)
+    prewarmer = stub_prewarmer(PrewarmPolicy(calm=0.0, room=3, reserve=2), available=lambda: free[0])
+    pid = launch(lab, prewarmer)
     free[0] = 1
     wait_for(lambda: is_gone(pid))
     run = lab.add("quick")
     lab.wait(run, State.COMPLETED)
-    assert spare.pid is None and lab.started == [run.id]
+    assert prewarmer.pid is None and lab.started == [run.id]
     free[0] = 2
     time.sleep(1.0)
-    assert spare.pid is None, "its own memory would be missing at once"
+    assert prewarmer.pid is None, "its own memory would be missing at once"
     free[0] = 3
-    wait_for(lambda: spare.pid)
+    wait_for(lambda: prewarmer.pid)
 
 
 def test_it_trains_nothing_with_code_that_has_changed_since(lab: Lab, tmp_path: Path):
     code = tmp_path / "code" / "model.py"
     code.parent.mkdir()
     code.write_text("old = True\n")
-    pid = launch(lab, stub_spare(NOT_AGAIN, code=code.parent))
+    pid = launch(lab, stub_prewarmer(NOT_AGAIN, code=code.parent))
     os.utime(code, (time.time() + 5, time.time() + 5))
     run = lab.add("quick")
     done = lab.wait(run, State.COMPLETED)
@@ -201,41 +202,41 @@ def test_it_trains_nothing_with_code_that_has_changed_since(lab: Lab, tmp_path: 
 
 @pytest.mark.parametrize(("job", "state"), [("starting", State.STARTING), ("busy", State.RUNNING)])
 def test_none_is_started_before_the_last_run_did_its_first_steps(lab: Lab, job: str, state: State):
-    spare = stub_spare()
-    pid = launch(lab, spare)
+    prewarmer = stub_prewarmer()
+    pid = launch(lab, prewarmer)
     run = lab.add(job)
     lab.wait(run, state)
-    wait_for(lambda: spare.pid is None)
+    wait_for(lambda: prewarmer.pid is None)
     time.sleep(1.0)
-    assert spare.pid is None and lab.process(run).pid == pid
+    assert prewarmer.pid is None and lab.process(run).pid == pid
     lab.launchers[0].cancel(run.id)
-    wait_for(lambda: spare.pid)
+    wait_for(lambda: prewarmer.pid)
 
 
 def test_not_ahead_one_is_kept_only_for_a_run_that_waits(lab: Lab):
-    spare = stub_spare(SpareTerms(ahead=False, calm=0.0, room=0, reserve=0))
-    lab.launch(spare=spare)
+    prewarmer = stub_prewarmer(PrewarmPolicy(ahead=False, calm=0.0, room=0, reserve=0))
+    lab.launch(prewarmer=prewarmer)
     first = lab.add("endless")
     wait_for(lambda: lab.store.get(first.id).status.phase)
     time.sleep(1.0)
-    assert spare.pid is None
+    assert prewarmer.pid is None
     second = lab.add("quick")
-    pid = wait_for(lambda: spare.pid)
+    pid = wait_for(lambda: prewarmer.pid)
     lab.launchers[0].cancel(first.id)
     assert lab.wait(second, State.COMPLETED).status.pid == pid and lab.started == [first.id]
 
 
 def test_without_devices_there_is_none(lab: Lab):
-    spare = stub_spare()
-    lab.launch(devices=tuple, spare=spare)
+    prewarmer = stub_prewarmer()
+    lab.launch(devices=tuple, prewarmer=prewarmer)
     time.sleep(1.0)
-    assert spare.pid is None
+    assert prewarmer.pid is None
 
 
 def test_who_leads_keeps_one_and_gives_it_up_when_it_ends(lab: Lab):
-    first, second = stub_spare(), stub_spare()
+    first, second = stub_prewarmer(), stub_prewarmer()
     pid = launch(lab, first)
-    lab.launch(spare=second)
+    lab.launch(prewarmer=second)
     time.sleep(1.0)
     assert second.pid is None
     lab.launchers[0].close()
@@ -258,13 +259,13 @@ def test_a_worker_has_a_run_or_waits_for_one(arguments: list[str]):
 
 LEADER = """
 import sys, time
-sys.path[:0] = [{project!r}, {tests!r}]
+sys.path[:0] = [{project!r}, {tests!r}, {tests!r} + "/queue"]
 from pathlib import Path
-from test_prewarm import stub_spare
+from test_prewarm import stub_prewarmer
 from core.machine.devices import Leases, cpu
 from core.execution.queue.launcher import Launcher
-from core.experiment.run_store import RunStore
-Launcher(RunStore({root!r}), Leases(Path({leases!r})), devices=lambda: (cpu(),), spare=stub_spare())
+from core.experiment.runs.run_store import RunStore
+Launcher(RunStore({root!r}), Leases(Path({leases!r})), devices=lambda: (cpu(),), prewarmer=stub_prewarmer())
 time.sleep(600)
 """
 
@@ -293,9 +294,9 @@ def test_the_real_worker_waits_with_keras_loaded_and_trains(
     tmp_path: Path, lab: Lab, tiny_config: RunConfig, tiny_dataset: Dataset
 ):
     store, free = RunStore(tmp_path / "real"), [1]
-    spare = Spare(SpareTerms(calm=0.0, room=1, reserve=0), available=lambda: free[0])
-    lab.launchers.append(Launcher(store, lab.leases, devices=lambda: (cpu(),), spare=spare))
-    pid = wait_for(lambda: spare.pid)
+    prewarmer = Prewarmer(PrewarmPolicy(calm=0.0, room=1, reserve=0), available=lambda: free[0])
+    lab.launchers.append(Launcher(store, lab.leases, devices=lambda: (cpu(),), prewarmer=prewarmer))
+    pid = wait_for(lambda: prewarmer.pid)
     free[0] = 0  # for no second one
     strategy = Strategy("tiny", (Phase(0, 1e-3, 1),))
     run = store.create_study(plan_study(tiny_config, [strategy], tiny_dataset)).runs[0]

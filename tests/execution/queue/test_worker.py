@@ -13,10 +13,11 @@ from core.data.datasets.scan import Dataset
 from core.data.study_plan import plan_study
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.session import Session
-from core.experiment.metrics import Metrics
 from core.experiment.parameter_counts import trainable_parameters
-from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import Run, RunStatus, State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy, unfreeze_sweep
 from core.machine.devices import Leases, cpu
 
@@ -50,8 +51,10 @@ def test_a_worker_knows_what_the_waiting_runs_of_its_study_start_from(store, tin
     sweep = [replace(tiny_config, strategy=strategy) for strategy in unfreeze_sweep([30, 0, 11, 56])]
     study = store.create_study([(config, manifest) for config in [*sweep, replace(sweep[3], seed=1)]])
     store.write_status(study.runs[2].id, RunStatus(State.STOPPED))
-    assert Session(store, study.runs[0].id, "cpu").depths_to_come() == {0, 56}
-    assert Session(store, study.runs[4].id, "cpu").depths_to_come() == set(), "another seed trains on other images"
+    assert Session(store, study.runs[0].id, "cpu").depths_of_waiting_runs() == {0, 56}
+    assert Session(store, study.runs[4].id, "cpu").depths_of_waiting_runs() == set(), (
+        "another seed trains on other images"
+    )
 
 
 def raw_epochs(store: RunStore, run: Run) -> list[int]:

@@ -21,8 +21,9 @@ from core.data.datasets.scan import Dataset, scan
 from core.data.study_plan import plan_study
 from core.execution.queue.session import Session
 from core.experiment.export_formats import FORMATS, exported
-from core.experiment.run import Augmentation, Run, RunConfig
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import Augmentation, RunConfig
+from core.experiment.runs.run import Run
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy
 from core.learning.export import exporter as export
 from core.learning.export.exporter import ExportError, export_model
@@ -60,7 +61,7 @@ def finished(request, greys, tmp_path_factory) -> tuple[RunStore, Run]:
     store = RunStore(tmp_path_factory.mktemp("runs"))
     run = store.create_study(plan_study(config, [Strategy("tiny", phases)], greys)).runs[0]
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    Session(store, run.id, "cpu").conclude(train_run)
+    Session(store, run.id, "cpu").run_job(train_run)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     return store, store.get(run.id)
@@ -75,7 +76,7 @@ def folder(finished) -> Path:
 def check(folder: Path, name: str) -> None:
     """Export, and see that what is noted is what the file is."""
     noted, form = export_model(folder, name), FORMATS[name]
-    assert noted == exported(form, folder) and noted.is_faithful and noted.images >= 20
+    assert noted == exported(form, folder) and noted.is_accurate and noted.images >= 20
     assert noted.bytes == form.path(folder).stat().st_size and noted.milliseconds > 0
     assert noted.keras_accuracy > 0.45, "more than chance, or it would not mean much to agree"
     assert noted.keras_accuracy == json.loads((folder / "evaluation.json").read_text())["accuracy"]
@@ -162,6 +163,6 @@ def test_maps_and_strangeness_come_with_a_trained_model(folder, greys):
     pixels = np.stack([load_image(path, 96) for path in sorted(greys.root.rglob("*.png"))[:40]])
     stripes = np.tile(np.uint8([0, 255, 60]), (1, 96, 96, 1))
     predictor = Predictor(folder / "model.keras")
-    seen, strange = predictor.see(pixels), predictor.see(stripes)
+    seen, novel = predictor.predict(pixels), predictor.predict(stripes)
     assert seen.maps.shape[0] == 40 and seen.maps.shape[-1] == len(CLASSES)
-    assert np.mean(seen.strangeness <= 1) > 0.75 and strange.strangeness[0] > np.max(seen.strangeness)
+    assert np.mean(seen.novelty <= 1) > 0.75 and novel.novelty[0] > np.max(seen.novelty)

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.learning.export.gptq import HIGHEST, round_kernel, rounded
+from core.learning.export.gptq import HIGHEST, quantise_kernel, rounded
 from core.learning.network.model import base_of, build_transfer_model
 from core.learning.network.small_cnn import build_small_cnn
 
@@ -19,7 +19,7 @@ def nearest(kernel: np.ndarray) -> np.ndarray:
 def test_all_weights_lie_on_the_steps_of_the_largest(seed, inputs, outputs):
     rng = np.random.default_rng(seed)
     kernel = rng.normal(size=(inputs, outputs)).astype(np.float32)
-    found = round_kernel(kernel, rng.normal(size=(100, inputs)))
+    found = quantise_kernel(kernel, rng.normal(size=(100, inputs)))
     np.testing.assert_allclose(np.abs(found).max(axis=0), np.abs(kernel).max(axis=0), rtol=1e-6)
     np.testing.assert_allclose(nearest(found), found, atol=1e-5), "so a converter changes nothing"
 
@@ -33,7 +33,7 @@ def test_a_fine_tuning_smaller_than_a_step_is_kept():
     def error(kernel: np.ndarray) -> float:
         return float(np.mean((inputs @ (kernel - tuned)) ** 2))
 
-    assert error(round_kernel(tuned, inputs)) < 0.1 * error(nearest(tuned))
+    assert error(quantise_kernel(tuned, inputs)) < 0.1 * error(nearest(tuned))
 
 
 def test_a_rounded_model_is_a_copy_that_says_the_same():

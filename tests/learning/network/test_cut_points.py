@@ -7,11 +7,11 @@ import pytest
 from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
 from core.learning.network.backbone import build_base
-from core.learning.network.cut_points import POOL, Cut, cut_for, find_cuts
+from core.learning.network.cut_points import POOL, CutPoint, cut_point_for, find_cut_points
 from core.learning.network.frozen_part import _through_keras, run_side_by_side
 from core.learning.network.model import base_of, build_transfer_model
 from core.learning.network.onnx_writer import UnknownLayer, to_onnx
-from core.learning.network.trained_part import model_above
+from core.learning.network.trained_part import trained_part
 
 
 def through_onnx_runtime(base, cuts):
@@ -35,7 +35,7 @@ def expect_close(rows: np.ndarray, others: np.ndarray) -> None:
 def test_no_cut_lies_inside_a_residual_block():
     """Ten blocks of MobileNetV2 add their input to their output (Sandler et al. 2018, table 2)."""
     base = build_base(1.0, 224, "random")
-    names = [cut.name for cut in find_cuts(base)]
+    names = [cut.name for cut in find_cut_points(base)]
     for block in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15):
         assert [name for name in names if name.startswith(f"block_{block}_")] == [f"block_{block}_add"]
     for block in (1, 3, 6, 10, 13, 16):
@@ -59,7 +59,7 @@ def test_no_cut_lies_inside_a_residual_block():
     ],
 )
 def test_the_course_depths_are_cut_where_the_facts_say(unfreeze, name, shape):
-    cut = cut_for(build_base(1.0, 224, "random"), unfreeze)
+    cut = cut_point_for(build_base(1.0, 224, "random"), unfreeze)
     assert (cut and cut.name) == name
     assert shape is None or cut.shape == shape
 
@@ -68,7 +68,7 @@ def test_the_course_depths_are_cut_where_the_facts_say(unfreeze, name, shape):
 def test_every_depth_is_cut_below_what_trains_and_keeps_no_more_than_an_image(alpha, size):
     base = build_base(alpha, size, "random")
     for unfreeze in range(ALL_LAYERS + 1):
-        cut = cut_for(base, unfreeze)
+        cut = cut_point_for(base, unfreeze)
         if cut:
             assert cut.below <= ALL_LAYERS - unfreeze and 2 * np.prod(cut.shape) <= size * size * 3
             assert (cut.name == POOL) == (unfreeze == 0)
@@ -76,17 +76,17 @@ def test_every_depth_is_cut_below_what_trains_and_keeps_no_more_than_an_image(al
 
 @pytest.mark.parametrize("unfreeze", [0, 3, 11, 30, 56, 100])
 def test_trunk_and_the_model_above_it_are_the_model(model, images, unfreeze):
-    base, cut = base_of(model), cut_for(base_of(model), unfreeze)
+    base, cut = base_of(model), cut_point_for(base_of(model), unfreeze)
     expected = model.predict(images, verbose=0)
     for build in (through_onnx_runtime, lambda base, cuts: _through_keras(base, cuts, 2)):
         (rows,) = build(base, [cut])(images)
         assert rows.shape == (5, *cut.shape)
-        np.testing.assert_allclose(model_above(model, cut).predict(rows, verbose=0), expected, atol=1e-5)
+        np.testing.assert_allclose(trained_part(model, cut).predict(rows, verbose=0), expected, atol=1e-5)
 
 
 def test_one_pass_gives_the_rows_of_all_cuts(model, images):
     base = base_of(model)
-    cuts = [cut_for(base, unfreeze) for unfreeze in (0, 30, 11)]
+    cuts = [cut_point_for(base, unfreeze) for unfreeze in (0, 30, 11)]
     together = through_onnx_runtime(base, cuts)(images)
     for cut, rows, other in zip(cuts, together, _through_keras(base, cuts, 8)(images), strict=True):
         expect_close(rows, through_onnx_runtime(base, [cut])(images)[0])
@@ -95,14 +95,14 @@ def test_one_pass_gives_the_rows_of_all_cuts(model, images):
 
 def test_imagenet_weights_give_the_same_features_in_both_engines(imagenet_file, images):
     base = build_base(1.0, 96, str(imagenet_file))
-    cuts = [cut_for(base, 0), cut_for(base, 30)]
+    cuts = [cut_point_for(base, 0), cut_point_for(base, 30)]
     for one, two in zip(through_onnx_runtime(base, cuts)(images), _through_keras(base, cuts, 5)(images), strict=True):
         expect_close(one, two)
 
 
 def test_the_model_above_a_cut_shares_its_weights_and_never_moves_statistics(model):
-    cut = cut_for(base_of(model), 30)
-    above = model_above(model, cut)
+    cut = cut_point_for(base_of(model), 30)
+    above = trained_part(model, cut)
     assert {id(weight) for weight in above.weights} <= {id(weight) for weight in model.weights}
     statistics = [weight for weight in base_of(model).non_trainable_weights if "moving" in weight.path]
     before = [weight.numpy() for weight in statistics]
@@ -114,4 +114,4 @@ def test_a_layer_of_another_kind_is_refused():
     image = keras.Input((8, 8, 3))
     other = keras.Model(image, keras.layers.UpSampling2D()(image))
     with pytest.raises(UnknownLayer, match="Expected a layer of MobileNetV2; received UpSampling2D"):
-        to_onnx(other, [Cut("x", 2, (16, 16, 3))])
+        to_onnx(other, [CutPoint("x", 2, (16, 16, 3))])

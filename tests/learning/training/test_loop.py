@@ -8,10 +8,10 @@ import pytest
 
 from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.datasets.split import split
-from core.experiment.errors import Diverged
-from core.experiment.metrics import best_key
 from core.experiment.parameter_counts import small_cnn_parameters
-from core.experiment.run import RunConfig
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.errors import Diverged
+from core.experiment.runs.metrics import best_key
 from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy
 from core.learning.network.model import base_of, build_model, build_transfer_model, unfreeze_layers
 from core.learning.training.batches import Batches, Images, TrainingData, balanced_weights, load_data

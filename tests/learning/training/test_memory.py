@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from core.experiment.errors import explain
+from core.experiment.runs.errors import explain
 
 
 @pytest.mark.faults

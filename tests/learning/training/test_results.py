@@ -14,8 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from core.data.datasets.decode import load_image
 from core.data.study_plan import plan_study
 from core.execution.queue.session import Session
-from core.experiment.run import Run, RunConfig, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, State
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
 from core.learning.training.evaluation import class_scores, confusion_matrix
 from core.learning.training.job import train_run
@@ -29,7 +30,7 @@ def finished(tiny_dataset, tmp_path_factory) -> tuple[RunStore, Run]:
     store = RunStore(tmp_path_factory.mktemp("runs"))
     run = store.create_study(plan_study(config, [strategy], tiny_dataset)).runs[0]
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    Session(store, run.id, "cpu").conclude(train_run)
+    Session(store, run.id, "cpu").run_job(train_run)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     return store, store.get(run.id)

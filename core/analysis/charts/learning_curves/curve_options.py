@@ -8,7 +8,7 @@ MAX_SMOOTHING: Final = 0.99
 
 
 @dataclass(frozen=True)
-class CurveView:
+class CurveOptions:
     """How learning curves are drawn.
 
     Args:
@@ -37,4 +37,4 @@ class CurveView:
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
 
 
-BY_EPOCH: Final = CurveView()
+BY_EPOCH: Final = CurveOptions()

@@ -7,13 +7,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.analysis.charts.common import MAX_POINTS, plain_text, thin
-from core.analysis.charts.learning_curves.curve_options import BY_EPOCH, CurveView
+from core.analysis.charts.learning_curves.curve_options import BY_EPOCH, CurveOptions
 from core.analysis.charts.learning_curves.phase_lines import mark_boundaries
-from core.analysis.charts.learning_curves.x_axis import Places
+from core.analysis.charts.learning_curves.x_axis import XAxis
 from core.analysis.charts.palette import run_colours
-from core.analysis.results.settings import labels
-from core.experiment.metrics import Metrics
-from core.experiment.run import Row, Run
+from core.analysis.results.settings import run_labels
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import AnyRun, Row
 
 _TITLES = {"accuracy": "Accuracy", "loss": "Loss"}
 _VALUES = {"accuracy": ".1%", "loss": ".3f"}
@@ -27,11 +27,11 @@ _UNITS = ((2 * 3_600, 3_600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
 class _Curve:
     """One run's lines, by "training" and "validation": points with x, y and, before smoothing, raw."""
 
-    run: Run
+    run: AnyRun
     name: str
     colour: str
     metrics: Metrics
-    places: Places
+    places: XAxis
     lines: dict[str, list[Row]]
 
     @property
@@ -39,16 +39,16 @@ class _Curve:
         """Long runs lie below short ones: with the same seed a two-phase run begins as feature extraction."""
         return -len(self.metrics.epochs)
 
-    def is_smoothed(self, kind: str, view: CurveView) -> bool:
+    def is_smoothed(self, kind: str, view: CurveOptions) -> bool:
         """By step and by time validation stays as it was measured, once an epoch."""
         return view.smoothing > 0 and (kind == "training" or view.axis == "epoch")
 
 
 def learning_curves(
-    runs: Sequence[Run],
+    runs: Sequence[AnyRun],
     metrics: Mapping[str, Metrics],
     measure: str,
-    view: CurveView = BY_EPOCH,
+    view: CurveOptions = BY_EPOCH,
     names: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Training and validation `measure` ("accuracy" or "loss") of runs, called `names` by id where those are given.
@@ -56,10 +56,10 @@ def learning_curves(
     By epoch, training is each epoch's value, and within the epoch that trains now it goes on from step to step; by
     step and by time it is every step. Smoothed lines have the raw ones faint behind them.
     """
-    names, colours = names or labels(runs), run_colours(runs)
+    names, colours = names or run_labels(runs), run_colours(runs)
     curves = []
     for run in runs:
-        places = Places(metrics[run.id], view)
+        places = XAxis(metrics[run.id], view)
         if places.exist:
             curves.append(
                 _Curve(
@@ -91,7 +91,7 @@ def smoothed(values: Sequence[float], weight: float) -> list[float]:
     return result
 
 
-def _lines(metrics: Metrics, places: Places, measure: str, view: CurveView) -> dict[str, list[Row]]:
+def _lines(metrics: Metrics, places: XAxis, measure: str, view: CurveOptions) -> dict[str, list[Row]]:
     epochs = metrics.epochs
     if view.axis == "epoch" or not metrics.steps:
         ended = epochs[-1]["epoch"] if epochs else 0
@@ -112,7 +112,7 @@ def _points(pairs: Sequence[tuple[float, float]], smoothing: float) -> list[Row]
     return [{"x": x, "y": y, "raw": value} for (x, value), y in zip(pairs, values, strict=True)]
 
 
-def _traces(curve: _Curve, scale: float, measure: str, view: CurveView) -> list[go.Scatter]:
+def _traces(curve: _Curve, scale: float, measure: str, view: CurveOptions) -> list[go.Scatter]:
     """The lines of one run, raw ones first, and its star; the legend names the run by its training line."""
     raw = [_raw_line(curve, kind, scale) for kind in curve.lines if curve.is_smoothed(kind, view)]
     lines = [_line(curve, kind, scale, _VALUES[measure], curve.is_smoothed(kind, view)) for kind in curve.lines]
@@ -185,7 +185,7 @@ def _star(curve: _Curve, scale: float, measure: str) -> list[go.Scatter]:
     )
 
 
-def _unit(view: CurveView, curves: Sequence[_Curve]) -> tuple[float, str]:
+def _unit(view: CurveOptions, curves: Sequence[_Curve]) -> tuple[float, str]:
     """What x is divided by, and what the axis counts."""
     if view.axis != "elapsed":
         return 1, f"{view.axis}s"
@@ -195,7 +195,7 @@ def _unit(view: CurveView, curves: Sequence[_Curve]) -> tuple[float, str]:
     return next((scale, unit) for least, scale, unit in _UNITS if longest >= least)
 
 
-def _dress(figure: go.Figure, curves: Sequence[_Curve], measure: str, view: CurveView, unit: str) -> go.Figure:
+def _dress(figure: go.Figure, curves: Sequence[_Curve], measure: str, view: CurveOptions, unit: str) -> go.Figure:
     study = "-".join(curve.run.study for curve in curves[:1])
     figure.update_layout(
         title={"text": _TITLES[measure], "font": {"size": 16}},
@@ -226,7 +226,7 @@ def _dress(figure: go.Figure, curves: Sequence[_Curve], measure: str, view: Curv
     return figure
 
 
-def _dress_x(figure: go.Figure, curves: Sequence[_Curve], view: CurveView, unit: str) -> None:
+def _dress_x(figure: go.Figure, curves: Sequence[_Curve], view: CurveOptions, unit: str) -> None:
     title = {"epochs": "Epoch", "steps": "Step"}.get(unit, f"Training time, {unit}")
     if view.aligned:
         title = f"{unit.capitalize()} from the start of fine-tuning"

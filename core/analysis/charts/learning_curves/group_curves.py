@@ -7,12 +7,12 @@ from statistics import fmean
 import numpy as np
 import plotly.graph_objects as go
 
-from core.analysis.charts.learning_curves.curve_options import BY_EPOCH, CurveView
+from core.analysis.charts.learning_curves.curve_options import BY_EPOCH, CurveOptions
 from core.analysis.charts.learning_curves.curves import learning_curves, plain_name, smoothed
-from core.analysis.results.settings import by_setting, labels
+from core.analysis.results.settings import group_by_setting, run_labels
 from core.analysis.statistics.significance import two_sided_t
-from core.experiment.metrics import Metrics
-from core.experiment.run import Row, Run
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import AnyRun, Row
 
 BANDS = ("range", "deviation", "interval")
 """From the lowest seed to the highest; a standard deviation either way; the 95% interval of the mean."""
@@ -20,13 +20,17 @@ BANDS = ("range", "deviation", "interval")
 _MEANT = "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "elapsed", "images_per_second"
 
 
-def has_several_seeds(runs: Sequence[Run]) -> bool:
+def has_several_seeds(runs: Sequence[AnyRun]) -> bool:
     """Whether some of the runs differ in nothing but their seeds."""
-    return any(len(members) > 1 for _, members in by_setting(runs))
+    return any(len(members) > 1 for _, members in group_by_setting(runs))
 
 
 def group_curves(
-    runs: Sequence[Run], metrics: Mapping[str, Metrics], measure: str, view: CurveView = BY_EPOCH, band: str = "range"
+    runs: Sequence[AnyRun],
+    metrics: Mapping[str, Metrics],
+    measure: str,
+    view: CurveOptions = BY_EPOCH,
+    band: str = "range",
 ) -> go.Figure:
     """`learning_curves` of the means over seeds, by epoch or time; the band is that of validation.
 
@@ -37,9 +41,9 @@ def group_curves(
         raise ValueError(
             f"Expected the axis epoch or elapsed and one of {', '.join(BANDS)}; received {view.axis!r} and {band!r}."
         )
-    groups = by_setting([run for run in runs if metrics[run.id].epochs])
+    groups = group_by_setting([run for run in runs if metrics[run.id].epochs])
     means = {run.id: mean_metrics([metrics[member.id] for member in members]) for run, members in groups}
-    named = labels([run for run, _ in groups])
+    named = run_labels([run for run, _ in groups])
     names = {run.id: f"{named[run.id]}, {_seeds(len(members))}" for run, members in groups}
     figure = learning_curves([run for run, _ in groups], means, measure, view, names)
     lines = {(trace.legendgroup, trace.meta): trace for trace in figure.data}
@@ -64,7 +68,7 @@ def _seeds(count: int) -> str:
     return "one seed" if count == 1 else f"{count} seeds"
 
 
-def _band(line: go.Scatter, several: Sequence[Metrics], measure: str, view: CurveView, band: str) -> go.Scatter:
+def _band(line: go.Scatter, several: Sequence[Metrics], measure: str, view: CurveOptions, band: str) -> go.Scatter:
     """The spread around a line of validation: as wide as the line is long, in its colour."""
     values = np.array([[row[f"val_{measure}"] for row in metrics.epochs[: len(line.x)]] for metrics in several])
     low, high = _edges(values, band)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
-from core.analysis.charts.learning_curves.x_axis import Places, boundaries
+from core.analysis.charts.learning_curves.x_axis import XAxis, boundaries
 from core.analysis.charts.palette import GREY
-from core.experiment.metrics import Metrics
+from core.experiment.runs.metrics import Metrics
 
 _CHARACTER = 0.02
 """Share of the axis that a letter takes on a phone."""
@@ -21,7 +21,7 @@ class _Boundary:
     colours: set[str] = field(default_factory=set)
 
 
-def mark_boundaries(figure: go.Figure, runs: Iterable[tuple[Metrics, Places, str]], scale: float) -> None:
+def mark_boundaries(figure: go.Figure, runs: Iterable[tuple[Metrics, XAxis, str]], scale: float) -> None:
     """A dotted line at each x where a phase of a run begins: in the run's colour, grey where several share it.
 
     `runs` holds each run's rows, places and colour. Labels stand above the plot, where no curve crosses them.

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from core.analysis.charts.learning_curves.curve_options import CurveView
-from core.experiment.metrics import Metrics
-from core.experiment.run import Row
+from core.analysis.charts.learning_curves.curve_options import CurveOptions
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import Row
 
 
-class Places:
+class XAxis:
     """x of a run's rows: epochs, steps or seconds from its start or, aligned, from where fine-tuning starts.
 
     A value of an epoch stands at the epoch's end. On the step axis a run without step rows has no place.
     """
 
-    def __init__(self, metrics: Metrics, view: CurveView) -> None:
+    def __init__(self, metrics: Metrics, view: CurveOptions) -> None:
         self._axis = view.axis
         self._steps = _steps_an_epoch(metrics.steps)
         self._seconds = _seconds_at_ends(metrics.epochs)
@@ -60,7 +60,7 @@ def _epochs_before_fine_tuning(metrics: Metrics) -> int:
     return next((row["epoch"] - 1 for row in metrics.epochs if row.get("unfreeze", 0) > 0), newest)
 
 
-def boundaries(metrics: Metrics, places: Places) -> dict[float, str]:
+def boundaries(metrics: Metrics, places: XAxis) -> dict[float, str]:
     """x of each end of a phase, and what begins there."""
     first, pairs = metrics.boundaries, zip(metrics.epochs, metrics.epochs[1:], strict=False)
     return {places.end(before["epoch"]): _begins(before, after) for before, after in pairs if after["epoch"] in first}

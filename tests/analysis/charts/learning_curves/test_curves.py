@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis.charts.learning_curves.curve_options import CurveView
+from core.analysis.charts.learning_curves.curve_options import CurveOptions
 from core.analysis.charts.learning_curves.curves import learning_curves, smoothed
 from core.analysis.charts.learning_curves.phase_lines import label_places
 from core.analysis.charts.palette import GREY, STRATEGY_COLOURS
-from core.experiment.metrics import Metrics
-from core.experiment.run import Run, RunConfig, RunStatus
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import CorruptRun, Run, RunStatus
 from core.experiment.strategy import FEATURE_EXTRACTION, FINE_TUNING
 
 RUN = Run("20260101-000000-000-03-two-phase", RunConfig(), RunStatus())
@@ -88,7 +89,7 @@ def test_one_entry_a_run_stands_in_the_legend_and_its_click_means_the_whole_run(
 )
 def test_every_axis_and_where_fine_tuning_starts_on_it(axis, boundary, training, validation):
     for aligned in (False, True):
-        figure = learning_curves([RUN], {RUN.id: TWO}, "loss", CurveView(axis, aligned))
+        figure = learning_curves([RUN], {RUN.id: TWO}, "loss", CurveOptions(axis, aligned))
         found, origin = lines(figure), boundary if aligned else 0
         assert list(found["training"].x) == [x - origin for x in training]
         assert list(found["validation"].x) == [x - origin for x in validation]
@@ -98,7 +99,7 @@ def test_every_axis_and_where_fine_tuning_starts_on_it(axis, boundary, training,
 
 def test_runs_of_all_kinds_are_aligned():
     rows = {RUN.id: TWO, HEAD.id: metrics_of((0, 5)), TUNED.id: metrics_of((154, 3))}
-    figure = learning_curves([HEAD, TUNED, RUN], rows, "loss", CurveView(aligned=True))
+    figure = learning_curves([HEAD, TUNED, RUN], rows, "loss", CurveOptions(aligned=True))
     assert [list(trace.x) for trace in figure.data if trace.line.dash == "solid"] == [
         [-4, -3, -2, -1, 0],
         [1, 2, 3],
@@ -108,7 +109,7 @@ def test_runs_of_all_kinds_are_aligned():
 
 def test_long_trainings_are_told_in_minutes_and_hours():
     for seconds, unit in ((10.0, "seconds"), (100.0, "minutes"), (9_000.0, "hours")):
-        figure = learning_curves([RUN], {RUN.id: metrics_of((0, 2), seconds=seconds)}, "loss", CurveView("elapsed"))
+        figure = learning_curves([RUN], {RUN.id: metrics_of((0, 2), seconds=seconds)}, "loss", CurveOptions("elapsed"))
         assert unit in figure.layout.xaxis.title.text
     assert list(lines(figure)["validation"].x) == [2.5, 5.0]
 
@@ -143,9 +144,9 @@ def test_smoothing_is_tensorboards():
 
 
 def test_a_smoothed_line_has_the_raw_one_behind_it():
-    by_step = lines(learning_curves([RUN], {RUN.id: TWO}, "loss", CurveView("step", smoothing=0.6)))
+    by_step = lines(learning_curves([RUN], {RUN.id: TWO}, "loss", CurveOptions("step", smoothing=0.6)))
     assert list(by_step) == ["training, raw", "training", "validation", "best epoch"]
-    by_epoch = lines(learning_curves([RUN], {RUN.id: TWO}, "loss", CurveView(smoothing=0.6)))
+    by_epoch = lines(learning_curves([RUN], {RUN.id: TWO}, "loss", CurveOptions(smoothing=0.6)))
     assert list(by_epoch["validation, raw"].y) == [2, 1, 2 / 3] != list(by_epoch["validation"].y)
     assert by_epoch["validation, raw"].opacity < 0.5 and "raw" in by_epoch["validation"].hovertemplate
 
@@ -153,12 +154,12 @@ def test_a_smoothed_line_has_the_raw_one_behind_it():
 def test_the_y_axis_is_logarithmic_for_losses_alone_and_leaves_outliers_out():
     wild = Metrics(tuple(row | {"loss": 1e6 if row["epoch"] == 1 else 0.5} for row in metrics_of((0, 40)).epochs))
     for measure, kind in (("loss", "log"), ("accuracy", "linear")):
-        figure = learning_curves([RUN], {RUN.id: wild}, measure, CurveView(log=True))
+        figure = learning_curves([RUN], {RUN.id: wild}, measure, CurveOptions(log=True))
         assert figure.layout.yaxis.type == kind and figure.layout.yaxis.range is None
-    low, high = learning_curves([RUN], {RUN.id: wild}, "loss", CurveView(ignore_outliers=True)).layout.yaxis.range
+    low, high = learning_curves([RUN], {RUN.id: wild}, "loss", CurveOptions(ignore_outliers=True)).layout.yaxis.range
     assert low < 0.5 < high < 3
     low, high = learning_curves(
-        [RUN], {RUN.id: wild}, "loss", CurveView(log=True, ignore_outliers=True)
+        [RUN], {RUN.id: wild}, "loss", CurveOptions(log=True, ignore_outliers=True)
     ).layout.yaxis.range
     assert -2 < low < high < 1
 
@@ -166,14 +167,14 @@ def test_the_y_axis_is_logarithmic_for_losses_alone_and_leaves_outliers_out():
 def test_zoom_survives_new_rows_and_not_another_axis():
     shown = [
         learning_curves([RUN], {RUN.id: rows}, "loss", view).layout.uirevision
-        for rows, view in ((TWO, CurveView()), (metrics_of((0, 2)), CurveView()), (TWO, CurveView("step")))
+        for rows, view in ((TWO, CurveOptions()), (metrics_of((0, 2)), CurveOptions()), (TWO, CurveOptions("step")))
     ]
     assert shown[0] == shown[1] != shown[2]
 
 
 def test_long_runs_are_thinned():
     rows = tuple({"step": n, "epoch": 1, "done": n / 4_000, "loss": n % 7, "accuracy": 0.5} for n in range(1, 4_000))
-    figure = learning_curves([RUN], {RUN.id: Metrics((), rows)}, "loss", CurveView("step", smoothing=0.6))
+    figure = learning_curves([RUN], {RUN.id: Metrics((), rows)}, "loss", CurveOptions("step", smoothing=0.6))
     assert all(len(trace.x) <= 1_000 for trace in figure.data)
 
 
@@ -190,16 +191,16 @@ def test_what_rows_lack_is_done_without(axis):
     for rows in (bare, Metrics(), Metrics(bare.epochs), Metrics((), bare.steps)):
         for aligned in (False, True):
             learning_curves(
-                [replace(RUN, config=None), HEAD],
+                [CorruptRun(RUN.id, RUN.status), HEAD],
                 {RUN.id: rows, HEAD.id: TWO},
                 "loss",
-                CurveView(axis, aligned, 0.5, True, True),
+                CurveOptions(axis, aligned, 0.5, True, True),
             )
 
 
 @pytest.mark.faults
 def test_names_are_no_markup(monkeypatch):
-    monkeypatch.setattr("core.experiment.run.Strategy.title", property(lambda self: "<b>%{x}</b>"))
+    monkeypatch.setattr("core.experiment.strategy.Strategy.title", property(lambda self: "<b>%{x}</b>"))
     for trace in learning_curves([RUN], {RUN.id: TWO}, "loss").data:
         assert "<b>" not in f"{trace.name} {trace.meta} {(trace.hovertemplate or '').replace('<extra>', '')}"
         assert "%{x}" not in (trace.hovertemplate or "")
@@ -219,4 +220,4 @@ def test_names_are_no_markup(monkeypatch):
 )
 def test_impossible_views_are_refused(wrong):
     with pytest.raises(ValueError, match="Expected"):
-        CurveView(**wrong)
+        CurveOptions(**wrong)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from core.analysis.charts.learning_curves.curve_options import CurveView
+from core.analysis.charts.learning_curves.curve_options import CurveOptions
 from core.analysis.charts.learning_curves.group_curves import BANDS, group_curves, has_several_seeds, mean_metrics
-from core.experiment.metrics import Metrics
-from core.experiment.run import Run, RunConfig, RunStatus, State
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import Run, RunStatus, State
 from core.experiment.strategy import FEATURE_EXTRACTION, TWO_PHASE
 
 
@@ -59,7 +60,7 @@ def test_a_mean_goes_as_far_as_all_its_seeds_have():
     [("range", (0.5, 0.7)), ("deviation", (0.6 - 0.1414, 0.6 + 0.1414)), ("interval", (0.6 - 1.2706, 0.6 + 1.2706))],
 )
 def test_a_band_tells_how_seeds_spread(band: str, edges: tuple[float, float]):
-    figure = group_curves(RUNS, METRICS, "accuracy", CurveView("elapsed"), band)
+    figure = group_curves(RUNS, METRICS, "accuracy", CurveOptions("elapsed"), band)
     (drawn,) = [trace for trace in figure.data if trace.fill == "toself"]
     assert (drawn.y[-1], drawn.y[0]) == (pytest.approx(edges[0], abs=1e-3), pytest.approx(edges[1], abs=1e-3))
     line = next(trace for trace in figure.data if trace.meta == "Two-phase, 2 seeds, validation")
@@ -70,7 +71,7 @@ def test_runs_without_an_epoch_are_left_out_and_wrong_wishes_refused():
     metrics = METRICS | {RUNS[1].id: Metrics()}
     assert not [trace for trace in group_curves(RUNS, metrics, "loss").data if trace.fill == "toself"]
     assert len(group_curves(RUNS, dict.fromkeys(METRICS, Metrics()), "loss").data) == 0
-    for view, band in ((CurveView("step"), BANDS[0]), (CurveView(), "wide")):
+    for view, band in ((CurveOptions("step"), BANDS[0]), (CurveOptions(), "wide")):
         with pytest.raises(ValueError, match="Expected the axis"):
             group_curves(RUNS, METRICS, "loss", view, band)
     assert has_several_seeds(RUNS) and not has_several_seeds(RUNS[1:])

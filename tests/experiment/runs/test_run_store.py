@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.experiment.metrics import MetricsWriter
-from core.experiment.run import RUN_ID, Run, RunConfig, RunError, RunStatus, State, Study
-from core.experiment.run_store import NoSuchRun, RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.metrics import MetricsWriter
+from core.experiment.runs.run import RUN_ID, Run, RunError, RunStatus, State, Study
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import STRATEGIES
 
 MANIFEST = "path,hash,label,split\n"
@@ -127,8 +129,8 @@ def test_eight_clicks_at_once_are_one_study(store):
 
 CLICK = """
 import sys
-from core.experiment.run import RunConfig
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run_store import RunStore
 store = RunStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -181,7 +183,7 @@ def test_no_other_run_resumes(store, state):
 
 HOLD = """
 import sys
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run_store import RunStore
 with RunStore(sys.argv[1]).lock(sys.argv[2]):
     print("held", flush=True)
     sys.stdin.readline()
@@ -209,7 +211,7 @@ def test_resuming_never_waits_for_a_run_that_trains(store, start, monkeypatch):
     with pytest.raises(ValueError, match=r"received .*running"):
         store.requeue(run.id)
     store.write_status(run.id, RunStatus(State.STOPPED))
-    monkeypatch.setattr("core.experiment.run_store.REQUEUE_SECONDS", 0.05)
+    monkeypatch.setattr("core.experiment.runs.run_store.REQUEUE_SECONDS", 0.05)
     with pytest.raises(ValueError, match="its worker still has it"):
         store.requeue(run.id)
     worker.communicate("\n")

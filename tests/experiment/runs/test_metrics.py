@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.experiment.metrics import MAX_STEPS, Metrics, MetricsReader, MetricsWriter
+from core.experiment.runs.metrics import MAX_STEPS, Metrics, MetricsReader, MetricsWriter
 
 pytestmark = pytest.mark.faults
 
@@ -120,7 +120,7 @@ FILL_THE_DISK = """
 import resource, sys
 from pathlib import Path
 from core.machine.files import is_disk_full
-from core.experiment.metrics import MetricsWriter
+from core.experiment.runs.metrics import MetricsWriter
 writer = MetricsWriter(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
 try:

@@ -5,35 +5,34 @@ import os
 import shutil
 import threading
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from core.experiment.heartbeat import STALE_AFTER, Pulse
-from core.experiment.index import Index, Stamp, stamp_of
-from core.experiment.metrics import Metrics, MetricsReader
-from core.experiment.run import (
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.heartbeat import STALE_AFTER, HeartbeatMonitor
+from core.experiment.runs.index import Index, Stamp, stamp_of
+from core.experiment.runs.metrics import Metrics, MetricsReader
+from core.experiment.runs.run import (
     RUN_ID,
     STUDY_ID,
+    AnyRun,
+    CorruptRun,
     Run,
-    RunConfig,
-    RunError,
     RunStatus,
     State,
     Study,
     queue_place,
     study_of,
 )
+from core.experiment.runs.run_folder import NoSuchRun, create_run_folders, read_log_tail, read_run
 from core.machine.files import is_held, read_json, write_whole
 
 KEPT_READERS = 64
 """Runs whose rows stay in memory: those looked at last."""
-
-LOG_BYTES = 64 * 1024
-"""Of a log no more than its end is read."""
 
 REQUEUE_SECONDS = 5.0
 """How long a resume waits for the run's last worker to leave."""
@@ -41,13 +40,6 @@ REQUEUE_SECONDS = 5.0
 
 class StoreError(ValueError):
     """The runs folder cannot be used."""
-
-
-class NoSuchRun(KeyError):
-    """No run has this id."""
-
-    def __str__(self) -> str:
-        return f"No such run: {str(self.args[0])[:80]!r}. Choose one from the list."
 
 
 class RunStore:
@@ -70,36 +62,44 @@ class RunStore:
                 f"Expected a folder for runs that can be written; received {self.root} "
                 f"({error.strerror}). Choose another with --runs."
             ) from error
-        self._pulse = Pulse(stale_after)
+        self._pulse = HeartbeatMonitor(stale_after)
         self._index = Index(self.root / ".index.sqlite")
-        self._known: dict[str, tuple[Stamp, Run]] | None = None
+        self._known: dict[str, tuple[Stamp, AnyRun]] | None = None
         self._readers: dict[str, MetricsReader] = {}
         self._members: dict[str, tuple[int, list[str]]] = {}
         self._guard = threading.RLock()
 
     # Asking
 
-    def get(self, run_id: str) -> Run:
+    def get(self, run_id: str) -> AnyRun:
         """One run as it stands now. Raises `NoSuchRun`."""
-        return self._pulse.observe(self._with_stop(self._read(self.path(run_id))))
+        return self._observed(read_run(self.path(run_id)))
 
-    def runs(self) -> tuple[Run, ...]:
+    def get_intact(self, run_id: str) -> Run:
+        """Like `get`, for callers that need the configuration. Raises `ValueError` for a corrupt run."""
+        run = self.get(run_id)
+        if isinstance(run, CorruptRun):
+            raise ValueError(f"Expected a readable run; received {run_id}, which is corrupt. Choose another run.")
+        return run
+
+    def runs(self) -> tuple[AnyRun, ...]:
         """All runs, the newest first."""
         with self._guard:
-            known = self._index.load() if self._known is None else self._known
-            found, fresh = {}, []
+            known: Mapping[str, tuple[Stamp, AnyRun]] = self._index.load() if self._known is None else self._known
+            found: dict[str, tuple[Stamp, AnyRun]] = {}
+            fresh: list[tuple[Stamp, Run]] = []
             for path in self._folders():
                 entry = self._entry(path, known)
                 if entry is None:
                     continue
                 found[path.name] = entry
-                if entry is not known.get(path.name) and entry[1].state.is_finished:
-                    fresh.append(entry)
+                stamp, run = entry
+                if entry is not known.get(path.name) and isinstance(run, Run) and run.state.is_finished:
+                    fresh.append((stamp, run))
             if fresh:
                 self._index.save(fresh)
             self._known = found
-        runs = (self._with_stop(run) for _, run in found.values())
-        return tuple(sorted((self._pulse.observe(run) for run in runs), key=lambda run: run.id, reverse=True))
+        return tuple(sorted((self._observed(run) for _, run in found.values()), key=lambda run: run.id, reverse=True))
 
     def study(self, study_id: str) -> Study:
         """The runs of one study in their order. Raises `NoSuchRun` where there are none."""
@@ -119,7 +119,7 @@ class RunStore:
             run = self._find(marker.name)
             if run is None:
                 marker.unlink(missing_ok=True)  # its folder was deleted by hand
-            elif not run.state.is_finished:
+            elif isinstance(run, Run) and not run.state.is_finished:
                 runs.append(run)
         return tuple(sorted(runs, key=queue_place))
 
@@ -132,7 +132,7 @@ class RunStore:
                 del self._readers[next(iter(self._readers))]
             return reader.read()
 
-    def evaluation(self, run_id: str) -> dict | None:
+    def evaluation(self, run_id: str) -> dict[str, Any] | None:
         """What the test split said, or None before it was measured. Raises `NoSuchRun`."""
         try:
             found = read_json(self.path(run_id) / "evaluation.json")
@@ -150,12 +150,7 @@ class RunStore:
 
     def log_tail(self, run_id: str, lines: int = 20) -> str:
         """The last lines of the worker's own output."""
-        try:
-            with (self.path(run_id) / "log.txt").open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
-                return "".join(deque(file.read().decode(errors="replace").splitlines(keepends=True), maxlen=lines))
-        except OSError:
-            return ""
+        return read_log_tail(self.path(run_id), lines)
 
     def path(self, run_id: str) -> Path:
         """The folder of a run, always directly below the root. Raises `NoSuchRun`."""
@@ -181,17 +176,18 @@ class RunStore:
             if same:
                 return same
             study_id, digits = self._new_study_id(), max(2, len(str(len(planned))))
-            self._claim(
+            create_run_folders(
+                self.root,
                 {
                     f"{study_id}-{number:0{digits}d}-{config.strategy.name}": (config, manifest)
                     for number, (config, manifest) in enumerate(planned, start=1)
-                }
+                },
             )
         return self.study(study_id)
 
     def create(self, config: RunConfig, manifest: str) -> Run:
-        """A study of one run."""
-        return self.create_study([(config, manifest)]).runs[0]
+        """Create a study of one run."""
+        return self.get_intact(self.create_study([(config, manifest)]).runs[0].id)
 
     def write_status(self, run_id: str, status: RunStatus) -> None:
         """Replace a run's status atomically. Raises `OSError`, `NoSuchRun`."""
@@ -255,7 +251,7 @@ class RunStore:
             self._members[study_id] = kept
         return kept[1]
 
-    def _find(self, run_id: str) -> Run | None:
+    def _find(self, run_id: str) -> AnyRun | None:
         try:
             return self.get(run_id)
         except NoSuchRun:
@@ -269,7 +265,7 @@ class RunStore:
                 self.root / entry.name for entry in entries if RUN_ID.fullmatch(entry.name) and not entry.is_symlink()
             ]
 
-    def _entry(self, path: Path, known: dict[str, tuple[Stamp, Run]]) -> tuple[Stamp, Run] | None:
+    def _entry(self, path: Path, known: Mapping[str, tuple[Stamp, AnyRun]]) -> tuple[Stamp, AnyRun] | None:
         try:
             stamp = stamp_of(path / "status.json")
         except OSError:
@@ -277,42 +273,30 @@ class RunStore:
                 return None
             stamp = (0, 0, 0)
         entry = known.get(path.name)
-        if entry and entry[0] == stamp and entry[1].config:  # a corrupt one may have been put back
+        if entry and entry[0] == stamp and isinstance(entry[1], Run):  # a corrupt one may have been put back
             return entry
         try:
-            return stamp, self._read(path)
+            return stamp, read_run(path)
         except NoSuchRun:
             return None  # its folder was deleted meanwhile
 
-    def _read(self, path: Path) -> Run:
-        try:
-            config = RunConfig.from_json(read_json(path / "config.json"))
-            status = RunStatus.from_json(read_json(path / "status.json"))
-        except (OSError, ValueError) as error:
-            if not path.is_dir():
-                raise NoSuchRun(path.name) from error
-            trouble = RunError(
-                "corrupt",
-                f"Its config.json or status.json cannot be read: {error}",
-                "Delete the run, or put the file back.",
-            )
-            return Run(path.name, None, RunStatus(State.CORRUPT, error=trouble))
-        return Run(path.name, config, status)
-
-    def _with_stop(self, run: Run) -> Run:
-        waiting = run.state in (State.STARTING, State.RUNNING) and self.stop_requested(run.id)
-        return run.with_state(State.STOPPING) if waiting else run
+    def _observed(self, run: AnyRun) -> AnyRun:
+        if isinstance(run, CorruptRun):
+            return run
+        stopping = run.state in (State.STARTING, State.RUNNING) and self.stop_requested(run.id)
+        return self._pulse.observe(run.with_state(State.STOPPING) if stopping else run)
 
     def _expect_resumable(self, run_id: str) -> Run:
         run = self.get(run_id)
-        if not run.state.is_resumable:
+        if isinstance(run, CorruptRun) or not run.state.is_resumable:
             raise ValueError(f"Expected a stopped or failed run to resume; received {run_id}, {run.state}.")
         return run
 
     def _same_study(self, planned: Sequence[tuple[RunConfig, str]]) -> Study | None:
         for study_id in sorted({run.study for run in self.active()}):
             study = self.study(study_id)
-            if [run.config for run in study.runs] == [config for config, _ in planned] and all(
+            configs = [run.config for run in study.runs if isinstance(run, Run)]
+            if configs == [config for config, _ in planned] and all(
                 self.manifest(run.id) == manifest for run, (_, manifest) in zip(study.runs, planned, strict=True)
             ):
                 return study
@@ -324,24 +308,3 @@ class RunStore:
         while (study_id := f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}") in taken:
             moment += timedelta(milliseconds=1)
         return study_id
-
-    def _claim(self, planned: dict[str, tuple[RunConfig, str]]) -> None:
-        """Fill all folders under hidden names, then rename: no reader sees a half-made run, no error half a study."""
-        hidden = {run_id: self.root / f".new-{run_id}" for run_id in planned}
-        try:
-            for run_id, (config, manifest) in planned.items():
-                self._fill(hidden[run_id], config, manifest)
-        except BaseException:
-            for folder in hidden.values():
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self._active.mkdir(parents=True, exist_ok=True)
-        for run_id, folder in hidden.items():
-            folder.rename(self.root / run_id)
-            (self._active / run_id).touch()
-
-    def _fill(self, folder: Path, config: RunConfig, manifest: str) -> None:
-        folder.mkdir()
-        (folder / "manifest.csv").write_bytes(manifest.encode())
-        (folder / "config.json").write_text(json.dumps(config.to_json(), indent=1), encoding="utf-8")
-        (folder / "status.json").write_text(json.dumps(RunStatus().to_json()), encoding="utf-8")

@@ -5,16 +5,17 @@ import time
 
 import pytest
 
-from core.experiment.heartbeat import Pulse
-from core.experiment.run import Run, RunConfig, RunStatus, State
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.heartbeat import HeartbeatMonitor
+from core.experiment.runs.run import Run, RunStatus, State
+from core.experiment.runs.run_store import RunStore
 
 pytestmark = pytest.mark.faults
 RUN_ID = "20261123-220052-417-01-two-phase"
 
 
 def run(state: State, beat: int) -> Run:
-    return Run(RUN_ID, None, RunStatus(state, beat=beat))
+    return Run(RUN_ID, RunConfig(), RunStatus(state, beat=beat))
 
 
 class Watch:
@@ -22,7 +23,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.now = 1_000.0
-        self.pulse = Pulse(stale_after=10, clock=lambda: self.now)
+        self.pulse = HeartbeatMonitor(stale_after=10, clock=lambda: self.now)
 
     def after(self, seconds: float, state: State, beat: int) -> State:
         self.now += seconds
@@ -55,7 +56,7 @@ def test_who_need_not_beat_is_never_lost(state):
 
 def test_runs_are_watched_one_by_one():
     watch = Watch()
-    other = Run("20261123-220052-417-02-fine-tuning", None, RunStatus(State.RUNNING, beat=1))
+    other = Run("20261123-220052-417-02-fine-tuning", RunConfig(), RunStatus(State.RUNNING, beat=1))
     watch.after(0, State.RUNNING, 1)
     watch.pulse.observe(other)
     assert watch.after(11, State.RUNNING, 2) is State.RUNNING
@@ -78,8 +79,8 @@ def test_a_jump_of_the_clock_changes_nothing(monkeypatch, tmp_path, jump):
 
 BEAT = """
 import itertools, sys, time
-from core.experiment.run import RunStatus, State
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import RunStatus, State
+from core.experiment.runs.run_store import RunStore
 store = RunStore(sys.argv[1])
 for beat in itertools.count():
     store.write_status(sys.argv[2], RunStatus(State.RUNNING, beat=beat))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run_store import RunStore
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.experiment.run import Row
+from core.experiment.runs.run import Row
 
 MAX_STEPS = 4_000
 """Step rows that a reader keeps of a run: beyond them it keeps the extremes of ever longer stretches."""

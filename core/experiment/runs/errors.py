@@ -1,6 +1,6 @@
 """Why a run ends early, in words: what happened and what to do."""
 
-from core.experiment.run import RunError
+from core.experiment.runs.run import RunError
 from core.machine.files import is_disk_full
 
 

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from test_run_store import MANIFEST, STUDY, add
 
-from core.experiment.run import RunConfig, RunStatus, State
-from core.experiment.run_store import NoSuchRun, RunStore, StoreError
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import RunStatus, State
+from core.experiment.runs.run_folder import NoSuchRun
+from core.experiment.runs.run_store import RunStore, StoreError
 
 pytestmark = pytest.mark.faults
 
 OPEN_AS_NOBODY = """
 import os, sys
-from core.experiment.run_store import RunStore, StoreError
+from core.experiment.runs.run_store import RunStore, StoreError
 if os.getuid() == 0:
     os.setuid(65534)
 try:
@@ -101,8 +103,8 @@ def test_damaged_evaluation_is_none(store, garbage):
 
 WRITE = """
 import sys
-from core.experiment.run import RunStatus, State
-from core.experiment.run_store import RunStore
+from core.experiment.runs.run import RunStatus, State
+from core.experiment.runs.run_store import RunStore
 store = RunStore(sys.argv[1])
 for beat in range(1, 10_001):
     store.write_status(sys.argv[2], RunStatus(State.RUNNING, beat=beat, note="x" * (beat % 500)))
@@ -238,8 +240,8 @@ def test_a_link_out_of_the_folder_is_no_run(store, tmp_path):
 
 FILL_THE_DISK = """
 import resource, sys
-from core.experiment.run import RunConfig
-from core.experiment.run_store import RunStore
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run_store import RunStore
 store = RunStore(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:

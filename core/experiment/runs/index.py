@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from core.experiment.run import Run, RunConfig, RunStatus
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, RunStatus
 
 Stamp = tuple[int, int, int]
 """What tells that a status file is still the one that was read: inode, modification time in ns, size."""
@@ -39,9 +40,7 @@ class Index:
     def save(self, runs: Iterable[tuple[Stamp, Run]]) -> None:
         """Keep these runs too, in place of what was kept of them."""
         rows = [
-            (run.id, *stamp, json.dumps(run.config.to_json()), json.dumps(run.status.to_json()))
-            for stamp, run in runs
-            if run.config
+            (run.id, *stamp, json.dumps(run.config.to_json()), json.dumps(run.status.to_json())) for stamp, run in runs
         ]
         try:
             with closing(self._connect()) as db, db:

@@ -9,7 +9,8 @@ from drawn_values import configs, json_values, statuses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.experiment.run import Augmentation, Run, RunConfig, RunStatus, State, Study, study_of
+from core.experiment.run_config import Augmentation, RunConfig
+from core.experiment.runs.run import CorruptRun, Run, RunStatus, State, Study, study_of
 
 
 def through_json(value):
@@ -115,7 +116,7 @@ def test_a_run_knows_its_study_and_title():
     assert run.study == "20261123-220052-417"
     assert run.title == "Two-phase"
     assert run.with_state(State.LOST).state is State.LOST and run.state is State.QUEUED
-    assert replace(run, config=None).title == run.id
+    assert CorruptRun(run.id, RunStatus(State.CORRUPT)).title == run.id
 
 
 @pytest.mark.parametrize("run_id", ["", "x", "20261123-220052-417", "20261123-220052-417-01-two-phase\n", "../x"])
@@ -124,6 +125,6 @@ def test_other_ids_have_no_study(run_id):
 
 
 def test_a_study_is_finished_with_its_last_run():
-    done = Run("20261123-220052-417-01-a", None, RunStatus(State.COMPLETED))
+    done = Run("20261123-220052-417-01-a", RunConfig(), RunStatus(State.COMPLETED))
     assert Study("20261123-220052-417", (done, done)).is_finished
     assert not Study("20261123-220052-417", (done, done.with_state(State.LOST))).is_finished

@@ -4,13 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from core.experiment.run import Run, State
+from core.experiment.runs.run import Run, State
 
 BEAT_SECONDS = 1.0
 STALE_AFTER = 10.0
 
 
-class Pulse:
+class HeartbeatMonitor:
     """Remembers when each run's beat counter last changed. `clock` must never be set back."""
 
     def __init__(self, stale_after: float = STALE_AFTER, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,0 +1,168 @@
+"""A run: its state, why it ended, and the study it belongs to."""
+
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from core.experiment.run_config import RunConfig
+
+STUDY_ID: Final = re.compile(r"\d{8}-\d{6}-\d{3}")
+RUN_ID: Final = re.compile(rf"({STUDY_ID.pattern})-\d{{2,3}}-[a-z0-9-]{{1,60}}")
+
+Row = dict[str, Any]
+"""One line of metrics.jsonl: a row of kind "epoch", "step" or "resume"."""
+
+
+class State(StrEnum):
+    """Where a run stands. `LOST` and `CORRUPT` are said by readers, never written."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    LOST = "lost"
+    CORRUPT = "corrupt"
+
+    @property
+    def is_finished(self) -> bool:
+        return self in (State.COMPLETED, State.STOPPED, State.FAILED, State.DIVERGED, State.CORRUPT)
+
+    @property
+    def is_resumable(self) -> bool:
+        """A diverged run is not: it would diverge again; duplicate it with a lower rate."""
+        return self in (State.STOPPED, State.FAILED)
+
+
+@dataclass(frozen=True)
+class RunError:
+    """Why a run ended early: a short kind, one sentence of what happened, one of what to do."""
+
+    kind: str
+    message: str
+    advice: str
+
+
+_STATUS_KINDS: Final = {
+    **dict.fromkeys(("phase", "epoch", "beat", "pid"), int),
+    **dict.fromkeys(("note", "remark", "host", "device", "precision"), str),
+    **dict.fromkeys(("started", "ended"), float | int | None),
+    **dict.fromkeys(("pid_created", "images_per_second", "saved_seconds"), float | int),
+}
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """What happens now. `phase` and `epoch` count from 1; times are Unix seconds; `note` says what is being done.
+
+    `remark` says what a person should know of the run; `saved_seconds` is what it took from earlier computation.
+    """
+
+    state: State = State.QUEUED
+    phase: int = 0
+    epoch: int = 0
+    note: str = ""
+    remark: str = ""
+    started: float | None = None
+    ended: float | None = None
+    beat: int = 0
+    host: str = ""
+    pid: int = 0
+    pid_created: float = 0.0
+    device: str = ""
+    precision: str = ""
+    images_per_second: float = 0.0
+    saved_seconds: float = 0.0
+    error: RunError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "RunStatus":
+        """The status that `to_json` wrote. Raises `ValueError` on anything else; fields it does not know are left."""
+        try:
+            known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+            error = RunError(**known["error"]) if known.get("error") else None
+            status = cls(**known | {"state": State(known["state"]), "error": error})
+            if not all(isinstance(getattr(status, name), kind) for name, kind in _STATUS_KINDS.items()):
+                raise ValueError("a field of another type")
+            return status
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"Expected a run status; received {str(data)[:80]}.") from error
+
+
+class _RunFolder:
+    """What a readable and a corrupt run have in common."""
+
+    id: str
+    status: RunStatus
+
+    @property
+    def state(self) -> State:
+        return self.status.state
+
+    @property
+    def study(self) -> str:
+        """The id of the run's study. The run's own id begins with it."""
+        return study_of(self.id)
+
+
+@dataclass(frozen=True)
+class Run(_RunFolder):
+    """A snapshot of one training."""
+
+    id: str
+    config: RunConfig
+    status: RunStatus
+
+    @property
+    def title(self) -> str:
+        return self.config.strategy.title
+
+    def with_state(self, state: State) -> "Run":
+        return replace(self, status=replace(self.status, state=state))
+
+
+@dataclass(frozen=True)
+class CorruptRun(_RunFolder):
+    """A run whose `config.json` or `status.json` cannot be read. `status.error` says why."""
+
+    id: str
+    status: RunStatus
+
+    @property
+    def title(self) -> str:
+        return self.id
+
+
+AnyRun = Run | CorruptRun
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs started together to be compared: strategies x seeds on the same images."""
+
+    id: str
+    runs: tuple[AnyRun, ...]
+
+    @property
+    def is_finished(self) -> bool:
+        return all(run.state.is_finished for run in self.runs)
+
+
+def queue_place(run: Run) -> tuple[str, int, str]:
+    """Sorts runs in the order in which they train: studies as they were started, and within one those first that open
+    more depths, since what they compute for their phases serves the others too.
+    """
+    return run.study, -len(run.config.strategy.depths), run.id
+
+
+def study_of(run_id: str) -> str:
+    """The study part of a run id, e.g. `20261123-220052-417` of `20261123-220052-417-01-two-phase`."""
+    match = RUN_ID.fullmatch(run_id)
+    return match.group(1) if match else ""
