@@ -1,4 +1,4 @@
-"""`streamlit run dashboard.py [-- --runs DIR --data-root DIR]`: the pages and what they share."""
+"""The dashboard: `streamlit run dashboard.py [-- --runs DIR --data-root DIR]`."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""What a trained run says of pictures, from a terminal: the same answers as on the Predict page."""
+"""Predict images with the model of a trained run, from a terminal; same results as on the Predict page."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from core.analysis.results.predictions import Prediction, prediction_rows, unlike
+from core.analysis.results.predictions import Prediction, novelty_message, prediction_rows
 from core.analysis.results.trained_models import TrainedModel, trained_model
 from core.analysis.text import count, percent, to_csv
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads
@@ -20,39 +20,39 @@ from core.experiment.runs.run_store import RunStore
 
 DONE, FAILED = 0, 1
 
-say = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Predict what the arguments ask for and return the exit code: 1 where a file could not be read."""
-    arguments = _arguments(argv)
+    """Predict the images named in the arguments and return the exit code: 1 if a file could not be read."""
+    arguments = _parse(argv)
     keras_service = KerasService()
     try:
         store = RunStore(arguments.runs)
         model = trained_model(store, store.get(arguments.run))
-        files = list(_files(arguments.images))
+        files = list(_find_files(arguments.images))
         items = list(read_uploads(files))
-        answers = _ask(
+        predictions = _predict(
             keras_service,
             model,
             {item.hash: path for (_, path), item in zip(files, items, strict=True) if isinstance(item, UploadedImage)},
         )
-        return _tell(arguments, model, items, answers)
+        return _report(arguments, model, items, predictions)
     except (ValueError, OSError, NoSuchRun, KerasServiceError) as error:
-        say.print(str(error), style="red", markup=False, soft_wrap=True)
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
         return FAILED
     finally:
         keras_service.close()
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="predict.py", description=__doc__)
     add = parser.add_argument
-    add("run", metavar="RUN", help="the id of a run that has a model")
-    add("images", metavar="IMAGES", nargs="+", type=Path, help="pictures, or folders of pictures")
-    add("--csv", type=Path, metavar="FILE.csv", help="write all probabilities there too")
-    add("--top", type=int, default=3, metavar="N", help="classes to show of each picture")
-    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
+    add("run", metavar="RUN", help="id of a run that has a model")
+    add("images", metavar="IMAGES", nargs="+", type=Path, help="images, or folders of images")
+    add("--csv", type=Path, metavar="FILE.csv", help="also write all probabilities to this file")
+    add("--top", type=int, default=3, metavar="N", help="number of classes to show per image")
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs")
     arguments = parser.parse_args(argv)
     if arguments.top < 1:
         parser.error(f"Expected --top to be 1 or more; received {arguments.top}.")
@@ -61,8 +61,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """(name, path) of the files themselves, and of all below folders but hidden ones."""
+def _find_files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """Yield (name, path) of each file in `paths`, and of all files below each folder except hidden ones."""
     for path in paths:
         if path.is_dir():
             found = ((entry.relative_to(path), entry) for entry in sorted(path.rglob("*")) if entry.is_file())
@@ -75,50 +75,51 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
             yield str(path), path
 
 
-def _ask(keras_service: KerasService, model: TrainedModel, contents: dict[str, Path]) -> PredictionCache:
-    """Raises `KerasServiceError` where the model cannot be asked."""
-    answers = PredictionCache()
-    with Progress(console=say, transient=True) as bars:
-        task = bars.add_task("Asking the model", total=len(contents))
-        for done, total in answers.compute(contents, [model], keras_service.predict):
+def _predict(keras_service: KerasService, model: TrainedModel, contents: dict[str, Path]) -> PredictionCache:
+    """Predict all images (path by hash) behind a progress bar. Raises `KerasServiceError` if the model fails."""
+    predictions = PredictionCache()
+    with Progress(console=console, transient=True) as bars:
+        task = bars.add_task("Predicting", total=len(contents))
+        for done, total in predictions.compute(contents, [model], keras_service.predict):
             bars.update(task, completed=done, total=total)
-    for trouble in answers.failures.values():
-        raise KerasServiceError(trouble)
-    return answers
+    for message in predictions.failures.values():
+        raise KerasServiceError(message)
+    return predictions
 
 
-def _tell(
+def _report(
     arguments: argparse.Namespace,
     model: TrainedModel,
     items: Sequence[UploadedImage | RefusedFile],
-    answers: PredictionCache,
+    cache: PredictionCache,
 ) -> int:
-    """Print and write the answers, name what was refused, and return the exit code. Raises `OSError`."""
-    said = [
-        (item.name, model, answer)
+    """Print the predictions and the refused files, write the CSV, and return the exit code. Raises `OSError`."""
+    predictions = [
+        (item.name, model, prediction)
         for item in items
-        if isinstance(item, UploadedImage) and (answer := answers.of(item.hash, model))
+        if isinstance(item, UploadedImage) and (prediction := cache.get(item.hash, model))
     ]
     refused = [
-        (item.name, item.reason if isinstance(item, RefusedFile) else answers.unreadable[item.hash])
+        (item.name, item.reason if isinstance(item, RefusedFile) else cache.unreadable[item.hash])
         for item in items
-        if isinstance(item, RefusedFile) or item.hash in answers.unreadable
+        if isinstance(item, RefusedFile) or item.hash in cache.unreadable
     ]
-    _print_table(said, arguments.top)
+    _print_table(predictions, arguments.top)
     for name, reason in refused:
-        say.print(f"{name}: {reason}", style="yellow", markup=False, soft_wrap=True)
+        console.print(f"{name}: {reason}", style="yellow", markup=False, soft_wrap=True)
     if arguments.csv:
-        rows = to_csv(prediction_rows(said))
+        rows = to_csv(prediction_rows(predictions))
         arguments.csv.write_bytes(rows.encode(errors="replace"))
-    say.print(f"{count(len(said), 'picture')} answered, {len(refused)} refused.")
+    console.print(f"{count(len(predictions), 'image')} predicted, {len(refused)} refused.")
     return FAILED if refused else DONE
 
 
-def _print_table(said: Sequence[tuple[str, TrainedModel, Prediction]], top: int) -> None:
-    ranks = max((len(answer.top(top)) for _, _, answer in said), default=0)
-    table = Table(Column("Picture", overflow="fold"), *(f"{rank}." for rank in range(1, ranks + 1)), "")
-    for name, _, answer in said:
-        table.add_row(name, *(f"{label} {percent(share)}" for label, share in answer.top(top)), unlike([answer]))
+def _print_table(predictions: Sequence[tuple[str, TrainedModel, Prediction]], top: int) -> None:
+    ranks = max((len(prediction.top(top)) for _, _, prediction in predictions), default=0)
+    table = Table(Column("Image", overflow="fold"), *(f"{rank}." for rank in range(1, ranks + 1)), "")
+    for name, _, prediction in predictions:
+        classes = (f"{label} {percent(share)}" for label, share in prediction.top(top))
+        table.add_row(name, *classes, novelty_message([prediction]))
     Console(markup=False, highlight=False).print(table)
 
 

@@ -1,4 +1,4 @@
-"""Transfer learning from a terminal: the same pipeline, runs and figures as the dashboard."""
+"""Transfer learning from a terminal, with the same pipeline, runs and results as the dashboard."""
 
 import argparse
 import json
@@ -19,46 +19,52 @@ from core.analysis.results.summary import progress, summarise
 from core.analysis.text import count, duration, percent
 from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
 from core.backbones.weights import BUILT_IN_WEIGHTS, WeightsError, offline_weights, resolve_weights
-from core.data.datasets.scan import Dataset, data_folder, scan
+from core.data.datasets.dataset import Dataset
+from core.data.datasets.folder_layout import data_folder
+from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study, with_weights
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
 from core.experiment.guidelines import warnings
+from core.experiment.named_strategies import (
+    STRATEGY_CHOICES,
+    SharedSettings,
+)
 from core.experiment.preset import Preset
 from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.runs.run import AnyRun, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import BASELINE, STRATEGIES, Phase, Strategy, unfreeze_sweep, with_settings
+from core.experiment.strategy import Strategy
 
 DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 POLL_SECONDS = 0.5
 
-say = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for and return the exit code."""
+    """Train, resume or stop runs as the arguments specify, and return the exit code."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        preset = _configuration(arguments)
+        preset = _build_preset(arguments)
     except ValueError as error:
         parser.error(str(error))
     try:
         store = RunStore(arguments.runs)
         if arguments.stop:
             return _stop(store, arguments.stop)
-        launcher = Launcher(store, prewarmer=Prewarmer(PrewarmPolicy(ahead=False)))
+        launcher = Launcher(store, prewarmer=Prewarmer(PrewarmPolicy(when_queue_is_empty=False)))
         if arguments.resume:
             launcher.resume(arguments.resume)
             run_ids = [arguments.resume]
         else:
             run_ids = _start(store, preset)
-        return _follow(store, launcher, run_ids, arguments.json)
+        return _train(store, launcher, run_ids, arguments.json)
     except (ValueError, OSError, NoSuchRun) as error:
-        say.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -69,39 +75,45 @@ def _parser() -> argparse.ArgumentParser:
         prog="transfer_learning.py", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--data", default=SAMPLE, metavar="DIR", help="folder of class folders, or the drawn sample set")
+    add("--data", default=SAMPLE, metavar="DIR", help="folder with one subfolder per class; sample: the drawn images")
     add(
         "--strategy",
         default="two-phase",
-        choices=[*STRATEGIES, BASELINE.name, "all", "depths"],
-        help="all: the first three; depths: two-phase at each of several depths",
+        choices=STRATEGY_CHOICES,
+        help="all: the first three; depths: two-phase at each of several depths; "
+        "gradual: the head, then the top 10, 20 and 30 layers, each at a lower rate",
     )
     add("--phase1-epochs", type=int, default=15, help="epochs with the base frozen")
-    add("--phase2-epochs", type=int, default=10, help="epochs with the top layers open")
-    add("--phase1-lr", type=float, default=1e-3)
-    add("--phase2-lr", type=float, default=1e-4)
-    add("--unfreeze", type=int, default=30, help="layers of the base that phase 2 opens, from its top")
-    add("--batch-size", type=int, default=32)
-    add("--image-size", type=int, choices=IMAGE_SIZES, help="224, or 96 with the sample base, unless given")
-    add("--alpha", type=float, choices=ALPHAS, help="width of MobileNetV2: 1.0, or 0.35 with the sample base")
-    add("--weights", metavar="imagenet|sample|random|PATH", help="imagenet where it can be had, else sample")
-    add("--seed", type=int, default=0)
+    add(
+        "--phase2-epochs",
+        type=int,
+        default=10,
+        help="epochs with unfrozen layers; gradual: divided among the three depths",
+    )
+    add("--phase1-lr", type=float, default=1e-3, help="learning rate of phase 1")
+    add("--phase2-lr", type=float, default=1e-4, help="learning rate of phase 2; gradual: at 10 layers, then lower")
+    add("--unfreeze", type=int, default=30, help="two-phase: layers unfrozen in phase 2, from the top of the base")
+    add("--batch-size", type=int, default=32, help="images per training step")
+    add("--image-size", type=int, choices=IMAGE_SIZES, help="side in pixels; 224, or 96 with the sample base")
+    add("--alpha", type=float, choices=ALPHAS, help="width of MobileNetV2; 1.0, or 0.35 with the sample base")
+    add("--weights", metavar="imagenet|sample|random|PATH", help="imagenet, or sample if that is unavailable")
+    add("--seed", type=int, default=0, help="first seed")
     add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")
     add(
         "--views",
         type=int,
         default=4,
-        help="augmented views of each training image that epochs take in turn; 0: new ones, 1: as it is",
+        help="augmented copies of each training image, used in turn; 0: a new copy in each epoch, 1: the image itself",
     )
-    add("--no-reuse", action="store_true", help="compute the frozen part in each epoch, and keep nothing")
-    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
-    add("--resume", metavar="RUN_ID", help="go on with a stopped or failed run")
+    add("--no-reuse", action="store_true", help="compute the frozen layers in each epoch and cache no features")
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs")
+    add("--resume", metavar="RUN_ID", help="continue a stopped or failed run")
     add("--stop", metavar="RUN_ID", help="stop a run that trains in the background")
-    add("--json", action="store_true", help="end with one JSON object on the last line")
+    add("--json", action="store_true", help="print the results as one JSON object on the last line")
     return parser
 
 
-def _configuration(arguments: argparse.Namespace) -> Preset:
+def _build_preset(arguments: argparse.Namespace) -> Preset:
     data = SAMPLE if arguments.data == SAMPLE else str(Path(arguments.data).expanduser().resolve())
     template = RunConfig(
         data=data,
@@ -111,41 +123,31 @@ def _configuration(arguments: argparse.Namespace) -> Preset:
         reuse=not arguments.no_reuse,
     )
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
-    template = replace(with_weights(template, _weights(arguments, replace(template, **given))), **given)
-    return Preset(_strategies(arguments), template, arguments.seeds)
+    template = replace(with_weights(template, _choose_weights(arguments, replace(template, **given))), **given)
+    return Preset(_choose_strategies(arguments), template, arguments.seeds)
 
 
-def _strategies(arguments: argparse.Namespace) -> tuple[Strategy, ...]:
-    if arguments.strategy == "depths":
-        return unfreeze_sweep(
-            head=Phase(0, arguments.phase1_lr, arguments.phase1_epochs),
-            tuned=Phase(0, arguments.phase2_lr, arguments.phase2_epochs),
-        )
-    named = STRATEGIES | {BASELINE.name: BASELINE}
-    chosen = STRATEGIES.values() if arguments.strategy == "all" else [named[arguments.strategy]]
-    return tuple(
-        with_settings(
-            strategy,
-            arguments.phase1_epochs,
-            arguments.phase2_epochs,
-            arguments.phase1_lr,
-            arguments.phase2_lr,
-            arguments.unfreeze,
-        )
-        for strategy in chosen
+def _choose_strategies(arguments: argparse.Namespace) -> tuple[Strategy, ...]:
+    settings = SharedSettings(
+        arguments.phase1_epochs,
+        arguments.phase2_epochs,
+        arguments.phase1_lr,
+        arguments.phase2_lr,
+        arguments.unfreeze,
     )
+    return STRATEGY_CHOICES[arguments.strategy](settings)
 
 
-def _weights(arguments: argparse.Namespace, template: RunConfig) -> str:
-    """What was asked for; without a word, ImageNet, or the next best where it cannot be had - and that is said."""
+def _choose_weights(arguments: argparse.Namespace, template: RunConfig) -> str:
+    """Return the requested weights; by default ImageNet's, or the best alternative, with a message, if unavailable."""
     if arguments.weights or arguments.resume or arguments.stop:
-        named = arguments.weights or "random"
-        return named if named in BUILT_IN_WEIGHTS else str(Path(named).expanduser().resolve())
+        weights = arguments.weights or "random"
+        return weights if weights in BUILT_IN_WEIGHTS else str(Path(weights).expanduser().resolve())
     try:
         resolve_weights("imagenet", template.alpha, template.image_size)
     except WeightsError as error:
-        weights, why = offline_weights()
-        say.print(f"{why} ({error})", style="yellow", markup=False)
+        weights, notice = offline_weights()
+        console.print(f"{notice} ({error})", style="yellow", markup=False)
         return weights
     return "imagenet"
 
@@ -154,35 +156,37 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
     template = preset.template
     if preset.needs_base:
         resolve_weights(template.weights, template.alpha, template.image_size)
-    with Progress(TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=say, transient=True) as bars:
+    with Progress(
+        TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=console, transient=True
+    ) as bars:
         task = bars.add_task("", total=None)
         dataset = scan(data_folder(template.data), lambda done, total: bars.update(task, completed=done, total=total))
-    planned = plan_study(template, preset.strategies, dataset, preset.every_seed)
-    _report(dataset, Manifest.from_csv(planned[0][1]))
+    planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
+    _print_data_report(dataset, Manifest.from_csv(planned[0][1]))
     for strategy in preset.strategies:
         for warning in warnings(strategy):
-            say.print(warning, style="yellow", markup=False)
+            console.print(warning, style="yellow", markup=False)
     return [run.id for run in store.create_study(planned).runs]
 
 
-def _report(dataset: Dataset, manifest: Manifest) -> None:
+def _print_data_report(dataset: Dataset, manifest: Manifest) -> None:
     splits = ", ".join(f"{name} {number:,}" for name, number in manifest.counts().items())
-    say.print(
-        f"{dataset.root}: {count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
+    console.print(
+        f"{dataset.root}: {count(len(dataset.images), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
         markup=False,
     )
     for problem in dataset.problems[:10]:
-        say.print(f"  {problem.where}: {problem.what}; {problem.consequence}", style="yellow", markup=False)
+        console.print(f"  {problem.location}: {problem.reason}; {problem.consequence}", style="yellow", markup=False)
     if len(dataset.problems) > 10:
-        say.print(f"  and {len(dataset.problems) - 10:,} more", style="yellow")
+        console.print(f"  and {len(dataset.problems) - 10:,} more", style="yellow")
 
 
-def _follow(store: RunStore, launcher: Launcher, run_ids: list[str], as_json: bool) -> int:
+def _train(store: RunStore, launcher: Launcher, run_ids: list[str], as_json: bool) -> int:
     for run_id in run_ids:
         launcher.submit(run_id)
     interrupted = False
     try:
-        _watch(store, run_ids)
+        _show_progress(store, run_ids)
     except KeyboardInterrupt:
         interrupted = True
         _stop_all(store, launcher, run_ids)
@@ -195,51 +199,51 @@ def _follow(store: RunStore, launcher: Launcher, run_ids: list[str], as_json: bo
     return DONE if all(run.state is State.COMPLETED for run in runs) else FAILED
 
 
-def _watch(store: RunStore, run_ids: list[str]) -> None:
-    """Show a bar a run until all have ended."""
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[now]}")
-    with Progress(*columns, console=say) as bars:
+def _show_progress(store: RunStore, run_ids: list[str]) -> None:
+    """Show one progress bar per run until all runs have ended."""
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[state]}")
+    with Progress(*columns, console=console) as bars:
         names = run_labels([store.get(run_id) for run_id in run_ids])
-        tasks = {run_id: bars.add_task(names[run_id], total=1.0, now="queued") for run_id in run_ids}
-        while not all([_update(store, bars, run_id, task) for run_id, task in tasks.items()]):
+        tasks = {run_id: bars.add_task(names[run_id], total=1.0, state="queued") for run_id in run_ids}
+        while not all([_update_bar(store, bars, run_id, task) for run_id, task in tasks.items()]):
             time.sleep(POLL_SECONDS)
 
 
-def _update(store: RunStore, bars: Progress, run_id: str, task: TaskID) -> bool:
+def _update_bar(store: RunStore, bars: Progress, run_id: str, task: TaskID) -> bool:
     run, metrics = store.get(run_id), store.metrics(run_id)
     done = progress(run, metrics)
-    now = run.status.note or str(run.state)
+    state = run.status.note or str(run.state)
     if run.state is State.RUNNING and not run.status.note:
         best = f", best {percent(metrics.best['val_accuracy'])}" if metrics.best else ""
         left = f", {duration(done.seconds_left)} left" if done.seconds_left else ""
         speed = f", {run.status.images_per_second:.0f} images/s" if run.status.images_per_second else ""
-        now = f"epoch {done.epoch} of {done.epochs}{speed}{best}{left}"
-    bars.update(task, completed=done.share, now=now)
+        state = f"epoch {done.epoch} of {done.epochs}{speed}{best}{left}"
+    bars.update(task, completed=done.share, state=state)
     return run.state.is_finished
 
 
 def _stop_all(store: RunStore, launcher: Launcher, run_ids: list[str]) -> None:
-    say.print("Stopping; what is trained so far is kept.")
+    console.print("Stopping; the best model so far is saved.")
     for run_id in run_ids:
         launcher.cancel(run_id)
     while not all(store.get(run_id).state.is_finished for run_id in run_ids):
         time.sleep(POLL_SECONDS)
     for run_id in run_ids:
         if store.get(run_id).state.is_resumable:
-            say.print(
-                f"To go on: python transfer_learning.py --resume {run_id} --runs {store.root}",
+            console.print(
+                f"To continue: python transfer_learning.py --resume {run_id} --runs {store.root}",
                 markup=False,
                 soft_wrap=True,
             )
 
 
 def _stop(store: RunStore, run_id: str) -> int:
-    launcher = Launcher(store, devices=lambda: ())  # it stops runs and starts none
+    launcher = Launcher(store, devices=lambda: ())  # without devices it stops runs and starts none
     launcher.cancel(run_id)
     while not store.get(run_id).state.is_finished:
         time.sleep(POLL_SECONDS)
     launcher.close()
-    say.print(f"{run_id}: {store.get(run_id).state}", markup=False)
+    console.print(f"{run_id}: {store.get(run_id).state}", markup=False)
     return DONE
 
 
@@ -257,12 +261,12 @@ def _print_summary(store: RunStore, runs: Sequence[AnyRun], as_json: bool) -> No
             percent(row.macro_f1),
             duration(row.seconds),
         )
-    say.print(table)
+    console.print(table)
     verdict = headline(judge(store, runs))
-    say.print(verdict, markup=False)
+    console.print(verdict, markup=False)
     for row in summaries:
         if row.error:
-            say.print(f"{row.title}: {row.error}", style="red", markup=False)
+            console.print(f"{row.title}: {row.error}", style="red", markup=False)
     if as_json:
         print(json.dumps({"study": runs[0].study, "runs": [row.to_json() for row in summaries], "verdict": verdict}))
 

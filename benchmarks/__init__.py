@@ -1,1 +1,1 @@
-"""What the foundation costs: measured, never asserted."""
+"""Benchmarks: they print measurements next to target values and assert nothing."""

@@ -1,4 +1,4 @@
-"""What the pages cost, in one table: `python benchmarks/dashboard.py [--quick]`. Figures stand beside their targets."""
+"""Cost of the dashboard's pages: `python benchmarks/dashboard.py [--quick]` prints reruns and predictions."""
 
 import argparse
 import sys
@@ -7,23 +7,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.support.common import Figure, machine, own_room, print_table
+from benchmarks.support.common import Measurement, machine, print_table, temporary_home
 from benchmarks.support.predicting import predicting
 from benchmarks.support.reruns import reruns
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer repeats and runs: does it work at all?")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and runs, to check that it works")
     quick = parser.parse_args().quick
     print(*machine(), "", sep="\n")
-    with own_room() as room:
-        print_table(_figures(room, quick))
+    with temporary_home() as folder:
+        print_table(_measure(folder, quick))
 
 
-def _figures(room: Path, quick: bool) -> Iterator[Figure]:
-    yield from reruns(room, quick)
-    yield from predicting(room, quick)
+def _measure(folder: Path, quick: bool) -> Iterator[Measurement]:
+    yield from reruns(folder, quick)
+    yield from predicting(folder, quick)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""At which depth reuse stops paying: `python benchmarks/depths.py [--weights FILE]`.
+"""Depth from which cached features save no time: `python benchmarks/depths.py [--weights FILE]`.
 
-For each depth the pace of a phase that trains so many layers, from kept rows and through the whole model, both measured
-as the Train page does before a start. An epoch from kept rows is set against the same epoch with everything computed.
+For each depth, measures a training step on cached features and one through the whole model, as the Train page does for
+its estimate, and compares the two.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.support.common import Figure, add_network, machine, print_table, seconds
+from benchmarks.support.common import Measurement, add_network, machine, print_table, seconds
 from core.experiment.run_config import RunConfig
 from core.experiment.timings import PhaseTimings
 from core.learning.training.timing import measure_timings
@@ -25,7 +25,7 @@ def main() -> None:
     arguments = _parse()
     print(*machine(), "", sep="\n")
     print_table(
-        _figures(
+        _measure(
             RunConfig(weights=arguments.weights, image_size=arguments.image_size, alpha=arguments.alpha),
             arguments.depths,
         )
@@ -35,23 +35,27 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--weights", default="random")
+    add("--weights", default="random", help="imagenet, sample, random, or a file")
     add_network(parser)
-    add("--depths", type=int, nargs="+", default=DEPTHS, help="how many layers from the top train")
+    add("--depths", type=int, nargs="+", default=DEPTHS, help="numbers of unfrozen layers, from the top of the base")
     return parser.parse_args()
 
 
-def _figures(config: RunConfig, depths: tuple[int, ...]) -> Iterator[Figure]:
+def _measure(config: RunConfig, depths: tuple[int, ...]) -> Iterator[Measurement]:
     for depth in depths:
-        kept, whole = (
+        cached, whole = (
             measure_timings(replace(config, reuse=reuse), 10, (), (depth,)).phases[depth] for reuse in (True, False)
         )
-        times = f"{seconds(kept.step)} a batch against {seconds(whole.step)}"
-        yield Figure(f"Top {depth} layers, {_row(kept)}", f"{times}: {whole.step / kept.step:.1f}x")
+        times = f"{seconds(cached.step)} per batch instead of {seconds(whole.step)}"
+        yield Measurement(f"Top {depth} layers, {_features(cached)}", f"{times}: {whole.step / cached.step:.1f}x")
 
 
-def _row(pace: PhaseTimings) -> str:
-    return f"from {pace.cut}, {2 * prod(pace.shape) / 1e3:.1f} KB an image" if pace.cut else "nothing to keep"
+def _features(timings: PhaseTimings) -> str:
+    return (
+        f"from {timings.cut}, {2 * prod(timings.shape) / 1e3:.1f} KB per image"
+        if timings.cut
+        else "no features to cache"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How near the estimate before a start comes: `python benchmarks/estimating.py [--data DIR --weights FILE]`.
+"""Accuracy of the Train page's time estimate: `python benchmarks/estimating.py [--data DIR --weights FILE]`.
 
-The pace of the machine is measured as the Train page does it. Then runs of the strategies, one after another through
-the launcher, with nothing kept at first: each is estimated just before it starts, and timed from its worker's first
-word to its tested end.
+Measures the timings of the machine as the Train page does. Then trains runs of the strategies one after another through
+the launcher, starting with an empty feature cache. Each run's duration is estimated just before its start and measured
+from its worker's first status to the end of its evaluation.
 """
 
 import argparse
@@ -14,31 +14,32 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.support.common import Figure, add_data, add_network, machine, own_room, print_table, seconds
-from core.analysis.results.duration_estimate import estimate
+from benchmarks.support.common import Measurement, add_data, add_network, machine, print_table, seconds, temporary_home
+from core.analysis.results.duration_estimate import estimate_duration
 from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.cache.feature_cache import FeatureCache
-from core.data.datasets.scan import data_folder, scan
+from core.data.datasets.folder_layout import data_folder
+from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
 from core.execution.keras_service.client import KerasService
 from core.execution.queue.launcher import Launcher
+from core.experiment.named_strategies import STRATEGY_CHOICES, SharedSettings
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import State
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import STRATEGIES, with_settings
-from core.machine.devices import Leases
+from core.machine.devices import DeviceLocks
 
 ORDER = "feature-extraction", "feature-extraction", "two-phase", "fine-tuning"
-"""The second takes what the first has kept, the third too for its first phase."""
-LONG_SECONDS = 30.0
+"""The second run uses the features cached by the first, and so does the third in its first phase."""
+MIN_SECONDS = 30.0
 """Shorter runs have no target."""
 
 
 def main() -> None:
     arguments = _parse()
     print(*machine(), "", sep="\n")
-    with own_room() as room:
-        print_table(_figures(room, arguments))
+    with temporary_home() as folder:
+        print_table(_measure(folder, arguments))
 
 
 def _parse() -> argparse.Namespace:
@@ -46,51 +47,49 @@ def _parse() -> argparse.Namespace:
     add = parser.add_argument
     add_data(parser)
     add_network(parser)
-    add("--phase1-epochs", type=int, default=4)
-    add("--phase2-epochs", type=int, default=2)
+    add("--phase1-epochs", type=int, default=4, help="epochs with the base frozen")
+    add("--phase2-epochs", type=int, default=2, help="epochs with unfrozen layers")
     return parser.parse_args()
 
 
-def _figures(room: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
+def _measure(folder: Path, arguments: argparse.Namespace) -> Iterator[Measurement]:
     template = RunConfig(
         data=arguments.data, weights=arguments.weights, image_size=arguments.image_size, alpha=arguments.alpha
     )
     dataset = scan(data_folder(arguments.data))
-    strategies = [
-        with_settings(STRATEGIES[name], arguments.phase1_epochs, arguments.phase2_epochs, 1e-3, 1e-4, 30)
-        for name in ORDER
-    ]
-    files = [dataset.root / picture.path for picture in dataset.pictures[:16]]
-    began, keras_service = time.perf_counter(), KerasService()
-    pace = keras_service.measure_timings(template, len(dataset.classes), files, (0, 30, ALL_LAYERS))
+    settings = SharedSettings(arguments.phase1_epochs, arguments.phase2_epochs)
+    strategies = [strategy for name in ORDER for strategy in STRATEGY_CHOICES[name](settings)]
+    files = [dataset.root / image.path for image in dataset.images[:16]]
+    start, keras_service = time.perf_counter(), KerasService()
+    timings = keras_service.measure_timings(template, len(dataset.classes), files, (0, 30, ALL_LAYERS))
     keras_service.close()
-    yield Figure("Measuring the pace at three depths", seconds(time.perf_counter() - began))
-    store, manifest = RunStore(room / "runs"), split(dataset)
-    launcher = Launcher(store, Leases(room / "leases"))
+    yield Measurement("Measuring the timings of three depths", seconds(time.perf_counter() - start))
+    store, manifest = RunStore(folder / "runs"), split(dataset)
+    launcher = Launcher(store, DeviceLocks(folder / "leases"))
     try:
         for strategy in strategies:
             config = replace(template, strategy=strategy)
-            expected = estimate([(config, manifest)], pace, FeatureCache())
-            took = _train(launcher, store, config, manifest)
-            kept = 100 * expected.kept / max(1, expected.needed)
-            yield Figure(
-                f"{strategy.title}, {kept:.0f}% kept: about {seconds(expected.seconds)}",
-                f"{seconds(took)}, {100 * (expected.seconds / took - 1):+.0f}%",
-                "within 25%" if took > LONG_SECONDS else "",
+            expected = estimate_duration([(config, manifest)], timings, FeatureCache())
+            duration = _train(launcher, store, config, manifest)
+            cached = 100 * expected.cached / max(1, expected.needed)
+            yield Measurement(
+                f"{strategy.title}, {cached:.0f}% cached: estimate {seconds(expected.seconds)}",
+                f"{seconds(duration)}, {100 * (expected.seconds / duration - 1):+.0f}%",
+                "within 25%" if duration > MIN_SECONDS else "",
             )
     finally:
         launcher.close()
 
 
 def _train(launcher: Launcher, store: RunStore, config: RunConfig, manifest: Manifest) -> float:
-    """Seconds of a run. Raises `RuntimeError` where it fails."""
+    """Train a run and return its duration in seconds. Raises `RuntimeError` if it fails."""
     run = store.create(config, manifest.to_csv())
     launcher.submit(run.id)
-    while not (now := store.get(run.id)).state.is_finished:
+    while not (current := store.get(run.id)).state.is_finished:
         time.sleep(0.5)
-    if now.state is not State.COMPLETED:
-        raise RuntimeError(f"{run.id}: {now.state}. {now.status.error and now.status.error.message}")
-    return now.status.ended - now.status.started
+    if current.state is not State.COMPLETED:
+        raise RuntimeError(f"{run.id}: {current.state}. {current.status.error and current.status.error.message}")
+    return current.status.ended - current.status.started
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""How soon a phase's first step is done: `python benchmarks/first_step.py [--rounds 3]`.
+"""Time until the first training step of a phase is done: `python benchmarks/first_step.py [--rounds 3]`.
 
-The same phases on the same network, compiled as everybody does, where optimizer and accuracy make their variables in
-the first step, and as the engine does, before it; in turn, each in a process of its own. Seconds of a one-step `fit`.
+Compares the usual `compile`, after which optimizer and metrics create their variables in the first step, with the
+engine's, which creates them before; in turn, each in a separate process. Measures the seconds of `compile` and a
+one-step `fit`.
 """
 
 import argparse
@@ -16,46 +17,46 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.support.common import Figure, add_network, machine, print_table, run_python, seconds
+from benchmarks.support.common import Measurement, add_network, machine, print_table, run_python, seconds
 from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.experiment.strategy import Phase
 
 DEPTHS = 0, 30, ALL_LAYERS
-BATCH = 32
+BATCH_SIZE = 32
 
 
 def main() -> None:
     arguments = _parse()
     if arguments.measure:
-        depth, way = arguments.measure
-        print(json.dumps(_first_step(arguments, int(depth), way == "engine")))
+        depth, variant = arguments.measure
+        print(json.dumps(_first_step(arguments, int(depth), variant == "engine")))
         return
     print(*machine(), "", sep="\n")
-    print_table(_figures(arguments))
+    print_table(_measure(arguments))
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add_network(parser)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="number of repetitions")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _figures(arguments: argparse.Namespace) -> Iterator[Figure]:
+def _measure(arguments: argparse.Namespace) -> Iterator[Measurement]:
     network = ["--image-size", str(arguments.image_size), "--alpha", str(arguments.alpha)]
     for depth in DEPTHS:
-        took = [
+        times = [
             [
-                run_python("-m", "benchmarks.first_step", *network, "--measure", str(depth), way)
-                for way in ("plain", "engine")
+                run_python("-m", "benchmarks.first_step", *network, "--measure", str(depth), variant)
+                for variant in ("plain", "engine")
             ]
             for _ in range(arguments.rounds)
         ]
-        plain, engine = zip(*took, strict=True)
-        yield Figure(f"First step, {depth} layers open: as everybody compiles", seconds(median(plain)))
-        ratio = median(before / after for before, after in took)
-        yield Figure(f"First step, {depth} layers open: the engine", f"{seconds(median(engine))}: {ratio:.1f}x")
+        plain, engine = zip(*times, strict=True)
+        yield Measurement(f"First step, {depth} layers unfrozen: usual compile", seconds(median(plain)))
+        ratio = median(before / after for before, after in times)
+        yield Measurement(f"First step, {depth} layers unfrozen: engine", f"{seconds(median(engine))}: {ratio:.1f}x")
 
 
 def _first_step(arguments: argparse.Namespace, depth: int, as_engine: bool) -> float:
@@ -67,22 +68,22 @@ def _first_step(arguments: argparse.Namespace, depth: int, as_engine: bool) -> f
     from core.learning.training.loop import compile_phase
 
     model = build_transfer_model(10, arguments.image_size, arguments.alpha, "random", 0)
-    cut, phase = cut_point_for(base_of(model), depth), Phase(depth, 1e-4, 1)
-    began = time.perf_counter()
+    cut_point, phase = cut_point_for(base_of(model), depth), Phase(depth, 1e-4, 1)
+    start = time.perf_counter()
     if as_engine:
-        above = compile_phase(model, phase, cut)
+        trained = compile_phase(model, phase, cut_point)
     else:
         unfreeze_layers(model, depth)
-        above = trained_part(model, cut)
-        above.compile(
+        trained = trained_part(model, cut_point)
+        trained.compile(
             keras.optimizers.Adam(phase.learning_rate),
             "sparse_categorical_crossentropy",
             metrics=["accuracy"],
             jit_compile=False,
         )
-    rows = np.zeros((BATCH, *above.input_shape[1:]), np.float32)
-    above.fit(rows, np.zeros(BATCH, np.int32), batch_size=BATCH, verbose=0)
-    return time.perf_counter() - began
+    inputs = np.zeros((BATCH_SIZE, *trained.input_shape[1:]), np.float32)
+    trained.fit(inputs, np.zeros(BATCH_SIZE, np.int32), batch_size=BATCH_SIZE, verbose=0)
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

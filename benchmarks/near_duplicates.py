@@ -1,7 +1,7 @@
-"""How many near-duplicates are found: `python benchmarks/near_duplicates.py --data DIR [--picture FILE]`.
+"""Accuracy of near-duplicate detection: `python benchmarks/near_duplicates.py --data DIR [--picture FILE]`.
 
-Changed copies of some photos are put beside all photos, one kind of change after another, and the whole is looked
-through as before a training. Then the photos alone: which of them are taken for one another; `--picture` shows those.
+Adds modified copies of some photos to all photos, one kind of modification after another, and scans them as before a
+training. Then reports the photos that are considered near-duplicates without added copies; `--picture` draws them.
 """
 
 import argparse
@@ -16,90 +16,94 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from PIL import Image, ImageEnhance, ImageOps
 
-from benchmarks.support.common import Figure, machine, own_room, print_table, seconds
+from benchmarks.support.common import Measurement, machine, print_table, seconds, temporary_home
+from core.data.datasets.dataset import Dataset, ImageFile
 from core.data.datasets.decode import decode
-from core.data.datasets.scan import Dataset, ImageFile, find_root, scan
+from core.data.datasets.folder_layout import find_root
+from core.data.datasets.scan import scan
 
-Change = Callable[[Image.Image], Image.Image]
+Modification = Callable[[Image.Image], Image.Image]
 _QUALITY, _SIDE = 92, 112
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", required=True, help="folder of class folders")
-    parser.add_argument("--copies", type=int, default=300, help="of each kind")
-    parser.add_argument("--picture", type=Path, help="shows the photos that are taken for one another")
+    parser.add_argument("--data", required=True, help="folder with one subfolder per class")
+    parser.add_argument("--copies", type=int, default=300, help="number of copies per kind of modification")
+    parser.add_argument("--picture", type=Path, help="image file to write, with the groups of near-duplicates")
     arguments = parser.parse_args()
     print(*machine(), "", sep="\n")
-    with own_room() as room:
-        print_table(_figures(room, find_root(Path(arguments.data)), arguments))
+    with temporary_home() as folder:
+        print_table(_measure(folder, find_root(Path(arguments.data)), arguments))
 
 
-def _figures(room: Path, root: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
-    began = time.perf_counter()
-    alone = scan(root)
-    yield Figure(f"Looking through {len(alone.pictures):,} photos", seconds(time.perf_counter() - began))
-    some = random.Random(0).sample(alone.pictures, min(arguments.copies, len(alone.pictures)))
-    for name, change in _changes().items():
-        found = _found(room / name.replace(" ", "-"), alone, some, change)
-        yield Figure(f"Found of {len(some)} copies, {name}", f"{100 * found / len(some):.1f}%", "95%")
-    groups = alone.near_duplicates
+def _measure(folder: Path, root: Path, arguments: argparse.Namespace) -> Iterator[Measurement]:
+    start = time.perf_counter()
+    dataset = scan(root)
+    yield Measurement(f"Scanning {len(dataset.images):,} photos", seconds(time.perf_counter() - start))
+    originals = random.Random(0).sample(dataset.images, min(arguments.copies, len(dataset.images)))
+    for name, modify in _modifications().items():
+        found = _count_found(folder / name.replace(" ", "-"), dataset, originals, modify)
+        yield Measurement(f"Found of {len(originals)} copies, {name}", f"{100 * found / len(originals):.1f}%", "95%")
+    groups = dataset.near_duplicates
     pairs = sum(len(group) - 1 for group in groups)
-    yield Figure("Photos taken for another: groups, photos beyond the first", f"{len(groups)}, {pairs}")
-    yield Figure(
-        "  of all photos (some do show one thing twice: look)", f"{100 * pairs / len(alone.pictures):.2f}%", "1% false"
+    yield Measurement("Groups of near-duplicates without copies, photos beyond the first", f"{len(groups)}, {pairs}")
+    yield Measurement(
+        "  of all photos (some are true near-duplicates: check)",
+        f"{100 * pairs / len(dataset.images):.2f}%",
+        "1% false",
     )
     if arguments.picture:
-        _draw(alone, arguments.picture)
+        _draw(dataset, arguments.picture)
 
 
-def _changes() -> dict[str, Change]:
+def _modifications() -> dict[str, Modification]:
     rng = random.Random(1)
     return {
         "at 60% of the size": lambda image: image.resize((round(0.6 * image.width), round(0.6 * image.height))),
-        "recompressed at quality 30": lambda image: _recompressed(image, 30),
-        "5% of each side cut off": lambda image: _cropped(image, rng),
+        "recompressed at quality 30": lambda image: _recompress(image, 30),
+        "cropped by 5% per side": lambda image: _crop(image, rng),
         "10% brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.1),
         "10% darker": lambda image: ImageEnhance.Brightness(image).enhance(0.9),
         "mirrored": ImageOps.mirror,
     }
 
 
-def _recompressed(image: Image.Image, quality: int) -> Image.Image:
+def _recompress(image: Image.Image, quality: int) -> Image.Image:
     content = io.BytesIO()
     image.save(content, "JPEG", quality=quality)
     return decode(content.getvalue())
 
 
-def _cropped(image: Image.Image, rng: random.Random) -> Image.Image:
-    """95% of its width and of its height, from anywhere."""
+def _crop(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Crop to 95% of width and height, at a random position."""
     left, top = rng.uniform(0, 0.05) * image.width, rng.uniform(0, 0.05) * image.height
     return image.crop((round(left), round(top), round(left + 0.95 * image.width), round(top + 0.95 * image.height)))
 
 
-def _found(room: Path, alone: Dataset, some: list[ImageFile], change: Change) -> int:
-    """How many changed copies are known for the photo they were made from."""
-    for picture in alone.pictures:
-        link = room / picture.label / f"{picture.hash}{Path(picture.path).suffix}"
+def _count_found(folder: Path, dataset: Dataset, originals: list[ImageFile], modify: Modification) -> int:
+    """Count the modified copies that are in the near-duplicate group of their original."""
+    for image in dataset.images:
+        link = folder / image.label / f"{image.hash}{Path(image.path).suffix}"
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.exists() or link.symlink_to((alone.root / picture.path).resolve())
+        link.exists() or link.symlink_to((dataset.root / image.path).resolve())
     copies = {}
-    for picture in some:
-        copy = Path(picture.label) / f"copy-of-{picture.hash}.jpg"
-        change(decode(alone.root / picture.path)).save(room / copy, "JPEG", quality=_QUALITY)
-        copies[copy.as_posix()] = picture.hash
-    both = scan(room)
-    photo = {picture.hash: picture.photo for picture in both.pictures}
-    return sum(picture.photo == photo[copies[picture.path]] for picture in both.pictures if picture.path in copies)
+    for image in originals:
+        copy = Path(image.label) / f"copy-of-{image.hash}.jpg"
+        modify(decode(dataset.root / image.path)).save(folder / copy, "JPEG", quality=_QUALITY)
+        copies[copy.as_posix()] = image.hash
+    both = scan(folder)
+    groups = {image.hash: image.duplicate_group for image in both.images}
+    return sum(image.duplicate_group == groups[copies[image.path]] for image in both.images if image.path in copies)
 
 
 def _draw(dataset: Dataset, path: Path) -> None:
-    """A row a group."""
+    """Draw the groups of near-duplicates, one row per group."""
     groups = dataset.near_duplicates
     sheet = Image.new("RGB", (_SIDE * max(map(len, groups), default=1), _SIDE * max(1, len(groups))), "white")
     for row, group in enumerate(groups):
-        for column, picture in enumerate(group):
-            sheet.paste(decode(dataset.root / picture.path).resize((_SIDE, _SIDE)), (_SIDE * column, _SIDE * row))
+        for column, image in enumerate(group):
+            sheet.paste(decode(dataset.root / image.path).resize((_SIDE, _SIDE)), (_SIDE * column, _SIDE * row))
     sheet.save(path)
 
 

@@ -1,7 +1,8 @@
-"""Which interval of a paired difference is right more often: `python benchmarks/paired_intervals.py [--studies N]`.
+"""Coverage of two intervals for a paired difference: `python benchmarks/paired_intervals.py [--studies N]`.
 
-Two models on the same test images, whose true difference is known: how often Newcombe's interval and the bootstrap's
-percentiles (images drawn anew 2,000 times) hold it, and how wide they are in the mean. `docs/method.md` has the table.
+Simulates two models on the same test images, with a known true difference. Reports how often Newcombe's interval and
+the bootstrap percentile interval (2,000 resamples of the images) contain it, and their mean widths. `docs/method.md`
+has the table.
 """
 
 import argparse
@@ -13,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.support.common import Figure, machine, print_table
-from benchmarks.support.verdict_world import World, draw_study
+from benchmarks.support.common import Measurement, machine, print_table
+from benchmarks.support.verdict_world import Simulation, draw_study
 from core.analysis.statistics.significance import CONFIDENCE, Interval, Pairing, paired_interval
 from core.analysis.statistics.wilson_interval import wilson_interval
 from core.data.datasets.split import FRACTIONS
@@ -26,33 +27,35 @@ RESAMPLES = 2_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--studies", type=int, default=4_000, help="drawn for each line")
-    parser.add_argument("--accuracy", type=float, default=0.8, help="of the second model")
+    parser.add_argument("--studies", type=int, default=4_000, help="simulated studies per row")
+    parser.add_argument("--accuracy", type=float, default=0.8, help="accuracy of the second model")
     arguments = parser.parse_args()
-    print(*machine(), "", "Coverage and mean width in points, Newcombe's interval, then the bootstrap's:", sep="\n")
-    print_table(_figures(arguments.studies, arguments.accuracy))
+    print(*machine(), "", "Coverage and mean width in points: Newcombe's interval / bootstrap interval", sep="\n")
+    print_table(_measure(arguments.studies, arguments.accuracy))
 
 
-def _figures(studies: int, accuracy: float) -> Iterator[Figure]:
+def _measure(studies: int, accuracy: float) -> Iterator[Measurement]:
     for images in TEST_IMAGES:
-        world = World(images=round(images / FRACTIONS["test"]), accuracy=accuracy, spread=0.0)
+        simulation = Simulation(images=round(images / FRACTIONS["test"]), accuracy=accuracy, spread=0.0)
         for difference in DIFFERENCES:
             rng = np.random.default_rng([images, round(1_000 * difference)])
-            pairings = [draw_study(world, 1, difference, rng)[0] for _ in range(studies)]
-            newcombe = _told([paired_interval(pairing) for pairing in pairings], difference)
-            bootstrap = _told([bootstrap_interval(pairing, rng) for pairing in pairings], difference)
-            yield Figure(f"{images} test images, {100 * difference:.0f} points apart", f"{newcombe} / {bootstrap}")
+            pairings = [draw_study(simulation, 1, difference, rng)[0] for _ in range(studies)]
+            newcombe = _coverage_and_width([paired_interval(pairing) for pairing in pairings], difference)
+            bootstrap = _coverage_and_width([bootstrap_interval(pairing, rng) for pairing in pairings], difference)
+            yield Measurement(
+                f"{images} test images, true difference {100 * difference:.0f} points", f"{newcombe} / {bootstrap}"
+            )
 
 
 def bootstrap_interval(pairing: Pairing, rng: np.random.Generator) -> Interval:
-    """Percentiles of the difference over images drawn anew: a multinomial draw of the four kinds of images."""
-    cells = np.array([pairing.both, pairing.first, pairing.second, pairing.neither])
+    """Percentile interval of the difference over resampled images: multinomial draws of the four outcomes per image."""
+    cells = np.array([pairing.both, pairing.only_first, pairing.only_second, pairing.neither])
     drawn = rng.multinomial(pairing.images, cells / pairing.images, RESAMPLES)
     low, high = np.quantile((drawn[:, 1] - drawn[:, 2]) / pairing.images, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
 
-def _told(intervals: list[Interval], difference: float) -> str:
+def _coverage_and_width(intervals: list[Interval], difference: float) -> str:
     share = float(np.mean([low <= difference <= high for low, high in intervals]))
     low, high = wilson_interval(share, len(intervals))
     width = 100 * float(np.mean([high - low for low, high in intervals]))

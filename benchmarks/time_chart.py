@@ -1,6 +1,6 @@
-"""Draws what `time_to_accuracy.py` measured: `python benchmarks/time_chart.py MEASURED.jsonl PICTURE.png`.
+"""Draw the measurements of `time_to_accuracy.py`: `python benchmarks/time_chart.py MEASURED.jsonl IMAGE.png`.
 
-Best validation accuracy so far over time, a line a seed, dots where the last epoch ended. Needs a Chromium
+Best validation accuracy so far over time, one line per seed, with a dot at the end of the last epoch. Needs Chromium
 (`--browser`).
 """
 
@@ -14,19 +14,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
 
-from benchmarks.support.time_report import CACHED, COLD, TUTORIAL, WARM, Done, read
+from benchmarks.support.time_report import CACHED, COLD, TUTORIAL, WARM, Results, read
 
 COLOURS = {TUTORIAL: "#7F7F7F", CACHED: "#E69F00", COLD: "#0072B2", WARM: "#009E73"}
 WIDTH, HEIGHT = 900, 480
 TICKS = (10, 30, 60, 180, 600, 1_800)
-WORDS = ("10 s", "30 s", "1 min", "3 min", "10 min", "30 min")
+TICK_LABELS = ("10 s", "30 s", "1 min", "3 min", "10 min", "30 min")
 
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("measured", type=Path)
-    parser.add_argument("picture", type=Path)
-    parser.add_argument("--browser", default="/usr/bin/chromium", help="path of a Chromium")
+    parser.add_argument("measured", type=Path, help="file of measurements to read")
+    parser.add_argument("image", type=Path, help="PNG file to write")
+    parser.add_argument("--browser", default="/usr/bin/chromium", help="path of Chromium")
     arguments = parser.parse_args()
     html = chart(read(arguments.measured)).to_html(include_plotlyjs=True, config={"displayModeBar": False})
     with sync_playwright() as playwright:
@@ -34,16 +34,16 @@ def main() -> None:
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2)
         page.set_content(html)
         page.wait_for_selector(".main-svg")
-        page.screenshot(path=arguments.picture)
+        page.screenshot(path=arguments.image)
 
 
-def chart(done: Done) -> go.Figure:
-    """Time on a logarithmic axis: what is many times sooner is as far to the left, wherever it is."""
+def chart(results: Results) -> go.Figure:
+    """Draw accuracy over time on a logarithmic axis: equal speed-ups are equal distances."""
     figure = go.Figure()
-    for (variant, seed), found in sorted(done.items()):
+    for (variant, seed), result in sorted(results.items()):
         if variant in COLOURS:
-            x = [row["seconds"] for row in found["rows"]]
-            y = list(accumulate((row["val_accuracy"] for row in found["rows"]), max))
+            x = [row["seconds"] for row in result["rows"]]
+            y = list(accumulate((row["val_accuracy"] for row in result["rows"]), max))
             first = not any(trace.name == variant for trace in figure.data)
             figure.add_scatter(
                 x=x,
@@ -57,7 +57,7 @@ def chart(done: Done) -> go.Figure:
                 opacity=0.85,
                 hovertext=f"seed {seed}",
             )
-    figure.update_xaxes(type="log", title="time since the start", tickvals=TICKS, ticktext=WORDS)
+    figure.update_xaxes(type="log", title="time since the start", tickvals=TICKS, ticktext=TICK_LABELS)
     figure.update_yaxes(title="best validation accuracy so far", tickformat=".0%")
     return figure.update_layout(
         template="simple_white",

@@ -1,14 +1,14 @@
-"""The script that everybody copies, as one file: `python benchmarks/tutorial.py PLAN`, in plain Keras.
+"""A typical tutorial script in plain Keras, as the baseline of other benchmarks: `python benchmarks/tutorial.py PLAN`.
 
 PLAN is a JSON file: folder (with train/, validation/ and test/), weights, size, alpha, seed, phases as [unfreeze, rate,
-epochs]; `cached` keeps the decoded images in memory between epochs. Prints one JSON object: a row an epoch, test
-accuracy, memory. It imports nothing of the project.
+epochs]; `cached` stores the decoded images in memory after the first epoch. Prints one JSON object: one row per epoch,
+test accuracy, peak memory in bytes. It imports nothing of the project.
 """
 
 import json
 import resource
-import sys
 import time
+from argparse import ArgumentParser
 from pathlib import Path
 
 import keras
@@ -16,37 +16,43 @@ import tensorflow as tf
 from keras import layers
 
 
-class Rows(keras.callbacks.Callback):
-    """A row an epoch, with the seconds since the start."""
+class EpochRecorder(keras.callbacks.Callback):
+    """Record one row per epoch: seconds since the start and validation accuracy."""
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, start: float) -> None:
         super().__init__()
-        self.began, self.rows = began, []
+        self.start, self.rows = start, []
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.rows.append({"seconds": time.perf_counter() - self.began, "val_accuracy": logs["val_accuracy"]})
+        self.rows.append({"seconds": time.perf_counter() - self.start, "val_accuracy": logs["val_accuracy"]})
 
 
-def main(plan: dict) -> None:
-    began = time.perf_counter()
+def main() -> None:
+    parser = ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("plan", type=Path, help="JSON file with folder, weights, size, alpha, seed, phases, cached")
+    train_plan(json.loads(parser.parse_args().plan.read_text()))
+
+
+def train_plan(plan: dict) -> None:
+    start = time.perf_counter()
     keras.utils.set_random_seed(plan["seed"])
     train, validation, test = (read(plan, split) for split in ("train", "validation", "test"))
     base, model = build(plan)
-    rows, done = Rows(began), 0
+    recorder, done = EpochRecorder(start), 0
     for unfreeze, rate, epochs in plan["phases"]:
         base.trainable = unfreeze > 0
         for layer in base.layers[: len(base.layers) - unfreeze]:
             layer.trainable = False
         model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
         model.fit(
-            train, validation_data=validation, initial_epoch=done, epochs=done + epochs, verbose=0, callbacks=[rows]
+            train, validation_data=validation, initial_epoch=done, epochs=done + epochs, verbose=0, callbacks=[recorder]
         )
         done += epochs
     accuracy = model.evaluate(test, verbose=0)[1]
     print(
         json.dumps(
             {
-                "rows": rows.rows,
+                "rows": recorder.rows,
                 "test_accuracy": accuracy,
                 "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             }
@@ -92,4 +98,4 @@ def build(plan: dict) -> tuple[keras.Model, keras.Model]:
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text()))
+    main()

@@ -1,9 +1,8 @@
-"""Which measure finds pictures unlike the training images: `python benchmarks/unlike.py --data DIR --weights FILE`.
+"""Comparison of novelty scores for unfamiliar images: `python benchmarks/unlike.py --data DIR --weights FILE`.
 
-A head is trained on what a frozen base says of photos, with all classes and with each left out in turn. Then what each
-measure says of test images is compared with what it says of drawn pictures, of noise, of the class left out, and of
-the pictures in `--others`: by the area under the ROC curve, and by the share above the threshold that 95 of 100
-validation images stay under.
+Trains a head on the features of a frozen base, with all classes and with each class left out in turn. Then compares the
+scores of test images with those of drawn images, noise, the class left out, and the images in `--others`: by the area
+under the ROC curve, and by the share above the threshold that 95% of the validation images stay below.
 """
 
 import sys
@@ -17,7 +16,7 @@ import keras
 import numpy as np
 from scipy.stats import rankdata
 
-from benchmarks.support.common import Figure, machine, print_table
+from benchmarks.support.common import Measurement, machine, print_table
 from core.data.datasets.decode import load_image
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split
@@ -28,48 +27,52 @@ from core.learning.network.cut_points import find_cut_points
 from core.learning.network.frozen_part import build_frozen_part
 
 SIZE = 224
-Measure = Callable[[np.ndarray], np.ndarray]
+Score = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of class folders")
-    parser.add_argument("--weights", required=True, help="a weights file for alpha 1.0")
-    parser.add_argument("--others", type=Path, help="folder of pictures of anything else")
+    parser.add_argument("--data", type=Path, required=True, help="folder with one subfolder per class")
+    parser.add_argument("--weights", required=True, help="weights file for alpha 1.0")
+    parser.add_argument("--others", type=Path, help="folder of images of anything else")
     arguments = parser.parse_args()
     print(*machine(), "", sep="\n")
     base = build_base(1.0, SIZE, arguments.weights)
-    trunk = build_frozen_part(base, find_cut_points(base)[-1:], 32)
-    print_table(_figures(trunk, arguments.data, arguments.others))
+    frozen_part = build_frozen_part(base, find_cut_points(base)[-1:], 32)
+    print_table(_evaluate(frozen_part, arguments.data, arguments.others))
 
 
-def _figures(trunk: Callable, data: Path, others: Path | None) -> Iterator[Figure]:
+def _evaluate(frozen_part: Callable, data: Path, others: Path | None) -> Iterator[Measurement]:
     items = split(scan(data)).items
-    features = _features(trunk, [load_image(data / item.path, SIZE) for item in items])
+    features = _features(frozen_part, [load_image(data / item.path, SIZE) for item in items])
     labels, splits = (np.array([getattr(item, key) for item in items]) for key in ("label", "split"))
-    novel = {
-        "drawn": _features(trunk, [load_image(path, SIZE) for path in sorted(sample_folder().rglob("*.*g"))[::6]]),
-        "noise": _features(trunk, list(_noise(20))),
+    novel_images = {
+        "drawn": _features(
+            frozen_part, [load_image(path, SIZE) for path in sorted(sample_folder().rglob("*.*g"))[::6]]
+        ),
+        "noise": _features(frozen_part, list(_noise(20))),
     }
     if others:
-        novel["other photos"] = _features(trunk, [load_image(path, SIZE) for path in sorted(others.iterdir())])
+        novel_images["other photos"] = _features(
+            frozen_part, [load_image(path, SIZE) for path in sorted(others.iterdir())]
+        )
     for left_out in (None, *sorted(set(labels))):
-        known = labels != left_out
-        part = {name: known & (splits == name) for name in ("train", "validation", "test")}
-        unknown = novel if left_out is None else {f"{left_out}, left out": features[~known]}
-        for name, measure in _measures(features, labels, part).items():
-            validation, own = measure(features[part["validation"]]), measure(features[part["test"]])
-            bound = 1.0 if name.startswith("Distance") else np.quantile(validation, QUANTILE)
-            told = [
-                f"{kind} {_area(own, found):.2f}, {np.mean(found > bound):.0%}"
-                for kind, rows in unknown.items()
-                for found in [measure(rows)]
+        is_known = labels != left_out
+        part = {name: is_known & (splits == name) for name in ("train", "validation", "test")}
+        unfamiliar = novel_images if left_out is None else {f"{left_out}, left out": features[~is_known]}
+        for name, score in _scores(features, labels, part).items():
+            validation, test = score(features[part["validation"]]), score(features[part["test"]])
+            threshold = 1.0 if name.startswith("Distance") else np.quantile(validation, QUANTILE)
+            results = [
+                f"{kind} {_area_under_roc(test, novel):.2f}, {np.mean(novel > threshold):.0%}"
+                for kind, rows in unfamiliar.items()
+                for novel in [score(rows)]
             ]
-            yield Figure(f"{name} (test images above: {np.mean(own > bound):.0%})", "; ".join(told))
+            yield Measurement(f"{name} (test images above: {np.mean(test > threshold):.0%})", "; ".join(results))
 
 
-def _measures(features: np.ndarray, labels: np.ndarray, part: dict[str, np.ndarray]) -> dict[str, Measure]:
-    """What is called strange, higher for stranger."""
+def _scores(features: np.ndarray, labels: np.ndarray, part: dict[str, np.ndarray]) -> dict[str, Score]:
+    """Train a head and return the scores to compare, by name; each is higher for less familiar images."""
     classes, numbers = np.unique(labels[part["train"]], return_inverse=True)
     keras.utils.set_random_seed(1)
     head = keras.Sequential(
@@ -84,37 +87,37 @@ def _measures(features: np.ndarray, labels: np.ndarray, part: dict[str, np.ndarr
     head.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     head.fit(features[part["train"]], numbers, batch_size=32, epochs=15, verbose=0)
     units = keras.Model(head.inputs, head.layers[2].output)
-    scores, hidden = (lambda rows, model=model: model.predict(rows, verbose=0) for model in (head, units))
+    logits, hidden = (lambda rows, model=model: model.predict(rows, verbose=0) for model in (head, units))
     validation = features[part["validation"]]
     return {
-        "Least probability": lambda rows: 1 - _softmax(scores(rows)).max(axis=1),
-        "Energy": lambda rows: -np.logaddexp.reduce(scores(rows), axis=1),
+        "Low maximum probability": lambda rows: 1 - _softmax(logits(rows)).max(axis=1),
+        "Energy": lambda rows: -np.logaddexp.reduce(logits(rows), axis=1),
         f"Distance to neighbour {NEIGHBOURS}, hidden units": _distance(hidden(validation), hidden),
         f"Distance to neighbour {NEIGHBOURS}, pooled features": _distance(validation, lambda rows: rows),
     }
 
 
-def _distance(known: np.ndarray, seen_as: Callable[[np.ndarray], np.ndarray]) -> Measure:
-    novelty_reference = NoveltyReference.of(known)
-    return lambda rows: novelty_reference.novelty(seen_as(rows))
+def _distance(reference: np.ndarray, transform: Callable[[np.ndarray], np.ndarray]) -> Score:
+    novelty_reference = NoveltyReference.from_features(reference)
+    return lambda rows: novelty_reference.score(transform(rows))
 
 
-def _features(trunk: Callable, pictures: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([trunk(np.stack(pictures[start : start + 32]))[0] for start in range(0, len(pictures), 32)])
+def _features(frozen_part: Callable, images: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([frozen_part(np.stack(images[start : start + 32]))[0] for start in range(0, len(images), 32)])
 
 
-def _noise(pictures: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (pictures, SIZE, SIZE, 3), np.uint8)
+def _noise(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
 
 
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    return np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
 
 
-def _area(own: np.ndarray, novel: np.ndarray) -> float:
-    """The share of pairs of an own and a strange picture of which the strange one is called stranger."""
-    ranks = rankdata(np.concatenate([own, novel]))
-    return (ranks[len(own) :].sum() - len(novel) * (len(novel) + 1) / 2) / (len(own) * len(novel))
+def _area_under_roc(test: np.ndarray, novel: np.ndarray) -> float:
+    """Share of pairs of a test image and an unfamiliar image in which the unfamiliar one has the higher score."""
+    ranks = rankdata(np.concatenate([test, novel]))
+    return (ranks[len(test) :].sum() - len(novel) * (len(novel) + 1) / 2) / (len(test) * len(novel))
 
 
 if __name__ == "__main__":

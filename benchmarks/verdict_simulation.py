@@ -1,8 +1,8 @@
-"""How often the verdict errs where the truth is known: `python benchmarks/verdict_simulation.py [--studies N]`.
+"""Error rates of the verdict on simulated studies: `python benchmarks/verdict_simulation.py [--studies N]`.
 
-For several numbers of seeds, for strategies whose trainings differ not at all, a little and much, and for true
-differences of none to ten points: the share of studies that claim a difference, and the share whose 95% interval holds
-the true one, each with its own 95% interval. `docs/method.md` has the table.
+For several numbers of seeds, amounts of variation between trainings, and true differences from 0 to 10 points: the
+share of studies that claim a difference, and the share whose 95% interval contains the true one, each with a 95%
+interval. `docs/method.md` has the table.
 """
 
 import argparse
@@ -14,34 +14,34 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.support.common import Figure, machine, print_table
-from benchmarks.support.verdict_world import World, claims_and_coverage
+from benchmarks.support.common import Measurement, machine, print_table
+from benchmarks.support.verdict_world import Simulation, claims_and_coverage
 from core.analysis.statistics.wilson_interval import wilson_interval
 
 SEEDS = 1, 2, 3, 5, 10
-SPREADS = {"trainings alike": 0.0, "trainings differ": 0.05, "trainings differ much": 0.15}
+SPREADS = {"no variation": 0.0, "small variation": 0.05, "large variation": 0.15}
 DIFFERENCES = 0.0, 0.02, 0.05, 0.10
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--studies", type=int, default=2_000, help="drawn for each line")
-    parser.add_argument("--images", type=int, default=2_500, help="in the data set; 15%% of them test")
+    parser.add_argument("--studies", type=int, default=2_000, help="simulated studies per row")
+    parser.add_argument("--images", type=int, default=2_500, help="images in the data set; 15%% are test images")
     arguments = parser.parse_args()
-    print(*machine(), "", "Share of studies that claim a difference, then coverage of the interval:", sep="\n")
-    print_table(_figures(arguments.studies, arguments.images))
+    print(*machine(), "", "Share of studies that claim a difference, then coverage of the interval", sep="\n")
+    print_table(_measure(arguments.studies, arguments.images))
 
 
-def _figures(studies: int, images: int) -> Iterator[Figure]:
+def _measure(studies: int, images: int) -> Iterator[Measurement]:
     for name, spread in SPREADS.items():
         for seeds in SEEDS:
             for difference in DIFFERENCES:
                 rng = np.random.default_rng([seeds, round(1_000 * spread), round(1_000 * difference)])
-                found = claims_and_coverage(World(images=images, spread=spread), seeds, difference, studies, rng)
-                what = f"{name}, {seeds} seed{'s'[: seeds > 1]}, {100 * difference:.0f} points apart"
-                yield Figure(
-                    what,
-                    f"{_share(found.claims, studies)}, {_share(found.coverage, studies)}",
+                rates = claims_and_coverage(Simulation(images=images, spread=spread), seeds, difference, studies, rng)
+                row_name = f"{name}, {seeds} seed{'s'[: seeds > 1]}, {100 * difference:.0f} points true difference"
+                yield Measurement(
+                    row_name,
+                    f"{_share(rates.claims, studies)}, {_share(rates.coverage, studies)}",
                     "at most 5%, 93 to 97%" if difference == 0 else "93 to 97%",
                 )
 

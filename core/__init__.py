@@ -1,7 +1,7 @@
-"""The front door for notebooks and scripts: train, compare and plot with a few names.
+"""Public interface for notebooks and scripts: train, compare and plot.
 
-Importing it does not import Keras: names that need Keras or Plotly are loaded when they are first used. Pages and
-command-line scripts import from the rooms instead.
+Importing this package does not import Keras: names that need Keras or Plotly are imported when they are first used.
+The pages and the command-line scripts import from the submodules instead.
 
 Example:
     >>> import core
@@ -18,27 +18,27 @@ from core.analysis.comparison.verdict import Verdict, judge
 from core.analysis.results.summary import Summary, summarise
 from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.backbones.weights import resolve_weights
+from core.data.datasets.dataset import Dataset
 from core.data.datasets.decode import load_image
-from core.data.datasets.scan import Dataset, scan
+from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
 from core.data.sample_set.generate import sample_folder
 from core.data.study_plan import plan_study, quick_study
 from core.execution.queue.launcher import Launcher
-from core.experiment.run_config import Augmentation, RunConfig
-from core.experiment.runs.metrics import Metrics
-from core.experiment.runs.run import Run, RunStatus, State, Study
-from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import (
+from core.experiment.named_strategies import (
     BASELINE,
     FEATURE_EXTRACTION,
     FINE_TUNING,
     STRATEGIES,
     TWO_PHASE,
-    Phase,
-    Strategy,
     gradual_unfreezing,
     unfreeze_sweep,
 )
+from core.experiment.run_config import Augmentation, RunConfig
+from core.experiment.runs.metrics import Metrics
+from core.experiment.runs.run import Run, RunStatus, State, Study
+from core.experiment.runs.run_store import RunStore
+from core.experiment.strategy import Phase, Strategy
 
 if TYPE_CHECKING:
     from core.analysis.charts.bars import accuracy_bars, setting_bars
@@ -109,11 +109,11 @@ __all__ = [
     "load_data",
     "load_image",
     "plan_study",
+    "quick_study",
     "resolve_weights",
     "sample_folder",
     "scan",
     "setting_bars",
-    "quick_study",
     "split",
     "summarise",
     "train",

@@ -1,4 +1,4 @@
-"""Runs side by side: which did best, and what that rests on."""
+"""Compare: which runs are best, and the measurements behind it."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ from pages.parts.compare.compare_tabs import show_details
 from pages.parts.compare.contrasts_section import show_contrasts, show_cost
 from pages.parts.compare.depth_section import show_depth_curve
 from pages.parts.compare.fairness_badge import show_fairness
-from pages.parts.shared.accuracy_bars import show_bars
+from pages.parts.shared.accuracy_bars import show_accuracy_bars
 from pages.parts.shared.curve_controls import show_curves
 from pages.parts.shared.run_picker import choose_runs
 from pages.parts.shared.services import Services, get_services
-from pages.parts.shared.show import empty, show_table
+from pages.parts.shared.show import show_empty_page, show_table
 
 
 def main() -> None:
@@ -32,37 +32,37 @@ def main() -> None:
         if runs:
             _show(services, runs)
         elif not listed:
-            empty(
-                "Nothing to compare yet: no run has trained.",
+            show_empty_page(
+                "There is nothing to compare yet. Train on the sample set or set up a study.",
                 ("pages/home.py", "Train on the sample set", ":material/home:"),
                 ("pages/train.py", "Set up a study", ":material/model_training:"),
             )
-    except NoSuchRun:  # a folder was deleted while the page was made; the rail will say so
+    except NoSuchRun:  # a folder was deleted while the page was drawn; the rerun shows a warning
         st.rerun()
 
 
 def _show(services: Services, runs: Sequence[AnyRun]) -> None:
     rows, names = [summarise(services.store, run) for run in runs], run_labels(runs)
-    said = st.container()  # the sentence stands first, and hangs on what counts as a difference below
-    _show_working(runs)
+    summary = st.container()  # shown first, but depends on the equivalence margin that is chosen below
+    _show_unfinished(runs)
     verdict = judge(services.store, runs)
     if verdict.groups:
         st.subheader("On the test images")
-        show_bars(verdict, runs, rows, "test-accuracy")
+        show_accuracy_bars(verdict, runs, rows, "test-accuracy")
     verdict = show_contrasts(verdict)
-    with said:
+    with summary:
         st.markdown(escape_markdown(headline(verdict)))
         show_fairness(verdict, runs)
     show_depth_curve(verdict, runs, rows)
     show_cost(verdict, runs, rows)
     metrics = {run.id: services.store.metrics(run.id) for run in runs}
     if any(rows.epochs or rows.steps for rows in metrics.values()):
-        st.subheader("Curves")
+        st.subheader("Learning curves")
         show_curves(runs, metrics)
         baseline = _show_table(rows, names)
         show_details(services, runs, rows, names, baseline)
     elif all(run.state.is_finished for run in runs):
-        st.markdown("None of these runs finished an epoch, so there are no curves. Runs says what happened.")
+        st.markdown("None of these runs finished an epoch, so there are no curves. The Runs page shows why.")
         st.page_link(
             "pages/runs.py",
             label="See why",
@@ -71,27 +71,27 @@ def _show(services: Services, runs: Sequence[AnyRun]) -> None:
         )
 
 
-def _show_working(runs: Sequence[AnyRun]) -> None:
-    """What is still to come; this page does not follow it."""
-    working = [run for run in runs if not run.state.is_finished]
-    if working:
+def _show_unfinished(runs: Sequence[AnyRun]) -> None:
+    """The number of runs that are not finished, with a link to the page that follows them."""
+    unfinished = [run for run in runs if not run.state.is_finished]
+    if unfinished:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"{len(working)} of {count(len(runs), 'run')} still "
-                f"{'waits or trains' if len(working) == 1 else 'wait or train'}.",
+                f"{len(unfinished)} of {count(len(runs), 'run')} {'is' if len(unfinished) == 1 else 'are'} still "
+                "waiting or training.",
                 width="content",
             )
             st.page_link(
                 "pages/runs.py",
-                label="Watch",
+                label="Show progress",
                 icon=":material/monitoring:",
                 query_params={"run": [run.id for run in runs]},
             )
 
 
 def _show_table(rows: Sequence[Summary], names: dict[str, str]) -> str:
-    """The figures of each run; returns the id of the baseline."""
-    st.subheader("Figures")
+    """Show the measurements of each run, and return the id of the baseline."""
+    st.subheader("Measurements")
     baseline = st.selectbox(
         "Baseline",
         [row.id for row in rows],
@@ -99,13 +99,13 @@ def _show_table(rows: Sequence[Summary], names: dict[str, str]) -> str:
         bind="query-params",
         width=360,
         format_func=lambda run_id: names.get(run_id, run_id),
-        help="Differences are from this run, in points: 1 point is 1% of the images.",
+        help="Differences are relative to this run, in percentage points.",
     )
     table, formats = comparison_table(rows, names, baseline)
     show_table(
         table,
         "comparison",
-        "Figures of each run and differences from the baseline",
+        "Measurements of each run and differences from the baseline",
         formats,
         column_config={"Run": st.column_config.TextColumn(pinned=True)},
     )

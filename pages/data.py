@@ -1,65 +1,65 @@
-"""Look at the images before anything trains."""
+"""Data page: view the images and how they are split, before training."""
 
 import streamlit as st
 
 from core.analysis.charts.classes import class_bars
 from core.analysis.text import count, escape_markdown
+from core.data.datasets.dataset import Dataset
 from core.data.datasets.reports import Report
-from core.data.datasets.scan import Dataset
 from core.data.datasets.split import Manifest
-from pages.parts.data.augmentation_preview import show_views
+from pages.parts.data.augmentation_preview import show_augmented_copies
 from pages.parts.data.gallery import show_gallery
 from pages.parts.data.near_duplicate_groups import show_near_duplicates
-from pages.parts.shared.choose_data import choose_data, divided, look, show_problems
-from pages.parts.shared.form import KEPT, fill_once
+from pages.parts.shared.choose_data import choose_data, load_report, show_problems, split_summary
+from pages.parts.shared.form import PERSISTENT, fill_once
 from pages.parts.shared.services import get_services
 from pages.parts.shared.show import show_chart, show_table
 
-UNBALANCED = 3.0  # from this ratio of the largest to the smallest class on, weights are offered
+UNBALANCED = 3.0  # if the largest class has this many times the images of the smallest, class weights are offered
 
 
 def main() -> None:
     services = get_services()
     st.title("Data")
-    fill_once()  # the form of the Train page, whose images and dials are set here too
+    fill_once()  # this page also sets the images and the augmentation of the Train page's form
     data = choose_data(services)
-    report = look(data) if data else None
-    if not report:
+    report = load_report(data) if data else None
+    if not data or not report:
         st.caption(
-            "A class is a folder of its images, named after it. Folders train, validation and test around the "
-            "classes are kept as they are."
+            "Each class is a folder of images, named after the class. If the class folders are inside folders named "
+            "train, validation and test, that split is used."
         )
         return
-    _show_figures(report.dataset)
+    _show_metrics(report.dataset)
     _show_contents(report)
     show_near_duplicates(services, data, report)
-    if report.dataset.pictures:
+    if report.dataset.images:
         st.subheader("Images")
         shown = show_gallery(report)
         st.subheader("Augmentation")
         if shown:
-            show_views(report, shown)
+            show_augmented_copies(report, shown)
     if st.button("Train on these images", type="primary", disabled=not report.manifest):
         st.switch_page("pages/train.py")
 
 
-def _show_figures(dataset: Dataset) -> None:
+def _show_metrics(dataset: Dataset) -> None:
     width, height = dataset.median_size
-    figures = {
-        "Images": f"{len(dataset.pictures):,}",
+    metrics = {
+        "Images": f"{len(dataset.images):,}",
         "Classes": f"{len(dataset.classes):,}",
         "Median size": f"{width} × {height}",
         "Problems": f"{len(dataset.problems):,}",
-        "Groups of equal images": f"{len(dataset.duplicates):,}",
-        "Of near-duplicates": f"{len(dataset.near_duplicates):,}",
+        "Duplicate groups": f"{len(dataset.exact_duplicates):,}",
+        "Near-duplicate groups": f"{len(dataset.near_duplicates):,}",
     }
     with st.container(horizontal=True, gap="medium"):
-        for label, figure in figures.items():
-            st.metric(label, figure, width="content")
+        for label, value in metrics.items():
+            st.metric(label, value, width="content")
 
 
 def _show_contents(report: Report) -> None:
-    """The classes, and beside them the problems where there are any."""
+    """Show the classes, and next to them the problems if there are any."""
     halves = st.columns(2, gap="large") if report.manifest and report.dataset.problems else [st.container()] * 2
     if report.manifest:
         with halves[0]:
@@ -72,34 +72,41 @@ def _show_contents(report: Report) -> None:
 
 def _show_classes(dataset: Dataset, manifest: Manifest) -> None:
     st.subheader("Classes")
-    own = any(picture.split for picture in dataset.pictures)
+    has_split_folders = any(image.split for image in dataset.images)
     st.caption(
-        f"{divided(manifest)}, "
-        + ("as the folders train, validation and test say." if own else "divided by content: the same way every time.")
+        f"{split_summary(manifest)}, "
+        + (
+            "as in the folders train, validation and test."
+            if has_split_folders
+            else "split by file content: the same way every time."
+        )
     )
-    show_chart(class_bars(manifest), "classes", "Images of each class, in parts for training, validation and test")
+    show_chart(class_bars(manifest), "classes", "Images per class, divided into training, validation and test")
     if dataset.imbalance > UNBALANCED:
-        _offer_weights(dataset)
-    if dataset.duplicates:
-        with st.expander(f"{count(len(dataset.duplicates), 'group')} of equal images: each group stays in one part"):
+        _offer_class_weights(dataset)
+    if dataset.exact_duplicates:
+        with st.expander(
+            f"{count(len(dataset.exact_duplicates), 'group')} of identical images: each group stays in one part"
+        ):
             show_table(
                 [
-                    {"Group": number, "File": picture.path}
-                    for number, group in enumerate(dataset.duplicates, start=1)
-                    for picture in group
+                    {"Group": number, "File": image.path}
+                    for number, group in enumerate(dataset.exact_duplicates, start=1)
+                    for image in group
                 ],
                 "equal-images",
                 "Files with the same content, by group",
             )
 
 
-def _offer_weights(dataset: Dataset) -> None:
-    largest, smallest = (escape_markdown(pick(dataset.counts, key=dataset.counts.get)) for pick in (max, min))
+def _offer_class_weights(dataset: Dataset) -> None:
+    counts = dataset.counts
+    largest, smallest = (escape_markdown(pick(counts, key=counts.__getitem__)) for pick in (max, min))
     st.markdown(
         f":material/warning: {largest} has {dataset.imbalance:.1f} times as many images as {smallest}. "
-        "A model may neglect rare classes; weighing them more in training counters that."
+        "A model may neglect rare classes; class weights counteract that."
     )
-    st.checkbox("Weigh rare classes more", key="class-weights", **KEPT)
+    st.checkbox("Class weights", key="class-weights", **PERSISTENT)
 
 
 main()

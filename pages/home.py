@@ -1,4 +1,4 @@
-"""What this is, the first button to press, and what came out last."""
+"""Home: what the laboratory does, a button that trains on the sample set, and the newest results."""
 
 from collections.abc import Sequence
 from itertools import groupby, islice
@@ -16,55 +16,59 @@ from core.data.study_plan import quick_study
 from core.experiment.run_config import SAMPLE
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.runs.run_folder import NoSuchRun
-from pages.parts.shared.accuracy_bars import show_bars
-from pages.parts.shared.choose_data import look
-from pages.parts.shared.form import weights_at_hand
+from pages.parts.shared.accuracy_bars import show_accuracy_bars
+from pages.parts.shared.choose_data import load_report
+from pages.parts.shared.form import available_weights
 from pages.parts.shared.services import Services, get_services
 from pages.parts.shared.show import show_table
-from pages.parts.shared.start_study import start
+from pages.parts.shared.start_study import start_study
 
-STUDIES = 12
+MAX_STUDIES = 12
+"""Maximum number of studies in the table."""
 
 
 def main() -> None:
     services = get_services()
-    st.title("Which way of unfreezing wins on your images?")
+    st.title("Which transfer-learning strategy works best on your images?")
     st.markdown(
-        "A pretrained network already sees edges, textures and shapes; this laboratory finds out how much of "
-        "it to retrain for your classes. Three strategies train in the background on the same images, and you "
-        "compare what came out."
+        "A pretrained network already recognises edges, textures and shapes. This laboratory measures how much of "
+        "it to retrain for your classes: it trains three strategies in the background on the same images and "
+        "compares their results."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(
+        is_pressed = st.button(
             "Try it on the sample set",
             type="primary",
             icon=":material/play_arrow:",
-            help="Trains all three strategies with short settings: about a minute on two CPU cores.",
+            help="Trains the three strategies for a few epochs each, which takes about a minute on two CPU cores.",
         )
         st.page_link("pages/data.py", label="Use my own images", icon=":material/photo_library:")
-    weights, why = weights_at_hand(SAMPLE_ALPHA, SAMPLE_SIZE)
-    if why:
-        st.caption(escape_markdown(why))
-    if pressed:
-        _try_out(services, weights)
+    weights, notice = available_weights(SAMPLE_ALPHA, SAMPLE_SIZE)
+    if notice:
+        st.caption(escape_markdown(notice))
+    if is_pressed:
+        _train_on_sample_set(services, weights)
     try:
         _show_newest(services)
-    except NoSuchRun:  # a folder was deleted while the page was made
+    except NoSuchRun:  # a folder was deleted while the page was drawn
         st.rerun()
 
 
-def _try_out(services: Services, weights: str) -> None:
-    report = look(SAMPLE)
+def _train_on_sample_set(services: Services, weights: str) -> None:
+    report = load_report(SAMPLE)
     if report and report.manifest:
-        start(services, quick_study(weights), report.dataset)
+        start_study(services, quick_study(weights), report.dataset)
 
 
 def _show_newest(services: Services) -> None:
     studies = [
-        list(runs)[::-1] for _, runs in islice(groupby(services.store.runs(), key=lambda run: run.study), STUDIES)
+        list(runs)[::-1] for _, runs in islice(groupby(services.store.runs(), key=lambda run: run.study), MAX_STUDIES)
     ]
     if not studies:
-        st.caption("Nothing has trained yet. The sample set is ten classes of waste, drawn by the program.")
+        st.caption(
+            "No model has been trained yet. Try the sample set (ten classes of waste, drawn by this program) or use "
+            "your own images."
+        )
         return
     newest = next((study for study in studies if any(services.store.evaluation(run.id) for run in study)), None)
     if newest:
@@ -83,10 +87,10 @@ def _show_study(services: Services, runs: Sequence[AnyRun]) -> None:
     st.subheader("Newest results")
     verdict = judge(services.store, runs)
     st.markdown(escape_markdown(headline(verdict)))
-    show_bars(verdict, runs, [summarise(services.store, run) for run in runs], "newest-study")
+    show_accuracy_bars(verdict, runs, [summarise(services.store, run) for run in runs], "newest-study")
     st.page_link(
         "pages/compare.py",
-        label="Compare them",
+        label="Compare these runs",
         icon=":material/compare_arrows:",
         query_params={"study": runs[0].study},
     )
@@ -100,14 +104,14 @@ def _row(services: Services, runs: Sequence[AnyRun]) -> dict[str, str]:
         "When": study_time(runs[0].study),
         "Images": data_name(config.data) if config else "",
         "Strategies": ", ".join(dict.fromkeys(run.title for run in runs)),
-        "Best on the test images": _best(accuracies),
+        "Best test accuracy": _best(accuracies),
         "State": ", ".join(dict.fromkeys(str(run.state) for run in runs)),
         "Results": f"{'compare' if accuracies else 'runs'}?study={runs[0].study}",
     }
 
 
 def _best(accuracies: Sequence[tuple[float, str]]) -> str:
-    """The best and its accuracy; all of them where several are."""
+    """The strategy with the highest accuracy, or all of them if several are equal."""
     best = max((accuracy for accuracy, _ in accuracies), default=None)
     names = dict.fromkeys(title for accuracy, title in accuracies if accuracy == best)
     return f"{', '.join(names)}, {percent(best)}" if names else "–"

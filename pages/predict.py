@@ -1,38 +1,39 @@
-"""What trained models say of pictures, side by side."""
+"""Predict page: predictions of trained models for uploaded images, side by side."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis.charts.palette import run_colours
-from core.analysis.results.predictions import agree, prediction_rows, unlike
+from core.analysis.results.predictions import agree, novelty_message, prediction_rows
 from core.analysis.results.settings import run_labels
-from core.analysis.results.trained_models import LOOKED_AT, TrainedModel, runs_with_models
+from core.analysis.results.trained_models import MAX_CHECKED, TrainedModel, runs_with_models
 from core.analysis.text import count, escape_markdown, percent
 from core.data.uploads.feedback import Feedback
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage
 from core.execution.prediction_cache import PredictionCache
 from core.experiment.runs.run import AnyRun
-from pages.parts.predict.choose_models import asked_for, choose_models, show_origins
-from pages.parts.predict.drop_zone import drop_images, show_refused, try_test_images
-from pages.parts.predict.prediction_controls import AS_THEY_CAME, choose_order, choose_why, in_order
+from pages.parts.predict.choose_models import choose_models, requested_runs, show_model_links
+from pages.parts.predict.drop_zone import choose_test_images, show_refused, upload_images
+from pages.parts.predict.prediction_controls import UPLOAD_ORDER, choose_heat_map, choose_order, sort_images
 from pages.parts.predict.prediction_rows import RowContext, show_row
-from pages.parts.shared.services import Services, get_services, refuse
-from pages.parts.shared.show import empty, show_table
+from pages.parts.shared.services import Services, get_services, show_error
+from pages.parts.shared.show import show_empty_page, show_table
 
-A_PAGE = 20
+PAGE_SIZE = 20
 
 
 def main() -> None:
     services = get_services()
     st.title("Predict")
     runs = services.store.runs()
-    if not runs_with_models(services.store, runs, 1) and not runs_with_models(services.store, asked_for(runs), 1):
-        whose = "no run" if len(runs) <= LOOKED_AT else f"none of the newest {LOOKED_AT:,} runs"
-        empty(
-            f"Nothing to ask yet: {whose} has a trained model.",
+    if not runs_with_models(services.store, runs, 1) and not runs_with_models(services.store, requested_runs(runs), 1):
+        which = "No run has" if len(runs) <= MAX_CHECKED else f"None of the newest {MAX_CHECKED:,} runs has"
+        show_empty_page(
+            f"{which} a trained model. Train one first.",
             ("pages/home.py", "Train on the sample set", ":material/home:"),
             ("pages/train.py", "Set up a study", ":material/model_training:"),
         )
@@ -41,181 +42,188 @@ def main() -> None:
 
 
 def _predict(services: Services, runs: Sequence[AnyRun]) -> None:
-    session_images = drop_images()
+    session_images = upload_images()
     models = choose_models(services, runs)
     if not models:
-        st.markdown("Choose a model to ask.")
+        st.markdown("No model is selected. Choose at least one.")
         return
-    _prepare(services, models)
+    _preload(services, models)
     colours = run_colours([model.run for model in models])
-    show_origins(services, models, colours)
-    tried, more = try_test_images(services, models[0])
-    show_refused([*session_images.received, *tried])
-    found = [item for item in [*session_images.received, *tried] if isinstance(item, UploadedImage)]
-    pictures = list({item.hash: item for item in found}.values())  # one that was dropped may be a test image too
-    if not pictures:
-        st.markdown("Drop photos above: every model says what it sees in each.")
+    show_model_links(services, models, colours)
+    test_images, test_contents = choose_test_images(services, models[0])
+    received = [*session_images.received, *test_images]
+    show_refused(received)
+    readable = [item for item in received if isinstance(item, UploadedImage)]
+    images = list({item.hash: item for item in readable}.values())  # an uploaded image may be a test image as well
+    if not images:
+        st.markdown("There are no images yet. Upload some above to see the predictions of each model.")
         return
-    _answer(services, models, pictures, session_images.contents | more, colours)
+    _show_predictions(services, models, images, session_images.contents | test_contents, colours)
 
 
-def _prepare(services: Services, models: Sequence[TrainedModel]) -> None:
-    """Have the models loaded before the first image is here, once for each choice of them."""
-    chosen = [(model.path, model.stamp) for model in models]
-    if st.session_state.get("prepared") != chosen:
+def _preload(services: Services, models: Sequence[TrainedModel]) -> None:
+    """Load the models before the first image arrives, once for each selection."""
+    selection = [(model.path, model.stamp) for model in models]
+    if st.session_state.get("preloaded") != selection:
         for model in models:
             services.keras_service.preload(model.path)
-        st.session_state["prepared"] = chosen
+        st.session_state["preloaded"] = selection
 
 
-def _answer(
+def _show_predictions(
     services: Services,
     models: Sequence[TrainedModel],
-    pictures: Sequence[UploadedImage],
+    images: Sequence[UploadedImage],
     contents: Mapping[str, Path],
     colours: dict[str, str],
 ) -> None:
-    """The images of this page are asked about first; the others while their rows can be looked at."""
-    answers = st.session_state.setdefault("answers", PredictionCache())
-    answers.keep_only(picture.hash for picture in pictures)
-    answers.failures.clear()
-    answers.unreadable.clear()
+    """Predict and show the images of the current page first, then predict all other images."""
+    predictions = _session_predictions(images)
     head = st.container(horizontal=True, vertical_alignment="center")
-    controls, asking, rows, table = st.container(), st.empty(), st.container(gap="large"), st.container()
-
-    def ask(some: Sequence[UploadedImage]) -> None:
-        _ask(
-            services,
-            answers,
-            {item.hash: contents[item.hash] for item in some if item.hash in contents},
-            models,
-            asking,
-        )
-
+    controls, progress, rows, table = st.container(), st.empty(), st.container(gap="large"), st.container()
+    predict = partial(_compute, services, predictions, contents, models, progress)
     with head:
         summary = st.empty()
         order = choose_order(len(models))
-        apart = len(models) > 1 and st.toggle("Only where they disagree", key="disagree", bind="query-params")
+        disagreements_only = len(models) > 1 and st.toggle("Disagreements only", key="disagree", bind="query-params")
     with controls:
-        feedback = Feedback.on(models[0].run.config.data)
-        asked = RowContext(models, colours, answers, choose_why(models), feedback, feedback.labels(models[0].classes))
-    if apart or order != AS_THEY_CAME:
-        ask(pictures)
-    listed = [item for item in pictures if not apart or not agree(answers.known(item.hash, models))]
-    shown = _page_of(in_order(listed, order, models, answers))
-    ask(shown)
+        feedback = Feedback.for_data(models[0].run.config.data)
+        marked = feedback.labels(models[0].classes)
+        context = RowContext(models, colours, predictions, choose_heat_map(models), feedback, marked)
+    if disagreements_only or order != UPLOAD_ORDER:
+        predict(images)
+    listed = [item for item in images if not disagreements_only or not agree(predictions.get_all(item.hash, models))]
+    shown = _current_page(sort_images(listed, order, models, predictions))
+    predict(shown)
     with rows:
-        _show_rows(shown, contents, asked)
-    ask(pictures)
-    summary.markdown(_summary(pictures, models, answers), width="content")
+        _show_rows(shown, contents, context)
+    predict(images)
+    summary.markdown(_summary(images, models, predictions), width="content")
     with table:
-        _show_marked(asked, pictures)
-        _show_table(pictures, models, answers)
-    if answers.failures or answers.unreadable:
-        with asking.container():
-            _show_trouble(pictures, answers)
+        _show_marked(context, images)
+        _show_table(images, models, predictions)
+    if predictions.failures or predictions.unreadable:
+        with progress.container():
+            _show_errors(images, predictions)
 
 
-def _page_of(pictures: Sequence[UploadedImage]) -> Sequence[UploadedImage]:
-    """The images of the page that is turned to; the widget that turns pages stands below them."""
-    pages = -(-len(pictures) // A_PAGE)
+def _session_predictions(images: Sequence[UploadedImage]) -> PredictionCache:
+    """Return the predictions cached for this browser session, limited to these images and without earlier errors."""
+    predictions: PredictionCache = st.session_state.setdefault("predictions", PredictionCache())
+    predictions.keep_only(image.hash for image in images)
+    predictions.failures.clear()
+    predictions.unreadable.clear()
+    return predictions
+
+
+def _current_page(images: Sequence[UploadedImage]) -> Sequence[UploadedImage]:
+    """Return the images of the current page; the control that changes the page is shown below them."""
+    pages = -(-len(images) // PAGE_SIZE)
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-    return pictures[(page - 1) * A_PAGE : page * A_PAGE]
+    return images[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
 
 
-def _ask(
+def _compute(
     services: Services,
-    answers: PredictionCache,
+    predictions: PredictionCache,
     contents: Mapping[str, Path],
     models: Sequence[TrainedModel],
-    place: DeltaGenerator,
+    progress: DeltaGenerator,
+    images: Sequence[UploadedImage],
 ) -> None:
-    """Ask what is not known yet, and say how far that is."""
-    for done, total in answers.compute(contents, models, services.keras_service.predict):
-        place.progress(done / total, f"Asking {count(len(models), 'model')}: {done:,} of {total:,} answers")
-    place.empty()
+    """Compute the missing predictions for these images and show the progress."""
+    available = {image.hash: contents[image.hash] for image in images if image.hash in contents}
+    for done, total in predictions.compute(available, models, services.keras_service.predict):
+        text = f"Predicting with {count(len(models), 'model')}: {done:,} of {total:,} predictions"
+        progress.progress(done / total, text)
+    progress.empty()
 
 
-def _show_trouble(pictures: Sequence[UploadedImage], answers: PredictionCache) -> None:
-    """The images that went while they were asked about, and the models that failed, each with the reason."""
+def _show_errors(images: Sequence[UploadedImage], predictions: PredictionCache) -> None:
+    """Show the images that can no longer be read and the models that failed, each with the reason."""
     show_refused(
         [
-            RefusedFile(picture.name, answers.unreadable[picture.hash])
-            for picture in pictures
-            if picture.hash in answers.unreadable
+            RefusedFile(image.name, predictions.unreadable[image.hash])
+            for image in images
+            if image.hash in predictions.unreadable
         ]
     )
-    for message in dict.fromkeys(answers.failures.values()):
-        refuse(ValueError(message))
+    for message in dict.fromkeys(predictions.failures.values()):
+        show_error(ValueError(message))
 
 
-def _show_rows(shown: Sequence[UploadedImage], contents: Mapping[str, Path], asked: RowContext) -> None:
-    names = run_labels([model.run for model in asked.models])
-    for picture in shown:
-        show_row(picture, contents.get(picture.hash), asked, names)
+def _show_rows(shown: Sequence[UploadedImage], contents: Mapping[str, Path], context: RowContext) -> None:
+    names = run_labels([model.run for model in context.models])
+    for image in shown:
+        show_row(image, contents.get(image.hash), context, names)
     if not shown:
-        st.markdown("They agree on every image.")
+        st.markdown("The models agree on every image. Switch off Disagreements only to see them.")
 
 
-def _summary(pictures: Sequence[UploadedImage], models: Sequence[TrainedModel], answers: PredictionCache) -> str:
-    said = [answers.known(picture.hash, models) for picture in pictures]
-    novel = sum(bool(unlike(each)) for each in said)
-    told = f"{count(len(pictures), 'image')}, {count(len(models), 'model')}."
+def _summary(images: Sequence[UploadedImage], models: Sequence[TrainedModel], predictions: PredictionCache) -> str:
+    by_image = [predictions.get_all(image.hash, models) for image in images]
+    novel = sum(bool(novelty_message(found)) for found in by_image)
+    text = f"{count(len(images), 'image')}, {count(len(models), 'model')}."
     if len(models) > 1:
-        told += f" All agree on {sum(agree(each) for each in said if len(each) > 1):,}."
-    return told + (f" {novel:,} unlike the training images." if novel else "")
+        text += f" All agree on {sum(agree(found) for found in by_image if len(found) > 1):,}."
+    return text + (f" {novel:,} unlike the training images." if novel else "")
 
 
-def _show_marked(asked: RowContext, pictures: Sequence[UploadedImage]) -> None:
-    """How often each model was right on the images whose true class the visitor named, and where those are kept."""
-    true = {picture.hash: label for picture in pictures if (label := asked.marked.get(picture.hash))}
-    if not true:
+def _show_marked(context: RowContext, images: Sequence[UploadedImage]) -> None:
+    """Show each model's accuracy on the images that the user marked with their true class, and a link to them."""
+    marked = {image.hash: label for image in images if (label := context.marked.get(image.hash))}
+    if not marked:
         return
-    names = run_labels([model.run for model in asked.models])
-    right = {
+    names = run_labels([model.run for model in context.models])
+    correct = {
         names[model.run.id]: [
-            said.label == label for picture, label in true.items() if (said := asked.answers.of(picture, model))
+            prediction.label == label
+            for image, label in marked.items()
+            if (prediction := context.predictions.get(image, model))
         ]
-        for model in asked.models
+        for model in context.models
     }
-    told = ", ".join(
-        f"{name} {sum(hits)} of {len(hits)} ({percent(sum(hits) / len(hits))})" for name, hits in right.items() if hits
+    accuracies = ", ".join(
+        f"{name} {sum(hits)} of {len(hits)} ({percent(sum(hits) / len(hits))})"
+        for name, hits in correct.items()
+        if hits
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Right on the {count(len(true), 'image')} you marked: {escape_markdown(told)}.", width="content")
+        st.markdown(
+            f"Correct on the {count(len(marked), 'image')} that you marked: {escape_markdown(accuracies)}.",
+            width="content",
+        )
         if st.button(
-            "See them as images to learn from",
+            "View them as a data set",
             type="tertiary",
             icon=":material/photo_library:",
-            help="They are kept with a folder for each class, beside what the program draws and receives: "
-            f"feedback/{asked.feedback.root.name}. Copy them into your own images to learn from them.",
+            help="They are stored on this server with one folder per class, in the program's data folder: "
+            f"feedback/{context.feedback.root.name}. Copy them into your own images to train on them.",
         ):
-            st.session_state["kept-data"] = str(asked.feedback.root)
+            st.session_state["selected-data"] = str(context.feedback.root)
             st.switch_page("pages/data.py")
 
 
-def _rows(
-    pictures: Sequence[UploadedImage], models: Sequence[TrainedModel], answers: PredictionCache
+def _table_rows(
+    images: Sequence[UploadedImage], models: Sequence[TrainedModel], predictions: PredictionCache
 ) -> list[dict[str, str | float | None]]:
     return prediction_rows(
-        (picture.name, model, said)
-        for picture in pictures
+        (image.name, model, prediction)
+        for image in images
         for model in models
-        if (said := answers.of(picture.hash, model))
+        if (prediction := predictions.get(image.hash, model))
     )
 
 
-def _show_table(pictures: Sequence[UploadedImage], models: Sequence[TrainedModel], answers: PredictionCache) -> None:
-    """All answers, once somebody wants to see them: for many images they are many cells."""
-    with (whole := st.expander("All answers, as a table and as CSV", key="table", on_change="rerun")):
-        if whole.open:
+def _show_table(images: Sequence[UploadedImage], models: Sequence[TrainedModel], predictions: PredictionCache) -> None:
+    """Show all predictions in an expander; the table is built only when it is open, because it may be large."""
+    with (expander := st.expander("All predictions, as a table and as CSV", key="table", on_change="rerun")):
+        if expander.open:
             show_table(
-                _rows(pictures, models, answers),
+                _table_rows(images, models, predictions),
                 "predictions",
-                "What each model says of each image",
-                column_config={
-                    "strangeness": st.column_config.NumberColumn(help="Above 1: unlike the training images")
-                },
+                "Prediction of each model for each image",
+                column_config={"novelty": st.column_config.NumberColumn(help="Above 1: unlike the training images")},
             )
 
 

@@ -1,26 +1,26 @@
-"""Set up a study of strategies, and start it."""
+"""Train page: set up a study of strategies and start it."""
 
 import streamlit as st
 
 from core.analysis.text import count
-from core.data.datasets.scan import Dataset
+from core.data.datasets.dataset import Dataset
 from core.experiment.preset import Preset
 from core.experiment.run_config import SAMPLE
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.strategy import Strategy
 from core.machine.devices import Device, training_devices
 from pages.parts.shared.choose_data import choose_data, show_report
-from pages.parts.shared.form import fill_from_url, fill_once, instead_of_imagenet
-from pages.parts.shared.services import get_services, refuse
-from pages.parts.shared.start_study import start
-from pages.parts.train.advanced import choose_rest
+from pages.parts.shared.form import fill_from_url, fill_once, weights_notice
+from pages.parts.shared.services import get_services, show_error
+from pages.parts.shared.start_study import start_study
+from pages.parts.train.advanced import choose_template
 from pages.parts.train.estimate import show_estimate
 from pages.parts.train.find_rate import RangeTestSetup
-from pages.parts.train.preset_bar import load_preset, save_preset
+from pages.parts.train.preset_bar import choose_preset, save_preset
 from pages.parts.train.seeds import choose_seeds
 from pages.parts.train.strategy_card import strategy_card
 
-CARDS_IN_A_ROW = 3
+CARDS_PER_ROW = 3
 
 
 def main() -> None:
@@ -30,27 +30,27 @@ def main() -> None:
     try:
         fill_from_url(services.store)
     except (NoSuchRun, ValueError) as error:
-        refuse(error)
+        show_error(error)
     data = choose_data(services)
     report = show_report(data) if data else None
     dataset = report.dataset if report else None
-    load_preset(services, len(dataset.pictures) if dataset else None)
-    cards, template, preset = st.container(), None, None  # the cards stand first; what they offer hangs on the rest
+    choose_preset(services, len(dataset.images) if dataset else None)
+    cards, template, preset = st.container(), None, None  # the cards come first, but depend on the settings below
     try:
-        template = choose_rest(services, data or SAMPLE)
+        template = choose_template(services, data or SAMPLE)
     except ValueError as error:
-        refuse(error)
-    lab = RangeTestSetup(services, dataset, template) if dataset and template else None
+        show_error(error)
+    range_test = RangeTestSetup(services, dataset, template) if dataset and template else None
     strategies: tuple[Strategy, ...] = ()
     with cards:
         try:
-            strategies = _choose_strategies(dataset, lab)
-        except ValueError as error:  # e.g. phases that have too many epochs together
-            refuse(error)
+            strategies = _choose_strategies(dataset, range_test)
+        except ValueError as error:  # e.g. too many epochs in all phases together
+            show_error(error)
     if strategies and template:
         preset = Preset(strategies, template, choose_seeds(report))
-    if preset and (line := instead_of_imagenet(preset.template.weights)):
-        st.caption(f":material/info: {line} Advanced says where ImageNet's belong.")
+    if preset and (notice := weights_notice(preset.template.weights)):
+        st.caption(f":material/info: {notice} Advanced shows where to put the ImageNet file.")
     st.caption(_plan(strategies, preset.seeds if preset else 1))
     if preset and report:
         show_estimate(services, preset, report)
@@ -60,43 +60,43 @@ def main() -> None:
         if preset:
             save_preset(services, preset)
     if pressed and preset and dataset:
-        start(services, preset, dataset)
+        start_study(services, preset, dataset)
 
 
-def _choose_strategies(dataset: Dataset | None, lab: RangeTestSetup | None) -> tuple[Strategy, ...]:
-    """The ticked strategies, a card each."""
+def _choose_strategies(dataset: Dataset | None, range_test: RangeTestSetup | None) -> tuple[Strategy, ...]:
+    """Show one card per strategy; return the included strategies."""
     origins, chosen = st.session_state["cards"], []
-    for first in range(0, len(origins), CARDS_IN_A_ROW):
-        for number, column in enumerate(st.columns(CARDS_IN_A_ROW), start=first):
+    for first in range(0, len(origins), CARDS_PER_ROW):
+        for number, column in enumerate(st.columns(CARDS_PER_ROW), start=first):
             if number < len(origins):
                 with column:
-                    chosen.append(strategy_card(number, origins[number], dataset, lab))
+                    chosen.append(strategy_card(number, origins[number], dataset, range_test))
     return tuple(strategy for strategy in chosen if strategy)
 
 
 def _plan(strategies: tuple[Strategy, ...], seeds: int) -> str:
-    """What Start will do: `3 runs, 65 epochs in all, one after another on the CPU.`"""
+    """Describe the study: `3 runs, 65 epochs in all, one after another on the CPU.`"""
     if not strategies:
-        return "Tick a strategy to train."
-    lengths = {strategy.epochs for strategy in strategies}
+        return "No strategy is selected. Tick at least one."
+    epochs_per_run = {strategy.epochs for strategy in strategies}
     runs, epochs = seeds * len(strategies), seeds * sum(strategy.epochs for strategy in strategies)
-    long = (
-        f"{count(lengths.pop(), 'epoch')} each"
-        if len(lengths) == 1 < runs
+    length = (
+        f"{count(epochs_per_run.pop(), 'epoch')} each"
+        if len(epochs_per_run) == 1 < runs
         else (f"{count(epochs, 'epoch')}{' in all' if runs > 1 else ''}")
     )
     devices = training_devices()
     where = (
         f"on {len(devices)} GPUs, one run each"
         if len(devices) > 1
-        else (f"{'one after another ' if runs > 1 else ''}on {_named(devices[0])}")
+        else (f"{'one after another ' if runs > 1 else ''}on {_device_name(devices[0])}")
     )
-    return f"{count(runs, 'run')}, {long}, {where}."
+    return f"{count(runs, 'run')}, {length}, {where}."
 
 
-def _named(device: Device) -> str:
-    what = "the CPU" if device.capability is None else device.id.replace("gpu-", "GPU ")
-    return f"{what} ({device.name})"
+def _device_name(device: Device) -> str:
+    kind = "the CPU" if device.capability is None else device.id.replace("gpu-", "GPU ")
+    return f"{kind} ({device.name})"
 
 
 main()

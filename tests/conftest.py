@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, and a tiny data set of real drawn pictures."""
+"""Fixtures of all tests: a temporary application folder, a tiny drawn data set, real photos, processes."""
 
 import os
 import subprocess
@@ -13,14 +13,15 @@ from hypothesis import settings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TRANSFER_LAB_HOME"] = tempfile.mkdtemp(prefix="lab-home-")
 
-from core.data.datasets.scan import Dataset, scan
+from core.data.datasets.dataset import Dataset
+from core.data.datasets.scan import scan
 from core.data.sample_set.generate import write_sample
 from core.experiment.run_config import Augmentation, RunConfig
 from core.experiment.strategy import Phase, Strategy
 
-settings.register_profile("lab", deadline=None)  # how fast a machine is proves nothing
+settings.register_profile("lab", deadline=None)  # a slow machine is no failure
 settings.load_profile("lab")
-Path(os.environ["TRANSFER_LAB_HOME"], "sample").symlink_to(  # the sample set is drawn once for all processes
+Path(os.environ["TRANSFER_LAB_HOME"], "sample").symlink_to(  # the sample set is drawn once for all test processes
     os.environ.setdefault("LAB_TESTS_SAMPLE", tempfile.mkdtemp(prefix="lab-sample-"))
 )
 
@@ -28,17 +29,17 @@ PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_1.0_224_imagenet_no_top.weights.h5"
 PHOTOS = SHARED / "data" / "trashnet-112"
-Start = Callable[..., subprocess.Popen]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: half of the time tests wait for processes and browsers."""
+    """One more than the number of cores, because tests often wait for processes and browsers."""
     return 1 + (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten classes of six drawn pictures."""
+    """Ten classes with six drawn images each."""
     return write_sample(tmp_path_factory.mktemp("data") / "tiny", images_per_class=6, size=96)
 
 
@@ -49,7 +50,7 @@ def tiny_dataset(tiny_folder: Path) -> Dataset:
 
 @pytest.fixture
 def tiny_config(tiny_folder: Path) -> RunConfig:
-    """The smallest real run: two phases of an epoch each on the narrowest base."""
+    """The smallest real run: two phases of one epoch each on the narrowest base."""
     phases = (Phase(0, 1e-3, 1), Phase(11, 1e-4, 1))
     return RunConfig(
         data=str(tiny_folder),
@@ -66,7 +67,7 @@ def tiny_config(tiny_folder: Path) -> RunConfig:
 def photos() -> Path:
     """The real photos of the development set."""
     if not PHOTOS.is_dir():
-        pytest.skip("needs the real photos beside the project (../shared/data)")
+        pytest.skip("needs the real photos in ../shared/data")
     return PHOTOS
 
 
@@ -74,16 +75,16 @@ def photos() -> Path:
 def imagenet_file() -> Path:
     """ImageNet weights of the base at alpha 1.0."""
     if not WEIGHTS.is_file():
-        pytest.skip("needs the ImageNet weights beside the project (../shared/weights)")
+        pytest.skip("needs the ImageNet weights in ../shared/weights")
     return WEIGHTS
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts Python code in a process of its own, with arguments in `sys.argv`; what is left over is killed."""
-    started: list[subprocess.Popen] = []
+    """Start Python code in a new process, with arguments in `sys.argv`. It is killed at the end of the test."""
+    started: list[subprocess.Popen[str]] = []
 
-    def start(code: str, *arguments: object) -> subprocess.Popen:
+    def start(code: str, *arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             cwd=PROJECT,
@@ -103,7 +104,7 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def output_of(start: Start) -> Callable[..., str]:
-    """What Python code prints in a process of its own; it must end well."""
+    """Run Python code in a new process, which must succeed, and return what it prints."""
 
     def run(code: str, *arguments: object) -> str:
         process = start(code, *arguments)

@@ -1,4 +1,4 @@
-"""The terminal's answers, as a process: what it prints, writes and refuses."""
+"""predict.py as a process: printed predictions, the CSV file and refused files."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ CLASSES = ["glass", "[red]metal", "paper"]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple[Path, str]:
-    """A runs folder with a run whose model nobody trained."""
+    """A runs folder and the id of a run in it, whose model has random weights."""
     from core.learning.network.model import build_transfer_model
 
     store = RunStore(tmp_path_factory.mktemp("runs"))
@@ -34,64 +34,66 @@ def trained(tmp_path_factory) -> tuple[Path, str]:
 
 
 @pytest.fixture
-def pictures(tmp_path) -> Path:
+def images(tmp_path) -> Path:
     for name, grey in (("dark", 10), ("light", 240)):
         Image.new("L", (50, 40), grey).save(tmp_path / f"{name}.png")
     return tmp_path
 
 
-def test_it_says_what_the_model_says_and_writes_all_of_it(trained, pictures, tmp_path):
+def test_predictions_are_printed_and_all_probabilities_written(trained, images, tmp_path):
     root, run = trained
-    (pictures / "page.jpg").write_bytes(b"<html></html>")
+    (images / "page.jpg").write_bytes(b"<html></html>")
     out = subprocess.run(
         [
             sys.executable,
             "predict.py",
             run,
-            str(pictures),
+            str(images),
             "--runs",
             str(root),
             "--top",
             "2",
             "--csv",
-            str(tmp_path / "answers.csv"),
+            str(tmp_path / "predictions.csv"),
         ],
         cwd=PROJECT,
         capture_output=True,
         text=True,
     )
     assert out.returncode == 1, "a file was refused"
-    assert "page.jpg: a web page" in out.stderr and "2 pictures answered, 1 refused." in out.stderr
+    assert "page.jpg: a web page" in out.stderr and "2 images predicted, 1 refused." in out.stderr
     assert "dark.png" in out.stdout and "light.png" in out.stdout
-    rows = list(csv.DictReader((tmp_path / "answers.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "predictions.csv").open()))
     keras_service = KerasService()
     pixels = np.stack([np.full((96, 96, 3), grey, np.uint8) for grey in (10, 240)])
-    said = keras_service.predict(root / run / "model.keras", pixels).probabilities
+    expected = keras_service.predict(root / run / "model.keras", pixels).probabilities
     keras_service.close()
     written = [[float(row[f"p_{name}"]) for name in CLASSES] for row in rows]
-    np.testing.assert_allclose(written, said, atol=1e-4)
+    np.testing.assert_allclose(written, expected, atol=1e-4)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("run", "says"), [("../../etc", "No such run"), ("20200101-000000-000-01-x", "No such run")])
-def test_a_run_that_is_not_there_is_one_line(trained, pictures, run, says, capsys):
-    assert main([run, str(pictures), "--runs", str(trained[0])]) == 1
-    assert says in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("run", "message"), [("../../etc", "No such run"), ("20200101-000000-000-01-x", "No such run")]
+)
+def test_a_missing_run_is_reported_in_one_line(trained, images, run, message, capsys):
+    assert main([run, str(images), "--runs", str(trained[0])]) == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.faults
-def test_a_model_that_was_changed_is_refused(trained, pictures, tmp_path, capsys):
+def test_a_changed_model_file_is_refused(trained, images, tmp_path, capsys):
     root, run = trained
-    noted = root / run / "model.sha256"
-    noted.write_text(f"{'0' * 64}  model.keras\n")
-    assert main([run, str(pictures / "dark.png"), "--runs", str(root)]) == 1
+    hash_file = root / run / "model.sha256"
+    hash_file.write_text(f"{'0' * 64}  model.keras\n")
+    assert main([run, str(images / "dark.png"), "--runs", str(root)]) == 1
     assert "changed since" in " ".join(capsys.readouterr().err.split())
-    noted.unlink()
+    hash_file.unlink()
 
 
 @pytest.mark.faults
-def test_wrong_arguments_end_with_2(trained, capsys):
+def test_wrong_arguments_exit_with_2(trained, capsys):
     for wrong in (["--top", "0"], ["--top", "x"]):
-        with pytest.raises(SystemExit) as end:
+        with pytest.raises(SystemExit) as exit:
             main([trained[1], "a.png", *wrong])
-        assert end.value.code == 2 and "--top" in capsys.readouterr().err
+        assert exit.value.code == 2 and "--top" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The terminal door, as a process: exit codes, JSON, Ctrl-C and resume."""
+"""transfer_learning.py as a process: exit codes, JSON, Ctrl-C and resume."""
 
 import json
 import os
@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import hear_ctrl_c
+from harness import enable_ctrl_c
 
 from core.experiment.runs.run import State
 from core.experiment.runs.run_store import RunStore
-from transfer_learning import main
+from transfer_learning import _build_preset, _parser, main
 
 PROJECT = Path(__file__).parents[1]
 SMALL = ["--weights", "random", "--alpha", "0.35", "--image-size", "96", "--batch-size", "8"]
@@ -37,7 +37,7 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=hear_ctrl_c,
+            preexec_fn=enable_ctrl_c,
         )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
@@ -52,7 +52,7 @@ def terminal(tmp_path: Path) -> Terminal:
 
 
 @pytest.mark.slow
-def test_all_strategies_end_with_one_json_object(terminal, tiny_folder):
+def test_all_strategies_print_one_json_object_on_the_last_line(terminal, tiny_folder):
     code, out, err = terminal.run(
         "--data",
         str(tiny_folder),
@@ -68,16 +68,18 @@ def test_all_strategies_end_with_one_json_object(terminal, tiny_folder):
         *SMALL,
     )
     assert code == 0, err
-    answer = json.loads(out.splitlines()[-1])
-    assert [run["strategy"] for run in answer["runs"]] == ["feature-extraction", "fine-tuning", "two-phase"]
-    assert [run["epochs"] for run in answer["runs"]] == [1, 2, 2]
-    assert all(run["state"] == "completed" and run["test_images"] == 10 for run in answer["runs"])
+    results = json.loads(out.splitlines()[-1])
+    assert [run["strategy"] for run in results["runs"]] == ["feature-extraction", "fine-tuning", "two-phase"]
+    assert [run["epochs"] for run in results["runs"]] == [1, 2, 2]
+    assert all(run["state"] == "completed" and run["test_images"] == 10 for run in results["runs"])
     assert "60 images, 10 classes" in err and len(RunStore(terminal.runs).runs()) == 3
-    assert "on the test images: " in answer["verdict"] and " ".join(answer["verdict"].split()) in " ".join(err.split())
+    assert "on the test images: " in results["verdict"] and " ".join(results["verdict"].split()) in " ".join(
+        err.split()
+    )
 
 
 @pytest.mark.slow
-def test_several_seeds_are_one_study_with_one_verdict(terminal, tiny_folder):
+def test_several_seeds_form_one_study_with_one_verdict(terminal, tiny_folder):
     code, out, err = terminal.run(
         "--data",
         str(tiny_folder),
@@ -93,8 +95,30 @@ def test_several_seeds_are_one_study_with_one_verdict(terminal, tiny_folder):
         *SMALL,
     )
     assert code == 0, err
-    answer = json.loads(out.splitlines()[-1])
-    assert [run["seed"] for run in answer["runs"]] == [3, 4] and "on average over 2 runs" in answer["verdict"]
+    results = json.loads(out.splitlines()[-1])
+    assert [run["seed"] for run in results["runs"]] == [3, 4] and "on average over 2 runs" in results["verdict"]
+
+
+def test_gradual_plans_one_strategy_of_four_phases():
+    (strategy,) = _build_preset(_parser().parse_args(["--strategy", "gradual", *SMALL])).strategies
+    assert (strategy.name, strategy.title) == ("gradual-unfreezing", "Gradual unfreezing")
+    assert [(phase.unfreeze, phase.epochs) for phase in strategy.phases] == [(0, 15), (10, 3), (20, 3), (30, 4)]
+    assert [phase.learning_rate for phase in strategy.phases] == pytest.approx([1e-3, 1e-4, 3e-5, 9e-6])
+
+
+def test_gradual_follows_the_settings_of_both_phases():
+    settings = ["--phase1-epochs", "2", "--phase2-epochs", "6", "--phase1-lr", "0.01", "--phase2-lr", "0.001"]
+    (strategy,) = _build_preset(_parser().parse_args(["--strategy", "gradual", *settings, *SMALL])).strategies
+    assert [(phase.unfreeze, phase.epochs) for phase in strategy.phases] == [(0, 2), (10, 2), (20, 2), (30, 2)]
+    assert [phase.learning_rate for phase in strategy.phases] == pytest.approx([1e-2, 1e-3, 3e-4, 9e-5])
+
+
+def test_gradual_refuses_fewer_epochs_than_unfrozen_phases_in_one_line(capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(["--strategy", "gradual", "--phase2-epochs", "2", "--weights", "random"])
+    assert exit.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "error: Expected at least 3 epochs" in error and error.endswith("received 2.")
 
 
 @pytest.mark.parametrize(
@@ -113,42 +137,40 @@ def test_several_seeds_are_one_study_with_one_verdict(terminal, tiny_folder):
         ["--phase1-epochs", "1000000000"],
     ],
 )
-def test_wrong_arguments_end_with_2_and_say_what_was_expected(wrong, capsys):
-    with pytest.raises(SystemExit) as end:
+def test_wrong_arguments_exit_with_2_and_state_what_was_expected(wrong, capsys):
+    with pytest.raises(SystemExit) as exit:
         main([*wrong, "--weights", "random"])
     err = capsys.readouterr().err
-    assert end.value.code == 2 and ("Expected" in err or "invalid choice" in err)
+    assert exit.value.code == 2 and ("Expected" in err or "invalid choice" in err)
 
 
 @pytest.mark.parametrize(
-    ("bad", "says"),
+    ("wrong", "message"),
     [
         (["--data", "/nowhere"], "Expected a folder of class folders"),
-        (["--weights", "/nowhere.h5"], "Expected weights: imagenet, sample, random, or a file"),
+        (["--weights", "/nowhere.h5"], "Expected weights to be imagenet, sample, random, or a file"),
         (["--weights", "imagenet"], "Put the file"),
         (["--resume", "../x"], "No such run"),
         (["--stop", "20200101-000000-000-01-two-phase"], "No such run"),
     ],
 )
-def test_what_cannot_be_done_ends_with_1_and_says_what_to_do(terminal, bad, says):
-    code, _, err = terminal.run(*bad, *([] if "--weights" in bad else ["--weights", "random"]))
-    assert code == 1 and "Traceback" not in err and says in " ".join(err.split())
+def test_impossible_requests_exit_with_1_and_state_what_to_do(terminal, wrong, message):
+    code, _, err = terminal.run(*wrong, *([] if "--weights" in wrong else ["--weights", "random"]))
+    assert code == 1 and "Traceback" not in err and message in " ".join(err.split())
 
 
 @pytest.mark.faults
-def test_without_a_word_on_weights_and_without_the_internet_it_trains_from_the_sample_base_and_says_so(
-    terminal, tiny_folder
-):
+def test_without_weights_option_and_internet_it_trains_from_the_sample_base_with_a_message(terminal, tiny_folder):
     code, _, err = terminal.run(
         "--data", str(tiny_folder), "--strategy", "feature-extraction", "--phase1-epochs", "1", "--image-size", "128"
     )
-    assert code == 0 and "training starts from the sample base" in " ".join(err.split())
+    assert code == 0 and "Training starts from the sample base" in " ".join(err.split())
     config = RunStore(terminal.runs).runs()[0].config
     assert (config.weights, config.alpha, config.image_size) == ("sample", 0.35, 128)
 
 
 @pytest.mark.faults
-def test_ctrl_c_stops_cleanly_and_the_printed_command_goes_on(terminal, tiny_folder):
+def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_folder):
     process = terminal.start("--data", str(tiny_folder), "--phase1-epochs", "40", "--phase2-epochs", "1", *SMALL)
     store, deadline = RunStore(terminal.runs), time.monotonic() + 120
     while not (store.runs() and store.metrics(store.runs()[0].id).epochs):

@@ -1,4 +1,4 @@
-"""Write `core/backbones/mobilenet_v2.csv` from the real Keras models: `python -m tools.layer_table`."""
+"""Writes `core/backbones/mobilenet_v2.csv` from the Keras models: `python -m tools.layer_table`."""
 
 import csv
 import re
@@ -12,12 +12,12 @@ from core.learning.network.backbone import build_base
 
 
 def describe_layers() -> list[dict[str, str | int]]:
-    """One row a layer for `mobilenet_v2.csv`: name, block, stride, and per alpha channels and parameters."""
-    columns = [_column(alpha) for alpha in ALPHAS]
-    return [{key: value for column in columns for key, value in column[i].items()} for i in range(len(columns[0]))]
+    """Return one row per layer for `mobilenet_v2.csv`: name, block, stride, and channels and parameters per alpha."""
+    tables = [_describe_layers_at(alpha) for alpha in ALPHAS]
+    return [{key: value for table in tables for key, value in table[i].items()} for i in range(len(tables[0]))]
 
 
-def _column(alpha: float) -> list[dict[str, str | int]]:
+def _describe_layers_at(alpha: float) -> list[dict[str, str | int]]:
     base = build_base(alpha, 224, "random")
     return [
         {
@@ -43,7 +43,7 @@ def _block(name: str) -> str:
 
 
 def write_table(path: Path = TABLE) -> None:
-    """Write `mobilenet_v2.csv` anew from the real models of all alphas."""
+    """Write `mobilenet_v2.csv` from the Keras models of all alphas."""
     rows = describe_layers()
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

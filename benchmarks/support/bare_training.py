@@ -1,6 +1,7 @@
-"""`python -m benchmarks.support.bare_training PLAN DEVICE`: the training of PLAN/config.json with nothing around it.
+"""Started by `support/training.py`, not by hand: train PLAN/config.json with `model.fit` and nothing around it.
 
-Prints two times from the end of the first epoch to the end of the last: seconds, and seconds of all cores.
+`python -m benchmarks.support.bare_training PLAN DEVICE` prints two durations from the end of the first epoch to the end
+of the last: seconds, and processor seconds of all cores.
 """
 
 import json
@@ -10,16 +11,16 @@ from pathlib import Path
 
 import keras
 
-from core.data.datasets.scan import data_folder, find_root
+from core.data.datasets.folder_layout import data_folder, find_root
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
 from core.learning.network.model import build_transfer_model, unfreeze_layers
 from core.learning.training.batches import Batches, load_data
-from core.machine.devices import gains_from_half_precision
+from core.machine.devices import fastest_dtype_policy
 
 
-class Clock(keras.callbacks.Callback):
-    """Notes when each epoch ends, and does nothing else."""
+class EpochTimer(keras.callbacks.Callback):
+    """Record the time at the end of each epoch, as (clock time, processor time)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +33,7 @@ class Clock(keras.callbacks.Callback):
 def main(plan: Path, device: str) -> None:
     config = RunConfig.from_json(json.loads((plan / "config.json").read_text(encoding="utf-8")))
     manifest = Manifest.from_csv((plan / "manifest.csv").read_text(encoding="utf-8"))
-    keras.config.set_dtype_policy(gains_from_half_precision(device) if config.mixed_precision else "float32")
+    keras.config.set_dtype_policy(fastest_dtype_policy(device) if config.mixed_precision else "float32")
     model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
     data = load_data(manifest, find_root(data_folder(config.data)), config.image_size)
     (phase,) = config.strategy.phases
@@ -43,13 +44,13 @@ def main(plan: Path, device: str) -> None:
         metrics=["accuracy"],
         jit_compile="auto" if device != "cpu" else False,
     )
-    clock = Clock()
+    timer = EpochTimer()
     training, validation = (
         Batches(lambda numbers, epoch, pixels=images.pixels: pixels[numbers], images.labels, config.batch_size, seed)
         for images, seed in ((data.train, config.seed), (data.validation, None))
     )
-    model.fit(training, epochs=phase.epochs, verbose=0, callbacks=[clock], validation_data=validation)
-    print(*(last - first for first, last in zip(clock.ends[0], clock.ends[-1], strict=True)))
+    model.fit(training, epochs=phase.epochs, verbose=0, callbacks=[timer], validation_data=validation)
+    print(*(last - first for first, last in zip(timer.ends[0], timer.ends[-1], strict=True)))
 
 
 if __name__ == "__main__":

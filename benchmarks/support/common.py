@@ -1,4 +1,4 @@
-"""What every figure needs: the machine in words, a row of the table, the row of an epoch."""
+"""Shared by all benchmarks: a description of the machine, result tables, temporary folders and sample metric rows."""
 
 import json
 import os
@@ -23,20 +23,20 @@ from core.machine.devices import cpu, gpus
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("tensorflow", "keras", "streamlit")
 WIDTHS = 66, 30
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's remarks would stand among the rows
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's log lines would appear within the table
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One row of the table. `target` is empty where there is none."""
+class Measurement:
+    """One row of the result table. `target` is empty if there is none."""
 
-    what: str
+    name: str
     value: str
     target: str = ""
 
 
 def machine() -> list[str]:
-    """What the figures were measured on, one line each. Imports none of the packages."""
+    """Describe the machine, one line per item. Imports none of the packages."""
     device = cpu()
     load = f"load {os.getloadavg()[0]:.1f} before the start" if hasattr(os, "getloadavg") else "load unknown"
     packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
@@ -55,12 +55,12 @@ def _version(package: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """0.0123 -> "12 ms"; 1.234 -> "1.23 s"."""
+    """Format a duration: 0.0123 -> "12 ms"; 1.234 -> "1.23 s"."""
     return f"{1000 * value:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
 
 
-def epoch_row(number: int, val_accuracy: float, took: float) -> dict[str, int | float | str]:
-    """An epoch row as a training on 420 images writes it."""
+def epoch_row(number: int, val_accuracy: float, duration: float) -> dict[str, int | float | str]:
+    """Return an epoch row as a training on 420 images writes it. `duration`: seconds per epoch."""
     return {
         "kind": "epoch",
         "epoch": number,
@@ -71,35 +71,35 @@ def epoch_row(number: int, val_accuracy: float, took: float) -> dict[str, int | 
         "accuracy": val_accuracy,
         "val_loss": 1 / number,
         "val_accuracy": val_accuracy,
-        "seconds": took,
-        "elapsed": took * number,
+        "seconds": duration,
+        "elapsed": duration * number,
         "trainable_parameters": 165_514,
-        "images_per_second": round(420 / took, 1),
+        "images_per_second": round(420 / duration, 1),
     }
 
 
 def add_data(parser: ArgumentParser) -> None:
-    """`--data` and `--weights`: the sample set and random weights where nothing is said."""
-    parser.add_argument("--data", default=SAMPLE, help="folder of class folders; the sample set by default")
-    parser.add_argument("--weights", default="random")
+    """Add `--data` and `--weights`; by default the sample set and random weights."""
+    parser.add_argument("--data", default=SAMPLE, help="folder with one subfolder per class; default: the sample set")
+    parser.add_argument("--weights", default="random", help="imagenet, sample, random, or a file; default: random")
 
 
 def add_network(parser: ArgumentParser, image_size: int = 224, alpha: float = 1.0) -> None:
-    """`--image-size` and `--alpha`."""
-    parser.add_argument("--image-size", type=int, default=image_size, choices=IMAGE_SIZES)
-    parser.add_argument("--alpha", type=float, default=alpha, choices=ALPHAS)
+    """Add `--image-size` and `--alpha`."""
+    parser.add_argument("--image-size", type=int, default=image_size, choices=IMAGE_SIZES, help="side in pixels")
+    parser.add_argument("--alpha", type=float, default=alpha, choices=ALPHAS, help="width of MobileNetV2")
 
 
-def run_python(*command: str) -> dict[str, Any]:
-    """What a Python process printed as JSON on its last line. Raises `RuntimeError` where it fails."""
+def run_python(*command: str) -> Any:
+    """Run a Python process and return the JSON value on its last line of output. Raises `RuntimeError` if it fails."""
     process = subprocess.run([sys.executable, *command], cwd=PROJECT, capture_output=True, text=True, check=False)
     if process.returncode:
-        raise RuntimeError(f"It ended with {process.returncode}: {process.stderr[-800:]}")
+        raise RuntimeError(f"Expected exit code 0; received {process.returncode}: {process.stderr[-800:]}")
     return json.loads(process.stdout.splitlines()[-1])
 
 
 def write_plan(folder: Path, config: RunConfig, manifest: str) -> Path:
-    """A folder with what a run is to do, for `benchmarks.support.engine_run` and its like."""
+    """Create a folder with the inputs of a run, for `engine_run` and `bare_training`, and return it."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config.to_json()), encoding="utf-8")
     (folder / "manifest.csv").write_text(manifest, encoding="utf-8")
@@ -107,17 +107,20 @@ def write_plan(folder: Path, config: RunConfig, manifest: str) -> Path:
 
 
 @contextmanager
-def own_room() -> Iterator[Path]:
-    """A temporary folder in which the program's own folder and the device locks lie, here and for all it starts."""
-    with tempfile.TemporaryDirectory(prefix="lab-benchmark-", ignore_cleanup_errors=True) as room:
+def temporary_home() -> Iterator[Path]:
+    """Within the block, keep the program's own data and the device locks in a temporary folder, which is yielded.
+
+    This applies to child processes too.
+    """
+    with tempfile.TemporaryDirectory(prefix="lab-benchmark-", ignore_cleanup_errors=True) as folder:
         for variable, name in (("TRANSFER_LAB_HOME", "home"), ("TMPDIR", "tmp")):
-            (Path(room) / name).mkdir()
-            os.environ[variable] = str(Path(room) / name)
+            (Path(folder) / name).mkdir()
+            os.environ[variable] = str(Path(folder) / name)
         tempfile.tempdir = None
-        yield Path(room)
+        yield Path(folder)
 
 
-def print_table(figures: Iterable[Figure]) -> None:
-    """A line a figure, each as soon as it is there."""
-    for figure in chain([Figure("Measured", "Found", "Target")], figures):
-        print(f"{figure.what:<{WIDTHS[0]}}{figure.value:<{WIDTHS[1]}}{figure.target}".rstrip(), flush=True)
+def print_table(measurements: Iterable[Measurement]) -> None:
+    """Print one line per measurement, each as soon as it is available."""
+    for row in chain([Measurement("Measurement", "Result", "Target")], measurements):
+        print(f"{row.name:<{WIDTHS[0]}}{row.value:<{WIDTHS[1]}}{row.target}".rstrip(), flush=True)

@@ -1,4 +1,4 @@
-"""A dashboard of one's own, and a browser to look at it with."""
+"""A dashboard server for benchmarks, and a browser to measure it with."""
 
 import shutil
 import socket
@@ -19,7 +19,7 @@ from benchmarks.support.common import PROJECT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PATIENCE_SECONDS = 120
+TIMEOUT_SECONDS = 120
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,24 +33,24 @@ FLAGS = [
 
 @dataclass(frozen=True)
 class Server:
-    """A dashboard that answers. `began` and `ready` are `time.perf_counter()` of its start and first answer."""
+    """A running dashboard. `started` and `ready` are `time.perf_counter()` at its start and at its first response."""
 
     pid: int
     url: str
-    began: float
+    started: float
     ready: float
 
 
 @contextmanager
 def dashboard(runs: Path, port: int | None = None) -> Iterator[Server]:
-    """`streamlit run dashboard.py` over this runs folder, until the block ends."""
+    """Run `streamlit run dashboard.py` with this runs folder until the block ends."""
     with streamlit(PROJECT / "dashboard.py", port or free_port(), "--runs", str(runs)) as server:
         yield server
 
 
 @contextmanager
 def streamlit(script: Path, port: int, *arguments: str) -> Iterator[Server]:
-    """`streamlit run` of any script with these arguments, until the block ends."""
+    """Run `streamlit run` with any script and arguments until the block ends."""
     command = [
         sys.executable,
         "-m",
@@ -64,12 +64,12 @@ def streamlit(script: Path, port: int, *arguments: str) -> Iterator[Server]:
         "--",
         *arguments,
     ]
-    began = time.perf_counter()
+    started = time.perf_counter()
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
-        _await_answer(f"{url}/_stcore/health", process)
-        yield Server(process.pid, url, began, time.perf_counter())
+        _wait_for_response(f"{url}/_stcore/health", process)
+        yield Server(process.pid, url, started, time.perf_counter())
     finally:
         process.terminate()
         try:
@@ -80,34 +80,34 @@ def streamlit(script: Path, port: int, *arguments: str) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port on which nobody listens now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _await_answer(url: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def _wait_for_response(url: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.01)
-    raise RuntimeError(f"Expected the dashboard to answer at {url}; it did not.")
+    raise RuntimeError(f"Expected a response of the dashboard at {url}; received none within {TIMEOUT_SECONDS} s.")
 
 
 def chromium_path() -> str | None:
-    """The browser to measure with; None where there is none, or no Playwright to steer it."""
+    """Return the path of the browser to measure with; None if there is none or Playwright is not installed."""
     if find_spec("playwright") is None:
         return None
-    named = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-    return next((path for path in named if path), None)
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    return next((path for path in found if path), None)
 
 
 @contextmanager
 def chromium(path: str) -> Iterator["Browser"]:
-    """A headless Chromium, running before anything is measured."""
+    """Start a headless Chromium, and close it when the block ends."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -120,15 +120,15 @@ def chromium(path: str) -> Iterator["Browser"]:
 
 @contextmanager
 def visitor(browser: "Browser") -> Iterator["Page"]:
-    """An empty page of a visitor whose browser has nothing cached yet."""
+    """Open an empty page in a new browser session, with an empty cache."""
     context = browser.new_context()
-    context.set_default_timeout(1_000 * PATIENCE_SECONDS)
+    context.set_default_timeout(1_000 * TIMEOUT_SECONDS)
     try:
         yield context.new_page()
     finally:
         context.close()
 
 
-def await_first_button(page: "Page") -> None:
-    """Return once Home's button is on the page."""
+def wait_for_first_button(page: "Page") -> None:
+    """Wait until the button of the Home page is visible."""
     page.get_by_role("button", name="Try it on the sample set").wait_for()

@@ -1,6 +1,7 @@
-"""`python -m benchmarks.support.engine_run FOLDER`: the run in FOLDER as a worker trains it, timed from the end of the imports.
+"""Started by other benchmarks, not by hand: train the run in FOLDER as a worker does, timed from after the imports.
 
-Prints one JSON object: a row an epoch with the seconds since the start, test accuracy, memory.
+`python -m benchmarks.support.engine_run FOLDER` prints one JSON object: one row per epoch with the seconds since the
+start, the test accuracy, and the peak memory in bytes.
 """
 
 import json
@@ -15,8 +16,8 @@ from core.experiment.runs.run import Row
 from core.learning.training.job import train_run
 
 
-class Clock:
-    """A reporter that notes when each epoch ends, and does what a worker's session does no more than training needs."""
+class TimingReporter:
+    """A reporter that records the time at the end of each epoch and does nothing else."""
 
     device_id = "cpu"
 
@@ -43,13 +44,13 @@ class Clock:
 
 def main(folder: Path) -> None:
     config = RunConfig.from_json(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    clock = Clock(folder)
-    train_run(config, clock)
+    reporter = TimingReporter(folder)
+    train_run(config, reporter)
     accuracy = json.loads((folder / "evaluation.json").read_text())["accuracy"]
     print(
         json.dumps(
             {
-                "rows": clock.rows,
+                "rows": reporter.rows,
                 "test_accuracy": accuracy,
                 "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             }

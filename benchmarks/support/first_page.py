@@ -1,4 +1,4 @@
-"""How soon the dashboard is there, and how much of that is Streamlit's own."""
+"""Time until the dashboard's first page is visible, and the part of it that Streamlit itself needs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.support.common import Figure, seconds
-from benchmarks.support.dashboard_server import Server, await_first_button, dashboard, free_port, streamlit, visitor
+from benchmarks.support.common import Measurement, seconds
+from benchmarks.support.dashboard_server import Server, dashboard, free_port, streamlit, visitor, wait_for_first_button
 from core.data.sample_set.generate import sample_folder
 
 if TYPE_CHECKING:
@@ -18,35 +18,35 @@ TARGET = "under 2 s"
 Serve = Callable[[], AbstractContextManager[Server]]
 
 
-def first_page(browser: "Browser", room: Path, quick: bool) -> Iterator[Figure]:
-    """Seconds from `streamlit run` to Start on the page, the sample set drawn before; medians of three starts.
+def first_page(browser: "Browser", folder: Path, quick: bool) -> Iterator[Measurement]:
+    """Measure the seconds from `streamlit run` to the first button, with the sample set drawn; medians of 3 starts.
 
-    A returning visitor's browser has Streamlit's own scripts cached. The page of one button tells what Streamlit and
-    the browser need for any page.
+    A returning visitor's browser has Streamlit's scripts cached. A page with one button shows how much time Streamlit
+    and the browser need for any page.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     sample_folder()
-    drawn = time.perf_counter() - began
+    drawing = time.perf_counter() - started
     port, starts = free_port(), 1 if quick else 3
-    one_button = room / "one_button.py"
+    one_button = folder / "one_button.py"
     one_button.write_text('import streamlit as st\n\nst.button("Start")\n', encoding="utf-8")
-    runs = room / "first-page"
-    yield from _shown("First page after start, returning visitor", _returning(browser, runs, port, starts), TARGET)
+    runs = folder / "first-page"
+    yield from _rows("First page after start, returning visitor", _returning(browser, runs, port, starts), TARGET)
     new = [_new(browser, lambda: dashboard(runs, port)) for _ in range(starts)]
-    yield from _shown("First page after start, nothing cached", new, TARGET)
+    yield from _rows("First page after start, nothing cached", new, TARGET)
     bare = [_new(browser, lambda: streamlit(one_button, port)) for _ in range(starts)]
-    yield from _shown("A page of one button, nothing cached", bare)
-    yield Figure("Drawing the sample set, once a machine (not in the above)", seconds(drawn))
+    yield from _rows("A page with one button, nothing cached", bare)
+    yield Measurement("Drawing the sample set, once per machine (not included above)", seconds(drawing))
 
 
-def _shown(what: str, starts: list[tuple[float, float]], target: str = "") -> Iterator[Figure]:
+def _rows(name: str, starts: list[tuple[float, float]], target: str = "") -> Iterator[Measurement]:
     ready, shown = (seconds(median(start[i] for start in starts)) for i in (0, 1))
-    yield Figure(what, seconds(median(map(sum, starts))), target)
-    yield Figure("  until the server answers + from then to Start", f"{ready} + {shown}")
+    yield Measurement(name, seconds(median(map(sum, starts))), target)
+    yield Measurement("  until the first response + from then to the button", f"{ready} + {shown}")
 
 
 def _returning(browser: "Browser", runs: Path, port: int, starts: int) -> list[tuple[float, float]]:
-    """The same visitor at every start; the first visit does not count."""
+    """Time several starts in one browser session; the first one fills the browser's cache and is not counted."""
     with visitor(browser) as page:
         return [_start(page, lambda: dashboard(runs, port)) for _ in range(1 + starts)][1:]
 
@@ -57,10 +57,10 @@ def _new(browser: "Browser", serve: Serve) -> tuple[float, float]:
 
 
 def _start(page: "Page", serve: Serve) -> tuple[float, float]:
-    """(seconds from the start to the server's first answer, seconds from there to the button)."""
+    """Return the seconds from the start to the server's first response, and from there to the button."""
     with serve() as server:
         page.goto(server.url)
-        await_first_button(page)
+        wait_for_first_button(page)
         shown = time.perf_counter() - server.ready
         page.goto("about:blank")
-    return server.ready - server.began, shown
+    return server.ready - server.started, shown

@@ -1,4 +1,7 @@
-"""A worker that only pretends to train, at the pace of a small training: rows as a real one writes them."""
+"""Started by the launcher of other benchmarks, not by hand: a worker that only simulates a training, at a fixed pace.
+
+Its metric rows are like those of a small real training.
+"""
 
 import sys
 import time
@@ -8,16 +11,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.support.common import epoch_row
 from core.execution.queue.session import Session
-from core.execution.queue.worker import leave, main
+from core.execution.queue.worker import exit_at_once, main
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import State
 
 STEPS, STEP_SECONDS = 5, 0.27
-"""An epoch every 1.35 s, so that its end falls on every part of the page's second."""
+"""One epoch per 1.35 s, so that epochs end at different moments of the page's refresh interval of one second."""
 
 
-def pretend(config: RunConfig, session: Session) -> bool:
-    """Emit a few step rows and then the epoch's row, `written` telling when; accuracy grows by a point an epoch."""
+def simulate(config: RunConfig, session: Session) -> bool:
+    """Emit a few step rows and an epoch row per epoch, with its time in `written`; accuracy rises by 1% per epoch."""
     session.resume_from(())
     session.set_status(state=State.RUNNING)
     for epoch in range(1, config.strategy.epochs + 1):
@@ -41,4 +44,4 @@ def pretend(config: RunConfig, session: Session) -> bool:
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:], pretend))
+    exit_at_once(main(sys.argv[1:], simulate))

@@ -1,4 +1,4 @@
-"""How long each page's script takes to run again, with 100 and with 10,000 runs in the folder."""
+"""Time for a rerun of each page's script, with 100 and 10,000 runs in the folder."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.support.common import PROJECT, Figure, epoch_row, seconds
+from benchmarks.support.common import PROJECT, Measurement, epoch_row, seconds
 from benchmarks.support.listing import FEW, MANY, write_runs
 from core.experiment.runs.metrics import MetricsWriter
 from core.experiment.runs.run import Run
@@ -16,28 +16,28 @@ from core.experiment.runs.run_store import RunStore
 
 PAGES = ("home", "data", "train", "runs", "compare", "predict")
 REPEATS = 5
-MOST = 30
-"""Runs that a page shows at most."""
+MAX_SHOWN = 30
+"""Largest number of runs that a page shows."""
 
 
-def reruns(room: Path, quick: bool) -> Iterator[Figure]:
-    """The script of each page in one session, run again without a change; medians of five."""
+def reruns(folder: Path, quick: bool) -> Iterator[Measurement]:
+    """Time reruns of each page's script in one session, without a change; medians of five."""
     for number, target in ((FEW, "under 300 ms"), (MANY // 10 if quick else MANY, "under 1 s")):
-        root = room / f"reruns-{number}"
+        root = folder / f"reruns-{number}"
         write_runs(root, number)
         store = RunStore(root)
-        shown = store.runs()[:MOST]
+        shown = store.runs()[:MAX_SHOWN]
         _finish(store, shown)
         for page in PAGES:
-            yield Figure(f"Rerun of {page}, {number:,} runs", seconds(_rerun(root, page)), target)
+            yield Measurement(f"Rerun of {page}, {number:,} runs", seconds(_rerun(root, page)), target)
         for page in ("runs", "compare"):
-            took = _rerun(root, page, run=[run.id for run in shown])
-            yield Figure(f"Rerun of {page} with {MOST} runs on it, {number:,} in all", seconds(took))
-        shutil.rmtree(root, ignore_errors=True)  # a launcher of a page may still look after it
+            duration = _rerun(root, page, run=[run.id for run in shown])
+            yield Measurement(f"Rerun of {page} with {MAX_SHOWN} runs on it, {number:,} in all", seconds(duration))
+        shutil.rmtree(root, ignore_errors=True)  # the launcher of a page may still use the folder
 
 
 def _finish(store: RunStore, runs: Sequence[Run]) -> None:
-    """Give runs curves of 25 epochs with 40 steps each, and test figures."""
+    """Write metric rows of 25 epochs with 40 steps each, and test results."""
     for run in runs:
         writer = MetricsWriter(store.path(run.id) / "metrics.jsonl")
         for epoch in range(1, 26):
@@ -84,6 +84,6 @@ def _rerun(root: Path, name: str, **query: list[str]) -> float:
 
 
 def _timed(page: object) -> float:
-    began = time.perf_counter()
+    start = time.perf_counter()
     page.run()
-    return time.perf_counter() - began
+    return time.perf_counter() - start

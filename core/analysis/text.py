@@ -1,4 +1,4 @@
-"""Figures and names as pages and terminal say them."""
+"""Format numbers, times and names for the pages and the terminal."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ def percent(share: float | None) -> str:
 
 
 def points(difference: float) -> str:
-    """0.031 -> "+3.1 points": a difference of two shares, with its sign."""
+    """0.031 -> "+3.1 points": the difference of two shares, with its sign."""
     return f"{round(100 * difference, 1) + 0.0:+.1f} points"  # + 0.0: there is no -0.0
 
 
@@ -29,12 +29,12 @@ def duration(seconds: float) -> str:
 
 
 def study_time(study_id: str) -> str:
-    """When a study was started: `20261123-220052-417` -> "2026-11-23 22:00"."""
+    """Start time in a study id: `20261123-220052-417` -> "2026-11-23 22:00"."""
     return f"{study_id[:4]}-{study_id[4:6]}-{study_id[6:8]} {study_id[9:11]}:{study_id[11:13]}"
 
 
 def local_time(unix_seconds: float) -> str:
-    """The same of a time in Unix seconds, in the machine's own time zone."""
+    """Unix time as "2026-11-23 22:00" in the machine's time zone."""
     return datetime.fromtimestamp(unix_seconds).strftime("%Y-%m-%d %H:%M")
 
 
@@ -66,13 +66,13 @@ def count(number: int, noun: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it stands: names of people's files and classes are never formatting."""
+    """Escape text so that Markdown shows it literally: a file or class name must not act as formatting."""
     one_line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=@&])", r"\\\1", one_line)
 
 
-def mid_sentence(name: str) -> str:
-    """A name within a sentence: "Two-phase" -> "two-phase"."""
+def lower_first(name: str) -> str:
+    """Lower the first letter of a name, for use within a sentence: "Two-phase" -> "two-phase"."""
     return name[:1].lower() + name[1:]
 
 
@@ -83,20 +83,20 @@ def join_words(items: Iterable[object]) -> str:
 
 
 def shorten(text: str, length: int = 60) -> str:
-    """At most so many characters, cut in the middle: the end of a path says most."""
+    """Shorten to at most `length` characters by cutting the middle, so that the end of a path stays readable."""
     return text if len(text) <= length else f"{text[: length // 3]}…{text[-(length - length // 3 - 1) :]}"
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as CSV text, one column a key of the first row."""
+    """Write rows as CSV text, with one column for each key of the first row."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
-        writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: _escape_formula(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
-def _inert(value: Any) -> Any:
-    """A name that a spreadsheet would take for a formula becomes text; numbers stay numbers."""
+def _escape_formula(value: Any) -> Any:
+    """Prefix text that a spreadsheet would read as a formula with an apostrophe; numbers stay numbers."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value

@@ -1,7 +1,6 @@
-"""The layers of MobileNetV2 as data, so that pages show true counts without importing Keras.
+"""The layers of MobileNetV2 as data, so that pages show exact parameter counts without importing Keras.
 
-`mobilenet_v2.csv` is written by `python -m core.learning.network.backbone` and proved equal to the real model by a test;
-`sample_weights.npz` are weights of a narrow one (docs/sample-world.md).
+`mobilenet_v2.csv` is written by `python -m core.learning.network.backbone`; a test compares it with the Keras model.
 """
 
 import csv
@@ -21,10 +20,10 @@ class Layer:
 
     Args:
         number: 1 = the input; `ALL_LAYERS` = the top.
-        stride: input pixels a cell of its output stands for: an image of 224 px gives 224 / stride cells a side.
-        channels: of its output.
-        parameters: all of its weights, BatchNormalization statistics included.
-        trainable: those that train once it is unfrozen.
+        stride: downsampling factor: the output for a 224-pixel image has 224 / stride cells per side.
+        channels: number of output channels.
+        parameters: number of weights, BatchNormalization statistics included.
+        trainable: number of weights that train once the layer is unfrozen.
     """
 
     number: int
@@ -41,14 +40,14 @@ class Layer:
         return ALL_LAYERS - self.number + 1
 
     def output_shape(self, image_size: int) -> tuple[int, int, int]:
-        """(height, width, channels) for a square image of so many pixels."""
-        side = image_size // self.stride + self.name.endswith("_pad")  # a row and a column of zeros more
+        """(height, width, channels) of the output for a square image with `image_size` pixels per side."""
+        side = image_size // self.stride + self.name.endswith("_pad")  # padding adds a row and a column of zeros
         return (side, side, self.channels)
 
 
 @cache
 def layer_table(alpha: float = 1.0) -> tuple[Layer, ...]:
-    """The base's layers from the input to the top. Raises `ValueError` for an alpha Keras has no weights for."""
+    """The base's layers from the input to the top. Raises `ValueError` if Keras has no weights for this alpha."""
     if alpha not in ALPHAS:
         raise ValueError(f"Expected alpha to be one of {', '.join(map(str, ALPHAS))}; received {alpha!r}.")
     with TABLE.open(newline="") as file:
@@ -71,7 +70,7 @@ def blocks(alpha: float = 1.0) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
 
 
 def describe_depth(unfreeze: int) -> str:
-    """How far down so many unfrozen layers reach, in words: `from block_13 up`, or `from within block_13 up`."""
+    """Which blocks `unfreeze` layers cover, in words: `from block_13 up`, or `from within block_13 up`."""
     if unfreeze in (0, ALL_LAYERS):
         return "the head alone" if unfreeze == 0 else "the whole base"
     lowest = layer_table()[ALL_LAYERS - unfreeze]

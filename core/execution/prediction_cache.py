@@ -1,4 +1,4 @@
-"""What trained models say of pictures, each asked once."""
+"""Predictions of trained models for uploaded images, computed once each."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,88 +8,92 @@ import numpy as np
 from core.analysis.results.predictions import Prediction
 from core.analysis.results.trained_models import TrainedModel
 from core.data.explain.model_output import ModelOutput
-from core.data.uploads.uploaded_images import Content, pixels_of
+from core.data.uploads.uploaded_images import Content, load_pixels
 from core.execution.keras_service.client import KerasServiceError
 
-ASKED_AT_ONCE = 16
+BATCH_SIZE = 16
+"""Images per request to a model."""
 
 Predict = Callable[[Path, np.ndarray], ModelOutput]
+"""Predicts (n, size, size, 3) uint8 images with the model in a file."""
+
 Key = tuple[str, str, int]
+"""Image hash, run id, and the stamp of the model file."""
 
 
 class PredictionCache:
-    """The answers that one visitor got: of each picture and model what the model saw, and nothing of the picture.
+    """The predictions of one browser session, by image hash and model. The images themselves are not stored.
 
-    `failures` says, by run id, why a model could not be asked, `unreadable`, by hash, why a picture could not be read;
-    none of them is tried again until its entry is removed.
+    `failures` holds the error message of each model that failed, by run id; `unreadable` the reason for each image
+    that could not be read, by hash. Neither is tried again until its entry is removed.
     """
 
     def __init__(self) -> None:
-        self._known: dict[Key, Prediction] = {}
+        self._predictions: dict[Key, Prediction] = {}
         self.failures: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 
-    def of(self, picture: str, model: TrainedModel) -> Prediction | None:
-        """What a model said of the picture with this hash; None where it was not asked."""
-        return self._known.get(_key(picture, model))
+    def get(self, image: str, model: TrainedModel) -> Prediction | None:
+        """Return the model's prediction for the image with this hash; None if it has not been computed."""
+        return self._predictions.get(_key(image, model))
 
-    def known(self, picture: str, models: Iterable[TrainedModel]) -> list[Prediction]:
-        """What these models said of a picture, without those that were not asked."""
-        return [said for model in models if (said := self.of(picture, model))]
+    def get_all(self, image: str, models: Iterable[TrainedModel]) -> list[Prediction]:
+        """Return the predictions of these models for an image, without those that have not been computed."""
+        return [prediction for model in models if (prediction := self.get(image, model))]
 
-    def keep_only(self, pictures: Iterable[str]) -> None:
-        """Forget all pictures but those with these hashes."""
-        kept = set(pictures)
-        self._known = {key: answer for key, answer in self._known.items() if key[0] in kept}
+    def keep_only(self, images: Iterable[str]) -> None:
+        """Delete the predictions of all images except those with these hashes."""
+        remaining = set(images)
+        self._predictions = {key: prediction for key, prediction in self._predictions.items() if key[0] in remaining}
 
     def compute(
         self, contents: Mapping[str, Content], models: Sequence[TrainedModel], predict: Predict
     ) -> Iterator[tuple[int, int]]:
-        """Ask each model about each picture (content by hash) it was not asked before.
+        """Compute the missing predictions of all models for these images (content by hash).
 
-        Yields (done, all) answers after each batch; what is known then stays known, also if nobody asks for the rest.
+        Yields (computed, total) after each batch. Predictions computed so far are kept if the caller stops iterating.
         """
-        missing = [picture for picture in contents if any(self._lacks(picture, model) for model in models)]
-        total, done = sum(self._lacks(picture, model) for picture in missing for model in models), 0
-        for start in range(0, len(missing), ASKED_AT_ONCE):
-            batch = missing[start : start + ASKED_AT_ONCE]
-            squares = {
-                size: self._read({picture: contents[picture] for picture in batch}, size)
+        images = [image for image in contents if any(self._is_missing(image, model) for model in models)]
+        total, done = sum(self._is_missing(image, model) for image in images for model in models), 0
+        for start in range(0, len(images), BATCH_SIZE):
+            batch = images[start : start + BATCH_SIZE]
+            pixels_by_size = {
+                size: self._load({image: contents[image] for image in batch}, size)
                 for size in {model.image_size for model in models}
             }
             for model in models:
-                unknown = [picture for picture in batch if self._lacks(picture, model)]
-                if unknown:
-                    pixels = np.stack([squares[model.image_size][picture] for picture in unknown])
-                    self._ask_one(unknown, pixels, model, predict)
-                    done += len(unknown)
+                missing = [image for image in batch if self._is_missing(image, model)]
+                if missing:
+                    pixels = np.stack([pixels_by_size[model.image_size][image] for image in missing])
+                    self._predict_batch(missing, pixels, model, predict)
+                    done += len(missing)
                     yield min(done, total), total
 
-    def _lacks(self, picture: str, model: TrainedModel) -> bool:
-        tried_in_vain = model.run.id in self.failures or picture in self.unreadable
-        return not tried_in_vain and _key(picture, model) not in self._known
+    def _is_missing(self, image: str, model: TrainedModel) -> bool:
+        has_failed = model.run.id in self.failures or image in self.unreadable
+        return not has_failed and _key(image, model) not in self._predictions
 
-    def _read(self, contents: Mapping[str, Content], size: int) -> dict[str, np.ndarray]:
-        pixels, unreadable = pixels_of(contents, size)
+    def _load(self, contents: Mapping[str, Content], size: int) -> dict[str, np.ndarray]:
+        pixels, unreadable = load_pixels(contents, size)
         self.unreadable |= unreadable
         return pixels
 
-    def _ask_one(self, pictures: Sequence[str], pixels: np.ndarray, model: TrainedModel, predict: Predict) -> None:
+    def _predict_batch(self, images: Sequence[str], pixels: np.ndarray, model: TrainedModel, predict: Predict) -> None:
         try:
-            seen = predict(model.path, pixels)
+            output = predict(model.path, pixels)
         except KerasServiceError as error:
             self.failures[model.run.id] = str(error)
             return
-        if seen.probabilities.shape[1] == len(model.classes):
-            self._known |= {
-                _key(picture, model): Prediction.of(model, seen, number) for number, picture in enumerate(pictures)
+        if output.probabilities.shape[1] == len(model.classes):
+            self._predictions |= {
+                _key(image, model): Prediction.from_output(model, output, number) for number, image in enumerate(images)
             }
         else:
             self.failures[model.run.id] = (
                 f"Expected {len(model.classes)} probabilities of {model.run.title}; "
-                f"received {seen.probabilities.shape[1]}. Choose another run."
+                f"received {output.probabilities.shape[1]}. Choose another run."
             )
 
 
-def _key(picture: str, model: TrainedModel) -> Key:
-    return picture, model.run.id, model.stamp
+def _key(image: str, model: TrainedModel) -> Key:
+    return image, model.run.id, model.stamp

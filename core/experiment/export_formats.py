@@ -1,26 +1,26 @@
-"""The formats in which a trained model leaves, and what is noted of each file that was made."""
+"""The file formats of exported models, and the measurements of each exported file."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from core.machine.files import read_json, sha256
 
-FOLDER: Final = "export"
+EXPORT_FOLDER: Final = "export"
 MODEL_FILE: Final = "model.keras"
-"""The best epoch's model in a run's folder."""
+"""Name of the best epoch's model in a run's folder."""
 
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A kind of model file.
+    """A file format for models.
 
     Args:
-        name: how code and files call it; `title` how pages do.
-        file: what it is called on disk.
-        serves: what it is for, in a few words.
-        needs: the packages that its example imports.
-        faithful: share of the test images that it must name as Keras does.
+        name: identifier in code and files; `title` is the name on pages.
+        file: file name.
+        purpose: where it is used, in a few words.
+        packages: Python packages that its example imports.
+        min_agreement: smallest accepted share of test images for which the file and Keras predict the same class.
     """
 
     name: str
@@ -31,14 +31,14 @@ class ExportFormat:
     min_agreement: float
 
     def path(self, run: Path) -> Path:
-        """Where the file lies within a run's folder; Keras' own is the model itself."""
-        return run / self.file if self.name == "keras" else run / FOLDER / self.file
+        """The path of the exported file in a run's folder; for Keras, the run's model itself."""
+        return run / self.file if self.name == "keras" else run / EXPORT_FOLDER / self.file
 
 
 FORMATS: Final = {
     form.name: form
     for form in (
-        ExportFormat("keras", "Keras", MODEL_FILE, "Python, and training further", ("keras", "tensorflow"), 0.999),
+        ExportFormat("keras", "Keras", MODEL_FILE, "Python and further training", ("keras", "tensorflow"), 0.999),
         ExportFormat(
             "litert", "LiteRT, 32 bits", "model.tflite", "phones and small computers", ("ai-edge-litert",), 0.999
         ),
@@ -46,7 +46,7 @@ FORMATS: Final = {
             "litert-float16",
             "LiteRT, 16 bits",
             "model-float16.tflite",
-            "the same at half the size",
+            "phones and small computers, at half the size",
             ("ai-edge-litert",),
             0.995,
         ),
@@ -54,7 +54,7 @@ FORMATS: Final = {
             "litert-int8",
             "LiteRT, 8 bits",
             "model-int8.tflite",
-            "the smallest and quickest on phones",
+            "phones, as the smallest and fastest file",
             ("ai-edge-litert",),
             0.97,
         ),
@@ -65,16 +65,17 @@ FORMATS: Final = {
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """What came out when an exported file itself was run on test images of its run.
+    """Measurements of an exported file, made by running it on test images of its run.
 
     Args:
-        kind: how it was written, where its format has several ways.
-        model: SHA-256 of the model it was made from.
-        bytes: its size.
-        images: how many test images were looked at.
-        accuracy: share that it names right; `keras_accuracy` the share that Keras does, on the same images.
-        agreement: share that it names as Keras does.
-        milliseconds: an image, alone, at the median, on `machine`.
+        format: name of its `ExportFormat`.
+        kind: variant of the format; "" if the format has only one.
+        model: SHA-256 of the Keras model that was exported.
+        bytes: file size.
+        images: number of test images.
+        accuracy: of the exported file; `keras_accuracy` is that of the Keras model on the same images.
+        agreement: share of the images for which both predict the same class.
+        milliseconds: median time for one image on `machine`.
     """
 
     format: str
@@ -90,29 +91,44 @@ class ExportedFile:
 
     @property
     def title(self) -> str:
-        """Its format, and its kind where there are several."""
+        """The format's title, followed by the kind if there is one."""
         return ", ".join(filter(None, (FORMATS[self.format].title, self.kind)))
 
     @property
     def is_accurate(self) -> bool:
-        """Whether it agrees with Keras as often as its format must."""
+        """Whether the agreement with Keras reaches the minimum of the format."""
         return self.agreement >= FORMATS[self.format].min_agreement
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "ExportedFile":
+        """The measurements that `to_json` wrote. Raises `ValueError`, `TypeError` or `KeyError` on other data."""
+        return cls(
+            format=str(data["format"]),
+            kind=str(data["kind"]),
+            model=str(data["model"]),
+            bytes=int(data["bytes"]),
+            images=int(data["images"]),
+            accuracy=float(data["accuracy"]),
+            keras_accuracy=float(data["keras_accuracy"]),
+            agreement=float(data["agreement"]),
+            milliseconds=float(data["milliseconds"]),
+            machine=str(data["machine"]),
+        )
+
 
 def measurement_path(form: ExportFormat, run: Path) -> Path:
-    """Where it is noted what came out of an exported file."""
-    return run / FOLDER / f"{form.file}.json"
+    """The path of the JSON file with the measurements of an exported file."""
+    return run / EXPORT_FOLDER / f"{form.file}.json"
 
 
-def exported(form: ExportFormat, run: Path) -> ExportedFile | None:
-    """What is noted of a run's file in this format; None where there is none, or none of the model as it is now."""
+def load_exported_file(form: ExportFormat, run: Path) -> ExportedFile | None:
+    """Read the measurements of a run's file in this format; None if it is missing or of an earlier model."""
     try:
-        found = read_json(measurement_path(form, run))
-        noted = ExportedFile(**{field.name: field.type(found[field.name]) for field in fields(ExportedFile)})
-        is_whole = form.path(run).stat().st_size == noted.bytes and noted.format == form.name
-        return noted if is_whole and noted.model == sha256(run / MODEL_FILE) else None
+        file = ExportedFile.from_json(read_json(measurement_path(form, run)))
+        is_complete = form.path(run).stat().st_size == file.bytes and file.format == form.name
+        return file if is_complete and file.model == sha256(run / MODEL_FILE) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -1,4 +1,4 @@
-"""The course's rules of thumb, each with its reason. They suggest and warn; they never forbid."""
+"""Rules of thumb for training settings, each with its reason. They suggest and warn; they never forbid."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from core.experiment.strategy import Strategy
 
 @dataclass(frozen=True)
 class Guideline:
-    """A suggested range, both ends included, and why."""
+    """A suggested range, both ends included, and the reason for it."""
 
     low: float
     high: float
@@ -16,22 +16,22 @@ class Guideline:
 
 
 def fine_tuning_rate(head_rate: float) -> Guideline:
-    """The learning rate once pretrained layers train: a tenth of the head's."""
+    """The learning rate for phases that train pretrained layers: a tenth of the head's."""
     return Guideline(
         head_rate / 10,
         head_rate / 10,
-        "A tenth of the head's rate: pretrained layers are nearly right, and large steps undo them.",
+        "A tenth of the head's rate: pretrained layers are nearly right, and large steps would undo that.",
     )
 
 
 def layers_to_unfreeze(images: int) -> Guideline:
-    """How many layers to open for a data set of so many images."""
+    """How many layers to unfreeze for a data set with this number of images."""
     low, high = (10, 20) if images < 5_000 else (20, 40) if images <= 10_000 else (40, 80)
-    return Guideline(low, high, f"{low}-{high} layers for {images:,} images: open layers need data to learn from.")
+    return Guideline(low, high, f"{low}-{high} layers for {images:,} images: unfrozen layers need data to learn from.")
 
 
 def batch_size(gpu_memory_bytes: int | None) -> Guideline:
-    """Images a step for a GPU with so much memory; None stands for no GPU."""
+    """Images per training step for a GPU with this much memory; None means no GPU."""
     if gpu_memory_bytes is None:
         return Guideline(32, 32, "32 on a CPU: larger batches are no faster there.")
     low, high = (32, 64) if gpu_memory_bytes < 12 * 1024**3 else (64, 128)
@@ -39,7 +39,7 @@ def batch_size(gpu_memory_bytes: int | None) -> Guideline:
 
 
 def rules_of_thumb(images: int | None, gpu_memory_bytes: int | None) -> tuple[str, ...]:
-    """All of them in words, for a data set of so many images and a GPU with so much memory (None = not known, none)."""
+    """All rules as sentences, for this number of images (None = unknown) and this GPU memory (None = no GPU)."""
     rules = (
         f"Learning rate once the base trains: {fine_tuning_rate(1e-3).reason}",
         f"Batch size: {batch_size(gpu_memory_bytes).reason}",
@@ -48,17 +48,17 @@ def rules_of_thumb(images: int | None, gpu_memory_bytes: int | None) -> tuple[st
 
 
 def warnings(strategy: Strategy, images: int | None = None) -> tuple[str, ...]:
-    """What goes against the guidelines in `strategy`, a sentence each; empty when nothing does."""
-    found = [*_rate_warnings(strategy)]
+    """One sentence for each setting of `strategy` that contradicts a guideline."""
+    sentences = _rate_warnings(strategy)
     if images is not None:
         advice = layers_to_unfreeze(images)
-        partial = [p.unfreeze for p in strategy.phases if 0 < p.unfreeze < ALL_LAYERS]
-        found += [
-            f"{strategy.title} opens {depth} layers. Suggested: {advice.reason}"
+        partial = [phase.unfreeze for phase in strategy.phases if 0 < phase.unfreeze < ALL_LAYERS]
+        sentences += [
+            f"{strategy.title} unfreezes {depth} layers. Suggested: {advice.reason}"
             for depth in partial
             if depth > advice.high
         ]
-    return tuple(found)
+    return tuple(sentences)
 
 
 def _rate_warnings(strategy: Strategy) -> list[str]:

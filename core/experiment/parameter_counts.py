@@ -1,4 +1,4 @@
-"""Parameter counts of the networks that a run trains, computed without Keras."""
+"""Parameter counts of the transfer model and of the baseline, computed without Keras."""
 
 from itertools import pairwise
 from typing import Final
@@ -9,7 +9,7 @@ HEAD_UNITS: Final = 128
 """Units of the head's hidden dense layer."""
 
 SMALL_CNN_FILTERS: Final = (32, 64, 128)
-"""Filters of the baseline's convolutions. Each is followed by pooling, which halves the side of the feature map."""
+"""Filters of the baseline's convolutions. Pooling after each one halves height and width of the feature map."""
 
 
 def head_parameters(classes: int, alpha: float = 1.0) -> tuple[int, int]:
@@ -20,18 +20,18 @@ def head_parameters(classes: int, alpha: float = 1.0) -> tuple[int, int]:
 
 
 def trainable_parameters(unfreeze: int, classes: int, alpha: float = 1.0) -> int:
-    """How many parameters train in a phase that unfreezes so many layers, the head's included."""
+    """Number of parameters, the head's included, that train in a phase with this `unfreeze`."""
     base = sum(layer.trainable for layer in layer_table(alpha) if layer.depth <= unfreeze)
     return base + head_parameters(classes, alpha)[1]
 
 
 def total_parameters(classes: int, alpha: float = 1.0) -> int:
-    """All parameters of the model, base and head."""
+    """Number of parameters of the model, base and head."""
     return sum(layer.parameters for layer in layer_table(alpha)) + head_parameters(classes, alpha)[0]
 
 
 def small_cnn_parameters(classes: int, image_size: int) -> int:
-    """All parameters of the baseline, all of which train."""
+    """Number of parameters of the baseline. All of them train."""
     channels = (3, *SMALL_CNN_FILTERS)
     convolutions = sum((9 * below + 1) * above for below, above in pairwise(channels))
     cells = (image_size >> len(SMALL_CNN_FILTERS)) ** 2 * channels[-1]

@@ -1,4 +1,4 @@
-"""Presets: settings of a study under a name, to start from again."""
+"""Presets: named settings of a study, saved for reuse."""
 
 import json
 import re
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import STRATEGIES, Strategy, expect_integer
-from core.machine.files import read_json, write_whole
+from core.experiment.strategy import Strategy, expect_integer
+from core.machine.files import read_json, write_atomically
 
 MAX_STRATEGIES, MAX_SEEDS = 12, 20
 _NAME = re.compile(r"\w[\w .,()+-]{0,59}")
@@ -16,9 +17,9 @@ _NAME = re.compile(r"\w[\w .,()+-]{0,59}")
 
 @dataclass(frozen=True)
 class Preset:
-    """What the Train page is filled in with: the strategies, and all other settings as `template`.
+    """Settings of a study: its strategies, its number of seeds and, in `template`, all other settings.
 
-    The template's own strategy says nothing. `seeds` is how many there are, from the template's on.
+    The template's strategy is ignored. The template's seed is the first of `seeds` consecutive ones.
     """
 
     strategies: tuple[Strategy, ...] = tuple(STRATEGIES.values())
@@ -31,18 +32,18 @@ class Preset:
         expect_integer("seeds", self.seeds, 1, MAX_SEEDS)
 
     @property
-    def every_seed(self) -> range:
-        """The seed of each replicate."""
+    def seed_range(self) -> range:
+        """The seeds of the replicates."""
         return range(self.template.seed, self.template.seed + self.seeds)
 
     @property
     def needs_base(self) -> bool:
-        """Whether any strategy starts from the base, so that its weights must be had."""
+        """Whether any strategy starts from the base, so that its weights are needed."""
         return not all(strategy.is_from_scratch for strategy in self.strategies)
 
     @classmethod
-    def of(cls, configs: list[RunConfig]) -> "Preset":
-        """The settings of runs that differ in nothing but their strategies and seeds."""
+    def from_configs(cls, configs: list[RunConfig]) -> "Preset":
+        """The preset of runs whose configurations differ only in strategy and seed."""
         strategies = tuple(dict.fromkeys(config.strategy for config in configs))
         seeds = {config.seed for config in configs}
         first = min(configs, key=lambda config: config.seed)
@@ -70,34 +71,34 @@ class Preset:
 
 
 class PresetStore:
-    """Presets as JSON files, one a name, below a folder that is made when the first is saved."""
+    """Presets as JSON files in one folder, which is created when the first preset is saved."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def names(self) -> list[str]:
-        """All saved presets by name."""
-        found = self._folder.glob("*.json") if self._folder.is_dir() else ()
-        return sorted(path.stem for path in found if _NAME.fullmatch(path.stem))
+        """The names of all saved presets, sorted."""
+        paths = self._folder.glob("*.json") if self._folder.is_dir() else ()
+        return sorted(path.stem for path in paths if _NAME.fullmatch(path.stem))
 
     def load(self, name: str) -> Preset:
-        """Raises `ValueError` where there is no such preset, or a damaged one."""
+        """Read a preset. Raises `ValueError` if it does not exist or is damaged."""
         path = self._path(name)
         if not path.is_file():
-            raise ValueError(f"Expected a saved preset; received {name!r}, and there is none of that name.")
+            raise ValueError(f"Expected the name of a saved preset; received {name!r}, which does not exist.")
         try:
             return Preset.from_json(read_json(path))
         except (OSError, ValueError) as error:
             raise ValueError(f"Expected a readable preset; {name!r} is damaged: {error} Delete it.") from error
 
     def save(self, name: str, preset: Preset) -> None:
-        """Keep a preset, in place of one of the same name. Raises `ValueError` for an unusable name, `OSError`."""
+        """Save a preset; replace one of the same name. Raises `ValueError` for an invalid name, `OSError`."""
         path = self._path(name)
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(preset.to_json(), indent=1))
+        write_atomically(path, json.dumps(preset.to_json(), indent=1))
 
     def delete(self, name: str) -> None:
-        """Forget a preset; nothing happens where there is none."""
+        """Delete a preset, if it exists. Raises `ValueError` for an invalid name."""
         self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
-from core.experiment.strategy import TWO_PHASE, Strategy, expect_integer, expect_number
+from core.experiment.named_strategies import TWO_PHASE
+from core.experiment.strategy import Strategy, expect_integer, expect_number
 
 PRECISIONS: Final = ("float16", "float32")
 SAMPLE: Final = "sample"
@@ -14,9 +15,9 @@ SAMPLE: Final = "sample"
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes to each training image; 0 or False switches one off.
+    """Random changes to each training image; 0 or False switches a change off.
 
-    `rotation` is in full turns either way, `zoom` and `contrast` are fractions either way.
+    `rotation` (in full turns), `zoom` and `contrast` (as fractions) are the largest change in either direction.
     """
 
     flip: bool = True
@@ -35,22 +36,23 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that determines a run. Round-trips through JSON exactly; refuses impossible values.
+    """All settings that determine a run. They are validated and survive a JSON round trip exactly.
 
     Args:
-        data: folder of class folders, or `SAMPLE`.
+        data: folder with one subfolder per class, or `SAMPLE`.
         weights: "imagenet", "sample", "random", or the path of a weights file for the base.
-        seed: fixes the head's first weights, the order of images, augmentation and dropout.
-        split_seed: fixes which images go to train, validation and test.
-        patience: stop a phase after so many epochs without a better validation loss; 0 = never.
-        class_weights: weigh classes by inverse frequency in the loss.
-        deterministic: same seed, same weights, bit for bit, on the same machine; slower on GPUs.
-        mixed_precision: let a GPU that gains from it compute in 16 bits.
-        views: how many augmented versions of each training image the epochs take in turn; 0 = a new one each epoch,
-            1 = the image as it is.
-        reuse: keep what the frozen part computes and take it from there; False computes everything anew.
-        kept_precision: of what is kept, "float16" or "float32".
-        leak_free: near-duplicates stay on one side of the split; False divides carelessly, to see what leaks do.
+        seed: determines the head's initial weights, the order of images, augmentation and dropout.
+        split_seed: determines which images go to train, validation and test.
+        patience: number of epochs without a better validation loss after which a phase stops; 0 = never stop early.
+        class_weights: weight each class in the loss by its inverse frequency.
+        deterministic: the same seed gives bit-identical weights on the same machine; slower on GPUs.
+        mixed_precision: compute in 16 bits on GPUs that are faster with them.
+        views: number of augmented copies per training image, used in turn by the epochs; 0 = a new copy each epoch,
+            1 = the unchanged image only.
+        reuse: read the features of the frozen layers from the feature cache, and add missing ones; False computes all
+            of them in each epoch.
+        kept_precision: precision of cached features, "float16" or "float32".
+        leak_free: keep near-duplicates in one part of the split; False ignores them, to show the effect of leaks.
     """
 
     data: str = SAMPLE
@@ -96,14 +98,14 @@ class RunConfig:
                 raise ValueError(f"Expected {name} to name a folder or file; received {str(value)[:80]!r}.")
 
     def without_seeds(self) -> "RunConfig":
-        """The setting that replicates share: the same for runs that differ in their seeds alone."""
+        """The configuration with both seeds set to 0, equal for all replicates of a setting."""
         return replace(self, seed=0, split_seed=0)
 
     def depths_of_similar_runs(self, others: Iterable["RunConfig"]) -> frozenset[int]:
-        """Down to which depths those of the others train that differ from this run in their strategy alone."""
+        """Depths trained by those of the other configurations that differ from this one only in strategy."""
         return frozenset().union(
             *(
-                other.strategy.deepest_so_far
+                other.strategy.cumulative_max_depths
                 for other in others
                 if replace(self, strategy=other.strategy) == other and not other.strategy.is_from_scratch
             )
@@ -114,9 +116,9 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "RunConfig":
-        """The configuration that `to_json` wrote. Raises `ValueError` naming what is wrong.
+        """The configuration that `to_json` wrote. Raises `ValueError` that names the invalid setting.
 
-        One written before there was `leak_free` was divided carelessly.
+        A missing `leak_free` is read as False, since versions without this setting did not group near-duplicates.
         """
         if not isinstance(data, dict) or "strategy" not in data:
             raise ValueError(f"Expected a run configuration; received {str(data)[:80]}.")

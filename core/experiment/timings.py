@@ -1,4 +1,4 @@
-"""How fast a machine trains at some settings: measured once, kept, and asked before a start."""
+"""Measured training times of this machine, saved per setting and used to estimate the duration of a study."""
 
 import hashlib
 import json
@@ -9,20 +9,20 @@ from typing import Any
 
 from core.backbones.weights import SAMPLE_FILE
 from core.experiment.run_config import RunConfig
-from core.machine.files import read_json, write_whole
+from core.machine.files import read_json, write_atomically
 
 
 @dataclass(frozen=True)
 class PhaseTimings:
-    """How long the parts of a phase take at one depth, in seconds.
+    """Times, in seconds, of the parts of a phase at one depth.
 
     Args:
-        cut: the layer from whose output it starts; "" = from the images.
-        shape: of one image's row there.
-        weights: the fingerprint of what lies below.
-        prepare: until its first step, once.
-        step: a batch of training; `check` one of validation.
-        frozen: an image through the part below the cut, its view made.
+        cut: the cut point, a layer at whose output training starts; "" = training starts at the images.
+        shape: shape of the features of one image at the cut point.
+        weights: fingerprint of the frozen layers below the cut point.
+        prepare: time until the first step, once per phase.
+        step: time per training batch; `check` per validation batch.
+        frozen: time per image to augment it and compute its features at the cut point.
     """
 
     cut: str
@@ -36,7 +36,7 @@ class PhaseTimings:
 
 @dataclass(frozen=True)
 class Timings:
-    """`build` is the seconds until the network stands, `decode` those of reading an image, `phases` go by depth."""
+    """Times in seconds: `build` to create the network, `decode` to read one image, and `phases` by depth."""
 
     build: float
     decode: float
@@ -47,7 +47,7 @@ class Timings:
 
     @classmethod
     def from_json(cls, data: Any) -> "Timings":
-        """The pace that `to_json` wrote. Raises `ValueError` on anything else."""
+        """The timings that `to_json` wrote. Raises `ValueError` on other data."""
         try:
             phases = {
                 int(depth): PhaseTimings(**phase | {"shape": tuple(phase["shape"])})
@@ -55,34 +55,37 @@ class Timings:
             }
             return cls(float(data["build"]), float(data["decode"]), phases)
         except (TypeError, KeyError, AttributeError, ValueError) as error:
-            raise ValueError(f"Expected a pace; received {str(data)[:80]}.") from error
+            raise ValueError(f"Expected timings; received {str(data)[:80]}.") from error
 
 
 class TimingStore:
-    """Measured paces as JSON files, one for each setting that changes them, below a folder."""
+    """Timings as JSON files in one folder, one file per combination of settings that affect speed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def load(self, config: RunConfig) -> Timings:
-        """What is known at these settings; a pace without phases where nothing is."""
+        """The saved timings for these settings; timings without phases if none are saved."""
         try:
             return Timings.from_json(read_json(self._path(config)))
         except (OSError, ValueError):
             return Timings(0.0, 0.0, {})
 
-    def add(self, config: RunConfig, pace: Timings) -> Timings:
-        """Keep what was measured, beside the depths that are known already. Raises `OSError`."""
+    def add(self, config: RunConfig, measured: Timings) -> Timings:
+        """Save new timings, merged with those of depths measured earlier, and return all. Raises `OSError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        whole = Timings(pace.build, pace.decode, self.load(config).phases | pace.phases)
-        write_whole(self._path(config), json.dumps(whole.to_json()))
-        return whole
+        merged = Timings(measured.build, measured.decode, self.load(config).phases | measured.phases)
+        write_atomically(self._path(config), json.dumps(merged.to_json()))
+        return merged
 
     def _path(self, config: RunConfig) -> Path:
-        """Random weights follow the seed, and a file may be replaced by another of its name, the program's own too."""
+        """The file for the settings that affect speed.
+
+        Random weights depend on the seed. A weights file may be replaced, so its time and size count too.
+        """
         file = SAMPLE_FILE if config.weights == "sample" else Path(config.weights)
         stamp = file.stat() if file.is_file() else None
-        told = [
+        settings = [
             platform.node(),
             config.image_size,
             config.batch_size,
@@ -92,4 +95,4 @@ class TimingStore:
             config.seed if config.weights == "random" else None,
             config.reuse,
         ]
-        return self._folder / f"{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]}.json"
+        return self._folder / f"{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:24]}.json"

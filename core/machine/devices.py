@@ -1,4 +1,4 @@
-"""What this machine can train on, told without importing TensorFlow."""
+"""CPU and GPUs of this machine, found without importing TensorFlow, and the locks that reserve them."""
 
 import os
 import platform
@@ -10,19 +10,19 @@ import psutil
 import pynvml
 from filelock import FileLock
 
-from core.machine.files import is_held
+from core.machine.files import is_locked
 
 CPU = "cpu"
 
 
 @dataclass(frozen=True)
 class Device:
-    """Something a run can have for itself.
+    """A CPU or GPU that one run at a time trains on.
 
     Args:
         id: "cpu", or "gpu-<number>".
         memory_total, memory_used: bytes.
-        load: 0 to 1.
+        load: share of the device in use, 0 to 1.
         capability: a GPU's CUDA compute capability, e.g. (8, 0); None for the CPU.
     """
 
@@ -35,18 +35,18 @@ class Device:
 
 
 def training_devices() -> tuple[Device, ...]:
-    """The GPUs of this machine, or its CPU where it has none."""
+    """The GPUs of this machine, or its CPU if it has none."""
     return gpus() or (cpu(),)
 
 
 def gpu_memory() -> int | None:
-    """Bytes of the first GPU that trains; None where the CPU does."""
+    """Memory of the first training GPU in bytes; None if training runs on the CPU."""
     device = training_devices()[0]
     return None if device.capability is None else device.memory_total
 
 
 def available_memory() -> int:
-    """Bytes that programs can still have."""
+    """Main memory, in bytes, that programs can still allocate."""
     return psutil.virtual_memory().available
 
 
@@ -60,7 +60,7 @@ def cpu() -> Device:
 
 
 def gpus() -> tuple[Device, ...]:
-    """NVIDIA GPUs through NVML; empty where there is no driver."""
+    """NVIDIA GPUs, found through NVML; empty if there is no driver."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -83,22 +83,23 @@ def _gpu(number: int) -> Device:
 
 def _load(handle: object) -> float:
     try:
-        return pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+        percent: int = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu
     except pynvml.NVMLError:
-        return 0.0  # a part of a GPU, or a virtual one, does not tell
+        return 0.0  # a virtual GPU or a GPU partition does not report its load
+    return percent / 100
 
 
 def _is_allowed(number: int) -> bool:
-    """Whether the user's own CUDA_VISIBLE_DEVICES, if there is one, names this GPU by number or id."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is None:
+    """Whether the user's CUDA_VISIBLE_DEVICES, if set, lists this GPU by number or UUID."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
         return True
     uuid = pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(number))
-    return bool({str(number), uuid} & {part.strip() for part in named.split(",")})
+    return bool({str(number), uuid} & {part.strip() for part in visible.split(",")})
 
 
 def device_name(device_id: str) -> str:
-    """What a person calls the device; its id where it is no longer there."""
+    """The device's model name; its id if the device is no longer present."""
     return next((device.name for device in training_devices() if device.id == device_id), device_id)
 
 
@@ -112,20 +113,20 @@ def _cpu_name() -> str:
     return names[0] if names else platform.processor() or "CPU"
 
 
-def environment(device_id: str) -> dict[str, str]:
-    """What a worker's environment needs so that it sees this device alone."""
+def device_environment(device_id: str) -> dict[str, str]:
+    """Environment variables that make only this device visible to a worker."""
     visible = device_id.removeprefix("gpu-") if device_id != CPU else "-1"
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
 
 
-def gains_from_half_precision(device_id: str) -> str:
-    """The Keras dtype policy in which this device trains fastest: 16 bits from compute capability 7.0 on."""
+def fastest_dtype_policy(device_id: str) -> str:
+    """The Keras dtype policy that is fastest on this device: 16 bits from compute capability 7.0 on."""
     capability = next((gpu.capability for gpu in gpus() if gpu.id == device_id), None) or (0, 0)
     return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16" if capability >= (7, 0) else "float32"
 
 
-class Leases:
-    """One file lock a device and machine, so that dashboard and terminal never train on it at once."""
+class DeviceLocks:
+    """One file lock per device, shared by all processes, so that dashboard and terminal never train on it together."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -136,9 +137,9 @@ class Leases:
         return self._folder
 
     def lock(self, device_id: str) -> FileLock:
-        """The lock that a worker holds while it trains on the device."""
+        """The lock that a worker holds while it trains on this device."""
         return FileLock(self._folder / f"{device_id}.lock")
 
     def is_free(self, device_id: str) -> bool:
-        """Whether nobody trains on the device now."""
-        return not is_held(self.lock(device_id))
+        """Whether no worker trains on this device now."""
+        return not is_locked(self.lock(device_id))

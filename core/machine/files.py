@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all, reading JSON, and telling a full disk from other trouble."""
+"""Atomic writes, hashes, JSON, file locks and detection of a full disk."""
 
 import errno
 import hashlib
@@ -16,17 +16,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What reading a ZIP file may raise that is cut short, altered or malicious."""
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""Exceptions that reading a truncated, altered or malicious ZIP file may raise."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def whole(path: Path, draft_name: str = "") -> Iterator[Path]:
-    """Where to write a draft of `path`, with the same ending; it takes its place at the end of a block that succeeds.
+def atomic_draft(path: Path, draft_name: str = "") -> Iterator[Path]:
+    """Yield a draft path, with the same suffix, that replaces `path` if the block succeeds and is deleted if it fails.
 
-    A reader sees the old content or the new, never a part. What a killed writer left is written over by the next.
+    Readers see the old content or the new, never a part. The next writer overwrites a draft left by a killed one.
     """
     draft = path.with_name(draft_name or f".draft-{path.name}")
     try:
@@ -37,13 +37,13 @@ def whole(path: Path, draft_name: str = "") -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, content: str | bytes, durable: bool = False) -> None:
-    """Replace `path` atomically: a reader sees the old content or the new, never a part.
+def write_atomically(path: Path, content: str | bytes, durable: bool = False) -> None:
+    """Replace the content of `path` atomically: readers see the old content or the new, never a part.
 
-    `durable` also waits until the disk has it. Raises `OSError`; the old content then still stands.
+    `durable` also waits until the content is on the disk. Raises `OSError`; the old content is then unchanged.
     """
-    own_name = f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp"  # several may write at once
-    with whole(path, own_name) as draft, draft.open("wb") as file:
+    draft_name = f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp"  # several threads may write at once
+    with atomic_draft(path, draft_name) as draft, draft.open("wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
         if durable:
             file.flush()
@@ -51,9 +51,9 @@ def write_whole(path: Path, content: str | bytes, durable: bool = False) -> None
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file as hexadecimal digits; read again only where it has changed since. Raises `OSError`."""
-    found = path.stat()
-    return _sha256(path, found.st_mtime_ns, found.st_size)
+    """The SHA-256 of a file as hexadecimal digits, cached until the file changes. Raises `OSError`."""
+    info = path.stat()
+    return _sha256(path, info.st_mtime_ns, info.st_size)
 
 
 @lru_cache(256)
@@ -63,15 +63,15 @@ def _sha256(path: Path, *stamp: int) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises `OSError`, and `ValueError` for whatever else is in it."""
+    """Read a JSON file. Raises `OSError`, and `ValueError` if its content is not valid JSON."""
     try:
         return json.loads(path.read_bytes())
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-def is_held(lock: FileLock) -> bool:
-    """Whether somebody, in this process or another, holds the lock now."""
+def is_locked(lock: FileLock) -> bool:
+    """Whether this process or another holds the lock now."""
     try:
         with lock.acquire(blocking=False):
             return False
@@ -80,5 +80,5 @@ def is_held(lock: FileLock) -> bool:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether `error` says that no more can be written: disk, quota or file size limit."""
-    return isinstance(error, OSError) and error.errno in _FULL
+    """Whether `error` was raised because the disk, the quota or the file size limit is exhausted."""
+    return isinstance(error, OSError) and error.errno in _DISK_FULL_CODES

@@ -1,7 +1,7 @@
-"""Where the program keeps files outside `runs/`: this list is complete.
+"""All folders that the program uses outside `runs/`.
 
-Everything lies in the program's own folder, except the ImageNet weights, which Keras' own cache holds, and the device
-locks, which all processes of a user must find whatever folder they use.
+They are subfolders of the application folder, with two exceptions: ImageNet weights are in Keras' cache, and device
+locks are in the temporary folder, because all processes of a user must share them.
 """
 
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 def app_folder() -> Path:
-    """The program's own folder: `TRANSFER_LAB_HOME` if set, otherwise `~/.cache/transfer-learning-lab`."""
+    """The application folder: `TRANSFER_LAB_HOME` if set, otherwise `~/.cache/transfer-learning-lab`."""
     return Path(os.environ.get("TRANSFER_LAB_HOME") or Path.home() / ".cache" / "transfer-learning-lab")
 
 
 def sample_set_folder() -> Path:
-    """The drawn sample set, one sub-folder for each version."""
+    """The drawn sample set, one subfolder per version."""
     return app_folder() / "sample"
 
 
@@ -25,22 +25,22 @@ def uploads_folder() -> Path:
 
 
 def feedback_folder() -> Path:
-    """Images whose true class a visitor marked on the Predict page, one sub-folder for each data set."""
+    """Images whose true class a visitor marked on the Predict page, one subfolder per data set."""
     return app_folder() / "feedback"
 
 
 def feature_cache_folder() -> Path:
-    """Cached features and decoded images; deleting it costs only time."""
+    """The feature cache: features and decoded images. It may be deleted; its content is then computed again."""
     return app_folder() / "kept"
 
 
 def timings_folder() -> Path:
-    """Measured training times of this machine; deleting it costs only time."""
+    """Measured training times of this machine. It may be deleted; they are then measured again."""
     return app_folder() / "paces"
 
 
 def presets_folder() -> Path:
-    """Settings saved under a name."""
+    """Presets that the user saved."""
     return app_folder() / "presets"
 
 
@@ -50,6 +50,6 @@ def keras_models_folder() -> Path:
 
 
 def device_locks_folder() -> Path:
-    """This user's device locks in the temporary folder: one file for each device of the machine."""
+    """This user's device locks in the temporary folder, one file per device."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()) / f"transfer-learning-lab-{user}"

@@ -1,4 +1,4 @@
-"""Starting a worker, telling it from a process that was given its number later, and ending it for good."""
+"""Start, identify and kill worker processes."""
 
 import os
 import signal
@@ -6,22 +6,22 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict
 
 import psutil
 
-from core.machine.devices import environment
+from core.machine.devices import device_environment
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEVICE_TAKEN, RUN_TAKEN = 75, 76
-"""Exit codes of a worker that found its device or its run taken, and changed nothing."""
+"""Exit codes of a worker that changed nothing because another one held the lock of its device or its run."""
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
-_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_new_session is on Windows
+_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # the counterpart of start_new_session on Windows
 
 
-def start_worker(command: Sequence[str], device_id: str, stdin: int, output: BinaryIO | int) -> subprocess.Popen:
-    """A process that sees this device alone and leads a session of its own, so that it outlives who starts it."""
+def start_worker(command: Sequence[str], device_id: str, stdin: int, output: BinaryIO | int) -> subprocess.Popen[bytes]:
+    """Start a process to which only this device is visible, in a new session, so that it outlives its parent."""
     return subprocess.Popen(
         command,
         cwd=PROJECT,
@@ -30,19 +30,27 @@ def start_worker(command: Sequence[str], device_id: str, stdin: int, output: Bin
         stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env=os.environ | _QUIET | environment(device_id),
+        env=os.environ | _QUIET | device_environment(device_id),
     )
 
 
-def own_identity() -> dict[str, str | int | float]:
-    """Host, pid and create time of this process, as a run's status keeps them."""
+class ProcessIdentity(TypedDict):
+    """Host, process id and start time (Unix seconds) of a process, under the field names of `RunStatus`."""
+
+    host: str
+    pid: int
+    pid_created: float
+
+
+def process_identity() -> ProcessIdentity:
+    """The identity of the calling process."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "pid_created": psutil.Process().create_time()}
 
 
 def find_process(host: str, pid: int, created: float) -> psutil.Process | None:
-    """The process with this number and start time (Unix seconds) on this host.
+    """The process with this id and start time (Unix seconds) on this host.
 
-    None if it has ended, runs on another host, or if its number now belongs to another process.
+    None if it has ended, runs on another host, or its id now belongs to another process.
     """
     if not pid or host != socket.gethostname():
         return None
@@ -55,7 +63,7 @@ def find_process(host: str, pid: int, created: float) -> psutil.Process | None:
 
 
 def kill_group(process: psutil.Process) -> None:
-    """End a worker and all it started, at once. Each worker leads a process group of its own."""
+    """Kill a worker, which leads a process group, and all processes that it started."""
     for member in [*_children(process), process]:
         _kill(member)
     if hasattr(os, "killpg"):

@@ -1,4 +1,4 @@
-"""True counts without Keras."""
+"""Layer table and parameter counts without Keras."""
 
 import pytest
 from hypothesis import given
@@ -20,10 +20,10 @@ def test_total_parameters():
 
 
 @given(st.integers(0, ALL_LAYERS - 1), st.integers(2, 1_000), st.sampled_from(ALPHAS))
-def test_an_open_layer_adds_its_own_parameters(unfreeze, classes, alpha):
+def test_an_unfrozen_layer_adds_its_trainable_parameters(unfreeze, classes, alpha):
     layer = layer_table(alpha)[ALL_LAYERS - 1 - unfreeze]
-    more = trainable_parameters(unfreeze + 1, classes, alpha) - trainable_parameters(unfreeze, classes, alpha)
-    assert layer.depth == unfreeze + 1 and more == layer.trainable
+    added = trainable_parameters(unfreeze + 1, classes, alpha) - trainable_parameters(unfreeze, classes, alpha)
+    assert layer.depth == unfreeze + 1 and added == layer.trainable
     assert trainable_parameters(unfreeze, classes, alpha) < total_parameters(classes, alpha)
 
 
@@ -41,7 +41,7 @@ def test_other_widths_are_refused(alpha):
         layer_table(alpha)
 
 
-def test_a_whole_number_is_a_width_too():
+def test_alpha_may_be_an_integer():
     layer_table.cache_clear()
     assert layer_table(1) == layer_table(1.0)
 
@@ -56,36 +56,36 @@ def test_output_shapes():
     assert layer_table(1.4)[-1].output_shape(96) == (3, 3, 1792)
 
 
-LOADED = "print(*sorted({name.partition('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'streamlit'}))"
-CORE = f"import sys, core; {LOADED}"
-PAGES = f"""
+PRINT_LOADED = "print(*sorted({name.partition('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'streamlit'}))"
+IMPORT_CORE = f"import sys, core; {PRINT_LOADED}"
+IMPORT_CORE_AS_PAGES_DO = f"""
 import ast, importlib, sys
 from pathlib import Path
 pages = [Path("dashboard.py"), *Path("pages").rglob("*.py")]
 nodes = [node for page in pages for node in ast.walk(ast.parse(page.read_text()))]
-plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-named = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
-for module in {{*plain, *named}}:
+imported = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+imported_from = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+for module in {{*imported, *imported_from}}:
     if module.startswith("core"):
         importlib.import_module(module)
 assert "core" in sys.modules
-{LOADED}
+{PRINT_LOADED}
 """
 
 
 @given(st.integers(1, ALL_LAYERS - 1))
-def test_the_block_reached_holds_the_lowest_open_layer(unfreeze):
-    words, lowest = describe_depth(unfreeze), layer_table()[ALL_LAYERS - unfreeze]
-    assert words.split()[-2] == lowest.block
-    whole = dict(blocks())[lowest.block][0] == lowest
-    assert ("within" in words) is not whole
+def test_depth_description_names_the_block_of_the_lowest_unfrozen_layer(unfreeze):
+    text, lowest = describe_depth(unfreeze), layer_table()[ALL_LAYERS - unfreeze]
+    assert text.split()[-2] == lowest.block
+    starts_block = dict(blocks())[lowest.block][0] == lowest
+    assert ("within" in text) is not starts_block
 
 
-def test_the_block_reached_at_both_ends_and_at_the_courses_depth():
+def test_depth_descriptions():
     assert describe_depth(0) == "the head alone" and describe_depth(ALL_LAYERS) == "the whole base"
     assert describe_depth(30) == "from within block_13 up" and describe_depth(29) == "from block_14 up"
 
 
-@pytest.mark.parametrize("code", [CORE, PAGES], ids=["core", "what pages import of core"])
+@pytest.mark.parametrize("code", [IMPORT_CORE, IMPORT_CORE_AS_PAGES_DO], ids=["core", "core modules that pages import"])
 def test_importing_loads_neither_keras_nor_streamlit(output_of, code):
     assert output_of(code) == ""

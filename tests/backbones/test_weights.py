@@ -1,9 +1,9 @@
-"""Weights come whole, from a real server here, or not at all."""
+"""Pretrained weights are complete or refused; they are downloaded from a real local server."""
 
 import io
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from core.backbones.weights import (
     SAMPLE_FILE,
     WeightsError,
     fetch_imagenet,
-    imagenet_is_here,
-    imagenet_is_reachable,
+    imagenet_is_available,
+    imagenet_is_cached,
     imagenet_path,
     is_readable,
     offline_weights,
@@ -34,33 +34,33 @@ def hdf5() -> bytes:
     return file.getvalue()
 
 
-WHOLE = hdf5()
+COMPLETE = hdf5()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as its server was told to."""
+    """Sends the response that its server was given."""
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        self.server.answer(self)
+        self.server.requested.append(self.path)
+        self.server.respond(self)
 
     do_HEAD = do_GET
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-def send(content: bytes, claimed: int | None = None, status: int = 200):
-    """An answer with this content; its length may be claimed wrongly."""
+def send(content: bytes, content_length: int | None = None, status: int = 200) -> Callable[[Handler], None]:
+    """A response with this content, and optionally a wrong Content-Length."""
 
-    def answer(handler: Handler) -> None:
+    def respond(handler: Handler) -> None:
         handler.send_response(status)
-        handler.send_header("Content-Length", str(len(content) if claimed is None else claimed))
+        handler.send_header("Content-Length", str(len(content) if content_length is None else content_length))
         handler.end_headers()
         if handler.command == "GET":
             handler.wfile.write(content)
 
-    return answer
+    return respond
 
 
 def send_part_of_a_chunk(handler: Handler) -> None:
@@ -68,17 +68,17 @@ def send_part_of_a_chunk(handler: Handler) -> None:
     handler.send_response(200)
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
-    handler.wfile.write(b"%x\r\n" % len(WHOLE) + WHOLE[:1_000])
+    handler.wfile.write(b"%x\r\n" % len(COMPLETE) + COMPLETE[:1_000])
     handler.close_connection = True
 
 
-def speak_no_http(handler: Handler) -> None:
+def send_smtp_greeting(handler: Handler) -> None:
     handler.wfile.write(b"220 mail.example.org ESMTP\r\n")
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where Keras keeps weights."""
+    """Keras' cache of weights."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("no_proxy", "*")
     return tmp_path / "keras" / "models"
@@ -87,112 +87,119 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked, server.answer = [], send(WHOLE)
-        monkeypatch.setattr("core.backbones.weights.SOURCE", f"http://127.0.0.1:{server.server_port}/")
+        server.requested, server.respond = [], send(COMPLETE)
+        monkeypatch.setattr("core.backbones.weights.IMAGENET_URL", f"http://127.0.0.1:{server.server_port}/")
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A source where nothing listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        monkeypatch.setattr("core.backbones.weights.SOURCE", f"http://127.0.0.1:{taken.getsockname()[1]}/")
-        yield  # bound but not listening: refused, and nobody else gets the port
+def no_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A download address that refuses connections."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("core.backbones.weights.IMAGENET_URL", f"http://127.0.0.1:{bound.getsockname()[1]}/")
+        yield  # bound but not listening, so that no other process gets the port
 
 
-def put(content: bytes) -> Path:
+def put_in_cache(content: bytes) -> Path:
     path = imagenet_path(0.35, 96)
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     return path
 
 
-def test_weights_are_fetched_once_and_nothing_is_left_behind(server, cache):
+def test_weights_are_downloaded_once_and_no_other_file_is_left(server, cache):
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5"
     for _ in range(2):
         assert resolve_weights("imagenet", 0.35, 96) == cache / name
-    assert server.asked == [f"/{name}"]
-    assert (cache / name).read_bytes() == WHOLE and list(cache.iterdir()) == [cache / name]
+    assert server.requested == [f"/{name}"]
+    assert (cache / name).read_bytes() == COMPLETE and list(cache.iterdir()) == [cache / name]
     (cache / "other").touch()
     assert (cache / name).stat().st_mode == (cache / "other").stat().st_mode, "as readable as any other file"
 
 
-def test_kept_weights_need_no_network(nobody):
-    path = put(WHOLE)
+def test_cached_weights_need_no_network(no_server):
+    path = put_in_cache(COMPLETE)
     assert fetch_imagenet(0.35, 96) == path
-    assert imagenet_is_here(0.35, 96) and imagenet_is_reachable(0.35, 96)
-    assert not imagenet_is_here(0.5, 96)
+    assert imagenet_is_cached(0.35, 96) and imagenet_is_available(0.35, 96)
+    assert not imagenet_is_cached(0.5, 96)
 
 
-@pytest.mark.parametrize("length", [0, 4, 100, len(WHOLE) // 2, len(WHOLE) - 1])
-def test_truncated_weights_in_the_cache_are_fetched_again(server, length):
-    path = put(WHOLE[:length])
-    assert not imagenet_is_here(0.35, 96)
-    assert fetch_imagenet(0.35, 96) == path and path.read_bytes() == WHOLE
+@pytest.mark.parametrize("length", [0, 4, 100, len(COMPLETE) // 2, len(COMPLETE) - 1])
+def test_truncated_weights_in_the_cache_are_downloaded_again(server, length):
+    path = put_in_cache(COMPLETE[:length])
+    assert not imagenet_is_cached(0.35, 96)
+    assert fetch_imagenet(0.35, 96) == path and path.read_bytes() == COMPLETE
 
 
-def test_truncated_weights_are_refused_where_none_can_be_fetched(nobody):
-    path = put(WHOLE[:-100])
+def test_truncated_weights_are_refused_without_network(no_server):
+    path = put_in_cache(COMPLETE[:-100])
     with pytest.raises(WeightsError) as caught:
         fetch_imagenet(0.35, 96)
-    told = str(caught.value)
-    assert told.startswith(f"Expected ImageNet weights at {path}; the file there is damaged, and ")
-    assert "Connection refused" in told and "or choose a weights file or random weights" in told and "\n" not in told
-    assert not imagenet_is_reachable(0.35, 96)
+    message = str(caught.value)
+    assert message.startswith(f"Expected ImageNet weights at {path}; that file is damaged, and ")
+    assert "Connection refused" in message and "or choose a weights file or random weights" in message
+    assert "\n" not in message
+    assert not imagenet_is_available(0.35, 96)
 
 
-ANSWERS = {
-    "truncated": send(WHOLE[:-100]),
-    "cut off": send(WHOLE[:-100], claimed=len(WHOLE)),
+BAD_RESPONSES = {
+    "truncated": send(COMPLETE[:-100]),
+    "connection lost": send(COMPLETE[:-100], content_length=len(COMPLETE)),
     "empty": send(b""),
     "a login page": send(b"<html>Please log in"),
     "not found": send(b"", status=404),
-    "broken": send(b"", status=500),
+    "server error": send(b"", status=500),
     "part of a chunk": send_part_of_a_chunk,
-    "no http": speak_no_http,
-    "nothing": lambda handler: None,
+    "not HTTP": send_smtp_greeting,
+    "no response": lambda handler: None,
 }
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-@pytest.mark.parametrize("kept", [None, WHOLE[:500]], ids=["none kept", "a torn one kept"])
-def test_bad_answers_are_refused_and_leave_nothing(server, cache, answer, kept):
-    before = [put(kept)] if kept else []
-    server.answer = answer
+@pytest.mark.parametrize("response", BAD_RESPONSES.values(), ids=BAD_RESPONSES)
+@pytest.mark.parametrize("cached", [None, COMPLETE[:500]], ids=["empty cache", "truncated file in cache"])
+def test_bad_responses_are_refused_and_leave_no_file(server, cache, response, cached):
+    before = [put_in_cache(cached)] if cached else []
+    server.respond = response
     with pytest.raises(WeightsError, match=r"^Expected ImageNet weights at .*random weights\.$"):
         fetch_imagenet(0.35, 96)
     assert list(cache.iterdir()) == before
-    assert all(path.read_bytes() == kept for path in before)
+    assert all(path.read_bytes() == cached for path in before)
 
 
 @pytest.mark.parametrize(
-    ("answer", "reachable"),
-    [(send(WHOLE), True), (send(b"", status=404), False), (speak_no_http, False), (lambda handler: None, False)],
+    ("response", "available"),
+    [
+        (send(COMPLETE), True),
+        (send(b"", status=404), False),
+        (send_smtp_greeting, False),
+        (lambda handler: None, False),
+    ],
 )
-def test_the_source_is_asked_whether_it_is_there(server, answer, reachable):
-    server.answer = answer
-    assert imagenet_is_reachable(0.35, 96) is reachable
-    assert len(server.asked) == 1 and not imagenet_is_here(0.35, 96)
+def test_weights_that_can_be_downloaded_are_available(server, response, available):
+    server.respond = response
+    assert imagenet_is_available(0.35, 96) is available
+    assert len(server.requested) == 1 and not imagenet_is_cached(0.35, 96)
 
 
 def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
-    with pytest.raises(WeightsError, match=r"could not be fetched \(.*Not a directory"):
+    with pytest.raises(WeightsError, match=r"could not be downloaded \(.*Not a directory"):
         fetch_imagenet(0.35, 96)
 
 
-def test_random_weights_need_no_file(nobody):
+def test_random_weights_need_no_file(no_server):
     assert resolve_weights("random", 0.35, 96) is None
 
 
-def test_the_sample_base_comes_along_and_needs_no_network(nobody):
+def test_the_sample_base_needs_no_network(no_server):
     assert resolve_weights("sample", 0.35, 96) == resolve_weights("sample", 0.35, 224) == SAMPLE_FILE
-    weights, why = offline_weights()
-    assert weights == "sample" and why.startswith("ImageNet's weights are not on this machine") and "drawn" in why
+    weights, notice = offline_weights()
+    assert weights == "sample" and notice.startswith("The ImageNet weights are not on this machine")
+    assert "drawn" in notice
 
 
 def test_the_sample_base_has_one_width():
@@ -209,9 +216,9 @@ def test_the_sample_base_has_one_width():
         b"x" * 100,
         SAMPLE_FILE.read_bytes()[:9_000] + b"?" + SAMPLE_FILE.read_bytes()[9_001:],
     ],
-    ids=["missing", "empty", "cut short", "of another kind", "one byte changed"],
+    ids=["missing", "empty", "truncated", "other format", "one byte changed"],
 )
-def test_a_missing_or_damaged_sample_base_is_one_line_that_offers_random_weights(tmp_path, monkeypatch, content):
+def test_the_error_for_a_missing_or_damaged_sample_base_offers_random_weights(tmp_path, monkeypatch, content):
     path = tmp_path / "sample_weights.npz"
     if content is not None:
         path.write_bytes(content)
@@ -219,22 +226,23 @@ def test_a_missing_or_damaged_sample_base_is_one_line_that_offers_random_weights
     state = "missing" if content is None else "damaged"
     with pytest.raises(WeightsError, match=rf"^Expected the sample base.*it is {state}\..* or choose random weights"):
         resolve_weights("sample", 0.35, 96)
-    weights, why = offline_weights()
-    assert weights == "random" and f"it is {state}." in why and "nothing is transferred" in why and "\n" not in why
+    weights, notice = offline_weights()
+    assert weights == "random" and f"it is {state}." in notice and "nothing is transferred" in notice
+    assert "\n" not in notice
 
 
-def test_weights_by_path(tmp_path):
+def test_weights_from_a_file_of_the_user(tmp_path):
     path = tmp_path / "my weights.h5"
-    path.write_bytes(WHOLE)
+    path.write_bytes(COMPLETE)
     assert resolve_weights(str(path), 0.35, 96) == path
-    path.write_bytes(WHOLE[:-1])
-    with pytest.raises(WeightsError, match=r"received .*my weights\.h5, cut short or of another kind"):
+    path.write_bytes(COMPLETE[:-1])
+    with pytest.raises(WeightsError, match=r"received .*my weights\.h5, which is truncated or of another format"):
         resolve_weights(str(path), 0.35, 96)
 
 
 @pytest.mark.parametrize("weights", ["gone.h5", "/", "x" * 300, "~nobody-of-this-name/a.h5"])
 def test_a_path_without_a_file(weights):
-    with pytest.raises(WeightsError, match=r"Expected weights: imagenet, sample, .*; received .*where no file"):
+    with pytest.raises(WeightsError, match=r"Expected weights to be imagenet, sample, .*; received .*which is no file"):
         resolve_weights(weights, 0.35, 96)
 
 
@@ -244,10 +252,10 @@ def npz() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("whole", [WHOLE, npz()], ids=["HDF5", "NPZ"])
-def test_flipped_bits_never_raise(tmp_path, whole):
+@pytest.mark.parametrize("content", [COMPLETE, npz()], ids=["HDF5", "NPZ"])
+def test_flipped_bits_never_raise(tmp_path, content):
     path, readable = tmp_path / "a", set()
-    for place in range(0, min(1_500, len(whole)), 3):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
+    for offset in range(0, min(1_500, len(content)), 3):
+        path.write_bytes(content[:offset] + bytes([content[offset] ^ 0x41]) + content[offset + 1 :])
         readable.add(is_readable(path))
     assert readable == {True, False}

@@ -1,4 +1,4 @@
-"""A real server on a copy of the project, and a real Chromium."""
+"""Fixtures: a dashboard server on a copy of the project, and a page in a real Chromium."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import hear_ctrl_c
+from harness import enable_ctrl_c
 
 from core.experiment.runs.run_store import RunStore
 
@@ -30,7 +30,7 @@ FLAGS = [
 
 
 class Server:
-    """`streamlit run dashboard.py` on a copy of the project, so that a test may edit its source."""
+    """`streamlit run dashboard.py` on a copy of the project, whose source a test may edit."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.runs = folder, folder / "runs-of-test"
@@ -65,7 +65,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=hear_ctrl_c,
+                preexec_fn=enable_ctrl_c,
                 env=os.environ | {"TMPDIR": str(self.folder / "tmp")},
             )
         for _ in range(300):
@@ -76,8 +76,8 @@ class Server:
                 time.sleep(0.1)
         pytest.fail(f"the server did not start: {self.log.read_text()[-2000:]}")
 
-    def end(self, by: signal.Signals) -> None:
-        self._process.send_signal(by)
+    def end(self, signal_number: signal.Signals) -> None:
+        self._process.send_signal(signal_number)
         self._process.wait(30)
 
 
@@ -105,7 +105,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def page() -> Iterator[object]:
-    """A page of a fresh Chromium. Skips where there is none, unless `REQUIRE_BROWSER` says that there must be."""
+    """A page in a new Chromium. Skips the test if Chromium is not installed, unless `REQUIRE_BROWSER` is set."""
     if not Path(CHROMIUM).exists() and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip(f"needs Chromium at {CHROMIUM}")
     from playwright.sync_api import sync_playwright

@@ -1,4 +1,4 @@
-"""What a person does, in a real browser, with real training."""
+"""Journeys of a user through the pages, in a real browser with real training."""
 
 import re
 import shutil
@@ -9,7 +9,15 @@ import pytest
 from pages_harness import finish, make_study
 from PIL import Image
 from playwright.sync_api import expect
-from steps import SECOND, fill_in_the_smallest_study, reach, settle, start_button, stop_buttons, wait_for
+from steps import (
+    SECOND,
+    fill_in_smallest_study,
+    start_button,
+    stop_buttons,
+    total_curve_length,
+    wait_for,
+    wait_until_idle,
+)
 
 from core.experiment.runs.run import State
 
@@ -18,17 +26,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.faults, pytest.mark.timeout(600)]
 
 
 def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server, page):
-    fill_in_the_smallest_study(page, server.url)
+    fill_in_smallest_study(page, server.url)
     start_button(page).dblclick()
     expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
     assert len(server.store.runs()) == 3, "a double click starts one study"
     expect(page.get_by_text(EPOCH)).to_be_visible(timeout=120 * SECOND)
-    before = reach(page)
-    wait_for(lambda: reach(page) > before)
+    before = total_curve_length(page)
+    wait_for(lambda: total_curve_length(page) > before)
 
     first = next(run for run in server.store.active() if run.state is State.RUNNING)
-    (server.folder / "pages" / "parts" / "live.py").open("a").write("\n# edited while training\n")
-    page.wait_for_timeout(3 * SECOND)  # the server has noticed, and imports everything anew
+    (server.folder / "pages" / "parts" / "runs" / "live.py").open("a").write("\n# edited while training\n")
+    page.wait_for_timeout(3 * SECOND)  # the server notices the change and imports everything again
     page.reload()
     expect(page.get_by_text(EPOCH)).to_be_visible(timeout=60 * SECOND)
     pid = server.store.get(first.id).status.pid
@@ -40,27 +48,27 @@ def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server,
     wait_for(lambda: len(server.store.metrics(first.id).epochs) > epochs)
     assert server.store.get(first.id).status.pid == pid and len(server.store.runs()) == 3
 
-    for left in (2, 1, 0):
+    for remaining in (2, 1, 0):
         wait_for(lambda: any(run.state is State.RUNNING for run in server.store.active()))
         running = next(run for run in server.store.active() if run.state is State.RUNNING)
-        stop_buttons(page).first.click()  # the one that trains stands above those that wait
+        stop_buttons(page).first.click()  # the run that trains is above the queued ones
         wait_for(lambda run=running: server.store.get(run.id).state is State.STOPPED, 60)
-        expect(stop_buttons(page)).to_have_count(left, timeout=30 * SECOND)
+        expect(stop_buttons(page)).to_have_count(remaining, timeout=30 * SECOND)
     rows = server.store.metrics(first.id).epochs
     assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
 
 
 def test_a_study_started_in_one_window_is_stopped_in_another(server, page):
-    fill_in_the_smallest_study(page, server.url)
+    fill_in_smallest_study(page, server.url)
     start_button(page).click()
     expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
-    other = page.context.browser.new_context().new_page()
-    other.goto(f"{server.url}/runs")
-    expect(stop_buttons(other)).to_have_count(3, timeout=30 * SECOND)
+    second_page = page.context.browser.new_context().new_page()
+    second_page.goto(f"{server.url}/runs")
+    expect(stop_buttons(second_page)).to_have_count(3, timeout=30 * SECOND)
     for _ in range(3):
-        before = stop_buttons(other).count()
-        stop_buttons(other).first.click()
-        expect(stop_buttons(other)).to_have_count(before - 1, timeout=60 * SECOND)
+        before = stop_buttons(second_page).count()
+        stop_buttons(second_page).first.click()
+        expect(stop_buttons(second_page)).to_have_count(before - 1, timeout=60 * SECOND)
     expect(stop_buttons(page)).to_have_count(0, timeout=30 * SECOND)
     expect(page.get_by_text("Stopped", exact=True).first).to_be_visible()
     assert {run.state for run in server.store.runs()} == {State.STOPPED}
@@ -73,31 +81,31 @@ def test_from_the_first_button_to_a_comparison_and_a_prediction(server, page, ti
     wait_for(lambda: not server.store.active(), 300)
     assert {run.state for run in server.store.runs()} == {State.COMPLETED}
     expect(stop_buttons(page)).to_have_count(0, timeout=60 * SECOND)
-    settle(page)  # a link that is drawn again between press and release is not clicked
-    page.get_by_role("link", name="Compare them").click(timeout=60 * SECOND)
-    settle(page)
-    headline = page.get_by_text("on the test images: ").first  # "did best", or "did equally well" where two tie
+    wait_until_idle(page)  # a link redrawn between press and release is not clicked
+    page.get_by_role("link", name="Compare these runs").click(timeout=60 * SECOND)
+    wait_until_idle(page)
+    headline = page.get_by_text("on the test images: ").first  # "did best", or "did equally well" for a tie
     expect(headline).to_be_visible(timeout=60 * SECOND)
     page.get_by_role("link", name="Predict").click()
-    settle(page)
+    wait_until_idle(page)
     text, giant = server.folder / "text.jpg", server.folder / "giant.png"
-    text.write_text("no picture")
+    text.write_text("not an image")
     Image.new("1", (12_000, 12_000)).save(giant)
-    pictures = sorted(tiny_folder.rglob("*.jpg"))[:10]
-    page.locator('input[type="file"]').first.set_input_files([*map(str, pictures), str(text), str(giant)])
+    images = sorted(tiny_folder.rglob("*.jpg"))[:10]
+    page.locator('input[type="file"]').first.set_input_files([*map(str, images), str(text), str(giant)])
     expect(page.get_by_text("10 images, 3 models.")).to_be_visible(timeout=120 * SECOND)
-    expect(page.get_by_text("text.jpg: not a picture")).to_be_visible()
+    expect(page.get_by_text("text.jpg: not an image")).to_be_visible()
     expect(page.get_by_text("giant.png: 12000 x 12000 pixels")).to_be_visible()
-    for picture in pictures:
-        expect(page.get_by_text(picture.name).first).to_be_visible()
-    page.get_by_text("Show why").click()
-    expect(page.locator('img[alt^="Where "]')).to_have_count(30, timeout=60 * SECOND)
+    for image in images:
+        expect(page.get_by_text(image.name).first).to_be_visible()
+    page.get_by_text("Show heat maps").click()
+    expect(page.locator('img[alt^="Heat map of "]')).to_have_count(30, timeout=60 * SECOND)
     assert page.get_by_test_id("stException").count() == 0
     page.get_by_role("link", name="Runs", exact=True).click()
-    settle(page)
-    page.get_by_text("Take the model along").click()
-    page.get_by_role("button", name="Make all formats").click()
-    expect(page.get_by_text("Each file itself was run on")).to_be_visible(timeout=240 * SECOND)
+    wait_until_idle(page)
+    page.get_by_text("Export model").click()
+    page.get_by_role("button", name="Export all formats").click()
+    expect(page.get_by_text("Each file was run on")).to_be_visible(timeout=240 * SECOND)
     with page.expect_download(timeout=60 * SECOND) as download:
         page.get_by_role("button", name="ONNX").click()
     with zipfile.ZipFile(download.value.path()) as archive:
@@ -114,19 +122,19 @@ def test_a_pasted_address_shows_the_same_comparison(server, page, tmp_path):
     page.get_by_role("radio", name="Time", exact=True).click()
     page.get_by_text("Align at fine-tuning").click()
     page.get_by_role("tab", name="Settings").click()
-    settle(page)
+    wait_until_idle(page)
     address = page.evaluate("location.href")
     assert study.id in address
-    other = page.context.browser.new_context().new_page()
-    other.goto(address)
-    expect(other.get_by_role("radio", name="Time", exact=True)).to_be_checked(timeout=60 * SECOND)
-    expect(other.locator('input[aria-label="Align at fine-tuning"]')).to_be_checked()
-    expect(other.get_by_role("tab", name="Settings")).to_have_attribute("aria-selected", "true")
-    expect(other.get_by_text("from the start of fine-tuning").first).to_be_visible()
+    second_page = page.context.browser.new_context().new_page()
+    second_page.goto(address)
+    expect(second_page.get_by_role("radio", name="Time", exact=True)).to_be_checked(timeout=60 * SECOND)
+    expect(second_page.locator('input[aria-label="Align at fine-tuning"]')).to_be_checked()
+    expect(second_page.get_by_role("tab", name="Settings")).to_have_attribute("aria-selected", "true")
+    expect(second_page.get_by_text("from the start of fine-tuning").first).to_be_visible()
 
 
-def test_ctrl_c_leaves_the_training_alone_and_says_how_to_stop_it(server, page):
-    fill_in_the_smallest_study(page, server.url)
+def test_after_ctrl_c_training_continues_and_the_stop_command_is_printed(server, page):
+    fill_in_smallest_study(page, server.url)
     start_button(page).click()
     expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
     first = server.store.active()[0]
@@ -137,7 +145,7 @@ def test_ctrl_c_leaves_the_training_alone_and_says_how_to_stop_it(server, page):
     assert f"transfer_learning.py --stop {first.id}" in server.log.read_text()
     server.start()
     page.goto(server.url)
-    settle(page)  # a visitor wakes the queue, and so it can be ended
+    wait_until_idle(page)  # opening a page starts the queue, so that the runs can be stopped
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
@@ -146,6 +154,6 @@ def test_every_page_fits_the_screen_and_shows_no_traceback(server, page, size):
     for name in ("", "data", "train", "runs", "compare", "predict"):
         page.goto(f"{server.url}/{name}")
         expect(page.get_by_test_id("stHeading").first).to_be_visible(timeout=60 * SECOND)
-        settle(page)
+        wait_until_idle(page)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0], name
         assert page.get_by_test_id("stException").count() == 0, name

@@ -1,4 +1,4 @@
-"""Images that are dropped on the page."""
+"""Uploads of images on the Train page."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ def choose(page: Page, url: str, source: str) -> None:
     page.get_by_role("radio", name=source, exact=True).click()
 
 
-def test_a_zip_of_class_folders_is_reported_and_can_be_trained_on(server, page, tiny_folder, tmp_path):
+def test_a_zip_of_class_folders_is_reported_and_can_be_used_for_training(server, page, tiny_folder, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "waste"), "zip", tiny_folder)
     choose(page, server.url, "ZIP")
     page.locator('input[type="file"]').set_input_files(archive)
@@ -25,13 +25,13 @@ def test_a_zip_of_class_folders_is_reported_and_can_be_trained_on(server, page, 
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
 
 
-def test_a_dropped_folder_is_reported_and_can_be_trained_on(server, page, tiny_folder):
-    choose(page, server.url, "Drop a folder")
+def test_an_uploaded_folder_is_reported_and_can_be_used_for_training(server, page, tiny_folder):
+    choose(page, server.url, "Upload a folder")
     page.locator('input[type="file"]').set_input_files(str(tiny_folder))
     expect(page.get_by_text("60 images, 10 classes")).to_be_visible(timeout=60 * SECOND)
 
 
-def test_what_is_no_zip_is_refused_in_one_line(server, page, tmp_path: Path):
+def test_a_file_that_is_not_a_zip_is_refused_in_one_line(server, page, tmp_path: Path):
     wrong = tmp_path / "wrong.zip"
     wrong.write_bytes(b"not a zip")
     choose(page, server.url, "ZIP")

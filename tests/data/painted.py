@@ -1,4 +1,4 @@
-"""The same asymmetric picture in many kinds of file."""
+"""The same asymmetric test image in many file formats and colour modes."""
 
 import io
 
@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 96, 64
 
 
 def upright() -> Image.Image:
-    """Four flat quarters: red, green, blue, white."""
+    """An RGB image of four uniform quarters: red, green, blue, white."""
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     pixels[: HEIGHT // 2, : WIDTH // 2] = 230, 20, 20
     pixels[: HEIGHT // 2, WIDTH // 2 :] = 20, 200, 20
@@ -18,39 +18,39 @@ def upright() -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def see_through() -> Image.Image:
-    """The same, but its white quarter is transparent black."""
-    picture = upright().convert("RGBA")
-    picture.paste((0, 0, 0, 0), (WIDTH // 2, HEIGHT // 2, WIDTH, HEIGHT))
-    return picture
+def transparent() -> Image.Image:
+    """The same image, but its white quarter is transparent black."""
+    image = upright().convert("RGBA")
+    image.paste((0, 0, 0, 0), (WIDTH // 2, HEIGHT // 2, WIDTH, HEIGHT))
+    return image
 
 
 def ramp() -> np.ndarray:
-    """A 16-bit grey that rises from black on the left to white on the right."""
+    """A (HEIGHT, WIDTH) uint16 grey gradient from black on the left to white on the right."""
     return np.tile(np.linspace(0, 65_535, WIDTH).round().astype(np.uint16), (HEIGHT, 1))
 
 
-def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, file_format, **options)
     return file.getvalue()
 
 
-def palette(transparency: bool = False) -> Image.Image:
-    picture = upright().quantize(8)
+def with_palette(transparency: bool = False) -> Image.Image:
+    image = upright().quantize(8)
     if transparency:
-        picture.info["transparency"] = picture.getpixel((WIDTH - 1, HEIGHT - 1))
-    return picture
+        image.info["transparency"] = image.getpixel((WIDTH - 1, HEIGHT - 1))
+    return image
 
 
-def then(first: Image.Image) -> dict:
-    """Options that add a second, black frame."""
+def second_frame(first: Image.Image) -> dict[str, object]:
+    """Options that save a black image as a second frame."""
     return {"save_all": True, "append_images": [Image.new(first.mode, first.size)], "duration": 100}
 
 
-def oriented(number: int, kind: str, **options: object) -> bytes:
-    """Stored turned or mirrored, with the EXIF orientation that puts it upright again."""
-    turn = {
+def oriented(number: int, file_format: str, **options: object) -> bytes:
+    """Encode the image rotated or mirrored, with the EXIF orientation that makes it upright again."""
+    transposition = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -61,52 +61,52 @@ def oriented(number: int, kind: str, **options: object) -> bytes:
     }
     exif = Image.Exif()
     exif[0x0112] = number
-    picture = upright().transpose(turn[number]) if number in turn else upright()
-    return saved(picture, kind, exif=exif, **options)
+    image = upright().transpose(transposition[number]) if number in transposition else upright()
+    return encoded(image, file_format, exif=exif, **options)
 
 
 GREY, GREY16 = upright().convert("L"), Image.fromarray(ramp())
 
 COLOUR = {
-    "png": saved(upright(), "PNG"),
-    "bmp": saved(upright(), "BMP"),
-    "tiff": saved(upright(), "TIFF"),
-    "tiff lzw": saved(upright(), "TIFF", compression="tiff_lzw"),
-    "gif": saved(upright(), "GIF"),
-    "webp": saved(upright(), "WEBP", lossless=True),
-    "palette png": saved(palette(), "PNG"),
-    "palette gif with 2 frames": saved(palette(), "GIF", **then(palette())),
-    "webp with 2 frames": saved(upright(), "WEBP", lossless=True, **then(upright())),
-    "tiff with 2 pages": saved(upright(), "TIFF", **then(upright())),
-    "apng": saved(upright(), "PNG", **then(upright())),
-    "rgba png": saved(see_through(), "PNG"),
-    "rgba tiff": saved(see_through(), "TIFF"),
-    "rgba webp": saved(see_through(), "WEBP", lossless=True),
-    "palette png, transparent": saved(palette(True), "PNG"),
-    "gif, transparent": saved(palette(True), "GIF"),
-    "rgb png with a transparent colour": saved(upright(), "PNG", transparency=(20, 20, 210)),
+    "png": encoded(upright(), "PNG"),
+    "bmp": encoded(upright(), "BMP"),
+    "tiff": encoded(upright(), "TIFF"),
+    "tiff lzw": encoded(upright(), "TIFF", compression="tiff_lzw"),
+    "gif": encoded(upright(), "GIF"),
+    "webp": encoded(upright(), "WEBP", lossless=True),
+    "palette png": encoded(with_palette(), "PNG"),
+    "palette gif with 2 frames": encoded(with_palette(), "GIF", **second_frame(with_palette())),
+    "webp with 2 frames": encoded(upright(), "WEBP", lossless=True, **second_frame(upright())),
+    "tiff with 2 pages": encoded(upright(), "TIFF", **second_frame(upright())),
+    "apng": encoded(upright(), "PNG", **second_frame(upright())),
+    "rgba png": encoded(transparent(), "PNG"),
+    "rgba tiff": encoded(transparent(), "TIFF"),
+    "rgba webp": encoded(transparent(), "WEBP", lossless=True),
+    "palette png, transparent": encoded(with_palette(True), "PNG"),
+    "gif, transparent": encoded(with_palette(True), "GIF"),
+    "rgb png with a transparent colour": encoded(upright(), "PNG", transparency=(20, 20, 210)),
 }
-"""Lossless kinds that show the colours of `upright`; the last one has white for blue."""
+"""Lossless files with exactly the colours of `upright`; in the last one blue is transparent."""
 
 LOSSY = {
-    "jpeg": saved(upright(), "JPEG", quality=95),
-    "progressive jpeg": saved(upright(), "JPEG", progressive=True),
-    "cmyk jpeg": saved(upright().convert("CMYK"), "JPEG", quality=95),
-    "webp lossy": saved(upright(), "WEBP"),
-    "mpo": saved(upright(), "MPO", quality=95, save_all=True, append_images=[upright()]),
-    "cmyk tiff": saved(upright().convert("CMYK"), "TIFF"),
+    "jpeg": encoded(upright(), "JPEG", quality=95),
+    "progressive jpeg": encoded(upright(), "JPEG", progressive=True),
+    "cmyk jpeg": encoded(upright().convert("CMYK"), "JPEG", quality=95),
+    "webp lossy": encoded(upright(), "WEBP"),
+    "mpo": encoded(upright(), "MPO", quality=95, save_all=True, append_images=[upright()]),
+    "cmyk tiff": encoded(upright().convert("CMYK"), "TIFF"),
 }
-"""Kinds that come close to them."""
+"""Files with approximately the colours of `upright`."""
 
 GREYS = {
-    "grey jpeg": saved(GREY, "JPEG"),
-    "grey png": saved(GREY, "PNG"),
-    "1-bit png": saved(upright().convert("1"), "PNG"),
-    "la png": saved(see_through().convert("LA"), "PNG"),
-    "16-bit png": saved(GREY16, "PNG"),
-    "16-bit tiff": saved(GREY16, "TIFF"),
-    "float tiff": saved(Image.fromarray(ramp() / np.float32(65_535)), "TIFF"),
-    "32-bit tiff": saved(Image.fromarray(ramp().astype(np.int32)), "TIFF"),
+    "grey jpeg": encoded(GREY, "JPEG"),
+    "grey png": encoded(GREY, "PNG"),
+    "1-bit png": encoded(upright().convert("1"), "PNG"),
+    "la png": encoded(transparent().convert("LA"), "PNG"),
+    "16-bit png": encoded(GREY16, "PNG"),
+    "16-bit tiff": encoded(GREY16, "TIFF"),
+    "float tiff": encoded(Image.fromarray(ramp() / np.float32(65_535)), "TIFF"),
+    "32-bit tiff": encoded(Image.fromarray(ramp().astype(np.int32)), "TIFF"),
 }
 
 KINDS = COLOUR | LOSSY | GREYS | {f"exif {number}": oriented(number, "JPEG", quality=95) for number in range(1, 9)}

@@ -1,4 +1,4 @@
-"""A launcher over an injected folder, with real worker processes that need no Keras."""
+"""Launchers on a temporary folder, with real worker processes that need no Keras."""
 
 import signal
 import sys
@@ -16,54 +16,57 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, RunStatus, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
-from core.machine.devices import Device, Leases, cpu
+from core.machine.devices import Device, DeviceLocks, cpu
 from core.machine.processes import find_process
 
 STUB = Path(__file__).with_name("stub_worker.py")
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
-    """What `condition` returns once it is true; fails loudly when it never is."""
+    """Wait until `condition()` is true and return its value; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, "what was waited for did not happen"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.02)
     return value
 
 
-def hear_ctrl_c() -> None:
-    """For `preexec_fn`: a child hears SIGINT even where the tests themselves run in the background of a script."""
+def enable_ctrl_c() -> None:
+    """For `preexec_fn`: let a child process receive SIGINT even if the tests run in the background of a script."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def worker_process(status: RunStatus) -> psutil.Process | None:
-    """The worker that a run's status names; None if it has ended."""
+    """Return the worker process named in a run's status; None if it has ended."""
     return find_process(status.host, status.pid, status.pid_created)
 
 
 @dataclass
 class Lab:
-    """A store and its launchers; `jobs` says what the worker of a run does, by the run's seed."""
+    """A store and its launchers. `jobs` maps the seed of a run to the job of its worker (see `stub_worker.py`).
+
+    `started` lists the ids of the runs for which a new worker was started.
+    """
 
     root: Path
     store: RunStore
-    leases: Leases
+    device_locks: DeviceLocks
     jobs: dict[int, str] = field(default_factory=dict)
     launchers: list[Launcher] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
 
-    def launch(self, **more) -> Launcher:
-        more = {"devices": lambda: (cpu(),), "command": self.command, "grace": 3.0} | more
-        self.launchers.append(Launcher(self.store, self.leases, **more))
+    def launch(self, **options: object) -> Launcher:
+        options = {"devices": lambda: (cpu(),), "command": self.command, "grace": 3.0} | options
+        self.launchers.append(Launcher(self.store, self.device_locks, **options))
         return self.launchers[-1]
 
-    def command(self, run: Path, device: str, leases: Path) -> list[str]:
+    def command(self, run: Path, device: str, locks_folder: Path) -> list[str]:
         self.started.append(run.name)
         job = self.jobs[self.store.get(run.name).config.seed]
-        return [sys.executable, str(STUB), job, str(run), "--device", device, "--leases", str(leases)]
+        return [sys.executable, str(STUB), job, str(run), "--device", device, "--leases", str(locks_folder)]
 
     def add(self, job: str) -> Run:
-        """A queued run whose worker will do `job`."""
+        """Create a queued run whose worker will do `job`."""
         seed = len(self.jobs)
         self.jobs[seed] = job
         run = self.store.create(RunConfig(seed=seed), "path,hash,label,split\n")
@@ -83,7 +86,7 @@ class Lab:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path, RunStore(tmp_path / "runs", stale_after=2.0), Leases(tmp_path / "leases"))
+    lab = Lab(tmp_path, RunStore(tmp_path / "runs", stale_after=2.0), DeviceLocks(tmp_path / "leases"))
     yield lab
     for launcher in lab.launchers:
         launcher.close()
@@ -96,4 +99,4 @@ def two_devices() -> tuple[Device, ...]:
     return (Device("gpu-0", "one", 1, 0, 0.0, (8, 0)), Device("gpu-1", "two", 1, 0, 0.0, (8, 0)))
 
 
-__all__ = ["Lab", "NoSuchRun", "hear_ctrl_c", "two_devices", "wait_for"]
+__all__ = ["Lab", "NoSuchRun", "enable_ctrl_c", "two_devices", "wait_for"]

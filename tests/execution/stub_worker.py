@@ -1,4 +1,4 @@
-"""A real worker process around a job that needs no Keras: what it does is said by its first argument."""
+"""A real worker process with a job that needs no Keras; the first argument names the job."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.execution.queue.session import Session
-from core.execution.queue.worker import leave, main
+from core.execution.queue.worker import exit_at_once, main
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.errors import Diverged
 from core.experiment.runs.run import State
@@ -56,8 +56,8 @@ def endless(_config: RunConfig, session: Session) -> bool:
     return False
 
 
-def deaf(_config: RunConfig, session: Session) -> bool:
-    """Ignores every request to stop, and has a child that does so too."""
+def ignores_signals(_config: RunConfig, session: Session) -> bool:
+    """Ignores all signals, and starts a child process that ignores SIGTERM."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     child = subprocess.Popen(
@@ -69,8 +69,8 @@ def deaf(_config: RunConfig, session: Session) -> bool:
         time.sleep(0.05)
 
 
-def busy(_config: RunConfig, session: Session) -> bool:
-    """Never looks whether it should stop, but can be interrupted."""
+def never_checks(_config: RunConfig, session: Session) -> bool:
+    """Never calls `should_stop`, but can be interrupted."""
     session.set_status(state=State.RUNNING)
     while True:
         time.sleep(0.05)
@@ -90,7 +90,7 @@ def crash(_config: RunConfig, _session: Session) -> bool:
 
 
 def fill_disk(_config: RunConfig, session: Session) -> bool:
-    """Writes rows until the disk, or the limit it was given, is full."""
+    """Writes rows until the disk is full or the file size limit is reached."""
     session.set_status(state=State.RUNNING)
     for number in range(1, 10**6):
         session.emit(epoch(number))
@@ -98,7 +98,7 @@ def fill_disk(_config: RunConfig, session: Session) -> bool:
 
 
 def fill_disk_with_checkpoints(_config: RunConfig, session: Session) -> bool:
-    """Ever larger checkpoints, until one no longer fits."""
+    """Saves larger and larger checkpoints until one does not fit."""
     session.set_status(state=State.RUNNING)
     checkpoints = Checkpoints(session.folder / "checkpoint")
     for number in range(1, 100):
@@ -108,19 +108,19 @@ def fill_disk_with_checkpoints(_config: RunConfig, session: Session) -> bool:
     return True
 
 
-def never_at_rest(_config: RunConfig, session: Session) -> bool:
-    """Leaves something behind that an orderly exit would wait for."""
+def leaves_a_thread(_config: RunConfig, session: Session) -> bool:
+    """Leaves a thread for which a normal exit would wait."""
     threading.Thread(target=time.sleep, args=(600,)).start()
     return quick(_config, session)
 
 
-def told(config: RunConfig, session: Session) -> bool:
-    """What the run's folder says: a worker that was started ahead learns its job with its run."""
+def job_from_folder(config: RunConfig, session: Session) -> bool:
+    """Does the job named in the run's folder: a prewarmed worker does not know its run when it starts."""
     return JOBS[(session.folder / "job").read_text()](config, session)
 
 
 def starting(_config: RunConfig, session: Session) -> bool:
-    """Never gets as far as training."""
+    """Never reaches its first training step."""
     while not session.should_stop():
         time.sleep(0.05)
     return False
@@ -131,16 +131,16 @@ JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {
     for job in (
         quick,
         endless,
-        deaf,
-        busy,
+        ignores_signals,
+        never_checks,
         out_of_memory,
         diverge,
         crash,
         fill_disk,
         fill_disk_with_checkpoints,
-        told,
+        job_from_folder,
         starting,
-        never_at_rest,
+        leaves_a_thread,
     )
 }
 
@@ -154,4 +154,4 @@ if __name__ == "__main__":
         limit = {"limited_from_the_start": 20_000, "limited_later": 200_000}[name]
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         name = "fill_disk"
-    leave(main(arguments, JOBS[name]))
+    exit_at_once(main(arguments, JOBS[name]))

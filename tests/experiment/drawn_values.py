@@ -1,4 +1,4 @@
-"""Hypothesis draws for the words of core/experiment."""
+"""Hypothesis strategies that draw random objects of core/experiment."""
 
 from hypothesis import strategies as st
 
@@ -14,19 +14,19 @@ strategies = st.builds(Strategy, names, st.lists(phases, min_size=1, max_size=5)
 
 fractions = st.floats(0, 0.5)
 augmentations = st.builds(Augmentation, st.booleans(), fractions, fractions, fractions)
-# Paths may hold anything but NUL, lone surrogates included: that is how Python reads names that are no UTF-8.
-places = st.text(st.characters(exclude_characters="\0"), min_size=1).filter(str.strip)
+# Paths may contain any character except NUL, also lone surrogates, by which Python represents bytes that are not UTF-8.
+paths = st.text(st.characters(exclude_characters="\0"), min_size=1).filter(str.strip)
 seeds = st.integers(0, 2**31 - 1)
 configs = st.builds(
     RunConfig,
-    places,
+    paths,
     strategies,
     seeds,
     seeds,
     st.integers(1, 1_024),
     st.sampled_from(IMAGE_SIZES),
     st.sampled_from(ALPHAS),
-    places,
+    paths,
     augmentations,
     st.integers(0, 1_000),
     st.booleans(),
@@ -37,7 +37,7 @@ configs = st.builds(
     st.sampled_from(PRECISIONS),
 )
 
-moments = st.none() | st.floats(0, 4e9)
+timestamps = st.none() | st.floats(0, 4e9)
 counts = st.integers(0, 2**40)
 errors = st.none() | st.builds(RunError, st.text(), st.text(), st.text())
 statuses = st.builds(
@@ -47,8 +47,8 @@ statuses = st.builds(
     counts,
     st.text(),
     st.text(),
-    moments,
-    moments,
+    timestamps,
+    timestamps,
     counts,
     st.text(),
     counts,

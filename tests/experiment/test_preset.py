@@ -1,4 +1,4 @@
-"""Presets: kept under a name, read back exactly, refused where they are none."""
+"""Presets: saved under a name, read back exactly, refused if invalid."""
 
 import json
 from dataclasses import replace
@@ -8,20 +8,20 @@ from drawn_values import configs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.experiment.named_strategies import BASELINE, FINE_TUNING, TWO_PHASE
 from core.experiment.preset import Preset, PresetStore
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import BASELINE, FINE_TUNING, TWO_PHASE
 
 
 @given(st.lists(configs, min_size=1, max_size=4))
 def test_a_preset_round_trips_through_json(drawn):
-    preset = Preset.of(drawn)
+    preset = Preset.from_configs(drawn)
     again = Preset.from_json(preset.to_json())
     assert (again.strategies, again.seeds) == (preset.strategies, preset.seeds)
     assert replace(again.template, strategy=TWO_PHASE) == replace(preset.template, strategy=TWO_PHASE)
 
 
-def test_it_is_kept_listed_replaced_and_forgotten(tmp_path):
+def test_presets_are_saved_listed_replaced_and_deleted(tmp_path):
     store = PresetStore(tmp_path / "presets")
     assert store.names() == []
     store.save("Small images, 5 epochs", Preset())
@@ -34,11 +34,11 @@ def test_it_is_kept_listed_replaced_and_forgotten(tmp_path):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ["", " ", "../x", "a/b", "a\0b", ".hidden", "x" * 61, "<img>", None])
-def test_names_that_are_no_file_names_are_refused(tmp_path, name):
+def test_invalid_names_are_refused(tmp_path, name):
     store = PresetStore(tmp_path / "presets")
-    for act in (lambda: store.save(name, Preset()), lambda: store.load(name), lambda: store.delete(name)):
+    for operation in (lambda: store.save(name, Preset()), lambda: store.load(name), lambda: store.delete(name)):
         with pytest.raises(ValueError, match="Expected a name"):
-            act()
+            operation()
     assert not (tmp_path / "presets").exists()
 
 
@@ -61,19 +61,21 @@ def test_a_damaged_preset_is_refused(tmp_path, content):
         PresetStore(tmp_path).load("mine")
 
 
-def test_seeds_follow_each_other_and_a_preset_of_before_them_has_one():
+def test_seeds_are_consecutive_and_a_preset_of_an_older_version_has_one():
     preset = Preset(template=RunConfig(seed=7), seeds=3)
-    assert list(preset.every_seed) == [7, 8, 9]
-    assert Preset.of([replace(preset.template, seed=seed) for seed in (9, 7, 8)]).every_seed == preset.every_seed
+    assert list(preset.seed_range) == [7, 8, 9]
+    assert (
+        Preset.from_configs([replace(preset.template, seed=seed) for seed in (9, 7, 8)]).seed_range == preset.seed_range
+    )
     old = preset.to_json()
     del old["seeds"]
     assert Preset.from_json(old).seeds == 1
 
 
-def test_a_missing_preset_is_said_to_be_missing(tmp_path):
-    with pytest.raises(ValueError, match="none of that name"):
+def test_a_missing_preset_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="which does not exist"):
         PresetStore(tmp_path).load("mine")
 
 
-def test_only_what_starts_from_the_base_needs_its_weights():
+def test_a_preset_needs_the_base_unless_all_strategies_train_from_scratch():
     assert Preset().needs_base and Preset((BASELINE, TWO_PHASE)).needs_base and not Preset((BASELINE,)).needs_base

@@ -1,4 +1,4 @@
-"""What may be asked for, and what is refused."""
+"""Strategies, phases and guidelines: valid values, and invalid ones that are refused."""
 
 import json
 import math
@@ -10,20 +10,19 @@ from hypothesis import strategies as st
 
 from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
-from core.experiment.strategy import (
+from core.experiment.named_strategies import (
     BASELINE,
     FEATURE_EXTRACTION,
     FINE_TUNING,
-    FROM_SCRATCH,
     STRATEGIES,
+    STRATEGY_CHOICES,
     TWO_PHASE,
-    Phase,
-    Strategy,
+    SharedSettings,
     gradual_unfreezing,
+    gradual_with_settings,
     unfreeze_sweep,
-    with_phases,
-    with_settings,
 )
+from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy, with_phases
 
 
 def test_the_three_strategies():
@@ -31,7 +30,11 @@ def test_the_three_strategies():
     assert FINE_TUNING.phases == (Phase(154, 1e-4, 25),)
     assert TWO_PHASE.phases == (Phase(0, 1e-3, 15), Phase(30, 1e-4, 10))
     assert list(STRATEGIES) == ["feature-extraction", "fine-tuning", "two-phase"]
-    assert [s.title for s in STRATEGIES.values()] == ["Feature extraction", "Fine-tuning all layers", "Two-phase"]
+    assert [strategy.title for strategy in STRATEGIES.values()] == [
+        "Feature extraction",
+        "Fine-tuning all layers",
+        "Two-phase",
+    ]
 
 
 @given(strategies)
@@ -40,57 +43,57 @@ def test_json_round_trip_is_exact(strategy):
     assert again == strategy and hash(again) == hash(strategy)
 
 
-def test_what_json_gets_is_a_copy():
+def test_changing_the_json_does_not_change_the_strategy():
     TWO_PHASE.to_json()["phases"][0]["epochs"] = 99
     assert TWO_PHASE.phases[0].epochs == 15
 
 
 @given(strategies)
-def test_epochs_and_boundaries_agree(strategy):
-    starts = (0, *strategy.boundaries)
-    assert [end - begin for begin, end in zip(starts, (*strategy.boundaries, strategy.epochs), strict=True)] == [
+def test_epochs_and_phase_boundaries_agree(strategy):
+    starts = (0, *strategy.phase_boundaries)
+    assert [end - begin for begin, end in zip(starts, (*strategy.phase_boundaries, strategy.epochs), strict=True)] == [
         phase.epochs for phase in strategy.phases
     ]
 
 
 @given(json_values)
-def test_json_that_is_no_strategy_is_refused(value):
+def test_json_that_describes_no_strategy_is_refused(value):
     with pytest.raises(ValueError, match=r"Expected .*received"):
         Strategy.from_json(value)
 
 
 @given(names, st.lists(phases, min_size=1, max_size=2), st.text(min_size=1).filter(lambda name: name != "phases"))
-def test_json_with_a_field_too_many_is_refused(name, some, extra):
-    data = {"name": name, "phases": [vars(phase) for phase in some]}
+def test_json_with_an_unknown_field_is_refused(name, phases, extra):
+    data = {"name": name, "phases": [vars(phase) for phase in phases]}
     with pytest.raises(ValueError, match="Expected"):
         Strategy.from_json({**data, extra + "x": 1})
 
 
-NO_COUNTS = [True, False, None, "3", 3.0, math.nan, math.inf, -1, 10**400, [3]]
-NO_RATES = [True, None, "0.1", math.nan, math.inf, -math.inf, 0, -1e-4, 11, 10**400, [0.1]]
+INVALID_COUNTS = [True, False, None, "3", 3.0, math.nan, math.inf, -1, 10**400, [3]]
+INVALID_RATES = [True, None, "0.1", math.nan, math.inf, -math.inf, 0, -1e-4, 11, 10**400, [0.1]]
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
     "unfreeze",
-    [*(value for value in NO_COUNTS if value != FROM_SCRATCH), -2, -1.0, 155],
+    [*(value for value in INVALID_COUNTS if value != FROM_SCRATCH), -2, -1.0, 155],
     ids=lambda value: repr(value)[:9],
 )
-def test_impossible_unfreeze(unfreeze):
+def test_invalid_unfreeze(unfreeze):
     with pytest.raises(ValueError, match=r"Expected unfreeze .* whole number from 0 to 154; received "):
         Phase(unfreeze, 1e-3, 1)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("epochs", [*NO_COUNTS, 0, 10**9], ids=lambda value: repr(value)[:9])
-def test_impossible_epochs(epochs):
+@pytest.mark.parametrize("epochs", [*INVALID_COUNTS, 0, 10**9], ids=lambda value: repr(value)[:9])
+def test_invalid_epochs(epochs):
     with pytest.raises(ValueError, match=r"Expected epochs to be a whole number from 1 to 1,000; received "):
         Phase(0, 1e-3, epochs)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("rate", NO_RATES, ids=lambda value: repr(value)[:9])
-def test_impossible_learning_rate(rate):
+@pytest.mark.parametrize("rate", INVALID_RATES, ids=lambda value: repr(value)[:9])
+def test_invalid_learning_rate(rate):
     with pytest.raises(ValueError, match=r"Expected learning_rate to be a number above 0 and at most 10; received "):
         Phase(0, rate, 1)
     with pytest.raises(ValueError, match="Expected learning_rate"):
@@ -99,16 +102,16 @@ def test_impossible_learning_rate(rate):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ["", "Two phase", "a--b", "-a", "a\n", "x" * 41, "../a", "é", None, 7])
-def test_impossible_name(name):
+def test_invalid_name(name):
     with pytest.raises(ValueError, match="Expected a strategy name"):
         Strategy(name, TWO_PHASE.phases)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("some", [(), [Phase(0, 1e-3, 1)], None, 5, (1,), "ab", ({"unfreeze": 0},)])
-def test_impossible_phases(some):
-    with pytest.raises(ValueError, match="Expected a tuple of one Phase or more"):
-        Strategy("mine", some)
+@pytest.mark.parametrize("invalid", [(), [Phase(0, 1e-3, 1)], None, 5, (1,), "ab", ({"unfreeze": 0},)])
+def test_invalid_phases(invalid):
+    with pytest.raises(ValueError, match="Expected a tuple of at least one Phase"):
+        Strategy("mine", invalid)
 
 
 @pytest.mark.faults
@@ -119,17 +122,20 @@ def test_too_many_epochs_over_all_phases():
 
 @given(st.integers(1, 400), st.integers(1, 400), rates, rates, st.integers(0, ALL_LAYERS))
 def test_shared_settings(epochs1, epochs2, rate1, rate2, depth):
-    head, tuned = Phase(0, rate1, epochs1), Phase(depth, rate2, epochs2)
-    extraction, tuning, two = (with_settings(s, epochs1, epochs2, rate1, rate2, depth) for s in STRATEGIES.values())
-    assert extraction.phases == (head,)
-    assert two.phases == (head, tuned)
-    assert tuning.phases == (Phase(ALL_LAYERS, rate2, epochs1 + epochs2),)
-    assert tuning.epochs == two.epochs
+    feature_extraction, fine_tuning, two_phase = STRATEGY_CHOICES["all"](
+        SharedSettings(epochs1, epochs2, rate1, rate2, depth)
+    )
+    assert feature_extraction.phases == (Phase(0, rate1, epochs1),)
+    assert two_phase.phases == (Phase(0, rate1, epochs1), Phase(depth, rate2, epochs2))
+    assert fine_tuning.phases == (Phase(ALL_LAYERS, rate2, epochs1 + epochs2),)
+    assert fine_tuning.epochs == two_phase.epochs
 
 
-def test_settings_fit_only_the_named_strategies():
-    with pytest.raises(ValueError, match=r"two-phase.*received gradual-unfreezing"):
-        with_settings(gradual_unfreezing(), 1, 1, 1e-3, 1e-4, 30)
+def test_every_choice_of_the_terminal_trains_strategies_of_different_names():
+    for choice, build in STRATEGY_CHOICES.items():
+        names = [strategy.name for strategy in build(SharedSettings())]
+        assert names and len(set(names)) == len(names), choice
+    assert STRATEGY_CHOICES["all"](SharedSettings()) == tuple(STRATEGIES.values())
 
 
 def test_unfreeze_sweep():
@@ -145,10 +151,39 @@ def test_gradual_unfreezing():
     gradual = gradual_unfreezing((0, 11, 30), learning_rate=1e-2, epochs=4, decay=0.5)
     assert gradual.phases == (Phase(0, 1e-2, 4), Phase(11, 5e-3, 4), Phase(30, 2.5e-3, 4))
     for depths in ((11, 0), (0, 0), (0, 30, 20)):
-        with pytest.raises(ValueError, match="depths that grow"):
+        with pytest.raises(ValueError, match="depths that increase"):
             gradual_unfreezing(depths)
     with pytest.raises(ValueError, match="Expected decay"):
         gradual_unfreezing(decay=1.5)
+
+
+def test_gradual_unfreezing_by_default_trains_the_head_then_10_20_and_30_layers_at_falling_rates():
+    gradual = gradual_unfreezing()
+    assert (gradual.name, gradual.title) == ("gradual-unfreezing", "Gradual unfreezing")
+    assert [(phase.unfreeze, phase.epochs) for phase in gradual.phases] == [(0, 5), (10, 5), (20, 5), (30, 5)]
+    assert [phase.learning_rate for phase in gradual.phases] == pytest.approx([1e-3, 3e-4, 9e-5, 2.7e-5])
+
+
+def test_gradual_unfreezing_divides_the_epochs_of_phase_2_among_the_unfrozen_phases():
+    gradual = gradual_with_settings(SharedSettings(15, 11, 1e-3, 1e-4))
+    assert (gradual.name, gradual.epochs) == (gradual_unfreezing().name, 26)
+    assert [(phase.unfreeze, phase.epochs) for phase in gradual.phases] == [(0, 15), (10, 3), (20, 3), (30, 5)]
+    assert [phase.learning_rate for phase in gradual.phases] == pytest.approx([1e-3, 1e-4, 3e-5, 9e-6])
+
+
+@given(st.integers(1, 400), st.integers(3, 400), rates, rates.filter(lambda rate: rate > 1e-300))
+def test_gradual_unfreezing_uses_all_epochs_and_the_given_rates(epochs1, epochs2, rate1, rate2):
+    head, first, second, last = gradual_with_settings(SharedSettings(epochs1, epochs2, rate1, rate2)).phases
+    assert (head.epochs, head.learning_rate, first.learning_rate) == (epochs1, rate1, rate2)
+    assert first.epochs == second.epochs <= last.epochs <= first.epochs + 2
+    assert first.epochs + second.epochs + last.epochs == epochs2
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("epochs", [2, 0, -5])
+def test_gradual_unfreezing_needs_an_epoch_for_each_unfrozen_phase(epochs):
+    with pytest.raises(ValueError, match=rf"Expected at least 3 epochs .*; received {epochs}\."):
+        gradual_with_settings(SharedSettings(15, epochs, 1e-3, 1e-4))
 
 
 def test_guidelines():
@@ -167,12 +202,12 @@ def test_warnings():
     assert not any(warnings(strategy, images=7_000) for strategy in STRATEGIES.values())
     assert warnings(TWO_PHASE) == ()
     (deep,) = warnings(TWO_PHASE, images=300)
-    assert "Two-phase opens 30 layers" in deep and "10-20 layers for 300 images" in deep
+    assert "Two-phase unfreezes 30 layers" in deep and "10-20 layers for 300 images" in deep
     (fast,) = warnings(Strategy("mine", (Phase(0, 1e-3, 1), Phase(30, 1e-3, 1))))
     assert "trains the base at 0.001, not below the head's 0.001" in fast and "Suggested: 0.0001" in fast
 
 
-def test_rules_of_thumb_are_the_guidelines_in_words():
+def test_rules_of_thumb_state_the_guidelines():
     assert [rule.partition(":")[0] for rule in rules_of_thumb(7_000, None)] == [
         "Layers to unfreeze",
         "Learning rate once the base trains",
@@ -182,26 +217,26 @@ def test_rules_of_thumb_are_the_guidelines_in_words():
 
 
 @given(st.sampled_from(list(STRATEGIES.values())), st.lists(phases, min_size=1, max_size=3).map(tuple))
-def test_a_strategy_of_one_phase_is_called_what_it_does(strategy, drawn):
-    named = with_phases(strategy, drawn)
-    assert named.phases == drawn
+def test_a_strategy_of_one_phase_is_named_after_its_depth(strategy, drawn):
+    renamed = with_phases(strategy, drawn)
+    assert renamed.phases == drawn
     if len(drawn) == 1:
         depth = drawn[0].unfreeze
         titles = {0: "Feature extraction", ALL_LAYERS: "Fine-tuning all layers"}
-        assert named.title == titles.get(depth, f"Fine-tuning {depth} layers")
+        assert renamed.title == titles.get(depth, f"Fine-tuning {depth} layers")
     else:
-        assert named.name == strategy.name
+        assert renamed.name == strategy.name
 
 
-def test_what_was_open_once_counts_as_changed_ever_after():
+def test_cumulative_max_depths_never_decrease():
     phases = (Phase(0, 1e-3, 1), Phase(30, 1e-4, 1), Phase(11, 1e-4, 1), Phase(56, 1e-5, 1))
-    assert Strategy("up-and-down", phases).deepest_so_far == (0, 30, 30, 56)
+    assert Strategy("up-and-down", phases).cumulative_max_depths == (0, 30, 30, 56)
 
 
 def test_the_baseline_has_no_base():
     assert BASELINE.is_from_scratch and not any(strategy.is_from_scratch for strategy in STRATEGIES.values())
     assert Strategy.from_json(BASELINE.to_json()) == BASELINE and BASELINE.title == "Small CNN from scratch"
-    shared = with_settings(BASELINE, 5, 3, 1e-3, 1e-4, 30)
+    (shared,) = STRATEGY_CHOICES["baseline-cnn"](SharedSettings(5, 3, 1e-3, 1e-4))
     assert shared.phases == (Phase(FROM_SCRATCH, 1e-3, 8),)
     assert with_phases(BASELINE, shared.phases).name == BASELINE.name
     with pytest.raises(ValueError, match="from scratch, or none; received both"):

@@ -1,4 +1,4 @@
-"""What all tests of pages share."""
+"""Fixtures of all page tests."""
 
 import sys
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from streamlit.components.v2 import manifest_scanner
 
 from core.backbones.weights import imagenet_path
 
-# Streamlit looks through all installed packages for components each time that AppTest opens a page.
+# Streamlit searches all installed packages for components each time AppTest opens a page: do it once.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> Iterator[Path]:
-    """A runs folder of the page's own, in which nothing is ever started: another leader holds it."""
+    """A runs folder in which no run is started, because the lock of the launcher is held."""
     monkeypatch.setattr(
         sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "runs"), "--data-root", str(tiny_folder.parent)]
     )
@@ -27,14 +27,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> 
     (tmp_path / "runs").mkdir()
     with FileLock(tmp_path / "runs" / ".launcher.lock"):
         yield tmp_path / "runs"
-        st.cache_resource.clear()  # closes the launcher before it could lead
+        st.cache_resource.clear()  # closes the launcher before the lock is released
 
 
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """ImageNet's weights are neither here nor to be had."""
+    """ImageNet weights are neither cached nor available for download."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("core.backbones.weights.SOURCE", "http://127.0.0.1:9/")
+    monkeypatch.setattr("core.backbones.weights.IMAGENET_URL", "http://127.0.0.1:9/")
     st.cache_data.clear()
     yield
     st.cache_data.clear()
@@ -42,7 +42,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def imagenet(offline: None) -> None:
-    """A file stands for ImageNet's weights on this machine."""
+    """A small file in place of the cached ImageNet weights."""
     path = imagenet_path(1.0, 224)
     path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:

@@ -1,4 +1,4 @@
-"""Pages without a browser: opening them, reading them, and runs to show on them."""
+"""Helpers of page tests: open a page without a browser, read its texts, and write runs to show on it."""
 
 import json
 import time
@@ -7,11 +7,11 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.metrics import MetricsWriter
 from core.experiment.runs.run import Run, RunStatus, State, Study
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import STRATEGIES
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard.py"
 MANIFEST = "path,hash,label,split\na.jpg,0,a,train\n"
@@ -19,7 +19,7 @@ _KINDS = ("title", "header", "subheader", "markdown", "caption", "error", "warni
 
 
 def open_page(name: str = "home", **query: str | list[str]) -> AppTest:
-    """A page by its name, with these query parameters."""
+    """Open a page by its name, with these query parameters."""
     page = AppTest.from_file(str(DASHBOARD), default_timeout=60)
     for key, value in query.items():
         page.query_params[key] = value
@@ -31,12 +31,12 @@ def open_page(name: str = "home", **query: str | list[str]) -> AppTest:
 
 
 def texts(page: AppTest) -> str:
-    """All that a page says, a line an element, without the backslashes that keep names from being formatting."""
+    """All texts of a page, one line per element, without the backslashes that escape Markdown."""
     return "\n".join(str(element.value) for kind in _KINDS for element in page.get(kind)).replace("\\", "")
 
 
 def progress_texts(page: AppTest) -> list[str]:
-    """What stands over the bars."""
+    """The texts of all progress bars."""
     return [bar.proto.text for bar in page.get("progress")]
 
 
@@ -45,14 +45,14 @@ def button(page: AppTest, label: str) -> Any:
 
 
 def make_study(root: Path, **settings: Any) -> tuple[RunStore, Study]:
-    """A queued study of the three strategies."""
+    """Create a study of the three strategies, whose runs are queued."""
     store = RunStore(root)
     planned = [(RunConfig(strategy=strategy, **settings), MANIFEST) for strategy in STRATEGIES.values()]
     return store, store.create_study(planned)
 
 
 def finish(store: RunStore, run: Run, accuracy: float = 0.81, epochs: int = 2) -> None:
-    """Give a run the rows, the evaluation and the end of a training."""
+    """Write the metrics, evaluation and status of a completed training."""
     write_rows(store, run.id, [epoch(number) for number in range(1, epochs + 1)])
     scores = {"precision": 0.8, "recall": 0.8, "f1": 0.8, "images": 190}
     evaluation = {

@@ -1,4 +1,4 @@
-"""Compare in its empty, busy, finished and failed state, without a browser."""
+"""Compare with no runs, and with training, finished and failed runs."""
 
 import json
 import time
@@ -8,12 +8,12 @@ import pytest
 from pages_harness import MANIFEST, epoch, finish, make_study, open_page, texts, write_rows
 from streamlit.testing.v1 import AppTest
 
+from core.experiment.named_strategies import STRATEGIES, TWO_PHASE, unfreeze_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import RunError, RunStatus, State, Study
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import STRATEGIES, TWO_PHASE, unfreeze_sweep
 
-WILD = [
+HOSTILE_NAMES = [
     "<img src=x onerror=alert(1)>",
     r"$\href{javascript:alert(1)}{x}$",
     "[x](javascript:alert(1))",
@@ -22,7 +22,7 @@ WILD = [
 
 
 def finished(root: Path) -> tuple[RunStore, Study]:
-    """A study of which every run was measured; the last did best."""
+    """A study whose runs are all tested; the last run is the best."""
     store, study = make_study(root)
     for run, accuracy in zip(study.runs, (0.71, 0.72, 0.83), strict=True):
         finish(store, run, accuracy)
@@ -37,13 +37,13 @@ def table(page: AppTest, column: str) -> list:
     return list(next(frame.value for frame in page.dataframe if column in frame.value)[column])
 
 
-def test_empty_it_offers_the_next_steps(root):
+def test_without_runs_it_offers_the_next_steps(root):
     page = open_page("compare")
-    assert "Nothing to compare yet" in texts(page)
+    assert "There is nothing to compare yet" in texts(page)
     assert [link.proto.label for link in page.main.get("page_link")] == ["Train on the sample set", "Set up a study"]
 
 
-def test_finished_it_starts_with_the_verdict_and_what_it_rests_on(root):
+def test_finished_runs_have_a_verdict_with_its_charts_and_tables(root):
     _, study = finished(root)
     page = open_page("compare", study=study.id)
     assert "Two-phase did best on the test images: 83.0%, 11.0 points above" in texts(page)
@@ -56,10 +56,10 @@ def test_finished_it_starts_with_the_verdict_and_what_it_rests_on(root):
     ) == ("Accuracy", "Loss")
     assert table(page, "Test accuracy") == [0.71, 0.72, 0.83]
     assert table(page, "Trainable parameters") == ["165,514"] * 3
-    assert "Watch" not in [link.proto.label for link in page.main.get("page_link")]
+    assert "Show progress" not in [link.proto.label for link in page.main.get("page_link")]
 
 
-def test_what_counts_as_a_difference_is_asked_and_kept_in_the_url(root):
+def test_the_equivalence_margin_is_an_input_that_is_in_the_url(root):
     store, study = make_study(root)
     for run, accuracy in zip(study.runs, (0.810, 0.815, 0.812), strict=True):
         finish(store, run, accuracy)
@@ -70,45 +70,46 @@ def test_what_counts_as_a_difference_is_asked_and_kept_in_the_url(root):
     assert set(table(open_page("compare", study=study.id, zone="8.0"), "Judgement")) == {"practically equal"}
 
 
-def test_differences_are_from_the_baseline_that_is_pinned(root):
+def test_differences_are_relative_to_the_chosen_baseline(root):
     _, study = finished(root)
     page = open_page("compare", study=study.id)
     page.selectbox(key="baseline").select(study.runs[2].id).run()
     assert table(page, "Run")[0] == "Two-phase (baseline)"
     assert table(page, "Test, difference")[1:] == pytest.approx([-0.12, -0.11])
     again = open_page("compare", study=study.id, baseline="Two-phase")
-    assert table(again, "Run")[0] == "Two-phase (baseline)", "the URL tells the baseline"
+    assert table(again, "Run")[0] == "Two-phase (baseline)", "the baseline is in the URL"
 
 
-def test_each_tab_shows_what_it_promises(root):
+def test_each_tab_shows_its_content(root):
     _, study = finished(root)
     assert table(open_page("compare", study=study.id), "Class") == ["glass", "paper"]
     page = open_page("compare", study=study.id, more="Confusions")
     assert [chart["data"][0]["type"] for chart in charts(page)[5:]] == ["heatmap"] * 3
     page = open_page("compare", study=study.id, more="Confusions", cells="Percent")
     assert charts(page)[5]["data"][0]["text"][0] == ["79", "21"]
-    assert "not known of these runs" in texts(open_page("compare", study=study.id, more="Images"))
+    assert "No per-image predictions were saved" in texts(open_page("compare", study=study.id, more="Images"))
     page = open_page("compare", study=study.id, more="Settings")
     assert table(page, "Setting") == ["Strategy", "Phase 1", "Phase 2"]
     page.toggle(key="apart").set_value(False).run()
     assert "Batch size" in table(page, "Setting")
-    assert set(table(open_page("compare", study=study.id, more="Promised"), "Result")) == {"above (+2.3 points)"}
+    assert set(table(open_page("compare", study=study.id, more="Course ranges"), "Result")) == {"above (+2.3 points)"}
 
 
-def test_images_in_dispute_are_shown_with_what_each_model_said(root, tiny_folder):
+def test_disputed_images_are_shown_with_the_prediction_of_each_model(root, tiny_folder):
     store, study = make_study(root, data=str(tiny_folder))
-    pictures = sorted(path.relative_to(tiny_folder) for path in tiny_folder.rglob("*.jpg"))[:12]
-    for run, named in zip(study.runs, ("<b>", "paper", "<b>"), strict=True):
+    images = sorted(path.relative_to(tiny_folder) for path in tiny_folder.rglob("*.jpg"))[:12]
+    for run, predicted in zip(study.runs, ("<b>", "paper", "<b>"), strict=True):
         finish(store, run)
-        lines = [f"{path},{path.parent},{named if number < 9 else 'tin'},0.9" for number, path in enumerate(pictures)]
+        lines = [f"{path},{path.parent},{predicted if number < 9 else 'tin'},0.9" for number, path in enumerate(images)]
         (store.path(run.id) / "predictions.csv").write_text("\n".join(["path,label,predicted,p_a", *lines]))
     page = open_page("compare", study=study.id, more="Images")
-    assert "9 test images, the surest mistakes first" in texts(page)
-    said = "".join(element.proto.body for element in page.get("html"))
-    assert "&lt;b&gt;" in said and "<b></bdi>" not in said and "90.0%, wrong" in said
+    assert "9 test images, most confident mistakes first" in texts(page)
+    html = "".join(element.proto.body for element in page.get("html"))
+    assert "&lt;b&gt;" in html and "<b></bdi>" not in html and "90.0%, wrong" in html
     page.segmented_control(key="disputed").set_value("All are wrong").run()
     assert "12 test images" in texts(page)
-    page.selectbox(key="mistake").select(next(o for o in page.selectbox(key="mistake").options if "tin" in o)).run()
+    mistakes = page.selectbox(key="mistake")
+    mistakes.select(next(option for option in mistakes.options if "tin" in option)).run()
     assert "3 test images" in texts(page) and not page.exception
 
 
@@ -133,10 +134,10 @@ def test_several_seeds_are_drawn_as_means_or_run_by_run(root):
     page.segmented_control(key="curves-seeds").set_value("Each run").run()
     assert "Two-phase, seed 1" in {trace.get("name") for trace in charts(page)[3]["data"]} and not page.exception
     by_step = open_page("compare", study=study.id, **{"curves-by": "Step"})
-    assert "Runs of several seeds" not in [control.label for control in by_step.segmented_control]
+    assert "Runs with several seeds" not in [control.label for control in by_step.segmented_control]
 
 
-def test_the_view_of_the_curves_is_in_the_url(root):
+def test_the_options_of_the_curves_are_in_the_url(root):
     _, study = finished(root)
     page = open_page("compare", study=study.id, **{"curves-by": "Time", "curves-aligned": "true"})
     assert charts(page)[3]["layout"]["xaxis"]["title"]["text"] == "Seconds from the start of fine-tuning"
@@ -144,39 +145,41 @@ def test_the_view_of_the_curves_is_in_the_url(root):
     assert charts(page)[4]["layout"]["yaxis"]["type"] == "log"
 
 
-def test_busy_it_says_how_many_still_train_and_where_to_watch(root):
+def test_unfinished_runs_are_counted_with_a_link_to_their_progress(root):
     store, study = make_study(root)
     finish(store, study.runs[0])
     write_rows(store, study.runs[1].id, [epoch(1)])
     store.write_status(study.runs[1].id, RunStatus(State.RUNNING, phase=1, epoch=2))
     page = open_page("compare", study=study.id)
-    assert "2 of 3 runs still wait or train" in texts(page) and "2 of 3 runs have no result" in texts(page)
-    watch = next(link for link in page.main.get("page_link") if link.proto.label == "Watch")
-    assert study.runs[0].id in watch.proto.query_string and len(table(page, "Run")) == 3
+    assert "2 of 3 runs are still waiting or training" in texts(page) and "2 of 3 runs have no result" in texts(page)
+    progress = next(link for link in page.main.get("page_link") if link.proto.label == "Show progress")
+    assert study.runs[0].id in progress.proto.query_string and len(table(page, "Run")) == 3
 
 
-def test_queued_runs_have_nothing_to_show_yet(root):
+def test_queued_runs_have_no_charts(root):
     _, study = make_study(root)
     page = open_page("compare", study=study.id)
-    assert "None of these runs has been measured" in texts(page) and "3 of 3 runs still wait or train" in texts(page)
+    assert "None of these runs has been measured" in texts(
+        page
+    ) and "3 of 3 runs are still waiting or training" in texts(page)
     assert not charts(page)
 
 
 @pytest.mark.faults
-def test_failed_and_corrupt_runs_stand_beside_the_others(root):
+def test_failed_and_corrupt_runs_are_shown_with_the_others(root):
     store, study = finished(root)
     error = RunError("out of memory", "It broke.", "Mend it.")
     store.write_status(study.runs[0].id, RunStatus(State.FAILED, error=error, ended=time.time()))
     (store.path(study.runs[0].id) / "evaluation.json").unlink()
     (store.path(study.runs[1].id) / "config.json").write_text("{")
-    for more in ("Classes", "Confusions", "Settings", "Promised"):
+    for more in ("Classes", "Confusions", "Settings", "Course ranges"):
         page = open_page("compare", study=study.id, more=more)
         assert set(table(page, "State")) == {"completed", "failed", "corrupt"}
         assert "1 of 3 runs has no result" in texts(page)
 
 
 @pytest.mark.faults
-def test_runs_that_all_failed_before_an_epoch_point_to_what_happened(root):
+def test_runs_that_all_failed_in_the_first_epoch_link_to_the_reason(root):
     store, study = make_study(root)
     for run in study.runs:
         store.write_status(run.id, RunStatus(State.FAILED, error=RunError("x", "It broke.", "Mend it.")))
@@ -186,21 +189,21 @@ def test_runs_that_all_failed_before_an_epoch_point_to_what_happened(root):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("garbage", ["{", "[]", '{"accuracy": 1e9, "classes": 1, "per_class": [], "confusion": {}}'])
-def test_a_damaged_evaluation_counts_as_none(root, garbage):
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"accuracy": 1e9, "classes": 1, "per_class": [], "confusion": {}}'])
+def test_a_damaged_evaluation_counts_as_missing(root, damaged):
     store, study = finished(root)
     for run in study.runs:
-        (store.path(run.id) / "evaluation.json").write_text(garbage)
+        (store.path(run.id) / "evaluation.json").write_text(damaged)
     for more in ("Classes", "Confusions"):
-        assert "No run has been measured" in texts(open_page("compare", study=study.id, more=more))
+        assert "No run has been evaluated" in texts(open_page("compare", study=study.id, more=more))
 
 
 @pytest.mark.faults
-def test_wild_ids_and_views_are_messages_and_defaults(root):
+def test_unknown_ids_are_messages_and_invalid_options_are_defaults(root):
     _, study = finished(root)
-    for wild in ("20200101-000000-000", "../../etc", "a\0b", "<script>"):
-        assert "no longer in the runs folder" in texts(open_page("compare", study=wild))
-        assert "no longer in the runs folder" in texts(open_page("compare", run=[wild, study.runs[0].id]))
+    for unknown in ("20200101-000000-000", "../../etc", "a\0b", "<script>"):
+        assert "no longer in the runs folder" in texts(open_page("compare", study=unknown))
+        assert "no longer in the runs folder" in texts(open_page("compare", run=[unknown, study.runs[0].id]))
     page = open_page(
         "compare",
         study=study.id,
@@ -214,7 +217,7 @@ def test_wild_ids_and_views_are_messages_and_defaults(root):
 
 
 @pytest.mark.faults
-def test_a_run_deleted_while_it_is_looked_at_is_a_message(root):
+def test_a_run_deleted_while_it_is_shown_is_a_message(root):
     store, study = finished(root)
     page = open_page("compare", run=[run.id for run in study.runs])
     store.delete(study.runs[1].id)
@@ -223,17 +226,23 @@ def test_a_run_deleted_while_it_is_looked_at_is_a_message(root):
 
 
 @pytest.mark.faults
-def test_names_of_classes_are_no_markup(root):
+def test_names_of_classes_are_escaped(root):
     store, study = make_study(root)
-    scores = {name: {"f1": 0.5, "images": 3} for name in WILD}
+    scores = {name: {"f1": 0.5, "images": 3} for name in HOSTILE_NAMES}
     for run in study.runs:
         finish(store, run)
         (store.path(run.id) / "evaluation.json").write_text(
             json.dumps(
-                {"accuracy": 0.5, "images": 12, "classes": WILD, "per_class": scores, "confusion": [[1, 1, 1, 0]] * 4}
+                {
+                    "accuracy": 0.5,
+                    "images": 12,
+                    "classes": HOSTILE_NAMES,
+                    "per_class": scores,
+                    "confusion": [[1, 1, 1, 0]] * 4,
+                }
             )
         )
-    assert table(open_page("compare", study=study.id), "Class") == WILD, "a table's cells are text"
+    assert table(open_page("compare", study=study.id), "Class") == HOSTILE_NAMES, "cells of a table are plain text"
     page = open_page("compare", study=study.id, more="Confusions")
     for chart in charts(page)[5:]:
         shown = [*chart["layout"]["xaxis"]["ticktext"], *chart["data"][0]["x"]]
@@ -241,35 +250,40 @@ def test_names_of_classes_are_no_markup(root):
     assert not any("<img" in element.value for element in (*page.markdown, *page.caption))
 
 
-def test_more_runs_than_the_page_has_room_for_are_counted(root):
+def test_the_number_of_runs_on_the_page_is_limited(root):
     store = RunStore(root)
     store.create_study([(RunConfig(strategy=TWO_PHASE, seed=seed), MANIFEST) for seed in range(31)])
     assert "The first 30 of 31 chosen runs are shown." in texts(open_page("compare"))
 
 
-def test_runs_of_several_depths_show_how_deep_it_pays_to_unfreeze(root):
+def test_runs_of_several_depths_have_a_depth_curve(root):
     store = RunStore(root)
     study = store.create_study([(RunConfig(strategy=strategy), MANIFEST) for strategy in unfreeze_sweep([0, 30, 56])])
     for run, accuracy in zip(study.runs, (0.7, 0.8, 0.75), strict=True):
         finish(store, run, accuracy)
     page = open_page("compare", study=study.id)
     assert "How deep to unfreeze" in [heading.value for heading in page.subheader]
-    assert "The top 30 layers open did best: 80.0% on the test images. Not all have several seeds" in texts(page)
+    assert (
+        "Unfreezing the top 30 layers did best: 80.0% on the test images. Not all depths have several seeds"
+        in texts(page)
+    )
     two = open_page("compare", run=[run.id for run in study.runs[:2]])
     assert "How deep to unfreeze" not in texts(two)
 
 
-def test_the_tab_calibration_tells_how_sure_models_were_and_what_their_temperature_makes_of_it(root):
+def test_calibration_is_shown_before_and_after_temperature_scaling(root):
     store, study = finished(root)
     first = store.path(study.runs[0].id)
     rows = [f"{i}.jpg,glass,{'glass,0.9,0.1' if i < 6 else 'paper,0.1,0.9'}" for i in range(10)]
     (first / "predictions.csv").write_text("\n".join(["path,label,predicted,p_glass,p_paper", *rows]))
     page = open_page("compare", study=study.id, more="Calibration")
-    assert "as often right as" not in texts(page) and "Below the dotted line a model is too sure" in texts(page)
-    table = next(frame.value for frame in page.dataframe if "Too sure by" in frame.value)
-    assert table["Too sure by"].tolist() == [pytest.approx(0.3)] and table["Temperature"].isna().all()
+    assert "No per-image probabilities" not in texts(page) and "model is overconfident" in texts(page)
+    table = next(frame.value for frame in page.dataframe if "Overconfidence" in frame.value)
+    assert table["Overconfidence"].tolist() == [pytest.approx(0.3)] and table["Temperature"].isna().all()
     evaluation = json.loads((first / "evaluation.json").read_text()) | {"temperature": 3.0}
     (first / "evaluation.json").write_text(json.dumps(evaluation))
     page = open_page("compare", study=study.id, more="Calibration", probabilities="Calibrated")
-    table = next(frame.value for frame in page.dataframe if "Too sure by" in frame.value)
-    assert table["Error, calibrated"][0] < table["Error"][0] and table["Temperature"].tolist() == [3.0]
+    table = next(frame.value for frame in page.dataframe if "Overconfidence" in frame.value)
+    assert table["Calibration error, scaled"][0] < table["Calibration error"][0] and table["Temperature"].tolist() == [
+        3.0
+    ]

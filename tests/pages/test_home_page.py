@@ -1,4 +1,4 @@
-"""Home in its empty, busy, finished and failed state, without a browser."""
+"""Home with no runs, and with training, finished and failed runs."""
 
 import time
 
@@ -9,28 +9,30 @@ from core.experiment.runs.run import RunError, RunStatus, State
 from core.experiment.runs.run_store import RunStore
 
 
-def test_empty_it_says_what_this_is_and_offers_two_ways_to_begin(root):
+def test_without_runs_it_explains_itself_and_offers_two_ways_to_start(root):
     page = open_page()
-    assert "Which way of unfreezing wins" in texts(page) and "Nothing has trained yet" in texts(page)
+    assert "Which transfer-learning strategy works best" in texts(page) and "No model has been trained yet" in texts(
+        page
+    )
     assert [link.proto.label for link in page.get("page_link")] == ["Use my own images"]
 
 
-def test_its_button_starts_the_three_strategies_on_the_sample_set(root):
+def test_the_button_starts_the_three_strategies_on_the_sample_set(root):
     page = open_page()
     button(page, "Try it on the sample set").click().run()
     runs = RunStore(root).runs()
     assert len(runs) == 3 and {run.config.data for run in runs} == {"sample"} and "Queued" in texts(page)
 
 
-def test_without_imagenet_it_says_what_is_transferred_instead(root, offline):
+def test_without_imagenet_weights_it_names_the_weights_used_instead(root, offline):
     page = open_page()
-    assert texts(page).count("training starts from the sample base") == 1
+    assert texts(page).count("Training starts from the sample base") == 1
     button(page, "Try it on the sample set").click().run()
     assert {run.config.weights for run in RunStore(root).runs()} == {"sample"}
 
 
 @pytest.mark.faults
-def test_without_the_sample_base_it_says_so_and_trains_from_random_weights(root, offline, tmp_path, monkeypatch):
+def test_without_the_sample_base_it_shows_a_notice_and_trains_from_random_weights(root, offline, tmp_path, monkeypatch):
     monkeypatch.setattr("core.backbones.weights.SAMPLE_FILE", tmp_path / "gone.npz")
     page = open_page()
     assert "it is missing" in texts(page) and "nothing is transferred" in texts(page)
@@ -38,20 +40,20 @@ def test_without_the_sample_base_it_says_so_and_trains_from_random_weights(root,
     assert {run.config.weights for run in RunStore(root).runs()} == {"random"}
 
 
-def test_busy_it_lists_the_study_and_the_sidebar_says_what_runs(root):
+def test_a_training_study_is_listed_and_linked_in_the_sidebar(root):
     store, study = make_study(root)
     store.write_status(study.runs[0].id, RunStatus(State.RUNNING))
     page = open_page()
     assert "running" in page.dataframe[0].value["State"][0]
-    assert "Watch it" in [link.proto.label for link in page.sidebar.get("page_link")]
+    assert "Show progress" in [link.proto.label for link in page.sidebar.get("page_link")]
 
 
-def test_finished_it_tells_the_newest_results(root):
+def test_the_newest_results_are_shown(root):
     store, study = make_study(root)
     for run, accuracy in zip(study.runs, (0.71, 0.72, 0.83), strict=True):
         finish(store, run, accuracy)
     page = open_page()
-    assert "83.0%" in texts(page) and page.dataframe[0].value["Best on the test images"][0] == "Two-phase, 83.0%"
+    assert "83.0%" in texts(page) and page.dataframe[0].value["Best test accuracy"][0] == "Two-phase, 83.0%"
 
 
 def test_failed_and_corrupt_runs_are_listed(root):
@@ -64,7 +66,7 @@ def test_failed_and_corrupt_runs_are_listed(root):
 
 
 @pytest.mark.faults
-def test_a_home_folder_that_cannot_be_used_is_one_line(root, monkeypatch):
+def test_a_home_folder_that_cannot_be_used_is_a_one_line_error(root, monkeypatch):
     monkeypatch.setenv("TRANSFER_LAB_HOME", "/proc/nope")
     page = open_page()
     button(page, "Try it on the sample set").click().run()
@@ -73,4 +75,4 @@ def test_a_home_folder_that_cannot_be_used_is_one_line(root, monkeypatch):
 
 def test_waiting_runs_are_counted_in_the_sidebar(root):
     make_study(root)
-    assert "3 runs wait" in texts(open_page())
+    assert "3 runs waiting" in texts(open_page())

@@ -1,4 +1,4 @@
-"""Runs in their empty, busy, finished and failed state, without a browser."""
+"""The Runs page with no runs, and with training, finished and failed runs."""
 
 import hashlib
 import json
@@ -21,11 +21,11 @@ from core.experiment.runs.run import RunError, RunStatus, State
 from core.experiment.runs.run_store import RunStore
 
 
-def test_empty_it_offers_the_next_step(root):
-    assert "Nothing has trained yet" in texts(open_page("runs"))
+def test_without_runs_it_offers_the_next_step(root):
+    assert "No model has been trained yet" in texts(open_page("runs"))
 
 
-def test_busy_it_shows_the_epoch_the_phase_and_stop(root):
+def test_a_training_run_shows_its_state_and_can_be_stopped(root):
     store, study = make_study(root)
     run = study.runs[0]
     write_rows(store, run.id, [epoch(1), epoch(2)])
@@ -37,7 +37,7 @@ def test_busy_it_shows_the_epoch_the_phase_and_stop(root):
     assert store.stop_requested(run.id)
 
 
-def test_finished_it_shows_the_test_figures(root):
+def test_finished_runs_show_their_test_results(root):
     store, study = make_study(root)
     for run in study.runs:
         finish(store, run)
@@ -48,19 +48,19 @@ def test_finished_it_shows_the_test_figures(root):
 
 
 @pytest.mark.faults
-def test_failed_it_says_why_what_to_do_and_offers_resume(root):
+def test_a_failed_run_shows_its_error_with_advice_and_can_be_resumed(root):
     store, study = make_study(root)
     run = study.runs[0]
     error = RunError("out of memory", "Not enough <img src=x onerror=alert(1)>.", "Choose a smaller batch.")
     store.write_status(run.id, RunStatus(State.FAILED, error=error, ended=time.time()))
     page = open_page("runs", run=run.id)
     assert "Choose a smaller batch" in texts(page) and "Failed" in texts(page)
-    assert r"\<img" in page.error[0].value, "names are no markup"
+    assert r"\<img" in page.error[0].value, "names are escaped"
     button(page, "Resume").click().run()
     assert store.get(run.id).state is State.QUEUED
 
 
-def test_a_finished_run_is_deleted_after_one_question(root):
+def test_a_finished_run_is_deleted_after_confirmation(root):
     store, study = make_study(root)
     for run in study.runs:
         finish(store, run)
@@ -69,7 +69,7 @@ def test_a_finished_run_is_deleted_after_one_question(root):
     assert not page.exception and len(store.runs()) == 2 and texts(page).count("Completed") == 2
 
 
-def test_runs_of_several_studies_are_chosen_by_the_url_and_the_rail(root):
+def test_runs_of_several_studies_are_chosen_by_the_url_and_the_list(root):
     store, first = make_study(root)
     for run in first.runs:
         finish(store, run)
@@ -83,24 +83,24 @@ def test_runs_of_several_studies_are_chosen_by_the_url_and_the_rail(root):
     assert "On the test images" in texts(page)
 
 
-def test_no_run_at_all_can_be_chosen(root):
+def test_all_runs_can_be_deselected(root):
     _, study = make_study(root)
     page = open_page("runs", run=study.runs[0].id)
     page.checkbox(key=f"pick-{study.runs[0].id}").uncheck().run()
-    assert "Choose runs in the list" in texts(page) and not page.warning
+    assert "No run is chosen. Choose runs in the list" in texts(page) and not page.warning
     page.checkbox(key=f"pick-{study.runs[1].id}").check().run()
     assert study.runs[1].id in page.query_params["run"]
 
 
-def test_a_page_shows_no_more_runs_than_it_can_bear(root):
+def test_the_number_of_runs_on_the_page_is_limited(root):
     store = RunStore(root)
     study = store.create_study([(RunConfig(seed=seed), MANIFEST) for seed in range(40)])
     page = open_page("runs", study=study.id)
-    assert "The first 30 of 40 chosen runs" in texts(page) and "Waits, 29 runs before it" in progress_texts(page)
+    assert "The first 30 of 40 chosen runs" in texts(page) and "Waiting, 29 runs ahead" in progress_texts(page)
 
 
 @pytest.mark.faults
-def test_rows_with_odd_fields_or_too_many_of_them_break_nothing(root):
+def test_damaged_rows_and_more_epochs_than_planned_break_nothing(root):
     store, study = make_study(root)
     run = study.runs[0]
     write_rows(store, run.id, [epoch(number) for number in range(1, 40)])
@@ -118,23 +118,23 @@ def test_rows_with_odd_fields_or_too_many_of_them_break_nothing(root):
     assert "2 damaged lines" in texts(open_page("runs"))
 
 
-def test_the_rail_is_searched(root):
+def test_the_list_of_runs_can_be_searched(root):
     make_study(root)
     page = open_page("runs")
     page.text_input(key="find").set_value("two queued").run()
     assert [box.label for box in page.checkbox] == [r"Two\-phase :gray[queued]"]
     page.text_input(key="find").set_value("nothing like this").run()
-    assert "No run fits" in texts(page)
+    assert "No run matches" in texts(page)
 
 
 @pytest.mark.faults
-def test_a_corrupt_run_a_lost_study_and_a_wild_id_are_messages(root):
+def test_a_corrupt_run_and_unknown_ids_are_messages(root):
     store, study = make_study(root)
     (store.path(study.runs[1].id) / "config.json").write_text("{")
     assert "Corrupt" in texts(open_page("runs", study=study.id))
-    for wild in ("20200101-000000-000", "../../etc", "a\0b", "<script>"):
-        assert "no longer in the runs folder" in texts(open_page("runs", study=wild))
-        assert "no longer in the runs folder" in texts(open_page("runs", run=[wild, study.runs[0].id]))
+    for unknown in ("20200101-000000-000", "../../etc", "a\0b", "<script>"):
+        assert "no longer in the runs folder" in texts(open_page("runs", study=unknown))
+        assert "no longer in the runs folder" in texts(open_page("runs", run=[unknown, study.runs[0].id]))
 
 
 @pytest.mark.faults
@@ -148,15 +148,15 @@ def test_damaged_lines_are_counted(root):
 
 
 @pytest.mark.faults
-def test_a_runs_folder_that_cannot_be_used_is_one_line(monkeypatch, tmp_path):
+def test_a_runs_folder_that_cannot_be_used_is_a_one_line_error(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "file" / "runs")])
     st.cache_resource.clear()
     page = open_page()
-    assert "Expected a folder for runs" in page.error[0].value
+    assert "Expected a writable folder for runs" in page.error[0].value
 
 
-def test_status_changes_are_followed(root):
+def test_status_changes_are_shown(root):
     store, study = make_study(root)
     page = open_page("runs", study=study.id)
     for run in study.runs:
@@ -165,38 +165,42 @@ def test_status_changes_are_followed(root):
     assert "Stopped" in texts(page) and "Stop" not in [found.label for found in page.button]
 
 
-def test_what_is_kept_is_listed_bounded_and_cleared(root, monkeypatch, tmp_path):
+def test_the_feature_cache_is_listed_limited_and_cleared(root, monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))
     feature_cache, kind = FeatureCache(), Kind("activations at pool", (4,), "float32", {})
     feature_cache.open(kind, 1).append(["ab" * 32], np.ones((1, 4), np.float32), 1.0)
     make_study(root)
     page = open_page("runs")
-    assert "activations at pool" in str(page.dataframe[-1].value) and "instead of computing it again" in texts(page)
+    assert "activations at pool" in str(page.dataframe[-1].value) and "instead of computing them again" in texts(page)
     page.number_input(key="kept-room").set_value(1.0).run()
-    button(page, "Set").click().run()
+    button(page, "Set limit").click().run()
     assert FeatureCache().budget == 10**9 and len(feature_cache.entries()) == 1
-    button(page, "Clear all of it").click().run()
+    button(page, "Clear the cache").click().run()
     assert (
         feature_cache.entries() == ()
         and not page.exception
-        and "Kept computation: 0 MB" in [e.label for e in page.expander]
+        and "Feature cache: 0 MB" in [e.label for e in page.expander]
     )
 
 
-def test_a_remark_and_what_was_saved_stand_beside_the_run(root):
+def test_a_remark_and_the_time_saved_are_shown_with_the_run(root):
     store, study = make_study(root)
     finish(store, study.runs[0])
     status = store.get(study.runs[0].id).status
-    store.write_status(study.runs[0].id, replace(status, remark="Nothing more is kept: <b>full</b>.", saved_seconds=75))
+    store.write_status(
+        study.runs[0].id, replace(status, remark="No more features are cached: <b>full</b>.", saved_seconds=75)
+    )
     page = open_page("runs", study=study.id)
-    assert "Nothing more is kept: <b>full</b>." in texts(page) and "1 min 15 s saved by what was kept" in texts(page)
+    assert "No more features are cached: <b>full</b>." in texts(
+        page
+    ) and "1 min 15 s saved by the feature cache" in texts(page)
     other = store.get(study.runs[1].id).status
     store.write_status(study.runs[1].id, replace(other, state=State.STOPPED, saved_seconds=30))
-    assert "The runs in the list took **1 min 45 s** of computing from it" in texts(open_page("runs", study=study.id))
+    assert "All runs together saved **1 min 45 s** of computation" in texts(open_page("runs", study=study.id))
 
 
 class Exporter:
-    """Stands for the assistant: notes of each format that it was made, but for one that fails."""
+    """Replaces the Keras service: writes the measurements of each exported format, except for one that fails."""
 
     def export(self, run: Path, name: str) -> ExportedFile:
         form = FORMATS[name]
@@ -205,19 +209,19 @@ class Exporter:
         form.path(run).parent.mkdir(exist_ok=True)
         form.path(run).write_bytes(b"model")
         agreement, model = 0.5 if "int8" in name else 1.0, hashlib.sha256(b"model").hexdigest()
-        noted = ExportedFile(name, "", model, 5, 90, 0.81, 0.82, agreement, 2.5, "A processor")
+        exported = ExportedFile(name, "", model, 5, 90, 0.81, 0.82, agreement, 2.5, "A processor")
         measurement_path(form, run).parent.mkdir(exist_ok=True)
-        measurement_path(form, run).write_text(json.dumps(noted.to_json()))
-        return noted
+        measurement_path(form, run).write_text(json.dumps(exported.to_json()))
+        return exported
 
     def close(self) -> None:
         return
 
 
-def test_a_model_is_taken_along_in_every_format_that_works(root, monkeypatch):
+def test_a_model_is_exported_in_all_formats_that_work(root, monkeypatch):
     monkeypatch.setattr("pages.parts.shared.services.KerasService", Exporter)
     store, study = make_study(root)
-    assert "Take the model along" not in [box.label for box in open_page("runs").expander], "nothing is trained yet"
+    assert "Export model" not in [box.label for box in open_page("runs").expander], "no model is trained yet"
     for run in study.runs[:2]:
         finish(store, run)
         (store.path(run.id) / "model.keras").write_bytes(b"model")
@@ -225,7 +229,7 @@ def test_a_model_is_taken_along_in_every_format_that_works(root, monkeypatch):
     assert page.selectbox(key="export").options == ["Feature extraction", "Fine-tuning all layers"]
     page.button(key="make-exports").click().run()
     assert "received: no. Choose another" in texts(page) and "50.0% of the test images" in page.warning[0].value
-    (table,) = [table.value for table in page.dataframe if "Names as Keras does" in table.value]
+    (table,) = [table.value for table in page.dataframe if "Agreement with Keras" in table.value]
     assert list(table["Format"]) == ["Keras", "LiteRT, 16 bits", "LiteRT, 8 bits", "ONNX"]
     page.run()
-    assert button(page, "Make 1 more format") and not page.exception
+    assert button(page, "Export 1 more format") and not page.exception

@@ -1,4 +1,4 @@
-"""Setting up a study, without a browser."""
+"""The Train page without a browser."""
 
 from typing import ClassVar
 
@@ -6,10 +6,10 @@ import pytest
 from pages_harness import MANIFEST, button, make_study, open_page, texts
 
 from core.execution.keras_service.client import KerasService, KerasServiceError
+from core.experiment.named_strategies import STRATEGIES, gradual_unfreezing
 from core.experiment.preset import PresetStore
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import STRATEGIES, gradual_unfreezing
 from core.experiment.timings import PhaseTimings, Timings
 from core.machine.paths import presets_folder
 
@@ -18,19 +18,20 @@ def depth(page, card: int, phase: int = 0):
     return page.slider(key=f"card-{card}-phase-{phase}-depth")
 
 
-def test_it_offers_the_course_settings_and_says_the_plan(root, imagenet):
+def test_default_settings_and_plan_are_shown(root, imagenet):
     page = open_page("train")
     assert "600 images" in texts(page) and "3 runs, 65 epochs in all" in texts(page)
     assert [card.value for card in page.slider if "depth" in card.key] == [0, 154, 0, 30]
     assert "1,691,914 of 2.42 M parameters train" in texts(page) and not button(page, "Start").disabled
-    assert page.selectbox(key="weights").value == "ImageNet" and "near guessing" not in texts(page)
+    assert page.selectbox(key="weights").value == "ImageNet" and "near chance level" not in texts(page)
 
 
-def test_seeds_are_chosen_by_what_they_can_tell(root):
+def test_seeds_are_shown_with_the_difference_they_can_detect(root):
     page = open_page("train")
-    assert "Whether the next training would come out the same it cannot tell" in texts(page)
+    detectable = "you will detect differences of 13 points or more (80% power)"
+    assert f"{detectable}; it does not show variation between trainings" in texts(page)
     page.segmented_control(key="seeds").set_value(5).run()
-    assert "15 runs, 325 epochs in all" in texts(page) and "four times in five" in texts(page)
+    assert "15 runs, 325 epochs in all" in texts(page) and "With 5 seeds and 90 test images" in texts(page)
     button(page, "Start").click().run()
     runs = RunStore(root).runs()
     assert [run.config.seed for run in reversed(runs)] == [seed for seed in range(5) for _ in range(3)]
@@ -46,19 +47,32 @@ def test_a_duplicated_study_keeps_its_seeds(root):
     assert "2 runs" in texts(page)
 
 
-def test_a_study_of_seven_depths_is_filled_in_at_once(root):
+def test_the_preset_seven_depths_fills_the_form(root):
     page = open_page("train")
-    page.selectbox(key="preset").select("How deep to unfreeze: seven depths").run()
-    button(page, "Fill in").click().run()
+    page.selectbox(key="preset").select("Seven depths").run()
+    button(page, "Apply preset").click().run()
     assert not page.exception
     button(page, "Start").click().run()
     runs = RunStore(root).runs()
     assert sorted(run.config.strategy.phases[-1].unfreeze for run in runs) == [0, 11, 20, 30, 56, 100, 154]
-    assert len({run.config.strategy.phases[0] for run in runs}) == 1, "all begin with the same head"
+    assert len({run.config.strategy.phases[0] for run in runs}) == 1, "the same first phase trains the head"
+
+
+def test_the_preset_gradual_unfreezing_is_one_card_with_four_phases(root):
+    page = open_page("train")
+    page.selectbox(key="preset").select("Gradual unfreezing").run()
+    button(page, "Apply preset").click().run()
+    assert not page.exception and page.checkbox(key="card-0-use").label == "**Gradual unfreezing**"
+    assert [depth(page, 0, phase).value for phase in range(4)] == [0, 10, 20, 30]
+    rates = [page.select_slider(key=f"card-0-phase-{phase}-rate").value for phase in range(4)]
+    assert rates == sorted(set(rates), reverse=True), "each phase has a lower rate"
+    assert "1 run, 20 epochs" in texts(page)
+    button(page, "Start").click().run()
+    assert [run.config.strategy for run in RunStore(root).runs()] == [gradual_unfreezing()]
 
 
 @pytest.mark.faults
-def test_start_makes_one_study_however_often_and_wherever_it_is_pressed(root):
+def test_starting_twice_in_two_windows_creates_one_study(root):
     for page in (open_page("train"), open_page("train")):
         button(page, "Start").click().run()
         assert not page.exception and "Queued" in texts(page), "the study is shown on the Runs page"
@@ -66,9 +80,9 @@ def test_start_makes_one_study_however_often_and_wherever_it_is_pressed(root):
     assert [run.config.strategy.name for run in reversed(runs)] == list(STRATEGIES)
 
 
-def test_the_depth_names_the_block_and_counts_what_trains(root):
+def test_the_depth_is_described_with_its_block_and_trained_parameters(root):
     page = open_page("train")
-    page.selectbox(key="weights").set_value("Nothing (random)").run()
+    page.selectbox(key="weights").set_value("None (random)").run()
     page.select_slider(key="alpha").set_value(1.0)
     depth(page, 2, 1).set_value(38).run()
     assert "From block_13 up: 1,846,858 of 2.42 M parameters train" in texts(page)
@@ -76,7 +90,7 @@ def test_the_depth_names_the_block_and_counts_what_trains(root):
     assert "From within block_13 up" in texts(page)
 
 
-def test_a_card_is_called_what_it_does(root):
+def test_the_title_of_a_card_follows_its_depth(root):
     page = open_page("train")
     depth(page, 1).set_value(100).run()
     assert page.checkbox(key="card-1-use").label == "**Fine-tuning 100 layers**"
@@ -84,15 +98,15 @@ def test_a_card_is_called_what_it_does(root):
     assert [run.title for run in RunStore(root).runs()][1] == "Fine-tuning 100 layers"
 
 
-def test_without_a_strategy_there_is_nothing_to_start(root):
+def test_start_is_disabled_without_a_strategy(root):
     page = open_page("train")
     for number in range(3):
         page.checkbox(key=f"card-{number}-use").uncheck()
     page.run()
-    assert button(page, "Start").disabled and "Tick a strategy" in texts(page)
+    assert button(page, "Start").disabled and "No strategy is selected" in texts(page)
 
 
-def test_a_setting_against_the_guidelines_is_warned_of_not_forbidden(root):
+def test_a_setting_outside_the_guidelines_shows_a_warning_and_can_start(root):
     page = open_page("train")
     page.select_slider(key="card-2-phase-1-rate").set_value(1e-2).run()
     assert "not below the head's" in texts(page) and not button(page, "Start").disabled
@@ -100,14 +114,14 @@ def test_a_setting_against_the_guidelines_is_warned_of_not_forbidden(root):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("path", ["/etc", "../..", "/nowhere", "a\0b", "x" * 5_000, "<img src=x onerror=alert(1)>"])
-def test_folders_that_may_not_be_used_are_one_line(root, path):
+def test_a_folder_that_is_not_allowed_shows_one_error(root, path):
     page = open_page("train")
     page.segmented_control[0].set_value("Folder").run()
     page.text_input(key="folder").set_value(path).run()
     assert len(page.error) == 1 and not page.exception and button(page, "Start").disabled
 
 
-def test_a_folder_below_the_roots_is_reported(root, tiny_folder):
+def test_a_folder_below_an_allowed_folder_is_reported(root, tiny_folder):
     page = open_page("train")
     page.segmented_control[0].set_value("Folder").run()
     page.text_input(key="folder").set_value(str(tiny_folder)).run()
@@ -115,16 +129,16 @@ def test_a_folder_below_the_roots_is_reported(root, tiny_folder):
 
 
 @pytest.mark.faults
-def test_a_weights_file_that_may_not_be_read_is_one_line(root):
+def test_a_weights_file_that_is_not_allowed_shows_one_error(root):
     page = open_page("train")
     page.selectbox(key="weights").set_value("A weights file").run()
     assert "received nothing" in texts(page) and button(page, "Start").disabled and "3 runs" in texts(page)
-    for path, told in (("/etc/passwd", "below"), (str(root.parent / "missing.h5"), "Expected")):
+    for path, message in (("/etc/passwd", "below"), (str(root.parent / "missing.h5"), "Expected")):
         page.text_input(key="weights-file").set_value(path).run()
-        assert len(page.error) == 1 and told in texts(page) and button(page, "Start").disabled
+        assert len(page.error) == 1 and message in texts(page) and button(page, "Start").disabled
 
 
-def test_duplicate_fills_in_the_settings_and_the_images_of_a_run(root, tiny_folder):
+def test_duplicate_restores_the_settings_and_images_of_a_run(root, tiny_folder):
     config = RunConfig(
         data=str(tiny_folder), strategy=gradual_unfreezing(), image_size=96, seed=7, split_seed=7, weights="random"
     )
@@ -143,80 +157,80 @@ def test_a_whole_study_can_be_duplicated(root):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("wild", ["20200101-000000-000-01-two-phase", "../../etc", "<script>", "a\0b"])
-def test_a_duplicate_of_nothing_is_a_line(root, wild):
-    page = open_page("train", **{"from": wild})
+@pytest.mark.parametrize("run_id", ["20200101-000000-000-01-two-phase", "../../etc", "<script>", "a\0b"])
+def test_duplicating_a_missing_run_shows_an_error(root, run_id):
+    page = open_page("train", **{"from": run_id})
     assert "No such run" in texts(page) and not button(page, "Start").disabled
 
 
-def test_settings_are_kept_under_a_name_and_filled_in_again(root):
+def test_a_preset_is_saved_and_applied(root):
     page = open_page("train")
     page.select_slider(key="image-size").set_value(128)
     depth(page, 2, 1).set_value(56).run()
     page.text_input(key="preset-name").set_value("Deep and small").run()
-    button(page, "Keep").click().run()
+    button(page, "Save").click().run()
     again = open_page("train")
     again.selectbox(key="preset").set_value("Deep and small").run()
-    button(again, "Fill in").click().run()
+    button(again, "Apply preset").click().run()
     assert depth(again, 2, 1).value == 56 and again.select_slider(key="image-size").value == 128
     PresetStore(presets_folder()).delete("Deep and small")
 
 
 @pytest.mark.faults
-def test_damaged_presets_are_a_line_and_others_files_are_left_alone(root):
+def test_a_damaged_preset_shows_an_error_and_unrelated_files_are_not_touched(root):
     presets_folder().mkdir(parents=True, exist_ok=True)
-    damaged, stranger = (presets_folder() / name for name in ("broken.json", "a@b.json"))
-    for path in (damaged, stranger):
+    damaged, unrelated = (presets_folder() / name for name in ("broken.json", "a@b.json"))
+    for path in (damaged, unrelated):
         path.write_text("{")
     page = open_page("train")
     assert page.selectbox(key="preset").options[-1] == "broken"
     page.selectbox(key="preset").set_value("broken").run()
-    button(page, "Fill in").click().run()
+    button(page, "Apply preset").click().run()
     assert (not page.exception and "is damaged" in texts(page).replace("\\", "")) or page.toast
-    button(page, "Delete this preset for good").click().run()
-    assert not damaged.exists() and stranger.exists()
-    stranger.unlink()
+    button(page, "Delete this preset permanently").click().run()
+    assert not damaged.exists() and unrelated.exists()
+    unrelated.unlink()
 
 
-def test_random_weights_are_said_to_transfer_nothing(root):
+def test_a_notice_explains_that_random_weights_transfer_nothing(root):
     page = open_page("train")
-    page.selectbox(key="weights").set_value("Nothing (random)").run()
+    page.selectbox(key="weights").set_value("None (random)").run()
     assert "nothing is transferred" in texts(page)
-    button(page, "Fill in").click().run()
-    assert page.selectbox(key="weights").value in ("ImageNet", "Drawn pictures (sample base)")
+    button(page, "Apply preset").click().run()
+    assert page.selectbox(key="weights").value in ("ImageNet", "Sample base (drawn images)")
 
 
-def test_without_imagenet_the_form_starts_from_the_sample_base_and_says_why(root, offline):
+def test_without_imagenet_the_sample_base_is_selected_with_a_notice(root, offline):
     page = open_page("train")
-    assert page.selectbox(key="weights").value == "Drawn pictures (sample base)"
+    assert page.selectbox(key="weights").value == "Sample base (drawn images)"
     assert (page.select_slider(key="alpha").value, page.select_slider(key="image-size").value) == (0.35, 96)
-    assert texts(page).count("training starts from the sample base") == 1 and not button(page, "Start").disabled
+    assert texts(page).count("Training starts from the sample base") == 1 and not button(page, "Start").disabled
     button(page, "Start").click().run()
     assert {run.config.weights for run in RunStore(root).runs()} == {"sample"}
 
 
-def test_the_sample_base_chosen_brings_its_width_and_size(root):
+def test_selecting_the_sample_base_sets_its_width_and_size(root):
     page = open_page("train")
-    page.selectbox(key="weights").set_value("Nothing (random)").run()
+    page.selectbox(key="weights").set_value("None (random)").run()
     page.select_slider(key="alpha").set_value(1.0)
     page.select_slider(key="image-size").set_value(224).run()
-    page.selectbox(key="weights").set_value("Drawn pictures (sample base)").run()
+    page.selectbox(key="weights").set_value("Sample base (drawn images)").run()
     assert (page.select_slider(key="alpha").value, page.select_slider(key="image-size").value) == (0.35, 96)
     page.select_slider(key="alpha").set_value(1.0).run()
     assert "Expected width (alpha) 0.35 for the sample base" in texts(page) and button(page, "Start").disabled
 
 
 @pytest.mark.faults
-def test_a_damaged_sample_base_is_said_and_random_weights_are_offered(root, offline, tmp_path, monkeypatch):
+def test_a_missing_sample_base_shows_an_error_and_random_weights_are_selected(root, offline, tmp_path, monkeypatch):
     monkeypatch.setattr("core.backbones.weights.SAMPLE_FILE", tmp_path / "gone.npz")
     page = open_page("train")
-    assert "it is missing" in texts(page) and page.selectbox(key="weights").value == "Nothing (random)"
-    page.selectbox(key="weights").set_value("Drawn pictures (sample base)").run()
+    assert "it is missing" in texts(page) and page.selectbox(key="weights").value == "None (random)"
+    page.selectbox(key="weights").set_value("Sample base (drawn images)").run()
     assert len(page.error) == 1 and "it is missing" in texts(page) and button(page, "Start").disabled
 
 
 @pytest.mark.faults
-def test_too_many_epochs_together_are_refused_in_a_line(root):
+def test_too_many_epochs_in_all_phases_show_one_error(root):
     page = open_page("train")
     for phase in (0, 1):
         page.number_input(key=f"card-2-phase-{phase}-epochs").set_value(1_000)
@@ -227,35 +241,35 @@ def test_too_many_epochs_together_are_refused_in_a_line(root):
     assert not page.error and not button(page, "Start").disabled
 
 
-class Measuring(KerasService):
-    """Stands for the assistant: knows a pace without measuring one, and what it was asked for."""
+class TimingStub(KerasService):
+    """A Keras service that returns fixed timings, or an error, and records the requested depths."""
 
-    asked: ClassVar[list[list[int]]] = []
-    trouble = ""
+    requests: ClassVar[list[list[int]]] = []
+    error = ""
 
     def measure_timings(self, config, classes, files, depths):
-        Measuring.asked.append(list(depths))
-        if Measuring.trouble:
-            raise KerasServiceError(Measuring.trouble)
+        TimingStub.requests.append(list(depths))
+        if TimingStub.error:
+            raise KerasServiceError(TimingStub.error)
         assert classes == 10 and all(path.is_file() for path in files)
-        pace = PhaseTimings("pool", (1280,), "weights", 2.0, 0.1, 0.05, 0.01)
-        return Timings(1.0, 0.0, {depth: pace for depth in depths})
+        timings = PhaseTimings("pool", (1280,), "weights", 2.0, 0.1, 0.05, 0.01)
+        return Timings(1.0, 0.0, dict.fromkeys(depths, timings))
 
 
-def test_the_time_is_estimated_once_for_each_depth(root, monkeypatch, tmp_path):
-    monkeypatch.setattr("pages.parts.shared.services.KerasService", Measuring)
+def test_training_time_is_measured_once_per_depth(root, monkeypatch, tmp_path):
+    monkeypatch.setattr("pages.parts.shared.services.KerasService", TimingStub)
     monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))
-    Measuring.asked, Measuring.trouble = [], "Expected the assistant to answer; <nothing> came."
+    TimingStub.requests, TimingStub.error = [], "Expected a reply of the Keras service; received <nothing>."
     page = open_page("train")
-    button(page, "Estimate the time").click().run()
-    assert "Expected the assistant to answer" in page.error[0].value and not page.exception
-    Measuring.trouble = ""
-    button(page, "Estimate the time").click().run()
-    assert Measuring.asked[1:] == [[0, 30, 154]] and "on this machine" in texts(page)
-    # 3 builds, 4 phases, 65 epochs of 14 + 3 batches, 3 tests; each view of 420 images and 180 plain ones once
-    assert "About 2 min 11 s on this machine. Of 1,860 views" in texts(page)
+    button(page, "Estimate training time").click().run()
+    assert "Expected a reply of the Keras service" in page.error[0].value and not page.exception
+    TimingStub.error = ""
+    button(page, "Estimate training time").click().run()
+    assert TimingStub.requests[1:] == [[0, 30, 154]] and "on this machine" in texts(page)
+    # 3 builds, 4 phases, 65 epochs of 14 + 3 batches, 3 tests; 4 copies of 420 images and 180 originals, each once
+    assert "About 2 min 11 s on this machine. Features of 0 of 1,860 images" in texts(page)
     page.number_input(key="card-0-phase-0-epochs").set_value(5).run()
-    assert "About 1 min 55 s" in texts(page) and len(Measuring.asked) == 2
+    assert "About 1 min 55 s" in texts(page) and len(TimingStub.requests) == 2
     depth(page, 1).set_value(100).run()
-    button(page, "Estimate the time").click().run()
-    assert Measuring.asked[2:] == [[100]]
+    button(page, "Estimate training time").click().run()
+    assert TimingStub.requests[2:] == [[100]]

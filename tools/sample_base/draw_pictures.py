@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/sample-world.md: `python -m tools.sample_base.draw_pictures docs/pictures`."""
+"""Draws the figures of docs/sample-world.md: `python -m tools.sample_base.draw_pictures docs/pictures`."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,15 +16,13 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    _write(draw_batch((0, 0), ROWS * COLUMNS, SIZE).pixels, folder / "source-world.jpg")
-    _write(
-        np.stack([draw_image(label, number, SIZE) for label in SAMPLE_CLASSES for number in range(COLUMNS)]),
-        folder / "sample-set.jpg",
-    )
+    _write_sheet(draw_batch((0, 0), ROWS * COLUMNS, SIZE).pixels, folder / "source-world.jpg")
+    images = [np.asarray(draw_image(label, seed, SIZE)) for label in SAMPLE_CLASSES for seed in range(COLUMNS)]
+    _write_sheet(np.stack(images), folder / "sample-set.jpg")
 
 
-def _write(pixels: np.ndarray, path: Path) -> None:
-    """Pictures (n, size, size, 3) side by side, some in a row."""
+def _write_sheet(pixels: np.ndarray, path: Path) -> None:
+    """Write images (n, size, size, 3) as one JPEG with `COLUMNS` images per row."""
     sheet = pixels.reshape(-1, COLUMNS, SIZE, SIZE, 3).transpose(0, 2, 1, 3, 4).reshape(-1, COLUMNS * SIZE, 3)
     Image.fromarray(sheet).save(path, quality=85)
 

@@ -1,4 +1,4 @@
-"""Test accuracies as bars with their intervals."""
+"""Bar charts of test accuracies with their intervals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,38 +11,40 @@ from core.analysis.results.summary import Summary
 from core.analysis.text import count, percent
 
 _FRAME_PIXELS, _BAR_PIXELS, _NAME_LENGTH, _LINE_LENGTH = 60, 46, 34, 24
-INTERVAL = "#8A8F98"
-"""Read on every strategy's colour, on white and on black."""
+INTERVAL_COLOUR = "#8A8F98"
+"""Readable on the colour of every strategy, on white and on black."""
 
 
 def accuracy_bars(
-    rows: Sequence[Summary], names: Mapping[str, str] | None = None, hues: Mapping[str, str] | None = None
+    rows: Sequence[Summary], names: Mapping[str, str] | None = None, colours: Mapping[str, str] | None = None
 ) -> go.Figure:
-    """A bar a measured run, from 0 to 100%, with the 95% interval of what it would get on all such images.
+    """Draw one bar per tested run, from 0 to 100%, with the 95% interval of its test accuracy.
 
     Args:
-        names: what to call each run, by id; its strategy where none is given.
-        hues: each run's colour, by id; its strategy's where none is given.
+        names: label of each run, by id; by default the strategies.
+        colours: colour of each run, by id; by default those of the strategies.
     """
-    shown = [row for row in rows if row.test_accuracy is not None]
+    accuracies = {row.id: row.test_accuracy for row in rows if row.test_accuracy is not None}
+    shown = [row for row in rows if row.id in accuracies]
     names = names or {row.id: row.title for row in shown}
     palette = strategy_colours(row.strategy for row in shown)
-    hues = hues or {row.id: palette[row.strategy] for row in shown}
+    colours = colours or {row.id: palette[row.strategy] for row in shown}
     figure = go.Figure()
     for row in shown:
-        _add_bar(figure, row, names[row.id], hues.get(row.id, GREY))
-    return _dress(figure, {row.id: (names[row.id], row.test_accuracy) for row in shown})
+        _add_bar(figure, row, accuracies[row.id], names[row.id], colours.get(row.id, GREY))
+    return _set_layout(figure, {run_id: (names[run_id], accuracy) for run_id, accuracy in accuracies.items()})
 
 
-def setting_bars(groups: Sequence[Group], hues: Mapping[str, str] | None = None) -> go.Figure:
-    """A bar a setting: its mean over seeds, from 0 to 100%, with a mark for each seed, the best setting first.
+def setting_bars(groups: Sequence[Group], colours: Mapping[str, str] | None = None) -> go.Figure:
+    """Draw one bar per setting, from 0 to 100%: the mean over seeds, with a mark for each seed.
 
     Args:
-        hues: each run's colour, by id.
+        groups: the settings, in the order of the bars.
+        colours: colour of each run, by id.
     """
-    figure, hues = go.Figure(), hues or {}
+    figure, colours = go.Figure(), colours or {}
     for group in groups:
-        name, colour = plain_text(group.name, _NAME_LENGTH), hues.get(group.results[0].run_id, GREY)
+        name, colour = plain_text(group.name, _NAME_LENGTH), colours.get(group.results[0].run_id, GREY)
         figure.add_bar(
             x=[group.accuracy],
             y=[group.name],
@@ -56,17 +58,17 @@ def setting_bars(groups: Sequence[Group], hues: Mapping[str, str] | None = None)
             y=[group.name] * len(group.results),
             mode="markers",
             name=f"{name}, seeds",
-            marker={"color": INTERVAL, "size": 9, "line": {"width": 1, "color": "white"}},
+            marker={"color": INTERVAL_COLOUR, "size": 9, "line": {"width": 1, "color": "white"}},
             hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>",
         )
-    return _dress(figure, {group.name: (group.name, group.accuracy) for group in groups})
+    return _set_layout(figure, {group.name: (group.name, group.accuracy) for group in groups})
 
 
-def _add_bar(figure: go.Figure, row: Summary, name: str, colour: str) -> None:
-    low, high = row.interval or (row.test_accuracy, row.test_accuracy)
+def _add_bar(figure: go.Figure, row: Summary, accuracy: float, name: str, colour: str) -> None:
+    low, high = row.interval or (accuracy, accuracy)
     label = plain_text(name, _NAME_LENGTH)
     figure.add_bar(
-        x=[row.test_accuracy],
+        x=[accuracy],
         y=[row.id],
         orientation="h",
         name=label,
@@ -74,9 +76,9 @@ def _add_bar(figure: go.Figure, row: Summary, name: str, colour: str) -> None:
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": [high - row.test_accuracy],
-            "arrayminus": [row.test_accuracy - low],
-            "color": INTERVAL,
+            "array": [high - accuracy],
+            "arrayminus": [accuracy - low],
+            "color": INTERVAL_COLOUR,
             "thickness": 2.5,
             "width": 7,
         },
@@ -84,8 +86,8 @@ def _add_bar(figure: go.Figure, row: Summary, name: str, colour: str) -> None:
     )
 
 
-def _dress(figure: go.Figure, bars: Mapping[str, tuple[str, float]]) -> go.Figure:
-    """Bars by their place on the axis: what each is called, and how long it is."""
+def _set_layout(figure: go.Figure, bars: Mapping[str, tuple[str, float]]) -> go.Figure:
+    """Label the bars. `bars` maps each position on the y axis to (name, accuracy)."""
     figure.update_layout(
         showlegend=False,
         height=_FRAME_PIXELS + _BAR_PIXELS * len(bars),
@@ -98,12 +100,12 @@ def _dress(figure: go.Figure, bars: Mapping[str, tuple[str, float]]) -> go.Figur
                 "x": 1,
                 "xanchor": "left",
                 "xshift": 10,
-                "y": place,
+                "y": position,
                 "showarrow": False,
                 "text": f"<b>{percent(accuracy)}</b>",
                 "font": {"size": 15},
             }
-            for place, (_, accuracy) in bars.items()
+            for position, (_, accuracy) in bars.items()
         ],
     )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
@@ -113,12 +115,12 @@ def _dress(figure: go.Figure, bars: Mapping[str, tuple[str, float]]) -> go.Figur
         fixedrange=True,
         automargin=True,
         tickvals=list(bars),
-        ticktext=[_label(name) for name, _ in bars.values()],
+        ticktext=[_tick_label(name) for name, _ in bars.values()],
     )
     return figure
 
 
-def _label(name: str) -> str:
-    """A name beside its bar: a long one on two lines, broken before what tells it from its like."""
+def _tick_label(name: str) -> str:
+    """The label of a bar. A long name is broken at its first comma, before the part that distinguishes it."""
     lines = name.split(", ", 1) if len(name) > _LINE_LENGTH else [name]
     return "<br>".join(plain_text(line, _NAME_LENGTH) for line in lines)

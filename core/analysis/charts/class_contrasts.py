@@ -1,4 +1,4 @@
-"""Class-by-class differences between two models, with their intervals."""
+"""Chart of the differences in accuracy between two models, per class."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 60, 34, 34
 
 
 def class_contrast_chart(contrasts: Sequence[ClassContrast]) -> go.Figure:
-    """A row a class, its difference in points; a filled mark where the interval leaves out zero."""
+    """Draw one row per class: its difference in points with the 95% interval. Filled marks: the interval excludes 0."""
     figure = go.Figure([_mark(contrast) for contrast in contrasts])
     figure.add_vline(0, line={"color": GREY, "width": 1})
     figure.update_layout(
@@ -38,12 +38,12 @@ def class_contrast_chart(contrasts: Sequence[ClassContrast]) -> go.Figure:
 def _mark(contrast: ClassContrast) -> go.Scatter:
     low, high = (100 * end for end in contrast.interval)
     name = plain_text(contrast.label)
-    told = f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}, {count(contrast.images, 'image')}"
+    hover_text = f"{name}: {points(contrast.difference)}, {low:.1f} to {high:.1f}, {count(contrast.images, 'image')}"
     return interval_mark(
         contrast.label,
         100 * contrast.difference,
         (low, high),
         name,
         "circle" if low > 0 or high < 0 else "circle-open",
-        told,
+        hover_text,
     )

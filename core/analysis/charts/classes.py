@@ -1,23 +1,23 @@
-"""Figures about a data set."""
+"""Bar chart of the images per class of a data set."""
 
 from collections import Counter
 
 import plotly.graph_objects as go
 
 from core.analysis.charts.common import plain_text
-from core.data.datasets.scan import SPLITS
+from core.data.datasets.dataset import SPLITS
 from core.data.datasets.split import Manifest
 
 SPLIT_COLOURS = {"train": "#6E56B8", "validation": "#9C8BD6", "test": "#D3CBF2"}
-"""One hue in three steps, none of them a strategy's colour; read on white and on black."""
+"""Three shades of one hue that no strategy uses; readable on white and on black."""
 
 _NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
 _NAME_LENGTH = 22
-_FRAME_PIXELS, _BAR_PIXELS, _SLIM_BAR_PIXELS, _MANY = 70, 26, 20, 15
+_FRAME_PIXELS, _BAR_PIXELS, _NARROW_BAR_PIXELS, _MAX_WIDE_BARS = 70, 26, 20, 15
 
 
 def class_bars(manifest: Manifest) -> go.Figure:
-    """Images a class, the largest class on top: a bar each, in parts for training, validation and test."""
+    """Draw one bar per class, the largest class first, stacked by training, validation and test images."""
     counts = Counter((item.label, item.split) for item in manifest.items)
     totals = Counter(item.label for item in manifest.items)
     classes = sorted(totals, key=lambda name: (-totals[name], name))
@@ -32,11 +32,11 @@ def class_bars(manifest: Manifest) -> go.Figure:
             customdata=[plain_text(name, 60) for name in classes],
             hovertemplate=f"%{{customdata}}: %{{x:,}} {split}<extra></extra>",
         )
-    return _dress(figure, classes)
+    return _set_layout(figure, classes)
 
 
-def _dress(figure: go.Figure, classes: list[str]) -> go.Figure:
-    pixels = _SLIM_BAR_PIXELS if len(classes) > _MANY else _BAR_PIXELS
+def _set_layout(figure: go.Figure, classes: list[str]) -> go.Figure:
+    pixels = _NARROW_BAR_PIXELS if len(classes) > _MAX_WIDE_BARS else _BAR_PIXELS
     figure.update_layout(
         barmode="stack",
         bargap=0.3,

@@ -1,4 +1,4 @@
-"""What all charts share: text that is no markup, lines of a bearable length, their points as rows."""
+"""Functions that all charts share: escaping names, downsampling lines, and listing plotted points as rows."""
 
 from collections.abc import Sequence
 from html import escape, unescape
@@ -11,36 +11,38 @@ from core.analysis.text import shorten
 from core.experiment.runs.run import Row
 
 MAX_POINTS = 1_000
-"""Points that a browser gets of one line."""
+"""Maximum number of points per line that are sent to the browser."""
 
 LEGEND_BELOW: Final = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
-"""A legend at the foot of the chart, however many lines it takes."""
+"""Position of a legend at the bottom of a chart, for any number of lines."""
 
 
 def plain_text(text: str, length: int = 60) -> str:
-    """A short form of a name in which Plotly finds no tags, entities or %{placeholders}: `html.unescape` turns it back.
+    """Shorten a name and escape it, so that Plotly finds no tags, entities or %{placeholders} in it.
 
-    Browsers would turn the text after some marks round: they are replaced.
+    `html.unescape` reverses the escaping. Characters that are not printable, such as marks that reverse the direction
+    of text, are replaced.
     """
     visible = "".join(character if character.isprintable() else "�" for character in text)
     return escape(shorten(visible, length), quote=False).replace("%{", "%&#123;")
 
 
-def thin(rows: Sequence[Row], limit: int, measure: str) -> list[Row]:
-    """At most `limit` of the rows (2 or more), in order: of each stretch its lowest and its highest value."""
+def downsample(rows: Sequence[Row], limit: int, measure: str) -> list[Row]:
+    """At most `limit` (2 or more) of the rows, in order: the lowest and the highest value of each section."""
     if len(rows) <= limit:
         return list(rows)
-    stretch = -(-len(rows) // (limit // 2))
-    kept = []
-    for start in range(0, len(rows), stretch):
-        part = range(start, min(start + stretch, len(rows)))
-        kept += sorted({min(part, key=lambda i: rows[i][measure]), max(part, key=lambda i: rows[i][measure])})
-    return [rows[i] for i in kept]
+    section = -(-len(rows) // (limit // 2))
+    selected = []
+    for start in range(0, len(rows), section):
+        part = range(start, min(start + section, len(rows)))
+        selected += sorted({min(part, key=lambda i: rows[i][measure]), max(part, key=lambda i: rows[i][measure])})
+    return [rows[i] for i in selected]
 
 
 def chart_points(figure: go.Figure) -> list[dict[str, object]]:
-    """Every point that a figure draws, a row each: the name of its line or bars, x and y; of cells images
-    and share too. Names are as people wrote them, not as Plotly needs them.
+    """All plotted points, one row each: the name of the line or bar, x and y; cells also have images and share.
+
+    Names are unescaped.
     """
     return [point for trace in figure.data for point in (_cells if trace.type == "heatmap" else _points)(trace)]
 
@@ -53,7 +55,7 @@ def _points(trace: go.Scatter | go.Bar) -> list[dict[str, object]]:
 
 
 def _cells(trace: go.Heatmap) -> list[dict[str, object]]:
-    """Cells hold a share of their row, and of how many images it is."""
+    """The cells of a confusion matrix: number of images, and their share of the row."""
     shares, images = np.nan_to_num(np.asarray(trace.z, dtype=float)).tolist(), np.asarray(trace.customdata).tolist()
     xs, ys = ([unescape(name) for name in names] for names in (trace.x, trace.y))
     return [
@@ -64,5 +66,5 @@ def _cells(trace: go.Heatmap) -> list[dict[str, object]]:
 
 
 def _name(trace: go.Scatter | go.Bar | go.Heatmap) -> str:
-    """What `meta` tells where it does: `name` is what the legend has room for."""
+    """The full name in `meta` if there is one, else the name in the legend."""
     return unescape(trace.meta or trace.name or "")

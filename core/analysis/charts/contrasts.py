@@ -1,4 +1,4 @@
-"""Differences between settings with their intervals, and the zone in which they count as none."""
+"""Chart of the differences between settings with their intervals and the equivalence margin."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,26 @@ from core.analysis.charts.common import plain_text
 from core.analysis.charts.palette import GREY
 from core.analysis.comparison.verdict import Contrast, Judgement, Verdict
 from core.analysis.statistics.significance import Interval
-from core.analysis.text import mid_sentence, points
+from core.analysis.text import lower_first, points
 
 _FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 70, 54, 34
 _COLOUR = "#3A86CF"
 MAX_PAIRS = 10
+"""Largest number of pairs that are all drawn."""
+
 _MARKS = {Judgement.BETTER: "circle", Judgement.EQUAL: "square", Judgement.OPEN: "circle-open"}
 
 
 def contrast_chart(verdict: Verdict) -> go.Figure:
-    """A row a pair: its difference in points with the 95% interval. Filled marks are settled, open ones are not.
+    """Draw one row per pair of settings: its difference in points with the 95% interval.
 
-    Of more than `MAX_PAIRS` pairs only those with the best setting are drawn.
+    Filled marks are pairs with a result, open marks are too close to call. The equivalence margin is shaded. If there
+    are more than `MAX_PAIRS` pairs, only those with the best setting are drawn.
     """
     shown = shown_contrasts(verdict)
     figure = go.Figure([_row(number, contrast) for number, contrast in enumerate(shown)])
-    zone = 100 * max((contrast.zone for contrast in shown), default=0)
-    figure.add_vrect(-zone, zone, fillcolor=GREY, opacity=0.18, line_width=0, layer="below")
+    margin = 100 * max((contrast.margin for contrast in shown), default=0)
+    figure.add_vrect(-margin, margin, fillcolor=GREY, opacity=0.18, line_width=0, layer="below")
     figure.add_vline(0, line={"color": GREY, "width": 1})
     rows = list(range(len(shown)))
     figure.update_layout(
@@ -44,7 +47,7 @@ def contrast_chart(verdict: Verdict) -> go.Figure:
 
 
 def shown_contrasts(verdict: Verdict) -> Sequence[Contrast]:
-    """What the chart has room for."""
+    """The pairs that the chart draws."""
     if len(verdict.contrasts) <= MAX_PAIRS:
         return verdict.contrasts
     best = verdict.groups[0].name
@@ -53,11 +56,11 @@ def shown_contrasts(verdict: Verdict) -> Sequence[Contrast]:
 
 def _row(number: int, contrast: Contrast) -> go.Scatter:
     low, high = (100 * end for end in contrast.interval)
-    middle = 100 * contrast.difference
+    difference = 100 * contrast.difference
     name = f"{plain_text(contrast.first.name)} against {plain_text(contrast.second.name)}"
     return interval_mark(
         number,
-        middle,
+        difference,
         (low, high),
         name,
         _MARKS[contrast.judgement],
@@ -66,28 +69,28 @@ def _row(number: int, contrast: Contrast) -> go.Scatter:
 
 
 def interval_mark(
-    place: float | str, middle: float, interval: Interval, name: str, symbol: str, told: str
+    y: float | str, value: float, interval: Interval, name: str, symbol: str, hover_text: str
 ) -> go.Scatter:
-    """A mark at its place on the upright axis, with its interval; `error_text` is what the pointer reads."""
+    """A mark at (`value`, `y`) with its horizontal interval."""
     return go.Scatter(
-        x=[middle],
-        y=[place],
+        x=[value],
+        y=[y],
         mode="markers",
         name=name,
         marker={"symbol": symbol, "size": 12, "color": _COLOUR, "line": {"width": 2}},
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": [interval[1] - middle],
-            "arrayminus": [middle - interval[0]],
+            "array": [interval[1] - value],
+            "arrayminus": [value - interval[0]],
             "thickness": 2.5,
             "width": 7,
             "color": _COLOUR,
         },
-        hovertemplate=f"{told}<extra></extra>",
+        hovertemplate=f"{hover_text}<extra></extra>",
     )
 
 
 def _label(contrast: Contrast) -> str:
     first, second = (plain_text(group.name, _NAME_LENGTH) for group in (contrast.first, contrast.second))
-    return f"{first}<br>against {mid_sentence(second)}"
+    return f"{first}<br>against {lower_first(second)}"

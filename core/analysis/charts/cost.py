@@ -1,4 +1,4 @@
-"""Test accuracy over training time or trained parameters."""
+"""Scatter chart of test accuracy over training time or trainable parameters."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,17 +13,19 @@ from core.analysis.text import percent
 _HEIGHT, _NAME_LENGTH = 320, 40
 
 
-def cost_chart(groups: Sequence[Group], hues: Mapping[str, str], cost: Cost = TRAINING_TIME) -> go.Figure:
-    """A mark a setting: mean test accuracy over its cost, with the range over its seeds; the frontier joined.
+def cost_chart(groups: Sequence[Group], colours: Mapping[str, str], cost: Cost = TRAINING_TIME) -> go.Figure:
+    """Draw one mark per setting: mean test accuracy over cost, with the range over seeds.
+
+    A dotted line joins the settings on the frontier: those that no cheaper setting reaches in accuracy.
 
     Args:
-        hues: a colour for each run, by id.
+        colours: colour of each run, by id.
     """
-    line = frontier(groups, cost)
+    best_value = frontier(groups, cost)
     figure = go.Figure(
         go.Scatter(
-            x=[cost.of(group) / cost.unit for group in line],
-            y=[group.accuracy for group in line],
+            x=[cost.amount(group) / cost.unit for group in best_value],
+            y=[group.accuracy for group in best_value],
             mode="lines",
             name="Frontier",
             line={"color": GREY, "dash": "dot", "width": 1.5},
@@ -32,16 +34,16 @@ def cost_chart(groups: Sequence[Group], hues: Mapping[str, str], cost: Cost = TR
         )
     )
     for group in groups:
-        _add(figure, group, hues.get(group.results[0].run_id, GREY), cost)
+        _add_mark(figure, group, colours.get(group.results[0].run_id, GREY), cost)
     figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 20, "t": 10, "b": 10}, legend=LEGEND_BELOW)
     figure.update_xaxes(title={"text": cost.title}, rangemode="tozero", fixedrange=True)
     figure.update_yaxes(title={"text": "Test accuracy"}, tickformat=".0%", fixedrange=True)
     return figure
 
 
-def _add(figure: go.Figure, group: Group, colour: str, cost: Cost) -> None:
+def _add_mark(figure: go.Figure, group: Group, colour: str, cost: Cost) -> None:
     name, mean = plain_text(group.name, _NAME_LENGTH), group.accuracy
-    spread = (
+    seed_range = (
         {
             "type": "data",
             "symmetric": False,
@@ -53,11 +55,11 @@ def _add(figure: go.Figure, group: Group, colour: str, cost: Cost) -> None:
         else None
     )
     figure.add_scatter(
-        x=[cost.of(group) / cost.unit],
+        x=[cost.amount(group) / cost.unit],
         y=[mean],
         mode="markers",
         name=name,
-        error_y=spread,
+        error_y=seed_range,
         marker={"color": colour, "size": 13},
-        hovertemplate=f"{name}: {percent(mean)}, {cost.format(cost.of(group))}<extra></extra>",
+        hovertemplate=f"{name}: {percent(mean)}, {cost.format(cost.amount(group))}<extra></extra>",
     )

@@ -1,4 +1,4 @@
-"""The unfreeze-depth curve, drawn."""
+"""Chart of accuracy, training time or gap over the number of unfrozen layers."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -9,19 +9,21 @@ from core.analysis.charts.common import LEGEND_BELOW
 from core.analysis.charts.palette import GREY, STRATEGY_COLOURS
 from core.analysis.comparison.depth import Depth
 from core.experiment.guidelines import Guideline
-from core.experiment.strategy import TWO_PHASE
+from core.experiment.named_strategies import TWO_PHASE
 
 MEASURES = {"accuracy": "Test accuracy", "seconds": "Minutes of training", "gap": "Training minus validation"}
+"""The measures that can be drawn, with the titles of their axes."""
+
 _COLOUR, _BAND = STRATEGY_COLOURS["two-phase"], "rgba(0, 158, 115, 0.2)"
-_HEIGHT, _COURSE = 320, TWO_PHASE.phases[-1].unfreeze
+_HEIGHT, _DEFAULT_DEPTH = 320, TWO_PHASE.phases[-1].unfreeze
 
 
 def depth_chart(depths: Sequence[Depth], measure: str, rule: Guideline | None = None) -> go.Figure:
-    """The mean over seeds at each depth, and a band from the lowest to the highest.
+    """Draw the mean over seeds at each depth, with a band from the lowest to the highest seed.
 
     Args:
         measure: one of `MEASURES`.
-        rule: of how many layers to open, marked where it is given, as is the course's own depth.
+        rule: suggested range of unfrozen layers. If given, it is shaded, and a dotted line marks the default depth.
 
     Raises `ValueError` for another measure.
     """
@@ -51,11 +53,12 @@ def depth_chart(depths: Sequence[Depth], measure: str, rule: Guideline | None = 
         hovertemplate=f"%{{x}} layers: %{{y:{_format(measure)}}}<extra></extra>",
     )
     if rule:
-        _mark(figure, rule)
-    return _dress(figure, layers, measure)
+        _mark_guideline(figure, rule)
+    return _set_layout(figure, layers, measure)
 
 
 def _values(depth: Depth, measure: str) -> tuple[float, ...]:
+    """The value of each seed; times in minutes."""
     return {
         "accuracy": depth.accuracies,
         "gap": depth.gaps,
@@ -67,20 +70,20 @@ def _format(measure: str) -> str:
     return ".1f" if measure == "seconds" else ".1%"
 
 
-def _mark(figure: go.Figure, rule: Guideline) -> None:
+def _mark_guideline(figure: go.Figure, rule: Guideline) -> None:
     figure.add_vrect(rule.low, rule.high, fillcolor=GREY, opacity=0.18, line_width=0, layer="below")
-    figure.add_vline(_COURSE, line={"color": GREY, "dash": "dot", "width": 1.5})
+    figure.add_vline(_DEFAULT_DEPTH, line={"color": GREY, "dash": "dot", "width": 1.5})
 
 
-def _dress(figure: go.Figure, layers: Sequence[int], measure: str) -> go.Figure:
+def _set_layout(figure: go.Figure, layers: Sequence[int], measure: str) -> go.Figure:
     figure.update_layout(
         height=_HEIGHT,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         showlegend=measure == "accuracy",
         legend=LEGEND_BELOW,
     )
-    few = {"tickvals": list(layers)} if measure == "accuracy" else {}  # the others are too narrow for all of them
-    figure.update_xaxes(title={"text": "Layers open"}, fixedrange=True, **few)
+    ticks = {"tickvals": list(layers)} if measure == "accuracy" else {}  # the other two charts are too narrow for all
+    figure.update_xaxes(title={"text": "Unfrozen layers"}, fixedrange=True, **ticks)
     figure.update_yaxes(title={"text": MEASURES[measure]}, tickformat=_format(measure), fixedrange=True)
     if measure == "seconds":
         figure.update_yaxes(rangemode="tozero")

@@ -1,4 +1,4 @@
-"""Whether a model is as often right as it says: reliability, its error, and temperature scaling."""
+"""Calibration: whether a model's confidence matches its accuracy, before and after temperature scaling."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ import numpy as np
 
 from core.analysis.comparison.replicates import SavedPredictions
 from core.analysis.comparison.run_table import Formats
-from core.analysis.statistics.temperature_scaling import LEAST_PROBABILITY, calibrated
+from core.analysis.statistics.temperature_scaling import MIN_PROBABILITY, calibrated
 from core.analysis.text import points
 
 BINS = 15
-"""As in Guo et al. 2017."""
+"""Number of confidence bins, as in Guo et al. 2017."""
 
 _FORMATS: Final[Formats] = {
-    "Too sure by": points,
-    **dict.fromkeys(("Error", "Error, calibrated"), lambda error: f"{100 * error:.1f} points"),
-    **dict.fromkeys(("Temperature", "Log loss", "Log loss, calibrated"), "{:.2f}".format),
+    "Overconfidence": points,
+    **dict.fromkeys(("Calibration error", "Calibration error, scaled"), lambda error: f"{100 * error:.1f} points"),
+    **dict.fromkeys(("Temperature", "Log loss", "Log loss, scaled"), "{:.2f}".format),
     "Test images": "{:,.0f}".format,
 }
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Images of which a model is about equally sure: mean sureness, share that it names right, how many."""
+    """Images with similar confidence: their mean confidence, the accuracy on them and their number."""
 
     confidence: float
     accuracy: float
@@ -34,9 +34,9 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How sure models of one setting are and how often they are right, on the test images of all their seeds.
+    """Confidence and accuracy of the models of one setting, on the test images of all seeds together.
 
-    `temperature` is the mean of theirs; 1 = as the models say.
+    `temperature` is the mean over the models; 1 means unscaled probabilities.
     """
 
     bins: tuple[Bin, ...]
@@ -45,77 +45,78 @@ class Reliability:
 
     @property
     def images(self) -> int:
-        return sum(one.images for one in self.bins)
+        return sum(group.images for group in self.bins)
 
     @property
     def error(self) -> float:
-        """Expected calibration error: how far sureness and accuracy are apart, over bins of equal width weighed by
-        their images. Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599, equation 3.
+        """Expected calibration error: mean distance between confidence and accuracy over bins of equal width, weighted
+        by their images. Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599, equation 3.
         """
-        return sum(one.images * abs(one.confidence - one.accuracy) for one in self.bins) / self.images
+        return sum(group.images * abs(group.confidence - group.accuracy) for group in self.bins) / self.images
 
     @property
     def overconfidence(self) -> float:
-        """Mean sureness minus accuracy: above 0 it is too sure."""
-        return sum(one.images * (one.confidence - one.accuracy) for one in self.bins) / self.images
+        """Mean confidence minus accuracy: positive if the model is overconfident."""
+        return sum(group.images * (group.confidence - group.accuracy) for group in self.bins) / self.images
 
 
-def reliability(several: Sequence[tuple[SavedPredictions, float | None]]) -> Reliability | None:
-    """From what runs said of their test images, each at its temperature, None = as it says.
+def reliability(runs: Sequence[tuple[SavedPredictions, float | None]]) -> Reliability | None:
+    """Compute the reliability of runs from their (test predictions, temperature); temperature None = unscaled.
 
-    None where no run's probabilities, or not those of all true classes, were written down.
+    Runs without saved probabilities for all true classes are skipped; None if no run is left.
     """
-    known = [
-        (said, temperature) for said, temperature in several if said.classes and set(said.labels) <= set(said.classes)
+    usable = [
+        (saved, temperature) for saved, temperature in runs if saved.classes and set(saved.labels) <= set(saved.classes)
     ]
-    if not known:
+    if not usable:
         return None
-    shares = [calibrated(said.probabilities, temperature) for said, temperature in known]
-    true = np.concatenate(
-        [rows[np.arange(len(rows)), _labels(said)] for rows, (said, _) in zip(shares, known, strict=True)]
+    probabilities = [calibrated(saved.probabilities, temperature) for saved, temperature in usable]
+    of_true_class = np.concatenate(
+        [
+            rows[np.arange(len(rows)), _class_indices(saved)]
+            for rows, (saved, _) in zip(probabilities, usable, strict=True)
+        ]
     )
-    confidence, right = (
-        np.concatenate([rows.max(axis=1) for rows in shares]),
-        np.concatenate([s.right for s, _ in known]),
-    )
+    confidence = np.concatenate([rows.max(axis=1) for rows in probabilities])
+    correct = np.concatenate([saved.correct for saved, _ in usable])
     return Reliability(
-        tuple(_bins(confidence, right)),
-        fmean(temperature or 1.0 for _, temperature in known),
-        float(-np.log(np.maximum(true, LEAST_PROBABILITY)).mean()),
+        tuple(_bins(confidence, correct)),
+        fmean(temperature or 1.0 for _, temperature in usable),
+        float(-np.log(np.maximum(of_true_class, MIN_PROBABILITY)).mean()),
     )
 
 
-def _labels(said: SavedPredictions) -> np.ndarray:
-    """(images,) the number of each true class."""
-    number = {name: i for i, name in enumerate(said.classes)}
-    return np.array([number[label] for label in said.labels])
+def _class_indices(saved: SavedPredictions) -> np.ndarray:
+    """(images,) index of each image's true class."""
+    index = {name: i for i, name in enumerate(saved.classes)}
+    return np.array([index[label] for label in saved.labels])
 
 
-def _bins(confidence: np.ndarray, right: np.ndarray) -> list[Bin]:
-    """Bins of equal width that hold an image, the least sure first."""
-    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
+def _bins(confidence: np.ndarray, correct: np.ndarray) -> list[Bin]:
+    """Group images into bins of equal width by rising confidence; empty bins are left out."""
+    bin_numbers = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
-        Bin(float(confidence[here].mean()), float(right[here].mean()), int(here.sum()))
-        for place in range(BINS)
-        if (here := places == place).any()
+        Bin(float(confidence[inside].mean()), float(correct[inside].mean()), int(inside.sum()))
+        for number in range(BINS)
+        if (inside := bin_numbers == number).any()
     ]
 
 
 def calibration_table(
-    said: Mapping[str, Reliability], scaled: Mapping[str, Reliability], names: Mapping[str, str]
+    unscaled: Mapping[str, Reliability], scaled: Mapping[str, Reliability], names: Mapping[str, str]
 ) -> tuple[list[dict[str, Any]], Formats]:
-    """Rows by setting, `scaled` those at their temperature where one is known; and how to show each column."""
-    return [_row(names[key], one, scaled.get(key)) for key, one in said.items()], _FORMATS
+    """One row per setting, and the format of each column. `scaled` holds the settings with a known temperature."""
+    return [_row(names[key], found, scaled.get(key)) for key, found in unscaled.items()], _FORMATS
 
 
-def _row(name: str, said: Reliability, scaled: Reliability | None) -> dict[str, Any]:
+def _row(name: str, unscaled: Reliability, scaled: Reliability | None) -> dict[str, Any]:
     return {
         "Setting": name,
-        "Too sure by": said.overconfidence,
-        "Error": said.error,
-        "Error, calibrated": scaled and scaled.error,
+        "Overconfidence": unscaled.overconfidence,
+        "Calibration error": unscaled.error,
+        "Calibration error, scaled": scaled and scaled.error,
         "Temperature": scaled and scaled.temperature,
-        "Log loss": said.log_loss,
-        "Log loss, calibrated": scaled and scaled.log_loss,
-        "Test images": said.images,
+        "Log loss": unscaled.log_loss,
+        "Log loss, scaled": scaled and scaled.log_loss,
+        "Test images": unscaled.images,
     }

@@ -1,4 +1,4 @@
-"""Class by class, how much more often one model is right than another on the same test images."""
+"""Differences between two models class by class, on the same test images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from core.experiment.runs.run_store import RunStore
 
 @dataclass(frozen=True)
 class ClassContrast:
-    """The share of a class's test images that the first run names right minus that of the second, with its 95%
-    interval (Newcombe 1998 for paired shares).
+    """Difference between two runs in the share of a class's test images classified correctly (first minus second), with
+    its 95% interval (Newcombe 1998 for paired shares).
     """
 
     label: str
@@ -24,31 +24,35 @@ class ClassContrast:
 
 
 def tested_on_same_images(store: RunStore, runs: Sequence[AnyRun], baseline: str) -> list[str]:
-    """The ids of the other runs whose answers to the test images of the baseline are known. Raises `NoSuchRun`."""
-    said = saved_predictions(store, baseline)
+    """Return the ids of the other runs with saved predictions for the baseline's test images. Raises `NoSuchRun`."""
+    expected = saved_predictions(store, baseline)
     return [
         run.id
         for run in runs
         if run.id != baseline
-        and said is not None
-        and (other := saved_predictions(store, run.id))
-        and other.paths == said.paths
+        and expected is not None
+        and (saved := saved_predictions(store, run.id))
+        and saved.paths == expected.paths
     ]
 
 
 def class_contrasts(store: RunStore, first: str, second: str) -> list[ClassContrast]:
-    """Of two runs by id, the largest gain first; [] where they were not tested on the same images, or nobody knows.
+    """Compare two runs, given by id, class by class, the largest gain of the first run first.
 
-    Raises `NoSuchRun`.
+    Returns [] if the runs were tested on different images or have no saved predictions. Raises `NoSuchRun`.
     """
-    one, other = saved_predictions(store, first), saved_predictions(store, second)
-    if one is None or other is None or one.paths != other.paths:
+    of_first, of_second = saved_predictions(store, first), saved_predictions(store, second)
+    if of_first is None or of_second is None or of_first.paths != of_second.paths:
         return []
-    labels = np.array(one.labels)
-    found = (_contrast(label, one.right[labels == label], other.right[labels == label]) for label in set(one.labels))
+    labels = np.array(of_first.labels)
+    found = (
+        _contrast(label, of_first.correct[labels == label], of_second.correct[labels == label])
+        for label in set(of_first.labels)
+    )
     return sorted(found, key=lambda contrast: (-contrast.difference, contrast.label))
 
 
 def _contrast(label: str, first: np.ndarray, second: np.ndarray) -> ClassContrast:
-    pairing = Pairing.of(first, second)
+    """Compare two models on the images of one class, from booleans that mark the correct predictions."""
+    pairing = Pairing.from_correct(first, second)
     return ClassContrast(str(label), pairing.difference, paired_interval(pairing), pairing.images)

@@ -1,4 +1,4 @@
-"""Every pair of settings in figures."""
+"""Table of all pairwise comparisons of settings."""
 
 from typing import Any, Final
 
@@ -8,15 +8,15 @@ from core.analysis.text import points
 
 
 def contrast_table(verdict: Verdict) -> tuple[list[dict[str, Any]], Formats]:
-    """A row a pair of settings, the better one first; and how to show each column. Differences are 0 to 1."""
+    """One row per pair of settings, the more accurate first, and the format of each column. Differences are shares."""
     return [_contrast_row(contrast) for contrast in verdict.contrasts], _CONTRAST_FORMATS
 
 
 def _contrast_row(contrast: Contrast) -> dict[str, Any]:
     low, high = contrast.interval
     return {
-        "Ahead": contrast.first.name,
-        "Behind": contrast.second.name,
+        "Higher": contrast.first.name,
+        "Lower": contrast.second.name,
         "Difference": contrast.difference,
         "95% from": low,
         "95% to": high,

@@ -1,4 +1,4 @@
-"""Accuracy against its cost: which settings are worth it, and what one more point costs."""
+"""Accuracy and cost: settings on the cost-accuracy frontier, and the cost of one more point of accuracy."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,22 @@ from itertools import pairwise
 
 from core.analysis.comparison.replicates import Group
 from core.analysis.results.summary import Summary
-from core.analysis.text import duration, join_words, mid_sentence, millions
+from core.analysis.text import duration, join_words, lower_first, millions
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Something that accuracy costs: the title of its axis, what a setting takes, the axis' unit, amounts in words."""
+    """A kind of cost, such as training time.
+
+    Args:
+        title: of the chart's axis.
+        amount: computes the cost of a setting.
+        unit: amount that is 1 on the chart's axis.
+        format: writes an amount as text.
+    """
 
     title: str
-    of: Callable[[Group], float]
+    amount: Callable[[Group], float]
     unit: float
     format: Callable[[float], str]
 
@@ -22,41 +29,41 @@ class Cost:
 TRAINING_TIME = Cost("Minutes of training", lambda group: group.seconds, 60, duration)
 
 
-def trained_parameters(rows: Sequence[Summary]) -> Cost:
-    """Parameters that train in the last phase, known from each run's summary."""
-    known = {row.id: row.trainable_parameters or 0 for row in rows}
+def parameter_cost(rows: Sequence[Summary]) -> Cost:
+    """Cost counted in trainable parameters of the last phase, from the runs' summaries."""
+    parameters = {row.id: row.trainable_parameters or 0 for row in rows}
     return Cost(
-        "Millions of parameters that train",
-        lambda group: known[group.results[0].run_id],
+        "Millions of trainable parameters",
+        lambda group: parameters[group.results[0].run_id],
         1e6,
         lambda number: f"{millions(round(number))} parameters",
     )
 
 
 def frontier(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> list[Group]:
-    """The settings that no cheaper one reaches in accuracy, the cheapest first."""
+    """Settings that are more accurate than every cheaper setting (the Pareto frontier), the cheapest first."""
     best: list[Group] = []
-    for group in sorted(groups, key=lambda group: (cost.of(group), -group.accuracy)):
+    for group in sorted(groups, key=lambda group: (cost.amount(group), -group.accuracy)):
         if not best or group.accuracy > best[-1].accuracy:
             best.append(group)
     return best
 
 
 def describe_cost(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
-    """What each step along the frontier gains and takes; of settings that are not on it, that others beat them."""
-    line = frontier(groups, cost)
-    steps = [_step(cheaper, dearer, cost) for cheaper, dearer in pairwise(line)]
-    beaten = [group.name for group in groups if group not in line]
-    if beaten:
-        who = join_words([beaten[0], *map(mid_sentence, beaten[1:])])
-        costs, are = ("costs", "is") if len(beaten) == 1 else ("cost", "are")
-        steps.append(f"{who} {costs} no less than others and {are} no more accurate.")
-    return " ".join(steps)
+    """Describe the gain and cost of each step along the frontier, and name the settings that are not on it."""
+    best = frontier(groups, cost)
+    sentences = [_describe_step(cheaper, dearer, cost) for cheaper, dearer in pairwise(best)]
+    inferior = [group.name for group in groups if group not in best]
+    if inferior:
+        names = join_words([inferior[0], *map(lower_first, inferior[1:])])
+        costs, are = ("costs", "is") if len(inferior) == 1 else ("cost", "are")
+        sentences.append(f"{names} {costs} no less than others and {are} no more accurate.")
+    return " ".join(sentences)
 
 
-def _step(cheaper: Group, dearer: Group, cost: Cost) -> str:
-    points, more = 100 * (dearer.accuracy - cheaper.accuracy), cost.of(dearer) - cost.of(cheaper)
+def _describe_step(cheaper: Group, dearer: Group, cost: Cost) -> str:
+    points, more = 100 * (dearer.accuracy - cheaper.accuracy), cost.amount(dearer) - cost.amount(cheaper)
     return (
-        f"{dearer.name} gains {points:.1f} points over {mid_sentence(cheaper.name)} for {cost.format(more)} more: "
-        f"{cost.format(more / points)} a point."
+        f"{dearer.name} gains {points:.1f} points over {lower_first(cheaper.name)} for {cost.format(more)} more: "
+        f"{cost.format(more / points)} per point."
     )

@@ -1,4 +1,4 @@
-"""The unfreeze-depth curve: settings that differ in nothing but how deep their last phase opens the base."""
+"""Depth curve: settings that differ only in the number of base layers that their last phase unfreezes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,13 +12,15 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import Strategy
 
-LEAST_DEPTHS = 3
-"""Fewer are no curve."""
+MIN_DEPTHS = 3
+"""Smallest number of depths that makes a curve."""
 
 
 @dataclass(frozen=True)
 class Depth:
-    """What came of one depth: test accuracy, seconds of training and gap (training minus validation) of each seed."""
+    """Results of one depth, one value per seed: test accuracy, seconds of training, and gap (training minus validation
+    accuracy; runs without one are left out).
+    """
 
     layers: int
     accuracies: tuple[float, ...]
@@ -31,24 +33,28 @@ class Depth:
 
 
 def depth_curve(groups: Sequence[Group], runs: Sequence[AnyRun], rows: Sequence[Summary]) -> tuple[Depth, ...]:
-    """The depths of the largest set of settings that differ in nothing else, from the head upwards; () for fewer than
-    `LEAST_DEPTHS`.
+    """Depths of the largest set of settings that differ only in depth, from the head alone upwards.
+
+    Returns () if there are fewer than `MIN_DEPTHS`.
     """
-    configs, summaries = {run.id: run.config for run in runs if isinstance(run, Run)}, {row.id: row for row in rows}
-    alike: dict[RunConfig, dict[int, Group]] = {}
+    configs = {run.id: run.config for run in runs if isinstance(run, Run)}
+    summaries = {row.id: row for row in rows}
+    comparable: dict[RunConfig, dict[int, Group]] = {}
     for group in groups:
         config = configs.get(group.results[0].run_id)
         if config and not config.strategy.is_from_scratch:
-            depths, layers = alike.setdefault(_but_for_depth(config), {}), config.strategy.phases[-1].unfreeze
-            results = depths[layers].results if layers in depths else ()  # the same phases under another name
+            depths = comparable.setdefault(_without_depth(config), {})
+            layers = config.strategy.phases[-1].unfreeze
+            results = depths[layers].results if layers in depths else ()  # same phases, strategy with another name
             depths[layers] = replace(group, results=results + group.results)
-    largest = max(alike.values(), key=len, default={})
-    if len(largest) < LEAST_DEPTHS:
+    largest = max(comparable.values(), key=len, default={})
+    if len(largest) < MIN_DEPTHS:
         return ()
     return tuple(_depth(layers, group, summaries) for layers, group in sorted(largest.items()))
 
 
-def _but_for_depth(config: RunConfig) -> RunConfig:
+def _without_depth(config: RunConfig) -> RunConfig:
+    """Remove seeds, the strategy's name and the depth of the last phase, so that the rest can be compared."""
     *first, last = config.strategy.phases
     return replace(config.without_seeds(), strategy=Strategy("any", (*first, replace(last, unfreeze=0))))
 
@@ -64,22 +70,24 @@ def _depth(layers: int, group: Group, summaries: Mapping[str, Summary]) -> Depth
 
 
 def guideline_depth(groups: Sequence[Group]) -> Guideline | None:
-    """How many layers the course would open for so many images; None where nobody knows how many there are."""
+    """Recommended number of layers to unfreeze for the number of images; None if that number is unknown."""
     images = next((result.split.images for group in groups for result in group.results if result.split.images), None)
     return layers_to_unfreeze(images) if images else None
 
 
 def describe_depths(depths: Sequence[Depth]) -> str:
-    """Which depth did best on the test images, and whether its range of seeds stands apart."""
+    """Name the depth with the best test accuracy and describe whether its range over seeds overlaps with others."""
     best = max(depths, key=lambda depth: depth.accuracy)
-    said = f"{_named(best.layers)} did best: {100 * best.accuracy:.1f}% on the test images."
+    result = f"{_depth_name(best.layers)} did best: {100 * best.accuracy:.1f}% on the test images."
     if any(len(depth.accuracies) < 2 for depth in depths):
-        return f"{said} Not all have several seeds: the curve's bends may be chance."
+        return f"{result} Not all depths have several seeds, so the shape of the curve may be chance."
     close = [depth.layers for depth in depths if depth is not best and max(depth.accuracies) >= min(best.accuracies)]
     if not close:
-        return f"{said} Its worst seed did better than the best of any other depth."
-    return f"{said} Its range of seeds overlaps with those at {join_words(close)}; Differences says what is settled."
+        return f"{result} Its worst seed did better than the best seed of any other depth."
+    return (
+        f"{result} Its range over seeds overlaps with those at {join_words(close)} layers; see Differences for tests."
+    )
 
 
-def _named(layers: int) -> str:
-    return f"The top {layers} layers open" if layers else "The head alone"
+def _depth_name(layers: int) -> str:
+    return f"Unfreezing the top {layers} layers" if layers else "The head alone"

@@ -1,4 +1,4 @@
-"""Test images on which models disagree, or which all of them get wrong: the surest mistakes first."""
+"""Test images on which models disagree or which all models misclassify, the most confident mistakes first."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,100 +8,112 @@ from pathlib import Path
 import numpy as np
 
 from core.analysis.comparison.replicates import SavedPredictions, saved_predictions, split_of
-from core.data.datasets.scan import DataError, data_folder, find_root
+from core.data.datasets.dataset import DataError
+from core.data.datasets.folder_layout import data_folder, find_root
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.runs.run_store import RunStore
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one run said of an image. `confidence` is 0 to 1, None where it was not written down."""
+class ImagePrediction:
+    """One run's prediction for an image. `confidence` is 0 to 1, None if it was not saved."""
 
-    named: str
+    predicted: str
     confidence: float | None
-    is_right: bool
+    is_correct: bool
 
 
 @dataclass(frozen=True)
-class Dispute:
-    """One test image, its true class, and each run's answer by the run's id."""
+class DisputedImage:
+    """A test image, its true class, and the runs' predictions by run id."""
 
     path: str
     label: str
-    answers: dict[str, Answer]
+    predictions: dict[str, ImagePrediction]
 
     @property
-    def only_right(self) -> str | None:
-        """The id of the one run that named it right; None where there is not exactly one."""
-        right = [run_id for run_id, answer in self.answers.items() if answer.is_right]
-        return right[0] if len(right) == 1 else None
+    def only_correct_run(self) -> str | None:
+        """Id of the only run that classifies the image correctly; None if there is not exactly one."""
+        correct = [run_id for run_id, prediction in self.predictions.items() if prediction.is_correct]
+        return correct[0] if len(correct) == 1 else None
 
     @property
     def mistakes(self) -> set[tuple[str, str]]:
-        """(true class, class it was taken for) by whichever run."""
-        return {(self.label, answer.named) for answer in self.answers.values() if not answer.is_right}
+        """(true class, predicted class) of each wrong prediction."""
+        return {
+            (self.label, prediction.predicted) for prediction in self.predictions.values() if not prediction.is_correct
+        }
 
 
 @dataclass(frozen=True)
 class Disputes:
-    """Images in question, and of which runs: all that were tested on the images of the first.
+    """Disputed images, and the runs compared: those tested on the same images as the first.
 
-    `root` is the folder of the images, None where it is not there any more.
+    `root` is the folder of the images, None if it no longer exists.
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[AnyRun, ...]
     root: Path | None
-    disagreed: tuple[Dispute, ...]
-    all_wrong: tuple[Dispute, ...]
+    disagreed: tuple[DisputedImage, ...]
+    all_wrong: tuple[DisputedImage, ...]
 
 
 def disputes(store: RunStore, runs: Sequence[AnyRun]) -> Disputes:
-    """What the runs' answers to their test images say beside each other. Raises `NoSuchRun`."""
-    known = [(run, said) for run in runs if (said := saved_predictions(store, run.id))]
-    if not known:
+    """Compare the runs' saved test predictions image by image. Raises `NoSuchRun`."""
+    available = [(run, saved) for run in runs if (saved := saved_predictions(store, run.id))]
+    if not available:
         return Disputes((), None, (), ())
-    first, of_first = known[0]
-    test = split_of(store, first).test
-    together = [
-        (run, said) for run, said in known if said.paths == of_first.paths and split_of(store, run).test == test
+    first, of_first = available[0]
+    test_id = split_of(store, first).test_id
+    compared = [
+        (run, saved)
+        for run, saved in available
+        if saved.paths == of_first.paths and split_of(store, run).test_id == test_id
     ]
-    named = np.array([said.named for _, said in together])
-    wrong = ~np.array([said.right for _, said in together])
+    predicted = np.array([saved.predicted for _, saved in compared])
+    wrong = ~np.array([saved.correct for _, saved in compared])
     return Disputes(
-        tuple(run for run, _ in together),
-        _root(first),
-        _worst_first(np.flatnonzero((named != named[0]).any(axis=0)), together),
-        _worst_first(np.flatnonzero(wrong.all(axis=0)), together),
+        tuple(run for run, _ in compared),
+        _find_images_root(first),
+        _most_confident_mistakes_first(np.flatnonzero((predicted != predicted[0]).any(axis=0)), compared),
+        _most_confident_mistakes_first(np.flatnonzero(wrong.all(axis=0)), compared),
     )
 
 
-def mistaken_pairs(found: Sequence[Dispute]) -> list[tuple[tuple[str, str], int]]:
-    """((true class, class it was taken for), on how many images), the most frequent first."""
-    return Counter(pair for one in found for pair in sorted(one.mistakes)).most_common()
+def mistaken_pairs(images: Sequence[DisputedImage]) -> list[tuple[tuple[str, str], int]]:
+    """((true class, predicted class), number of images), the most frequent first."""
+    return Counter(pair for image in images for pair in sorted(image.mistakes)).most_common()
 
 
-def _worst_first(numbers: np.ndarray, together: Sequence[tuple[AnyRun, SavedPredictions]]) -> tuple[Dispute, ...]:
-    return tuple(sorted((_dispute(int(number), together) for number in numbers), key=_worst, reverse=True))
+def _most_confident_mistakes_first(
+    numbers: np.ndarray, compared: Sequence[tuple[AnyRun, SavedPredictions]]
+) -> tuple[DisputedImage, ...]:
+    images = (_disputed_image(int(number), compared) for number in numbers)
+    return tuple(sorted(images, key=_highest_confidence_of_mistakes, reverse=True))
 
 
-def _dispute(number: int, together: Sequence[tuple[AnyRun, SavedPredictions]]) -> Dispute:
-    said = together[0][1]
-    return Dispute(
-        said.paths[number], said.labels[number], {run.id: _answer(number, answers) for run, answers in together}
+def _disputed_image(number: int, compared: Sequence[tuple[AnyRun, SavedPredictions]]) -> DisputedImage:
+    first = compared[0][1]
+    return DisputedImage(
+        first.paths[number],
+        first.labels[number],
+        {run.id: _image_prediction(number, saved) for run, saved in compared},
     )
 
 
-def _answer(number: int, said: SavedPredictions) -> Answer:
-    confidence = float(said.confidence[number])
-    return Answer(said.named[number], None if np.isnan(confidence) else confidence, bool(said.right[number]))
+def _image_prediction(number: int, saved: SavedPredictions) -> ImagePrediction:
+    confidence = float(saved.confidence[number])
+    return ImagePrediction(
+        saved.predicted[number], None if np.isnan(confidence) else confidence, bool(saved.correct[number])
+    )
 
 
-def _worst(one: Dispute) -> float:
-    """How sure the surest mistake was."""
-    return max((answer.confidence or 0.0 for answer in one.answers.values() if not answer.is_right), default=-1.0)
+def _highest_confidence_of_mistakes(image: DisputedImage) -> float:
+    wrong = (prediction for prediction in image.predictions.values() if not prediction.is_correct)
+    return max((prediction.confidence or 0.0 for prediction in wrong), default=-1.0)
 
 
-def _root(run: AnyRun) -> Path | None:
+def _find_images_root(run: AnyRun) -> Path | None:
     try:
         return find_root(data_folder(run.config.data)) if isinstance(run, Run) else None
     except (DataError, OSError):

@@ -1,4 +1,4 @@
-"""Whether settings were compared like for like: what was the same for all of them, and what was not."""
+"""Check whether settings are compared like for like: what is the same for all of them and what differs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,31 +6,31 @@ from typing import Final
 
 from core.analysis.comparison.verdict import Verdict
 from core.analysis.results.settings import differing_settings, settings_of
-from core.analysis.text import count, join_words, mid_sentence, rate
+from core.analysis.text import count, join_words, lower_first, rate
+from core.experiment.named_strategies import TWO_PHASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import AnyRun, Run
-from core.experiment.strategy import TWO_PHASE
 
 HEAD_RATE, BASE_RATE = (phase.learning_rate for phase in TWO_PHASE.phases)
-"""The course's rates: what counts as not tuned."""
+"""Default learning rates; other rates count as tuned."""
 
-_AUGMENTATION: Final = ("Augmentation", "Views of each training image")
-_NETWORK: Final = ("What was learned from", "Width (alpha)", "Image size")
-_TRAINING: Final = ("Batch size", "Patience", "Rare classes weigh more", "Near-duplicates", "16 bits on a GPU")
+_AUGMENTATION: Final = ("Augmentation", "Augmented copies per image")
+_NETWORK: Final = ("Pretrained weights", "Width (alpha)", "Image size")
+_TRAINING: Final = ("Batch size", "Patience", "Class weights", "Near-duplicates", "Mixed precision")
 
 
 @dataclass(frozen=True)
 class FairnessCheck:
-    """One thing that a fair comparison keeps the same. `error_text` says what was found."""
+    """One aspect that a fair comparison keeps the same; `finding` describes the result in a sentence."""
 
-    what: str
+    aspect: str
     is_same: bool
-    told: str
+    finding: str
 
 
 @dataclass(frozen=True)
 class Fairness:
-    """All checks, and a sentence on the learning rates: no two strategies suit the same."""
+    """All checks, and a sentence on the learning rates, which may differ because strategies need different rates."""
 
     checks: tuple[FairnessCheck, ...]
     rates: str
@@ -45,74 +45,74 @@ class Fairness:
 
 
 def fairness(verdict: Verdict, runs: Sequence[AnyRun]) -> Fairness | None:
-    """What the tested settings have in common; None for fewer than two, or where a configuration cannot be read."""
+    """Check the tested settings; None if there are fewer than two or a configuration cannot be read."""
     configs = {run.id: run.config for run in runs if isinstance(run, Run)}
     if len(verdict.groups) < 2 or not all(
         result.run_id in configs for group in verdict.groups for result in group.results
     ):
         return None
     groups = [[configs[result.run_id] for result in group.results] for group in verdict.groups]
-    every = [config for group in groups for config in group]
-    tables = [settings_of(config) for config in every]
+    all_configs = [config for group in groups for config in group]
+    tables = [settings_of(config) for config in all_configs]
     return Fairness(
         (
-            _same_tests(verdict),
+            _same_test_images(verdict),
             _same_seeds(groups),
-            _same_budget(groups),
+            _same_epochs(groups),
             _same_settings("Augmentation", _AUGMENTATION, tables),
-            _same_network(every, tables),
+            _same_network(all_configs, tables),
             _same_settings("Training", _TRAINING, tables),
         ),
-        _rates(every),
+        _describe_rates(all_configs),
     )
 
 
-def _same_tests(verdict: Verdict) -> FairnessCheck:
-    is_same = len({frozenset(group.tests) for group in verdict.groups}) == 1 and not verdict.left_out
+def _same_test_images(verdict: Verdict) -> FairnessCheck:
+    is_same = len({frozenset(group.test_splits) for group in verdict.groups}) == 1 and not verdict.left_out
     return FairnessCheck(
         "Test images",
         is_same,
-        "Tested on the same images." if is_same else "Not all of them were tested on the same images.",
+        "Tested on the same images." if is_same else "Not all settings were tested on the same images.",
     )
 
 
 def _same_seeds(groups: Sequence[Sequence[RunConfig]]) -> FairnessCheck:
     seeds = {tuple(sorted(config.seed for config in group)) for group in groups}
     numbers = sorted({len(group) for group in groups})
-    told = (
-        f"{count(numbers[0], 'seed')} each."
-        if len(seeds) == 1
-        else (f"{numbers[0]} to {numbers[-1]} seeds." if len(numbers) > 1 else "Other seeds.")
-    )
-    return FairnessCheck("Seeds", len(seeds) == 1, told)
+    if len(seeds) == 1:
+        finding = f"{count(numbers[0], 'seed')} each."
+    elif len(numbers) > 1:
+        finding = f"{numbers[0]} to {numbers[-1]} seeds."
+    else:
+        finding = "Different seeds."
+    return FairnessCheck("Seeds", len(seeds) == 1, finding)
 
 
-def _same_budget(groups: Sequence[Sequence[RunConfig]]) -> FairnessCheck:
+def _same_epochs(groups: Sequence[Sequence[RunConfig]]) -> FairnessCheck:
     epochs = sorted({config.strategy.epochs for group in groups for config in group})
     return FairnessCheck(
         "Epochs",
         len(epochs) == 1,
         f"{count(epochs[0], 'epoch')} each."
         if len(epochs) == 1
-        else f"{epochs[0]:,} to {epochs[-1]:,} epochs: who trains longer may win by that.",
+        else f"{epochs[0]:,} to {epochs[-1]:,} epochs: longer training may be the reason for a better result.",
     )
 
 
 def _same_network(configs: Sequence[RunConfig], tables: Sequence[dict[str, str]]) -> FairnessCheck:
     if len({config.strategy.is_from_scratch for config in configs}) > 1:
-        return FairnessCheck("Network", False, "The baseline is a network of its own, as it should be.")
+        return FairnessCheck("Network", False, "The baseline is a different network, as intended.")
     return _same_settings("Network", _NETWORK, tables)
 
 
-def _same_settings(what: str, names: Sequence[str], tables: Sequence[dict[str, str]]) -> FairnessCheck:
-    apart = [name for name in differing_settings(tables) if name in names]
-    return FairnessCheck(
-        what, not apart, "The same." if not apart else f"Not the same: {join_words(map(mid_sentence, apart))}."
-    )
+def _same_settings(aspect: str, names: Sequence[str], tables: Sequence[dict[str, str]]) -> FairnessCheck:
+    different = [name for name in differing_settings(tables) if name in names]
+    finding = f"Different: {join_words(map(lower_first, different))}." if different else "The same."
+    return FairnessCheck(aspect, not different, finding)
 
 
-def _rates(configs: Sequence[RunConfig]) -> str:
-    """Whether somebody chose the rates, for a strategy at a rate that suits it badly loses unfairly."""
+def _describe_rates(configs: Sequence[RunConfig]) -> str:
+    """Report whether learning rates were tuned: a strategy with an unsuitable rate is compared unfairly."""
     tuned = {
         rate(phase.learning_rate)
         for config in configs
@@ -120,5 +120,8 @@ def _rates(configs: Sequence[RunConfig]) -> str:
         if phase.learning_rate not in (HEAD_RATE, BASE_RATE)
     }
     if not tuned:
-        return f"Rates are the course's: {rate(HEAD_RATE)} for a head, {rate(BASE_RATE)} for the base. None was tuned."
-    return f"Some rates were chosen: {join_words(sorted(tuned))}."
+        return (
+            f"All learning rates are the defaults: {rate(HEAD_RATE)} for the head and {rate(BASE_RATE)} for the base. "
+            "None was tuned."
+        )
+    return f"Some learning rates were tuned: {join_words(sorted(tuned))}."

@@ -1,4 +1,4 @@
-"""What leaks did to runs: their accuracy with and without the test images that have their like in training."""
+"""Effect of leaks: test accuracy with and without the test images that have a near-duplicate in training."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,43 +9,43 @@ from core.analysis.comparison.replicates import saved_predictions
 from core.analysis.comparison.run_table import Formats
 from core.analysis.results.settings import run_labels
 from core.analysis.text import percent
+from core.data.datasets.dataset import DataError, Dataset
 from core.data.datasets.leakage import leaked_images
-from core.data.datasets.scan import DataError, Dataset
 from core.data.datasets.split import Manifest
 from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_store import RunStore
 
 _FORMATS: Final[Formats] = {
-    **dict.fromkeys(("All test images", "Without the leaked", "The leaked alone"), percent),
+    **dict.fromkeys(("All test images", "Without leaked", "Leaked only"), percent),
     "Leaked": "{:,.0f}".format,
 }
 
 
 def leak_table(store: RunStore, runs: Sequence[AnyRun], dataset: Dataset) -> tuple[list[dict[str, Any]], Formats]:
-    """A row a run of which test images leaked, and how to show each column. Raises `NoSuchRun`."""
+    """One row per run with leaked test images, and the format of each column. Raises `NoSuchRun`."""
     names = run_labels(runs)
     rows = [row for run in runs if (row := _row(store, run, names[run.id], dataset))]
     return rows, _FORMATS
 
 
 def _row(store: RunStore, run: AnyRun, name: str, dataset: Dataset) -> dict[str, Any] | None:
-    """None where nothing leaked, or nobody knows."""
-    said = saved_predictions(store, run.id)
+    """None if no test image leaked, or if the manifest or the predictions cannot be read."""
+    saved = saved_predictions(store, run.id)
     try:
         paths = leaked_images(dataset, Manifest.from_csv(store.manifest(run.id)))
     except (OSError, DataError, UnicodeDecodeError):
         return None
-    if not said or not paths:
+    if not saved or not paths:
         return None
-    is_leaked = np.array([path in paths for path in said.paths])
+    is_leaked = np.array([path in paths for path in saved.paths])
     return {
         "Run": name,
-        "All test images": _share(said.right),
-        "Without the leaked": _share(said.right[~is_leaked]),
-        "The leaked alone": _share(said.right[is_leaked]),
+        "All test images": _accuracy(saved.correct),
+        "Without leaked": _accuracy(saved.correct[~is_leaked]),
+        "Leaked only": _accuracy(saved.correct[is_leaked]),
         "Leaked": int(is_leaked.sum()),
     }
 
 
-def _share(right: np.ndarray) -> float | None:
-    return float(right.mean()) if len(right) else None
+def _accuracy(correct: np.ndarray) -> float | None:
+    return float(correct.mean()) if len(correct) else None

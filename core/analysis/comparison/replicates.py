@@ -1,4 +1,4 @@
-"""Runs as replicates of settings: what each was tested on, and which images it named right."""
+"""Group runs into settings and replicates, and read their test splits and saved test predictions."""
 
 import csv
 from collections.abc import Sequence
@@ -12,49 +12,61 @@ import numpy as np
 from core.analysis.results.evaluation_file import EvaluationFigures
 from core.analysis.results.settings import group_by_setting, run_labels
 from core.data.datasets.split import TEST_TO_TRAINING
-from core.experiment.runs.index import Stamp, stamp_of
+from core.experiment.runs.index import FileStamp, file_stamp
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.runs.run_store import RunStore
 
-_KEPT_SPLITS, _KEPT_ANSWERS = 1_000, 64
-"""Runs whose split, or answers, are known without being read again: those asked about last. Answers take room."""
+_MAX_SPLITS, _MAX_PREDICTIONS = 1_000, 64
+"""Numbers of runs whose splits and whose test predictions are cached; predictions need much more memory."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """What a run was tested on: equal numbers, the same images; test images over training images; images in all."""
+    """Split of a run's images.
 
-    test: int
-    share: float = TEST_TO_TRAINING
+    Args:
+        test_id: hash of the test images; equal for runs that were tested on the same images.
+        test_to_train: number of test images divided by number of training images.
+        images: total number of images; None if unknown.
+    """
+
+    test_id: int
+    test_to_train: float = TEST_TO_TRAINING
     images: int | None = None
 
 
 @dataclass(frozen=True)
 class SavedPredictions:
-    """What a run said of each test image, by the images' paths: true class, class it named, and the (images, classes)
-    probabilities of `classes`, none where those were not written down.
+    """A run's predictions on its test images, one entry per image.
+
+    Args:
+        paths: of the images.
+        labels: true classes.
+        predicted: predicted classes.
+        classes: columns of `probabilities`; empty if no probabilities were saved.
+        probabilities: (images, classes), 0 to 1.
     """
 
     paths: tuple[str, ...]
     labels: tuple[str, ...]
-    named: tuple[str, ...]
+    predicted: tuple[str, ...]
     classes: tuple[str, ...]
     probabilities: np.ndarray
 
     @cached_property
     def confidence(self) -> np.ndarray:
-        """(images,) the probability of the class it named, 0 to 1; nan where that is not known."""
+        """(images,) probability of the predicted class, 0 to 1; nan if no probabilities were saved."""
         return self.probabilities.max(axis=1) if self.classes else np.full(len(self.paths), np.nan)
 
     @cached_property
-    def right(self) -> np.ndarray:
-        """(images,) whether it named each right."""
-        return np.array([label == named for label, named in zip(self.labels, self.named, strict=True)])
+    def correct(self) -> np.ndarray:
+        """(images,) booleans: whether the prediction is correct."""
+        return np.array([label == predicted for label, predicted in zip(self.labels, self.predicted, strict=True)])
 
 
 @dataclass(frozen=True)
 class Result:
-    """One run on its test images. `seconds` is what it would take to train with nothing kept before."""
+    """Test result of one run. `seconds` is its training time without previously cached features."""
 
     run_id: str
     accuracy: float
@@ -67,7 +79,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of the same settings, which differ in nothing but their seeds."""
+    """Results of the runs of one setting, which differ only in their seeds."""
 
     name: str
     data: str
@@ -79,36 +91,39 @@ class Group:
 
     @property
     def accuracy(self) -> float:
-        """Each test split weighs the same, however many runs were tested on it."""
-        return fmean(fmean(r.accuracy for r in self.results if r.split.test == test) for test in self.tests)
+        """Mean test accuracy; each test split has the same weight, regardless of the number of runs tested on it."""
+        return fmean(
+            fmean(result.accuracy for result in self.results if result.split.test_id == test_id)
+            for test_id in self.test_splits
+        )
 
     @property
-    def tests(self) -> set[int]:
-        return {result.split.test for result in self.results}
+    def test_splits(self) -> set[int]:
+        return {result.split.test_id for result in self.results}
 
     @property
     def images(self) -> int | None:
-        """Test images of one replicate."""
+        """Number of test images of one replicate."""
         return self.results[0].images
 
     @property
     def seconds(self) -> float:
         return fmean(result.seconds for result in self.results)
 
-    def on(self, tests: set[int]) -> "Group":
-        """Only what was measured on these test splits."""
-        return replace(self, results=tuple(result for result in self.results if result.split.test in tests))
+    def restricted_to(self, test_splits: set[int]) -> "Group":
+        """Return the group with only the results measured on these test splits."""
+        return replace(self, results=tuple(result for result in self.results if result.split.test_id in test_splits))
 
-    def by_replicate(self) -> dict[tuple[int, int | str], list[Result]]:
-        """Results by test images and seed."""
-        found: dict[tuple[int, int | str], list[Result]] = {}
+    def results_by_replicate(self) -> dict[tuple[int, int | str], list[Result]]:
+        """Results by (test split, seed)."""
+        replicates: dict[tuple[int, int | str], list[Result]] = {}
         for result in self.results:
-            found.setdefault((result.split.test, result.seed), []).append(result)
-        return found
+            replicates.setdefault((result.split.test_id, result.seed), []).append(result)
+        return replicates
 
 
 def groups_of(store: RunStore, tested: Sequence[AnyRun], results: dict[str, EvaluationFigures]) -> list[Group]:
-    """The runs by their settings. Raises `NoSuchRun`."""
+    """Group tested runs by setting. Raises `NoSuchRun`."""
     settings = group_by_setting(tested)
     names = run_labels([setting for setting, _ in settings])
     return [
@@ -135,16 +150,19 @@ def _result(store: RunStore, run: AnyRun, result: EvaluationFigures) -> Result:
 
 
 def split_of(store: RunStore, run: AnyRun) -> Split:
-    """What a run was tested on; a guess from its settings where its manifest cannot be read. Raises `NoSuchRun`."""
+    """Split of a run, derived from its settings if its manifest cannot be read. Raises `NoSuchRun`."""
     try:
-        return _read_split(store, run.id, stamp_of(store.path(run.id) / "manifest.csv"))
+        return _read_split(store, run.id, file_stamp(store.path(run.id) / "manifest.csv"))
     except (OSError, ValueError):
         return Split(hash((run.config.data, run.config.split_seed) if isinstance(run, Run) else run.id))
 
 
-@lru_cache(_KEPT_SPLITS)
-def _read_split(store: RunStore, run_id: str, _stamp: Stamp) -> Split:
-    """The split of a manifest, as it is at this stamp. Raises `OSError`; `ValueError` without test images."""
+@lru_cache(_MAX_SPLITS)
+def _read_split(store: RunStore, run_id: str, _stamp: FileStamp) -> Split:
+    """Read the split from a run's manifest; `_stamp` is part of the cache key, so that a changed file is read again.
+
+    Raises `OSError`, and `ValueError` if there are no test images.
+    """
     lines = store.manifest(run_id).splitlines()
     tests = [line for line in lines if line.endswith((',"test"', ",test"))]
     if not tests:
@@ -154,20 +172,26 @@ def _read_split(store: RunStore, run_id: str, _stamp: Stamp) -> Split:
 
 
 def saved_predictions(store: RunStore, run_id: str) -> SavedPredictions | None:
-    """What a run said of its test images; None where that was not written down. Raises `NoSuchRun`."""
+    """Test predictions of a run; None if it has none that can be read. Raises `NoSuchRun`."""
     try:
-        return _read_answers(store, run_id, stamp_of(store.path(run_id) / "predictions.csv"))
+        return _read_predictions(store, run_id, file_stamp(store.path(run_id) / "predictions.csv"))
     except (OSError, ValueError, csv.Error):
         return None
 
 
-@lru_cache(_KEPT_ANSWERS)
-def _read_answers(store: RunStore, run_id: str, _stamp: Stamp) -> SavedPredictions:
+@lru_cache(_MAX_PREDICTIONS)
+def _read_predictions(store: RunStore, run_id: str, _stamp: FileStamp) -> SavedPredictions:
+    """Read predictions.csv. Raises `OSError`, `csv.Error`, and `ValueError` for a damaged file."""
     header, *rows = csv.reader(store.predictions(run_id).splitlines())
-    path, label, named = (header.index(name) for name in ("path", "label", "predicted"))
-    shares = [number for number, name in enumerate(header) if name.startswith("p_")]
+    columns = [header.index(name) for name in ("path", "label", "predicted")]
+    class_columns = [number for number, name in enumerate(header) if name.startswith("p_")]
     if not rows or any(len(row) != len(header) for row in rows):
-        raise ValueError(f"Expected a line an image in predictions.csv of {run_id}; received another form.")
-    told = (tuple(intern(row[number]) for row in rows) for number in (path, label, named))  # runs share these texts
-    probabilities = np.array([[row[number] for number in shares] for row in rows], dtype=np.float64)
-    return SavedPredictions(*told, tuple(header[number].removeprefix("p_") for number in shares), probabilities)
+        raise ValueError(f"Expected one row per image in predictions.csv of {run_id}; received a damaged file.")
+    paths, labels, predicted = (tuple(intern(row[column]) for row in rows) for column in columns)  # shared by all runs
+    return SavedPredictions(
+        paths,
+        labels,
+        predicted,
+        tuple(header[column].removeprefix("p_") for column in class_columns),
+        np.array([[row[column] for column in class_columns] for row in rows], dtype=np.float64),
+    )

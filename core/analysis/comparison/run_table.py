@@ -1,4 +1,4 @@
-"""Runs side by side in figures, and how far each is from a baseline."""
+"""Tables that compare runs with each other and with a baseline."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -12,13 +12,13 @@ MEASURES: Final = {
     "macro_f1": ("Macro F1", "F1, difference"),
     "best_val_accuracy": ("Best validation", "Validation, difference"),
 }
-"""What runs are compared by; what tables call it, and the difference in it."""
+"""Measures by which runs are compared, with the column titles of the measure and of its difference to the baseline."""
 
 Formats = Mapping[str, Callable[[Any], str]]
 
 
 def differences(rows: Sequence[Summary], baseline_id: str) -> dict[str, dict[str, float | None]]:
-    """Each run's measures minus the baseline's, by run id, as shares; None where either was not measured."""
+    """Each run's measures minus the baseline's, by run id, as shares; None if either was not measured."""
     baseline = next((row for row in rows if row.id == baseline_id), None)
     return {
         row.id: {measure: _minus(getattr(row, measure), getattr(baseline, measure, None)) for measure in MEASURES}
@@ -29,24 +29,25 @@ def differences(rows: Sequence[Summary], baseline_id: str) -> dict[str, dict[str
 def comparison_table(
     rows: Sequence[Summary], names: Mapping[str, str], baseline_id: str
 ) -> tuple[list[dict[str, Any]], Formats]:
-    """A row a run, the baseline first, as numbers; and how to show each column. Shares and differences are 0 to 1."""
-    apart = differences(rows, baseline_id)
+    """One row per run, the baseline first, and the format of each column. Shares are 0 to 1."""
+    by_run = differences(rows, baseline_id)
     ordered = sorted(rows, key=lambda row: row.id != baseline_id)
-    return [_row(row, names[row.id], apart[row.id], row.id == baseline_id) for row in ordered], _FORMATS
+    return [_row(row, names[row.id], by_run[row.id], row.id == baseline_id) for row in ordered], _FORMATS
 
 
-def _row(row: Summary, name: str, apart: Mapping[str, float | None], is_baseline: bool) -> dict[str, Any]:
+def _row(row: Summary, name: str, to_baseline: Mapping[str, float | None], is_baseline: bool) -> dict[str, Any]:
     columns: dict[str, Any] = {"Run": f"{name} (baseline)" if is_baseline else name}
     for measure, (title, difference) in MEASURES.items():
-        columns |= {title: getattr(row, measure), difference: None if is_baseline else apart[measure]}
+        columns |= {title: getattr(row, measure), difference: None if is_baseline else to_baseline[measure]}
     low, high = row.interval or (None, None)
     return columns | {
-        "At epoch": row.best_epoch,
+        "Best epoch": row.best_epoch,
         "Training minus validation": row.gap,
         "Epochs": row.epochs,
         "Training time": row.seconds if row.epochs else None,
         "Images/s": row.images_per_second,
-        "Trainable parameters": ", then ".join(_parameters(phase.trainable_parameters) for phase in row.phases) or None,
+        "Trainable parameters": ", then ".join(_format_parameters(phase.trainable_parameters) for phase in row.phases)
+        or None,
         "95% from": low,
         "95% to": high,
         "Test images": row.test_images,
@@ -54,7 +55,7 @@ def _row(row: Summary, name: str, apart: Mapping[str, float | None], is_baseline
     }
 
 
-def _parameters(number: int | None) -> str:
+def _format_parameters(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
@@ -62,7 +63,7 @@ _FORMATS: Final[Formats] = {
     **dict.fromkeys((*(title for title, _ in MEASURES.values()), "95% from", "95% to"), percent),
     **dict.fromkeys((difference for _, difference in MEASURES.values()), points),
     "Training minus validation": points,
-    "At epoch": "{:.0f}".format,
+    "Best epoch": "{:.0f}".format,
     "Training time": duration,
     "Images/s": "{:,.0f}".format,
     "Test images": "{:,.0f}".format,
@@ -72,14 +73,14 @@ _FORMATS: Final[Formats] = {
 def class_table(
     results: Mapping[str, EvaluationFigures], names: Mapping[str, str], baseline_id: str
 ) -> tuple[list[dict[str, Any]], Formats]:
-    """F1 of each class, a column a run by id, and each other run's difference from the baseline; how to show them."""
+    """F1 per class: one column per run and one with its difference to the baseline; and the format of each column."""
     classes = dict.fromkeys(name for result in results.values() for name in result.f1)
     base = results.get(baseline_id, EvaluationFigures()).f1
     others = {run_id: result for run_id, result in results.items() if run_id != baseline_id}
     rows = [
         {
             "Class": name,
-            "Test images": next((r.images[name] for r in results.values() if name in r.images), None),
+            "Test images": next((result.images[name] for result in results.values() if name in result.images), None),
             **({f"{names[baseline_id]} (baseline)": base.get(name)} if base else {}),
             **{
                 column: value

@@ -1,4 +1,4 @@
-"""Which settings are better, by how much, and whether that is more than chance."""
+"""Compare settings pairwise: which is better, by how much, and whether the difference is significant."""
 
 import math
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_store import RunStore
 
 EQUIVALENCE_MARGIN = 0.01
-"""Differences up to one point either way count as none, unless somebody says otherwise."""
+"""Default equivalence margin: settings that differ by at most one point are practically equal."""
 
-MOST_SEEDS, MOST_TIMES_AS_MANY = 100, 20
-"""What is still within a person's reach: so many seeds, so many times the test images."""
+MAX_SEEDS, MAX_IMAGE_FACTOR = 100, 20
+"""Largest number of seeds, and largest multiple of the test images, that are suggested to decide a comparison."""
 
 
 class Judgement(StrEnum):
-    """What a contrast amounts to."""
+    """Result of comparing two settings."""
 
     BETTER = "better"
     EQUAL = "practically equal"
@@ -43,17 +43,18 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True)
 class Contrast:
-    """One setting against another, the better first on average. Shares are 0 to 1.
+    """Comparison of two settings, the one with the higher mean accuracy first. Shares are 0 to 1.
 
     Args:
-        interval: of the difference, first minus second, 95%.
-        p: two-sided, raised for the number of contrasts (Holm).
-        seeds: replicates that both have in common; 1 where they share none.
-        images: test images of a replicate.
-        is_paired: whether both were judged on the same images.
-        error: standard error of the difference over replicates; None for one.
-        share: test images over training images.
-        zone: up to where a difference counts as none.
+        difference: accuracy of the first minus accuracy of the second.
+        interval: 95% confidence interval of the difference.
+        p: two-sided, adjusted for the number of contrasts (Holm).
+        seeds: number of replicates that both have in common; 1 if they share none.
+        images: number of test images of a replicate.
+        is_paired: whether both were tested on the same images.
+        error: standard error of the difference over replicates; None for one replicate.
+        test_to_train: number of test images divided by number of training images.
+        margin: equivalence margin: differences up to it count as practically equal.
     """
 
     first: Group
@@ -65,18 +66,18 @@ class Contrast:
     images: int
     is_paired: bool
     error: float | None
-    share: float
-    zone: float = EQUIVALENCE_MARGIN
+    test_to_train: float
+    margin: float = EQUIVALENCE_MARGIN
 
     @property
     def judgement(self) -> Judgement:
         low, high = self.interval
-        if -self.zone <= low and high <= self.zone:
+        if -self.margin <= low and high <= self.margin:
             return Judgement.EQUAL
         return Judgement.BETTER if self.p <= 1 - CONFIDENCE and low > 0 else Judgement.OPEN
 
-    def turned(self) -> "Contrast":
-        """The better one first."""
+    def better_first(self) -> "Contrast":
+        """Swap the two settings if the second has the higher mean accuracy."""
         if self.difference >= 0:
             return self
         low, high = self.interval
@@ -84,41 +85,46 @@ class Contrast:
 
     @property
     def time_ratio(self) -> float | None:
-        """How many times as long the first trains."""
+        """Training time of the first divided by that of the second; None if unknown."""
         return self.first.seconds / self.second.seconds if self.second.seconds > 0 else None
 
-    def seeds_to_settle(self) -> int | None:
-        """About how many seeds would tell this difference from none, if it stays; None where no number would."""
+    def seeds_to_decide(self) -> int | None:
+        """Number of seeds at which a difference of this size would be significant.
+
+        None if it is unknown or more than `MAX_SEEDS`.
+        """
         if self.error is None or self.error == 0:
             return None
-        deviation = self.error / corrected_standard_error(1.0, self.seeds, self.share)
+        deviation = self.error / corrected_standard_error(1.0, self.seeds, self.test_to_train)
         return next(
             (
                 seeds
-                for seeds in range(self.seeds + 1, MOST_SEEDS + 1)
-                if two_sided_t(seeds - 1) * corrected_standard_error(deviation, seeds, self.share)
+                for seeds in range(self.seeds + 1, MAX_SEEDS + 1)
+                if two_sided_t(seeds - 1) * corrected_standard_error(deviation, seeds, self.test_to_train)
                 < abs(self.difference)
             ),
             None,
         )
 
-    def images_to_settle(self) -> int | None:
-        """About how many test images would tell this difference from none, if it stays; None beyond reach."""
-        half = (self.interval[1] - self.interval[0]) / 2
-        times = (half / self.difference) ** 2 if self.difference else math.inf
-        return math.ceil(self.images * times) if times <= MOST_TIMES_AS_MANY else None
+    def images_to_decide(self) -> int | None:
+        """Number of test images at which a difference of this size would be significant; None if it is more than
+        `MAX_IMAGE_FACTOR` times the present number.
+        """
+        half_width = (self.interval[1] - self.interval[0]) / 2
+        factor = (half_width / self.difference) ** 2 if self.difference else math.inf
+        return math.ceil(self.images * factor) if factor <= MAX_IMAGE_FACTOR else None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What runs say together.
+    """Result of comparing runs.
 
     Args:
-        groups: settings that were tested, the best first.
-        contrasts: of all pairs that can be compared, in the order of the groups.
-        runs: how many runs were asked about.
-        missing: how many of them have no result on test images.
-        left_out: how many have one, on images that the others were not tested on.
+        groups: tested settings, the best first.
+        contrasts: of all pairs of settings that can be compared, in the order of the groups.
+        runs: number of runs given.
+        missing: number of runs without a test result.
+        left_out: number of runs excluded because the other settings were not tested on their test images.
     """
 
     groups: tuple[Group, ...]
@@ -131,35 +137,37 @@ class Verdict:
     def has_several_seeds(self) -> bool:
         return any(len(group.results) > 1 for group in self.groups)
 
-    def with_margin(self, zone: float) -> "Verdict":
-        """The same where another difference counts as none. Raises `ValueError` for one below 0."""
-        if not 0 <= zone < 1:
-            raise ValueError(f"Expected a zone from 0 to 1; received {zone!r}.")
-        return replace(self, contrasts=tuple(replace(contrast, zone=zone) for contrast in self.contrasts))
+    def with_margin(self, margin: float) -> "Verdict":
+        """Return the verdict for another equivalence margin, from 0 to below 1. Raises `ValueError`."""
+        if not 0 <= margin < 1:
+            raise ValueError(f"Expected an equivalence margin from 0 to below 1; received {margin!r}.")
+        return replace(self, contrasts=tuple(replace(contrast, margin=margin) for contrast in self.contrasts))
 
     def between(self, first: Group, second: Group) -> Contrast | None:
-        return next(
-            (one for one in self.contrasts if {one.first.name, one.second.name} == {first.name, second.name}), None
-        )
+        """The contrast of two settings, in either order; None if they cannot be compared."""
+        names = {first.name, second.name}
+        return next((found for found in self.contrasts if {found.first.name, found.second.name} == names), None)
 
 
 def judge(store: RunStore, runs: Sequence[AnyRun]) -> Verdict:
-    """Compare the runs by their settings, on the test images that all settings share where they share any.
+    """Compare runs by setting, on the test images that all settings have in common, if there are any.
 
     Raises `NoSuchRun`.
     """
     results = {run.id: evaluation_figures(store.evaluation(run.id)) for run in runs}
     tested = [run for run in runs if results[run.id].accuracy is not None]
     groups = groups_of(store, tested, results)
-    shared = set.intersection(*(group.tests for group in groups)) if groups else set()
-    fair = [group.on(shared) for group in groups] if shared else groups
-    fair = sorted(fair, key=lambda group: -group.accuracy)
-    contrasts = [contrast.turned() for pair in combinations(fair, 2) if (contrast := _contrast(store, *pair))]
-    raised = holm([contrast.p for contrast in contrasts])
-    left_out = len(tested) - sum(len(group.results) for group in fair)
+    shared = set.intersection(*(group.test_splits for group in groups)) if groups else set()
+    comparable = [group.restricted_to(shared) for group in groups] if shared else groups
+    comparable = sorted(comparable, key=lambda group: -group.accuracy)
+    contrasts = [
+        contrast.better_first() for pair in combinations(comparable, 2) if (contrast := _contrast(store, *pair))
+    ]
+    adjusted = holm([contrast.p for contrast in contrasts])
+    left_out = len(tested) - sum(len(group.results) for group in comparable)
     return Verdict(
-        tuple(fair),
-        tuple(replace(one, p=p) for one, p in zip(contrasts, raised, strict=True)),
+        tuple(comparable),
+        tuple(replace(contrast, p=p) for contrast, p in zip(contrasts, adjusted, strict=True)),
         len(runs),
         len(runs) - len(tested),
         left_out,
@@ -167,61 +175,85 @@ def judge(store: RunStore, runs: Sequence[AnyRun]) -> Verdict:
 
 
 def _contrast(store: RunStore, first: Group, second: Group) -> Contrast | None:
-    """None where the two cannot be compared at all: other classes, other data, or nobody knows how many images."""
-    one, other = first.results[0], second.results[0]
-    if not one.images or not other.images or first.data != second.data or one.classes != other.classes:
+    """Compare two settings: over replicates, else image by image, else by their accuracies alone.
+
+    None if they cannot be compared: different classes or data, or an unknown number of test images.
+    """
+    of_first, of_second = first.results[0], second.results[0]
+    if not of_first.images or not of_second.images:
         return None
-    replicates, others = first.by_replicate(), second.by_replicate()
-    common = [(replicates[key], others[key]) for key in replicates if key in others]
-    if len(common) > 1:
-        return _over_replicates(first, second, common)
-    pairing = _pairing(store, *common[0]) if common else None
+    if first.data != second.data or of_first.classes != of_second.classes:
+        return None
+    replicates, others = first.results_by_replicate(), second.results_by_replicate()
+    shared = [(replicates[key], others[key]) for key in replicates if key in others]
+    if len(shared) > 1:
+        return _contrast_over_replicates(first, second, shared, of_first.images)
+    pairing = _pairing(store, *shared[0]) if shared else None
     if pairing:
-        return Contrast(
-            first,
-            second,
-            pairing.difference,
-            paired_interval(pairing),
-            exact_mcnemar(pairing),
-            1,
-            pairing.images,
-            True,
-            None,
-            one.split.share,
-        )
-    interval = unpaired_interval(first.accuracy, one.images, second.accuracy, other.images)
+        return _contrast_image_by_image(first, second, pairing)
+    return _contrast_of_accuracies(first, second, of_first.images, of_second.images)
+
+
+def _contrast_over_replicates(
+    first: Group, second: Group, replicates: Sequence[tuple[list[Result], list[Result]]], images: int
+) -> Contrast:
+    """Corrected t-test over the replicates that both settings share."""
+    differences = [
+        fmean(result.accuracy for result in of_first) - fmean(result.accuracy for result in of_second)
+        for of_first, of_second in replicates
+    ]
+    test_to_train = first.results[0].split.test_to_train
+    test = corrected_t_test(differences, test_to_train)
+    return Contrast(
+        first, second, test.mean, test.interval, test.p, len(replicates), images, True, test.error, test_to_train
+    )
+
+
+def _contrast_image_by_image(first: Group, second: Group, pairing: Pairing) -> Contrast:
+    """McNemar's test and Newcombe's paired interval for one run of each setting."""
+    return Contrast(
+        first,
+        second,
+        pairing.difference,
+        paired_interval(pairing),
+        exact_mcnemar(pairing),
+        1,
+        pairing.images,
+        True,
+        None,
+        first.results[0].split.test_to_train,
+    )
+
+
+def _contrast_of_accuracies(first: Group, second: Group, first_images: int, second_images: int) -> Contrast:
+    """Score test and Newcombe's unpaired interval, if predictions are missing or the test images differ."""
     return Contrast(
         first,
         second,
         first.accuracy - second.accuracy,
-        interval,
-        _unpaired_p(first, second),
+        unpaired_interval(first.accuracy, first_images, second.accuracy, second_images),
+        _unpaired_p(first.accuracy, first_images, second.accuracy, second_images),
         1,
-        min(one.images, other.images),
+        min(first_images, second_images),
         False,
         None,
-        one.split.share,
+        first.results[0].split.test_to_train,
     )
 
 
-def _over_replicates(first: Group, second: Group, common: Sequence[tuple[list[Result], list[Result]]]) -> Contrast:
-    differences = [fmean(r.accuracy for r in ours) - fmean(r.accuracy for r in theirs) for ours, theirs in common]
-    images, share = first.results[0].images, first.results[0].split.share
-    found = corrected_t_test(differences, share)
-    return Contrast(first, second, found.mean, found.interval, found.p, len(common), images, True, found.error, share)
+def _pairing(store: RunStore, first: Sequence[Result], second: Sequence[Result]) -> Pairing | None:
+    """Compare the first run of each setting image by image.
 
-
-def _pairing(store: RunStore, ours: Sequence[Result], theirs: Sequence[Result]) -> Pairing | None:
-    """Image by image, for the first run of each; None where their answers are not known, or not of the same images."""
-    first, second = saved_predictions(store, ours[0].run_id), saved_predictions(store, theirs[0].run_id)
-    if first is None or second is None or first.paths != second.paths:
+    None if either has no saved predictions, or if they are for different images.
+    """
+    of_first, of_second = (saved_predictions(store, results[0].run_id) for results in (first, second))
+    if of_first is None or of_second is None or of_first.paths != of_second.paths:
         return None
-    return Pairing.of(first.right, second.right)
+    return Pairing.from_correct(of_first.correct, of_second.correct)
 
 
-def _unpaired_p(first: Group, second: Group) -> float:
-    """Two-sided p of the score test for two shares on unlike images."""
-    n, m = first.images, second.images
-    pooled = (n * first.accuracy + m * second.accuracy) / (n + m)
+def _unpaired_p(first: float, n: int, second: float, m: int) -> float:
+    """Two-sided p of the score test for two accuracies on `n` and `m` different images."""
+    pooled = (n * first + m * second) / (n + m)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    return 2 * float(ndtr(-abs(first.accuracy - second.accuracy) / error)) if error else 1.0
+    return 2 * float(ndtr(-abs(first - second) / error)) if error else 1.0

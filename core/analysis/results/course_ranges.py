@@ -1,4 +1,7 @@
-"""What the course promises of each phase, beside what was measured."""
+"""Compare validation accuracies with the ranges that the course states.
+
+The course is week 2 of the waste-classification course (transfer learning with MobileNetV2).
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -9,102 +12,99 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.metrics import Metrics
 from core.experiment.runs.run import AnyRun, Run
 
-HEAD_ALONE: Final = (0.80, 0.85)
-FINE_TUNED: Final = (0.85, 0.92)
-OVER_BASELINE: Final = (0.10, 0.15)
-"""Validation accuracies that the course promises: of the head alone (phase 1), fine-tuned after it (phase 2), and
-gained over a small network from scratch."""
+HEAD_RANGE: Final = (0.80, 0.85)
+FINE_TUNED_RANGE: Final = (0.85, 0.92)
+GAIN_RANGE: Final = (0.10, 0.15)
+"""Validation accuracies that the course states: of the head alone (phase 1), of fine-tuning after it (phase 2), and the
+gain over a small network trained from scratch."""
 
 
 def course_range_rows(rows: Sequence[Summary], names: Mapping[str, str]) -> list[dict[str, str]]:
-    """A row for each phase of each run that the course promises something of."""
+    """One row for each phase of each run for which the course states a range."""
     return [
         {
             "Run": names[row.id],
             "Phase": str(phase.number),
-            "Trained": _trained(phase),
-            "Promised": f"{promise[0]:.0%} to {promise[1]:.0%}",
+            "Trained": _trained_layers(phase),
+            "Course range": f"{course_range[0]:.0%} to {course_range[1]:.0%}",
             "Measured": percent(phase.best_val_accuracy),
-            "Result": beside(phase.best_val_accuracy, promise),
+            "Result": compare_with_range(phase.best_val_accuracy, course_range),
         }
         for row in rows
         for phase in row.phases
-        if (promise := _promise(row, phase))
+        if (course_range := _course_range(row, phase))
     ]
 
 
 def baseline_rows(
     runs: Sequence[AnyRun], rows: Sequence[Summary], names: Mapping[str, str], metrics: Mapping[str, Metrics]
 ) -> list[dict[str, str]]:
-    """What the course promises of transfer over a small network from scratch, for each run beside the baseline that
-    learned from the same images with the same seed; empty where none did.
+    """Compare each run with the small network trained from scratch on the same images with the same seed.
+
+    Empty if there is no such network.
     """
     configs = {run.id: run.config for run in runs if isinstance(run, Run)}
     trained = [row for row in rows if row.best_val_accuracy is not None and row.id in configs]
-    baselines = {_images(configs[row.id]): row for row in trained if configs[row.id].strategy.is_from_scratch}
+    baselines = {_training_images(configs[row.id]): row for row in trained if configs[row.id].strategy.is_from_scratch}
     return [
-        told
+        comparison
         for row in trained
-        if not configs[row.id].strategy.is_from_scratch and (baseline := baselines.get(_images(configs[row.id])))
-        for told in _over(row, baseline, names, metrics)
+        if not configs[row.id].strategy.is_from_scratch
+        and (baseline := baselines.get(_training_images(configs[row.id])))
+        for comparison in _compare_with_baseline(row, baseline, names[row.id], metrics[row.id])
     ]
 
 
-def _images(config: RunConfig) -> tuple[str, int, int, int, bool]:
-    """What runs have in common that learn from the same pixels."""
+def _training_images(config: RunConfig) -> tuple[str, int, int, int, bool]:
+    """The settings that determine which pixels a run trains on; equal for comparable runs."""
     return config.data, config.image_size, config.seed, config.split_seed, config.leak_free
 
 
-def _over(
-    row: Summary, baseline: Summary, names: Mapping[str, str], metrics: Mapping[str, Metrics]
-) -> Iterator[dict[str, str]]:
-    gain = row.best_val_accuracy - baseline.best_val_accuracy
-    low, high = OVER_BASELINE
+def _compare_with_baseline(row: Summary, baseline: Summary, name: str, metrics: Metrics) -> Iterator[dict[str, str]]:
+    accuracy, baseline_accuracy = row.best_val_accuracy or 0.0, baseline.best_val_accuracy or 0.0
+    low, high = GAIN_RANGE
     yield {
-        "Run": names[row.id],
-        "Over the small CNN": "Validation accuracy",
-        "Promised": f"+{100 * low:.0f} to +{100 * high:.0f} points",
-        "Measured": points(gain),
+        "Run": name,
+        "Against the small CNN": "Validation accuracy",
+        "Course range": f"+{100 * low:.0f} to +{100 * high:.0f} points",
+        "Measured": points(accuracy - baseline_accuracy),
     }
     if row.trainable_parameters and baseline.trainable_parameters:
         yield {
-            "Run": names[row.id],
-            "Over the small CNN": "Parameters that train",
-            "Promised": "3 times fewer",
-            "Measured": _times(baseline.trainable_parameters / row.trainable_parameters),
+            "Run": name,
+            "Against the small CNN": "Trainable parameters",
+            "Course range": "3 times fewer",
+            "Measured": _parameter_ratio(baseline.trainable_parameters / row.trainable_parameters),
         }
-    reached = next(
-        (epoch["epoch"] for epoch in metrics[row.id].epochs if epoch["val_accuracy"] >= baseline.best_val_accuracy),
-        None,
-    )
+    reached = next((epoch["epoch"] for epoch in metrics.epochs if epoch["val_accuracy"] >= baseline_accuracy), None)
     yield {
-        "Run": names[row.id],
-        "Over the small CNN": "Epochs to its best accuracy",
-        "Promised": "fewer",
-        "Measured": f"{reached or 'never'}, it took {baseline.best_epoch}",
+        "Run": name,
+        "Against the small CNN": "Epochs to the best accuracy of the small CNN",
+        "Course range": "fewer",
+        "Measured": f"{reached or 'never'}, small CNN {baseline.best_epoch}",
     }
 
 
-def _times(ratio: float) -> str:
+def _parameter_ratio(ratio: float) -> str:
     """2.5 -> "2.5 times fewer"; 0.5 -> "2.0 times more"."""
     return f"{ratio:.1f} times fewer" if ratio >= 1 else f"{1 / ratio:.1f} times more"
 
 
-def beside(share: float, promise: tuple[float, float]) -> str:
-    """Where a share stands: in the range, or by how much above or below it."""
-    low, high = promise
+def compare_with_range(share: float, course_range: tuple[float, float]) -> str:
+    """Describe whether a share is in a range, or how far it is above or below: `below (-1.0 points)`."""
+    low, high = course_range
     if share < low:
         return f"below ({points(share - low)})"
     return f"above ({points(share - high)})" if share > high else "in the range"
 
 
-def _promise(row: Summary, phase: PhaseSummary) -> tuple[float, float] | None:
-    """The course trains the head first: of a base that trains from the start it promises nothing."""
+def _course_range(row: Summary, phase: PhaseSummary) -> tuple[float, float] | None:
+    """The range for a phase; None for fine-tuning without a phase of the head alone before it, which has no range."""
     if phase.unfreeze == 0:
-        return HEAD_ALONE
+        return HEAD_RANGE
     head_first = any(earlier.unfreeze == 0 for earlier in row.phases if earlier.number < phase.number)
-    return FINE_TUNED if (phase.unfreeze or 0) > 0 and head_first else None
+    return FINE_TUNED_RANGE if (phase.unfreeze or 0) > 0 and head_first else None
 
 
-def _trained(phase: PhaseSummary) -> str:
+def _trained_layers(phase: PhaseSummary) -> str:
     return count(phase.unfreeze, "layer") if phase.unfreeze else "head only"

@@ -1,4 +1,4 @@
-"""How long a study will take, from the machine's measured pace, the plan, and what is kept already."""
+"""Estimate the duration of a study from the machine's measured timings, the plan, and the features already cached."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -8,107 +8,115 @@ from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.keys import frozen_feature_rows
 from core.data.cache.row_store import Kind
 from core.data.datasets.augmentation import copy_for_epoch
-from core.data.datasets.split import SPLITS, Manifest
+from core.data.datasets.dataset import SPLITS
+from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase
 from core.experiment.timings import PhaseTimings, Timings
 
-Pass = tuple[str, int]
-"""A view of training images, or "plain" with 0, at one cut: what goes through the frozen part once."""
-
 
 @dataclass(frozen=True)
 class DurationEstimate:
-    """`seconds` of all runs together; of the `needed` images that must come from the frozen part, `kept` are there."""
+    """Seconds of all runs together; number of images whose features are needed, and of those already cached."""
 
     seconds: float
     needed: int
-    kept: int
+    cached: int
 
 
-def estimate(
-    plan: Sequence[tuple[RunConfig, Manifest]], pace: Timings, feature_cache: FeatureCache
+def estimate_duration(
+    plan: Sequence[tuple[RunConfig, Manifest]], timings: Timings, feature_cache: FeatureCache
 ) -> DurationEstimate | None:
-    """The time of these runs one after another, in the order of the queue; what one computes the next takes.
+    """Estimate the time of these runs one after another, in queue order; later runs reuse features of earlier ones.
 
-    None where the pace of one of their depths was not measured.
+    None if the timings of one of their depths have not been measured.
     """
-    depths = frozenset().union(*(config.strategy.depths for config, _ in plan))
-    if not plan or not depths <= pace.phases.keys():
+    depths = {depth for config, _ in plan for depth in config.strategy.depths}
+    if not plan or not depths <= timings.phases.keys():
         return None
-    there, seconds = _There(feature_cache), 0.0
-    queue = sorted(plan, key=lambda one: -len(one[0].strategy.depths))
+    forecast, seconds = _CacheForecast(feature_cache), 0.0
+    queue = sorted(plan, key=lambda planned: -len(planned[0].strategy.depths))
     for number, (config, manifest) in enumerate(queue, start=1):
         later = config.depths_of_similar_runs(other for other, _ in queue[number:])
         counts = manifest.counts()
-        seconds += pace.build + sum(
-            _phase_seconds(config, phase, pace.phases[depth], counts)
-            for phase, depth in zip(config.strategy.phases, config.strategy.deepest_so_far, strict=True)
+        seconds += timings.build + sum(
+            _phase_seconds(config, phase, timings.phases[depth], counts)
+            for phase, depth in zip(config.strategy.phases, config.strategy.cumulative_max_depths, strict=True)
         )
-        seconds += -(-counts["test"] // config.batch_size) * pace.phases[config.strategy.deepest_so_far[-1]].check
-        seconds += sum(_missing_seconds(config, manifest, pace, there, later))
-    return DurationEstimate(seconds, there.needed, there.kept)
+        test_batches = -(-counts["test"] // config.batch_size)
+        seconds += test_batches * timings.phases[config.strategy.cumulative_max_depths[-1]].check
+        seconds += sum(_feature_seconds(config, manifest, timings, forecast, later))
+    return DurationEstimate(seconds, forecast.needed, forecast.cached)
 
 
-def _phase_seconds(config: RunConfig, phase: Phase, pace: PhaseTimings, counts: dict[str, int]) -> float:
-    """What a phase takes apart from the frozen part."""
+def _phase_seconds(config: RunConfig, phase: Phase, timings: PhaseTimings, counts: dict[str, int]) -> float:
+    """Seconds of a phase without the frozen part."""
     steps, checks = (-(-counts[split] // config.batch_size) for split in ("train", "validation"))
-    return pace.prepare + phase.epochs * (steps * pace.step + checks * pace.check)
+    return timings.prepare + phase.epochs * (steps * timings.step + checks * timings.check)
 
 
-def _missing_seconds(
-    config: RunConfig, manifest: Manifest, pace: Timings, there: "_There", later: Collection[int]
+def _feature_seconds(
+    config: RunConfig, manifest: Manifest, timings: Timings, forecast: "_CacheForecast", later: Collection[int]
 ) -> Iterator[float]:
-    """Image by image what has to go through the frozen part, and what has to be read for it.
+    """Yield the seconds for reading images and computing their missing features of the frozen layers.
 
     Args:
-        later: depths of runs to come, for which rows are kept in passing.
+        later: depths of later runs, whose features are computed and cached in the same pass.
     """
-    epoch, depths = 0, config.strategy.deepest_so_far
-    weights = config.seed if config.weights == "random" else None  # drawn anew by each seed
-    images = {split: [item.hash for item in manifest.of(split)] for split in SPLITS}
+    epoch, depths = 0, config.strategy.cumulative_max_depths
+    weights = config.seed if config.weights == "random" else None  # random weights differ between seeds
+    images = {split: [item.hash for item in manifest.in_split(split)] for split in SPLITS}
     for number, phase in enumerate(config.strategy.phases):
-        paces = [pace.phases[depth] for depth in depths[number:]]
-        own, in_passing = paces[0], [pace.phases[depth] for depth in later if depth >= depths[number]]
-        wanted = [one for one in (*paces, *in_passing) if one.cut]
-        views = {copy_for_epoch(config, epoch + i) for i in range(phase.epochs)}
+        own = timings.phases[depths[number]]
+        of_next_phases = [timings.phases[depth] for depth in depths[number:]]
+        of_later_runs = [timings.phases[depth] for depth in later if depth >= depths[number]]
+        in_one_pass = [depth for depth in (*of_next_phases, *of_later_runs) if depth.cut]
+        copies = {copy_for_epoch(config, epoch + i) for i in range(phase.epochs)}
         epoch += phase.epochs
         if not own.cut:
             continue
-        dearest = max(one.frozen for one in wanted)
-        for split, which in [("train", view) for view in views] + [("validation", None)]:
+        slowest = max(depth.frozen for depth in in_one_pass)
+        for split, copy in [("train", copy) for copy in copies] + [("validation", None)]:
             kinds = [
-                frozen_feature_rows(one.cut, one.shape, one.weights, config.image_size, which, config.kept_precision)
-                for one in wanted
+                frozen_feature_rows(
+                    depth.cut, depth.shape, depth.weights, config.image_size, copy, config.kept_precision
+                )
+                for depth in in_one_pass
             ]
-            keeps = which is None or config.views > 0
-            yield (dearest + pace.decode) * there.missing(images[split], kinds, keeps, weights)
-    last = pace.phases[depths[-1]]
-    if last.cut:  # the test, in full precision
+            is_cached = copy is None or config.views > 0
+            yield (slowest + timings.decode) * forecast.count_missing(images[split], kinds, is_cached, weights)
+    last = timings.phases[depths[-1]]
+    if last.cut:  # features of the test images are computed in full precision
         kind = frozen_feature_rows(last.cut, last.shape, last.weights, config.image_size, None, "float32")
-        yield (last.frozen + pace.decode) * there.missing(images["test"], [kind], True, weights)
+        yield (last.frozen + timings.decode) * forecast.count_missing(images["test"], [kind], True, weights)
 
 
-class _There:
-    """What is kept, and what the runs before will have kept."""
+class _CacheForecast:
+    """Forecast of the cached features: those in the cache now and those that earlier planned runs will have computed.
+
+    `needed` and `cached` count images over all calls of `count_missing`.
+    """
 
     def __init__(self, feature_cache: FeatureCache) -> None:
-        self._shelves = feature_cache
-        self._coming: dict[tuple[str, int | None], set[str]] = defaultdict(set)
-        self.needed = self.kept = 0
+        self._feature_cache = feature_cache
+        self._planned: dict[tuple[str, int | None], set[str]] = defaultdict(set)
+        self.needed = self.cached = 0
 
-    def missing(self, images: Sequence[str], kinds: Sequence[Kind], keeps: bool, weights: int | None) -> int:
-        """How many images must be computed for the first of these kinds; the rows of all of them are kept then.
+    def count_missing(self, images: Sequence[str], kinds: Sequence[Kind], is_cached: bool, weights: int | None) -> int:
+        """Return the number of images whose features of the first kind must be computed.
 
-        `weights` tells bases with other weights apart.
+        Args:
+            kinds: kinds of features that are computed in one pass.
+            is_cached: whether these features are cached; from then on those of all `kinds` count as planned.
+            weights: distinguishes bases with different random weights.
         """
-        open_ones = [image for image in images if image not in self._coming[kinds[0].name, weights]]
-        row_store = self._shelves.find(kinds[0]) if keeps and open_ones else None
-        kept = row_store.count_stored(open_ones) if row_store else 0
+        new = [image for image in images if image not in self._planned[kinds[0].name, weights]]
+        row_store = self._feature_cache.find(kinds[0]) if is_cached and new else None
+        cached = row_store.count_stored(new) if row_store else 0
         if row_store:
             row_store.close()
-        self.needed, self.kept = self.needed + len(open_ones), self.kept + kept
-        if keeps:
+        self.needed, self.cached = self.needed + len(new), self.cached + cached
+        if is_cached:
             for kind in kinds:
-                self._coming[kind.name, weights].update(images)
-        return len(open_ones) - kept
+                self._planned[kind.name, weights].update(images)
+        return len(new) - cached

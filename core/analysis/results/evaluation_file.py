@@ -1,4 +1,4 @@
-"""What evaluation.json says of a run, read with patience: a damaged part counts as not measured."""
+"""Read the figures of evaluation.json; damaged values count as not measured."""
 
 import math
 from collections.abc import Mapping
@@ -10,10 +10,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class EvaluationFigures:
-    """Figures on the test images. Shares are 0 to 1; None, or a class left out, stands for what was not measured.
+    """Figures on the test images. Shares are 0 to 1; a value that was not measured is None, or its class is left out.
 
-    `f1` and `images` go by class; `confusion` is (classes, classes) counts, a row a true class, a column a predicted.
-    `temperature` makes probabilities honest (`calibration.py`).
+    Args:
+        f1: by class.
+        images: number of test images by class.
+        confusion: (classes, classes) counts, one row per true class, one column per predicted class.
+        temperature: for temperature scaling of the probabilities.
     """
 
     accuracy: float | None = None
@@ -27,34 +30,42 @@ class EvaluationFigures:
 
 
 def evaluation_figures(evaluation: Mapping[str, Any] | None) -> EvaluationFigures:
-    """The content of an evaluation.json as figures; nothing of it where there is none."""
-    found = evaluation or {}
-    names = found.get("classes")
+    """Convert the content of evaluation.json; without it (None) all figures are missing."""
+    content = evaluation or {}
+    names = content.get("classes")
     classes = tuple(map(str, names)) if isinstance(names, list) else ()
-    scores = found.get("per_class")
-    scores = {name: scores[name] for name in classes if isinstance(scores, dict) and isinstance(scores.get(name), dict)}
+    per_class = content.get("per_class")
+    scores = (
+        {name: per_class[name] for name in classes if isinstance(per_class.get(name), dict)}
+        if isinstance(per_class, dict)
+        else {}
+    )
     return EvaluationFigures(
-        _share(found.get("accuracy")),
-        _share(found.get("macro_f1")),
-        _count(found.get("images")),
+        _share(content.get("accuracy")),
+        _share(content.get("macro_f1")),
+        _count(content.get("images")),
         classes,
-        {name: f1 for name, of in scores.items() if (f1 := _share(of.get("f1"))) is not None},
-        {name: images for name, of in scores.items() if (images := _count(of.get("images"))) is not None},
-        _matrix(found.get("confusion"), len(classes)),
-        _positive(found.get("temperature")),
+        {name: f1 for name, score in scores.items() if (f1 := _share(score.get("f1"))) is not None},
+        {name: images for name, score in scores.items() if (images := _count(score.get("images"))) is not None},
+        _matrix(content.get("confusion"), len(classes)),
+        _positive(content.get("temperature")),
     )
 
 
 def _share(value: object) -> float | None:
-    return float(value) if _is_number(value) and 0 <= value <= 1 else None
+    number = _finite(value)
+    return number if number is not None and 0 <= number <= 1 else None
 
 
 def _positive(value: object) -> float | None:
-    return float(value) if _is_number(value) and value > 0 else None
+    number = _finite(value)
+    return number if number is not None and number > 0 else None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def _count(value: object) -> int | None:
@@ -66,5 +77,5 @@ def _matrix(rows: object, classes: int) -> np.ndarray | None:
         matrix = np.array(rows, dtype=float)
     except (TypeError, ValueError):
         return None
-    whole = classes and matrix.shape == (classes, classes) and np.isfinite(matrix).all() and (matrix >= 0).all()
-    return matrix.astype(int) if whole else None
+    is_valid = classes and matrix.shape == (classes, classes) and np.isfinite(matrix).all() and (matrix >= 0).all()
+    return matrix.astype(int) if is_valid else None

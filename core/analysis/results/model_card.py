@@ -1,4 +1,4 @@
-"""The card that goes along with a model: what it is, what it was trained on, how good it is and where it ends."""
+"""Model card of an exported model: evaluation, training data, training procedure, usage and limitations."""
 
 import re
 from collections.abc import Sequence
@@ -16,126 +16,131 @@ from core.experiment.runs.run import Run
 from core.experiment.runs.run_store import RunStore
 
 LICENCE = "unknown"
-"""Whoever publishes the model decides; the data set's own licence may bind him."""
+"""The publisher of the model chooses the licence; the licence of the data set may restrict the choice."""
 
 _LIBRARIES = {"keras": "keras", "onnx": "onnx"} | dict.fromkeys(("litert", "litert-float16", "litert-int8"), "litert")
 
 
 def model_card(store: RunStore, run: Run, file: ExportedFile) -> str:
-    """The card of an exported file in Hugging Face's format: metadata in YAML, then Markdown.
+    """Write the model card of an exported file in Hugging Face's format: metadata in YAML, then Markdown.
 
-    Raises `NoSuchRun`, `DataError`, and `OSError` where the manifest is gone.
+    Raises `NoSuchRun`, `DataError`, and `OSError` if the manifest is missing.
     """
-    from huggingface_hub import EvalResult, ModelCardData  # half a second to import: only where a card is made
-
     summary, result = summarise(store, run), evaluation_figures(store.evaluation(run.id))
     manifest, name = Manifest.from_csv(store.manifest(run.id)), data_name(run.config.data)
+    parts = [
+        f"# {run.title}: {_escape(name)}",
+        _description(run, manifest),
+        "## Evaluation",
+        _evaluation(result, summary),
+        "## Training data",
+        _training_data(run, manifest),
+        "## Training procedure",
+        _training_procedure(run, summary),
+        "## Usage",
+        _usage(run, result),
+        "## Exported file",
+        _exported_file(file),
+        "## Limitations",
+        _limitations(result),
+    ]
+    return f"---\n{_metadata(run.id, name, file, result)}\n---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def _metadata(run_id: str, data: str, file: ExportedFile, result: EvaluationFigures) -> str:
+    """The metadata of the card as YAML."""
+    from huggingface_hub import EvalResult, ModelCardData  # takes half a second to import, so only when needed
+
     figures = [("accuracy", result.accuracy), ("f1", result.macro_f1)]
-    data = ModelCardData(
+    evaluation = [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type="imagefolder",
+            dataset_name=data,
+            dataset_split="test",
+            metric_type=metric,
+            metric_value=round(value, 4),
+        )
+        for metric, value in figures
+        if value is not None
+    ]
+    metadata = ModelCardData(
         license=LICENCE,
         library_name=_LIBRARIES[file.format],
         pipeline_tag="image-classification",
         tags=["transfer-learning", "mobilenetv2"],
-        model_name=run.id,
-        eval_results=[
-            EvalResult(
-                task_type="image-classification",
-                dataset_type="imagefolder",
-                dataset_name=name,
-                dataset_split="test",
-                metric_type=kind,
-                metric_value=round(value, 4),
-            )
-            for kind, value in figures
-            if value is not None
-        ]
-        or None,
+        model_name=run_id,
+        eval_results=evaluation or None,
     )
-    parts = [
-        f"# {run.title}: {_inert(name)}",
-        _what(run, manifest),
-        "## How good it is",
-        _figures(result, summary),
-        "## What it was trained on",
-        _data(run, manifest),
-        "## How it was trained",
-        _settings(run, summary),
-        "## How to use it",
-        _use(run, result),
-        "## The file",
-        _file(file),
-        "## Where it ends",
-        _limits(run, result),
-    ]
-    return f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"
+    yaml: str = metadata.to_yaml()
+    return yaml
 
 
-def _what(run: Run, manifest: Manifest) -> str:
-    base = (
+def _description(run: Run, manifest: Manifest) -> str:
+    network = (
         "A small convolutional network"
         if run.config.strategy.is_from_scratch
         else f"MobileNetV2 (alpha {run.config.alpha:g})"
     )
     return (
-        f"{base} that tells {count(len(manifest.classes), 'class')} apart: "
-        f"{', '.join(map(_inert, manifest.classes))}. Trained with Transfer Learning Lab as run `{run.id}`."
+        f"{network} that classifies images into {count(len(manifest.classes), 'class')}: "
+        f"{', '.join(map(_escape, manifest.classes))}. Trained with Transfer Learning Lab as run `{run.id}`."
     )
 
 
-def _figures(result: EvaluationFigures, summary: Summary) -> str:
+def _evaluation(result: EvaluationFigures, summary: Summary) -> str:
     if result.accuracy is None or not result.test_images:
-        return "It was not measured on test images."
+        return "The model was not evaluated on test images."
     low, high = wilson_interval(result.accuracy, result.test_images)
     rows = [(name, percent(result.f1.get(name)), str(result.images.get(name, 0))) for name in result.classes]
     table = _table(("Class", "F1", "Test images"), rows)
-    honest = f" Its probabilities are honest at temperature {result.temperature:.2f}." if result.temperature else ""
+    scaling = f" Temperature for calibrated probabilities: {result.temperature:.2f}." if result.temperature else ""
     return (
         f"Test accuracy {percent(result.accuracy)} (95% interval {percent(low)} to {percent(high)}, "
-        f"{count(result.test_images, 'image')} that it had not seen), macro F1 {percent(result.macro_f1)}, best "
-        f"validation accuracy {percent(summary.best_val_accuracy)} at epoch {summary.best_epoch or '–'}.{honest} "
-        f"The interval is that of the test images alone: another training may differ by more.\n\n{table}"
+        f"{count(result.test_images, 'image')} not used for training), macro F1 {percent(result.macro_f1)}, best "
+        f"validation accuracy {percent(summary.best_val_accuracy)} at epoch {summary.best_epoch or '–'}.{scaling} "
+        f"The interval covers only the sampling of test images; another training may differ by more.\n\n{table}"
     )
 
 
-def _data(run: Run, manifest: Manifest) -> str:
+def _training_data(run: Run, manifest: Manifest) -> str:
     counts = manifest.counts()
-    drawn = " They are drawn by a program, not photographed." if run.config.data == SAMPLE else ""
-    near = (
-        "Near-duplicates are in one part."
+    drawn = " The images are drawn by a program; they are not photos." if run.config.data == SAMPLE else ""
+    near_duplicates = (
+        "Near-duplicates were kept in the same part of the split."
         if run.config.leak_free
-        else "Near-duplicates were divided carelessly, so the test may be too kind."
+        else "Near-duplicates were not kept in the same part of the split, so the test accuracy may be too high."
     )
     return (
-        f"{_inert(data_name(run.config.data))}: {count(len(manifest.items), 'image')}, of which "
-        f"{counts['train']:,} train, {counts['validation']:,} validate and {counts['test']:,} test.{drawn} {near}"
+        f"{_escape(data_name(run.config.data))}: {count(len(manifest.items), 'image')}, of which "
+        f"{counts['train']:,} for training, {counts['validation']:,} for validation and {counts['test']:,} for "
+        f"testing.{drawn} {near_duplicates}"
     )
 
 
-def _settings(run: Run, summary: Summary) -> str:
+def _training_procedure(run: Run, summary: Summary) -> str:
     rows = list(settings_of(run.config).items())
-    took = f"Training took {duration(summary.seconds)} on {run.status.device or 'an unknown device'}."
-    return f"{_table(('Setting', 'Value'), rows)}\n\n{took}"
+    time = f"Training took {duration(summary.seconds)} on {run.status.device or 'an unknown device'}."
+    return f"{_table(('Setting', 'Value'), rows)}\n\n{time}"
 
 
-def _use(run: Run, result: EvaluationFigures) -> str:
+def _usage(run: Run, result: EvaluationFigures) -> str:
     size = run.config.image_size
-    honest = (
-        (
-            " To have them as honest as they were on the validation images, raise each to 1 / temperature, which is "
-            "in `model.json` too, and divide by their sum; `example.py` does."
-        )
+    scaling = (
+        " For calibrated probabilities, raise each to the power 1 / temperature (the temperature is in `model.json`) "
+        "and divide by their sum, as `example.py` does."
         if result.temperature
         else ""
     )
     return (
-        f"It takes an upright RGB picture, squeezed as a whole to {size} x {size} pixels (bilinear), as values "
-        "from 0 to 255: rescaling is inside the model. It gives a probability for each class, in the order of "
-        f"`model.json`.{honest}"
+        f"The input is an upright RGB image, resized to {size} x {size} pixels (bilinear, not cropped), with values "
+        "from 0 to 255; the model rescales them itself. The output is one probability per class, in the order of "
+        f"`model.json`.{scaling}"
     )
 
 
-def _file(file: ExportedFile) -> str:
-    """The exported file as it was measured by running it."""
+def _exported_file(file: ExportedFile) -> str:
+    """The exported file's measurements, made by running it on test images."""
     form = FORMATS[file.format]
     row = (
         form.file,
@@ -145,29 +150,30 @@ def _file(file: ExportedFile) -> str:
         f"{file.milliseconds:.1f}",
     )
     return (
-        f"{_table(('File', 'Size', 'Test accuracy', 'Names as Keras does', 'ms an image'), [row])}\n\n"
-        f"{file.title}, for {form.purpose}. Run itself on {count(file.images, 'test image')}, one at a time, on "
-        f"{_inert(file.machine)}."
+        f"{_table(('File', 'Size', 'Test accuracy', 'Agreement with Keras', 'ms per image'), [row])}\n\n"
+        f"{file.title}, for {form.purpose}. Measured with this file on {count(file.images, 'test image')}, one at a "
+        f"time, on {_escape(file.machine)}."
     )
 
 
-def _limits(run: Run, result: EvaluationFigures) -> str:
-    weakest = min(result.f1, key=result.f1.get, default=None)
+def _limitations(result: EvaluationFigures) -> str:
+    weakest = min(result.f1, key=lambda label: result.f1[label], default=None)
     lines = [
-        "It knows these classes and no others: anything else is named as one of them.",
-        "It was judged on pictures like those it was trained on. Other cameras, light or places may be harder.",
-        f"It is weakest on {_inert(weakest)} (F1 {percent(result.f1[weakest])})." if weakest else "",
-        "It is one training with one seed.",
+        "The model assigns every image to one of its classes, even if it belongs to none of them.",
+        "It was tested on images from the same source as the training images. Accuracy may be lower with other "
+        "cameras, lighting or surroundings.",
+        f"The weakest class is {_escape(weakest)} (F1 {percent(result.f1[weakest])})." if weakest else "",
+        "The results come from one training with one seed.",
     ]
     return "\n".join(f"- {line}" for line in lines if line)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_inert(cell) for cell in row] for row in rows)]
+    lines = [head, ["---"] * len(head), *([_escape(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _inert(text: str) -> str:
-    """A name of somebody's file or class as text within Markdown."""
+def _escape(text: str) -> str:
+    """Escape a file or class name, so that Markdown shows it as plain text."""
     one_line = escape(" ".join(shorten(text, 80).split()), quote=False)
     return re.sub(r"([\\`*_\[\]|$])", r"\\\1", one_line)

@@ -1,4 +1,4 @@
-"""What models say of a picture: ranked, compared, as rows of a table."""
+"""Predictions of models for an image: ranked classes, agreement between models, rows of a table."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,112 +13,112 @@ from core.analysis.statistics.temperature_scaling import calibrated
 from core.data.explain.model_output import ModelOutput
 
 TOP = 3
+"""Default number of most probable classes to show."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one model says of one picture.
+    """Prediction of one model for one image.
 
     Args:
         probabilities: 0 to 1, one for each class.
-        maps: (rows, columns, classes) uint8; where in the picture each class was found.
-        strangeness: above 1 where the picture is unlike those learned from; None where that is not known.
+        heat_maps: (rows, columns, classes) uint8; the image regions that support each class.
+        novelty: novelty score; above 1 if the image is unlike the training images, None if unknown.
     """
 
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
-    maps: np.ndarray = field(compare=False, repr=False, default_factory=lambda: np.zeros((1, 1, 0), np.uint8))
+    heat_maps: np.ndarray = field(compare=False, repr=False, default_factory=lambda: np.zeros((1, 1, 0), np.uint8))
     novelty: float | None = None
 
     @classmethod
-    def of(cls, model: TrainedModel, seen: ModelOutput, number: int) -> "Prediction":
-        """From what a model sees in picture `number` of several, made honest where its temperature is known."""
-        novelty = None if seen.novelty is None else float(seen.novelty[number])
+    def from_output(cls, model: TrainedModel, output: ModelOutput, index: int) -> "Prediction":
+        """Take image `index` from a batch of model outputs and scale it by the model's temperature, if it is known."""
+        novelty = None if output.novelty is None else float(output.novelty[index])
         return cls(
             model.classes,
-            tuple(calibrated(seen.probabilities[number], model.temperature).tolist()),
-            seen.maps[number],
+            tuple(calibrated(output.probabilities[index], model.temperature).tolist()),
+            output.heat_maps[index],
             novelty,
         )
 
     @property
-    def is_unlike(self) -> bool:
-        """Whether the picture is unlike what the model learned from: it knows no class that would fit."""
+    def is_novel(self) -> bool:
+        """Whether the image is unlike the training images, so that probably none of the classes fits."""
         return self.novelty is not None and self.novelty > 1
 
-    def heat(self, label: str) -> np.ndarray | None:
-        """(rows, columns) uint8, 255 where a class was found most; None for one that the model does not know."""
-        return self.maps[..., self.classes.index(label)] if label in self.classes else None
+    def heat_map(self, label: str) -> np.ndarray | None:
+        """(rows, columns) uint8, 255 in the region that supports the class most; None for a class the model lacks."""
+        return self.heat_maps[..., self.classes.index(label)] if label in self.classes else None
 
     @property
     def label(self) -> str:
-        """The class it finds most likely."""
+        """The predicted class: the most probable one."""
         return self.top(1)[0][0]
 
     def top(self, count: int = TOP) -> list[tuple[str, float]]:
-        """The most likely classes with their probabilities, the likeliest first."""
+        """The `count` most probable classes with their probabilities, the most probable first."""
         ranked = sorted(zip(self.classes, self.probabilities, strict=True), key=lambda pair: -pair[1])
         return ranked[:count]
 
 
 def agree(predictions: Sequence[Prediction]) -> bool:
-    """Whether all find the same class most likely."""
+    """Whether all predictions are the same class."""
     return len({prediction.label for prediction in predictions}) <= 1
 
 
-def agreement(predictions: Sequence[Prediction]) -> str:
-    """Whether models agree on a picture, in words; empty where there is only one."""
+def agreement_message(predictions: Sequence[Prediction]) -> str:
+    """Describe whether the models agree on an image; empty for fewer than two."""
     if len(predictions) < 2:
         return ""
     (label, most), *others = Counter(prediction.label for prediction in predictions).most_common()
     if not others:
         return f"All agree: {label}"
-    return f"They disagree: {most} of {len(predictions)} say {label}" if most > others[0][1] else "They disagree"
+    return f"They disagree: {most} of {len(predictions)} predict {label}" if most > others[0][1] else "They disagree"
 
 
 def disagreement(predictions: Sequence[Prediction]) -> float:
-    """How far apart models are, 0 to 1: the mean over their pairs of the share of probability that they place elsewhere
-    (total variation distance).
-    """
-    said = [dict(zip(prediction.classes, prediction.probabilities, strict=True)) for prediction in predictions]
-    return fmean([_apart(one, other) for one, other in combinations(said, 2)] or [0.0])
+    """Disagreement between models, 0 to 1: mean total variation distance of their probabilities over all pairs."""
+    distributions = [dict(zip(prediction.classes, prediction.probabilities, strict=True)) for prediction in predictions]
+    return fmean([_total_variation(first, second) for first, second in combinations(distributions, 2)] or [0.0])
 
 
-def _apart(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    return sum(abs(one.get(name, 0.0) - other.get(name, 0.0)) for name in {*one, *other}) / 2
+def _total_variation(first: Mapping[str, float], second: Mapping[str, float]) -> float:
+    return sum(abs(first.get(name, 0.0) - second.get(name, 0.0)) for name in {*first, *second}) / 2
 
 
 def mean_confidence(predictions: Sequence[Prediction]) -> float:
-    """How sure models are of the class that each names, on average, 0 to 1."""
+    """Mean over the models of the probability of their predicted class, 0 to 1."""
     return fmean([max(prediction.probabilities) for prediction in predictions] or [1.0])
 
 
-def unlike(predictions: Sequence[Prediction]) -> str:
-    """Whether a picture is unlike what models learned from, in words; empty where it is not."""
-    novel, known = (
-        sum(test(prediction) for prediction in predictions)
-        for test in (lambda prediction: prediction.is_unlike, lambda prediction: prediction.novelty is not None)
-    )
+def novelty_message(predictions: Sequence[Prediction]) -> str:
+    """Describe for how many models an image is unlike the training images; empty if for none."""
+    novel = sum(prediction.is_novel for prediction in predictions)
+    scored = sum(prediction.novelty is not None for prediction in predictions)
     if not novel:
         return ""
-    whom = "" if known == 1 else f" for {novel} of {known} models" if novel < known else " for every model"
-    return f"Unlike the training images{whom}"
+    models = "" if scored == 1 else f" for {novel} of {scored} models" if novel < scored else " for every model"
+    return f"Unlike the training images{models}"
 
 
-def prediction_rows(said: Iterable[tuple[str, TrainedModel, Prediction]]) -> list[dict[str, str | float | None]]:
-    """A row for each (file, model, prediction), and a column `p_<class>` for every class of any model."""
-    said = list(said)
-    classes = dict.fromkeys(f"p_{name}" for _, model, _ in said for name in model.classes)
-    return [
-        {
+def prediction_rows(
+    predictions: Iterable[tuple[str, TrainedModel, Prediction]],
+) -> list[dict[str, str | float | None]]:
+    """One table row per (file, model, prediction), with a column `p_<class>` for every class of any model."""
+    predictions = list(predictions)
+    class_columns = dict.fromkeys(f"p_{name}" for _, model, _ in predictions for name in model.classes)
+    rows: list[dict[str, str | float | None]] = []
+    for file, model, prediction in predictions:
+        row: dict[str, str | float | None] = {
             "file": file,
             "run": model.run.id,
             "strategy": model.run.title,
             "predicted": prediction.label,
             "probability": round(max(prediction.probabilities), 6),
-            "strangeness": None if prediction.novelty is None else round(prediction.novelty, 3),
+            "novelty": None if prediction.novelty is None else round(prediction.novelty, 3),
         }
-        | dict.fromkeys(classes)
-        | {f"p_{name}": round(p, 6) for name, p in zip(model.classes, prediction.probabilities, strict=True)}
-        for file, model, prediction in said
-    ]
+        row.update(class_columns)
+        row.update({f"p_{name}": round(p, 6) for name, p in zip(model.classes, prediction.probabilities, strict=True)})
+        rows.append(row)
+    return rows

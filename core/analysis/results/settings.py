@@ -1,4 +1,4 @@
-"""Settings of runs in plain words, and names that tell runs apart."""
+"""Settings of runs as text, and labels that distinguish runs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,23 +10,23 @@ from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import FROM_SCRATCH, Phase
 
-_WEIGHTS = {"imagenet": "ImageNet", "sample": "drawn pictures (sample base)", "random": "nothing (random)"}
+_WEIGHTS = {"imagenet": "ImageNet", "sample": "sample base (drawn images)", "random": "none (random)"}
 
 
 def settings_of(config: RunConfig) -> dict[str, str]:
-    """Every setting of a run by its name on the pages."""
+    """All settings of a run as text, by the name that the pages use."""
     augmentation = config.augmentation
     changes = [
-        word
-        for word, on in (
+        name
+        for name, is_on in (
             ("flip", augmentation.flip),
             (f"rotate {augmentation.rotation:g}", augmentation.rotation),
             (f"zoom {augmentation.zoom:g}", augmentation.zoom),
             (f"contrast {augmentation.contrast:g}", augmentation.contrast),
         )
-        if on
+        if is_on
     ]
-    phases = {f"Phase {i}": phase_in_words(phase) for i, phase in enumerate(config.strategy.phases, start=1)}
+    phases = {f"Phase {i}": describe_phase(phase) for i, phase in enumerate(config.strategy.phases, start=1)}
     return {
         "Strategy": config.strategy.title,
         **phases,
@@ -35,50 +35,51 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         "Batch size": str(config.batch_size),
         "Image size": f"{config.image_size} px",
         "Width (alpha)": f"{config.alpha:g}",
-        "What was learned from": weights_name(config.weights),
+        "Pretrained weights": weights_name(config.weights),
         "Augmentation": ", ".join(changes) or "none",
-        "Views of each training image": _views(config),
-        "Patience": str(config.patience) if config.patience else "never stops early",
-        "Near-duplicates": "in one part" if config.leak_free else "divided carelessly",
-        "Rare classes weigh more": _yes(config.class_weights),
-        "Repeatable bit for bit": _yes(config.deterministic),
-        "16 bits on a GPU": _yes(config.mixed_precision),
-        "Frozen part": _frozen(config),
+        "Augmented copies per image": _augmented_copies(config),
+        "Patience": str(config.patience) if config.patience else "no early stopping",
+        "Near-duplicates": "grouped" if config.leak_free else "not grouped",
+        "Class weights": _yes_or_no(config.class_weights),
+        "Deterministic": _yes_or_no(config.deterministic),
+        "Mixed precision": _yes_or_no(config.mixed_precision),
+        "Frozen features": _frozen_features(config),
     }
 
 
-def phase_in_words(phase: Phase) -> str:
+def describe_phase(phase: Phase) -> str:
     """`10 epochs, 30 of 154 layers, rate 1e-4`."""
-    opened = {0: "head only", FROM_SCRATCH: "all of it"}.get(phase.unfreeze, f"{phase.unfreeze} of {ALL_LAYERS} layers")
-    return f"{count(phase.epochs, 'epoch')}, {opened}, rate {rate(phase.learning_rate)}"
+    special = {0: "head only", FROM_SCRATCH: "whole network"}
+    depth = special.get(phase.unfreeze, f"{phase.unfreeze} of {ALL_LAYERS} layers")
+    return f"{count(phase.epochs, 'epoch')}, {depth}, rate {rate(phase.learning_rate)}"
 
 
 def data_name(data: str) -> str:
-    """What pages call the images of a run."""
+    """Display name of a run's data set."""
     return "Sample set" if data == SAMPLE else shorten(Path(data).name or data, 40)
 
 
 def weights_name(weights: str) -> str:
-    """What pages call the weights of the base."""
+    """Display name of the pretrained weights."""
     return _WEIGHTS.get(weights, shorten(Path(weights).name, 40))
 
 
 def differing_settings(tables: Sequence[dict[str, str]]) -> list[str]:
-    """The names of the settings in which not all tables agree, in their order."""
+    """Names of the settings whose values differ between the tables, in order."""
     names = dict.fromkeys(name for table in tables for name in table)
     return [name for name in names if len({table.get(name) for table in tables}) > 1]
 
 
 def group_by_setting(runs: Sequence[AnyRun]) -> list[tuple[AnyRun, list[AnyRun]]]:
-    """The runs of each setting, which differ in nothing but their seeds, behind a run that stands for them.
+    """Group runs that differ only in their seeds, as (representative, runs).
 
-    It has the id of the first and no seeds, so that its label names the setting. An unreadable configuration is like
-    no other.
+    The representative is the first run without its seeds, so that its label describes the setting. A run with an
+    unreadable configuration is a group of one.
     """
-    alike: dict[RunConfig | str, list[AnyRun]] = {}
+    groups: dict[RunConfig | str, list[AnyRun]] = {}
     for run in runs:
-        alike.setdefault(run.config.without_seeds() if isinstance(run, Run) else run.id, []).append(run)
-    return [(_without_seeds(members[0]), members) for members in alike.values()]
+        groups.setdefault(run.config.without_seeds() if isinstance(run, Run) else run.id, []).append(run)
+    return [(_without_seeds(members[0]), members) for members in groups.values()]
 
 
 def _without_seeds(run: AnyRun) -> AnyRun:
@@ -86,46 +87,46 @@ def _without_seeds(run: AnyRun) -> AnyRun:
 
 
 def run_labels(runs: Sequence[AnyRun]) -> dict[str, str]:
-    """A name for each run, by id, that tells it from the others: its strategy, then what differs, then when."""
-    named: dict[str, str] = {}
+    """A distinct label for each run, by id: its strategy, then up to two differing settings or the start time."""
+    labels: dict[str, str] = {}
     for title in dict.fromkeys(run.title for run in runs):
-        alike = [run for run in runs if run.title == title]
-        settings = {run.id: settings_of(run.config) for run in alike if isinstance(run, Run)}
+        same_title = [run for run in runs if run.title == title]
+        settings = {run.id: settings_of(run.config) for run in same_title if isinstance(run, Run)}
         different = differing_settings(list(settings.values()))
-        for run in alike:
-            told = (
+        for run in same_title:
+            details = (
                 [f"{name.lower()} {settings[run.id].get(name, 'none')}" for name in different]
                 if isinstance(run, Run)
                 else []
             )
-            when = [] if len(alike) == 1 or (told and len(told) <= 2) else [study_time(run.study)]
-            named[run.id] = ", ".join([title, *(told if len(told) <= 2 else []), *when])
-    return _numbered(named)
+            time = [] if len(same_title) == 1 or (details and len(details) <= 2) else [study_time(run.study)]
+            labels[run.id] = ", ".join([title, *(details if len(details) <= 2 else []), *time])
+    return _with_numbers(labels)
 
 
-def _numbered(named: dict[str, str]) -> dict[str, str]:
-    """The same names with a number where two are still alike."""
-    taken = list(named.values())
-    seen: dict[str, int] = {}
-    for run_id, name in named.items():
-        if taken.count(name) > 1:
-            seen[name] = seen.get(name, 0) + 1
-            named[run_id] = f"{name} ({seen[name]})"
-    return named
+def _with_numbers(labels: dict[str, str]) -> dict[str, str]:
+    """Append a number to labels that occur more than once."""
+    all_labels = list(labels.values())
+    occurrences: dict[str, int] = {}
+    for run_id, label in labels.items():
+        if all_labels.count(label) > 1:
+            occurrences[label] = occurrences.get(label, 0) + 1
+            labels[run_id] = f"{label} ({occurrences[label]})"
+    return labels
 
 
 def _seed(config: RunConfig) -> str:
-    """One number where training and split share it, as they do unless somebody asked for otherwise."""
+    """One number if training and split use the same seed, which is the default."""
     return str(config.seed) if config.seed == config.split_seed else f"{config.seed}, split {config.split_seed}"
 
 
-def _views(config: RunConfig) -> str:
-    return {0: "a new one each epoch", 1: "the image as it is"}.get(config.views, str(config.views))
+def _augmented_copies(config: RunConfig) -> str:
+    return {0: "new in each epoch", 1: "none"}.get(config.views, str(config.views))
 
 
-def _frozen(config: RunConfig) -> str:
-    return f"computed once, kept as {config.kept_precision}" if config.reuse else "computed in each epoch"
+def _frozen_features(config: RunConfig) -> str:
+    return f"cached as {config.kept_precision}" if config.reuse else "computed in each epoch"
 
 
-def _yes(value: bool) -> str:
+def _yes_or_no(value: bool) -> str:
     return "yes" if value else "no"

@@ -1,4 +1,4 @@
-"""One run in figures: how far it is, and what came out."""
+"""Progress and results of one run, computed from its metrics and evaluation."""
 
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -7,13 +7,13 @@ from typing import Any
 from core.analysis.results.evaluation_file import evaluation_figures
 from core.analysis.statistics.wilson_interval import wilson_interval
 from core.experiment.runs.metrics import Metrics
-from core.experiment.runs.run import AnyRun, Run, State
+from core.experiment.runs.run import AnyRun, Row, Run, State
 from core.experiment.runs.run_store import RunStore
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `share` is 0 to 1; `seconds_left` is None before there is anything to go by."""
+    """Progress of a run. `share` is 0 to 1; `seconds_left` is None before the first epoch has ended."""
 
     share: float
     phase: int
@@ -23,11 +23,12 @@ class Progress:
 
 
 def progress(run: AnyRun, metrics: Metrics) -> Progress:
-    """How far `run` is, from its rows: epochs that ended, what is done of the next, and what is still planned.
+    """Compute a run's progress from its finished epochs, the finished part of the current epoch and the planned epochs.
 
-    A phase that ended early, out of patience, takes its remaining epochs with it.
+    If a phase was stopped early, its remaining epochs no longer count as planned.
     """
-    step, ended = metrics.steps[-1] if metrics.steps else {}, len(metrics.epochs)
+    step: Row = metrics.steps[-1] if metrics.steps else {}
+    ended = len(metrics.epochs)
     within = step.get("done", 0.0) if step.get("epoch", 0) > ended and not run.state.is_finished else 0.0
     newest = metrics.epochs[-1]["phase"] if metrics.epochs else 1
     phase = max(newest, step.get("phase", 1)) if within else newest
@@ -46,7 +47,7 @@ def progress(run: AnyRun, metrics: Metrics) -> Progress:
 
 
 def _epochs_left(run: AnyRun, metrics: Metrics, phase: int) -> dict[int, int]:
-    """Epochs still planned of each phase from `phase` on."""
+    """Planned epochs that remain, by phase number, from `phase` on."""
     done = [row["phase"] for row in metrics.epochs]
     phases = run.config.strategy.phases if isinstance(run, Run) else ()
     return {
@@ -57,17 +58,18 @@ def _epochs_left(run: AnyRun, metrics: Metrics, phase: int) -> dict[int, int]:
 
 
 def _seconds_left(metrics: Metrics, left: dict[int, int], within: float) -> float | None:
-    """Each phase at the pace of its last epoch; a phase that has not begun at the pace of the newest."""
+    """Estimate from the duration of each phase's last epoch; for later phases from the duration of the newest epoch."""
     if not metrics.epochs:
         return None
-    pace = {row["phase"]: row.get("seconds", 0.0) for row in metrics.epochs}
-    newest = metrics.epochs[-1].get("seconds", 0.0)
-    return max(0.0, sum(epochs * pace.get(phase, newest) for phase, epochs in left.items()) - within * newest)
+    epoch_seconds: dict[int, float] = {row["phase"]: row.get("seconds", 0.0) for row in metrics.epochs}
+    newest: float = metrics.epochs[-1].get("seconds", 0.0)
+    planned = sum(epochs * epoch_seconds.get(phase, newest) for phase, epochs in left.items())
+    return max(0.0, planned - within * newest)
 
 
 @dataclass(frozen=True)
 class PhaseSummary:
-    """What came out of one phase, numbered from 1. `unfreeze` and parameters are None where no row tells them."""
+    """Results of one phase, numbered from 1. `unfreeze` and `trainable_parameters` are None if no row has them."""
 
     number: int
     unfreeze: int | None
@@ -78,9 +80,9 @@ class PhaseSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """What came out of a run. Shares are 0 to 1; None stands for what was not measured.
+    """Results of a run. Shares are 0 to 1; values that were not measured are None.
 
-    `gap` is training minus validation accuracy at the best epoch; `images_per_second` is the mean over all training.
+    `gap` is training minus validation accuracy at the best epoch; `images_per_second` is the mean over all epochs.
     """
 
     id: str
@@ -104,7 +106,7 @@ class Summary:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95% interval of the test accuracy."""
+        """95% confidence interval of the test accuracy."""
         if self.test_accuracy is None or not self.test_images:
             return None
         return wilson_interval(self.test_accuracy, self.test_images)
@@ -114,12 +116,13 @@ class Summary:
 
 
 def summarise(store: RunStore, run: AnyRun) -> Summary:
-    """The figures of one run: accuracies of its best epoch, never the last; parameters as of its last phase.
+    """Summarise a run: validation figures of its best epoch (not the last), parameters of its last phase.
 
     Raises `NoSuchRun`.
     """
     metrics, result = store.metrics(run.id), evaluation_figures(store.evaluation(run.id))
-    best, phases, config = metrics.best or {}, _phases(metrics), run.config if isinstance(run, Run) else None
+    best: Row = metrics.best or {}
+    phases, config = _summarise_phases(metrics), run.config if isinstance(run, Run) else None
     return Summary(
         run.id,
         config.strategy.name if config else "",
@@ -137,12 +140,12 @@ def summarise(store: RunStore, run: AnyRun) -> Summary:
         phases[-1].trainable_parameters if phases else None,
         phases,
         sum(row.get("seconds", 0.0) for row in metrics.epochs),
-        _speed(metrics),
+        _images_per_second(metrics),
         f"{run.status.error.message} {run.status.error.advice}" if run.status.error else None,
     )
 
 
-def _phases(metrics: Metrics) -> tuple[PhaseSummary, ...]:
+def _summarise_phases(metrics: Metrics) -> tuple[PhaseSummary, ...]:
     phases = {number: list(rows) for number, rows in groupby(metrics.epochs, key=lambda row: row["phase"])}
     return tuple(
         PhaseSummary(
@@ -156,8 +159,8 @@ def _phases(metrics: Metrics) -> tuple[PhaseSummary, ...]:
     )
 
 
-def _speed(metrics: Metrics) -> float | None:
-    """Images a second over all epochs that tell it."""
-    told = [row for row in metrics.epochs if row.get("seconds") and row.get("images_per_second")]
-    images = sum(row["images_per_second"] * row["seconds"] for row in told)
-    return images / sum(row["seconds"] for row in told) if told else None
+def _images_per_second(metrics: Metrics) -> float | None:
+    """Mean over all epochs with both figures, weighted by their duration."""
+    epochs = [row for row in metrics.epochs if row.get("seconds") and row.get("images_per_second")]
+    images: float = sum(row["images_per_second"] * row["seconds"] for row in epochs)
+    return images / sum(row["seconds"] for row in epochs) if epochs else None

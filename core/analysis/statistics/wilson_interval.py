@@ -1,13 +1,13 @@
-"""How far a share measured on so many images may be from the truth."""
+"""Wilson's confidence interval for a proportion, such as an accuracy on a number of test images."""
 
 import math
 from statistics import NormalDist
 
 
 def wilson_interval(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The score interval of a share seen in `n` trials (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
+    """Score interval of a share observed in `n` trials (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
 
-    Unlike share ± z·sd it stays within 0 to 1 and does not vanish at the ends. Raises `ValueError`.
+    Unlike share ± z·sd it stays within 0 to 1 and does not shrink to a point at 0 or 1. Raises `ValueError`.
     """
     if not 0 <= share <= 1 or n < 1 or not 0 < confidence < 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The decoded images of a run: each decoded when it is first asked for, and kept for all runs at that size."""
+"""Decoded images of a run: each is decoded on first use and cached for all runs with the same image size."""
 
 import hashlib
 import time
@@ -15,11 +15,11 @@ from core.data.datasets.split import ManifestRow
 
 
 class DecodedImages:
-    """Images of a manifest as (size, size, 3) uint8, by their numbers.
+    """The images of a manifest as (size, size, 3) uint8, indexed by an array of their numbers.
 
     Args:
-        root: what the items' paths are relative to.
-        keeper: who keeps what was decoded.
+        root: folder that the items' paths are relative to.
+        run_cache: cache for the decoded pixels.
     """
 
     def __init__(self, root: Path, items: Sequence[ManifestRow], size: int, run_cache: RunCache) -> None:
@@ -30,17 +30,16 @@ class DecodedImages:
         return len(self._items)
 
     def __getitem__(self, numbers: np.ndarray) -> np.ndarray:
-        """(n, size, size, 3) uint8. Raises `UnreadableImage` naming a file that changed since the scan."""
+        """Return (n, size, size, 3) uint8. Raises `UnreadableImage` with the name of a file changed since the scan."""
         images = [self._items[number].hash for number in numbers]
-        pixels, here = self._run_cache.read(self._kind, images)
-        missing = np.flatnonzero(~here)
+        pixels, found = self._run_cache.read(self._kind, images)
+        missing = np.flatnonzero(~found)
         if len(missing):
-            began = time.perf_counter()
+            start = time.perf_counter()
             with ThreadPoolExecutor(THREADS) as pool:
                 pixels[missing] = list(pool.map(self._decode, [self._items[numbers[i]] for i in missing]))
-            self._run_cache.write(
-                self._kind, [images[i] for i in missing], pixels[missing], time.perf_counter() - began
-            )
+            seconds = time.perf_counter() - start
+            self._run_cache.write(self._kind, [images[i] for i in missing], pixels[missing], seconds)
         return pixels
 
     def _decode(self, item: ManifestRow) -> np.ndarray:
@@ -48,10 +47,10 @@ class DecodedImages:
         try:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != item.hash:
-                raise UnreadableImage("other content")
+                raise UnreadableImage("different content")
             return load_image(content, self._size)
         except (UnreadableImage, OSError) as error:
             raise UnreadableImage(
-                f"Expected the picture {path} as it was at the start; received: {error}. "
-                "Start again with the data as they are now."
+                f"Expected the image {path} as it was at the start of the run; received: {error}. "
+                "Start a new run with the data as they are now."
             ) from error

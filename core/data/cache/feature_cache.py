@@ -1,4 +1,7 @@
-"""All that is kept of computation: found by what it is, within a budget of disk space, the least used going first."""
+"""The feature cache: decoded images and features of the frozen layers on disk, within a budget.
+
+If the budget is exhausted, the least recently used entries are deleted first.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -6,28 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.data.cache.row_store import Kind, RowStore
-from core.machine.files import read_json, write_whole
+from core.machine.files import read_json, write_atomically
 from core.machine.paths import feature_cache_folder
 
-MOST_BYTES = 20 * 10**9
-"""The budget where nobody set another, unless a quarter of the free space is less."""
+MAX_DEFAULT_BUDGET = 20 * 10**9
+"""Bytes. The default budget is a quarter of the free disk space, and at most this."""
 
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One shelf as a page tells it: what its rows are, how many bytes it takes, when it was used last (Unix time)."""
+    """One kind of cached rows for display: name, description, size in bytes, time of last use (Unix time)."""
 
     name: str
-    what: str
+    description: str
     bytes: int
-    used: float
+    last_used: float
 
 
 class FeatureCache:
-    """The shelves below one folder, by default the program's own.
+    """The row stores of all kinds, one folder each below `root`.
 
     Args:
-        budget: bytes they may take together; None for what `set_budget` kept, or else the default.
+        root: default: the cache folder of the program.
+        budget: maximum size in bytes of all entries; None for the one saved by `set_budget`, or else the default.
     """
 
     def __init__(self, root: Path | None = None, budget: int | None = None) -> None:
@@ -37,7 +41,7 @@ class FeatureCache:
 
     @property
     def budget(self) -> int:
-        """Bytes that all shelves may take together."""
+        """Maximum size in bytes of all entries."""
         if self._budget is not None:
             return self._budget
         try:
@@ -46,42 +50,44 @@ class FeatureCache:
             return self._default_budget()
 
     def set_budget(self, budget: int) -> None:
-        """Keep another budget, in bytes. Raises `ValueError`, `OSError`."""
+        """Save another budget, in bytes, and delete entries that exceed it. Raises `ValueError`, `OSError`."""
         if isinstance(budget, bool) or not isinstance(budget, int) or budget < 0:
             raise ValueError(f"Expected a budget of 0 bytes or more; received {budget!r}.")
         self.root.mkdir(parents=True, exist_ok=True)
-        write_whole(self.root / "budget.json", str(budget))
-        self._make_room(0)
+        write_atomically(self.root / "budget.json", str(budget))
+        self._free_space(0)
 
     def open(self, kind: Kind, rows: int) -> RowStore:
-        """The shelf of this kind, with room for `rows` rows: others go for it, but none that was opened here before.
+        """Open the row store of this kind, or create it, with space for `rows` rows.
 
-        Raises `OSError`, also where the budget is too small.
+        Deletes other entries if necessary, but none that this object has opened. Raises `OSError`, also if the budget
+        is too small.
         """
         folder = self.root / kind.name
         more = max(0, rows * kind.row_bytes - _bytes_in(folder))
-        if not self._make_room(more, kind.name):
+        if not self._free_space(more, kind.name):
             raise OSError(
-                f"keeping {kind.what} would take {more / 1e9:.1f} GB, and the limit is {self.budget / 1e9:.1f} GB"
+                f"caching {kind.description} would take {more / 1e9:.1f} GB, and the limit is "
+                f"{self.budget / 1e9:.1f} GB"
             )
         self._opened.add(kind.name)
         return RowStore(folder, kind)
 
     def find(self, kind: Kind) -> RowStore | None:
-        """The shelf of this kind if there is one; none is made."""
+        """Open the row store of this kind if it exists; never create one."""
         folder = self.root / kind.name
         return RowStore(folder, kind) if (folder / "about.json").is_file() else None
 
     def entries(self) -> tuple[CacheEntry, ...]:
-        """What is kept, the most recently used first."""
-        return tuple(sorted(self._look(), key=lambda kept: kept.used, reverse=True))
+        """Return all entries, the most recently used first."""
+        return tuple(sorted(self._read_entries(), key=lambda entry: entry.last_used, reverse=True))
 
     def clear(self) -> None:
-        """Keep nothing any more. Runs that train go on; what they reuse they compute anew."""
-        for kept in self._look():
-            shutil.rmtree(self.root / kept.name, ignore_errors=True)
+        """Delete all entries. Running trainings continue and compute again what they need."""
+        for entry in self._read_entries():
+            shutil.rmtree(self.root / entry.name, ignore_errors=True)
 
-    def _look(self) -> Iterator[CacheEntry]:
+    def _read_entries(self) -> Iterator[CacheEntry]:
         if not self.root.is_dir():
             return
         for folder in self.root.iterdir():
@@ -89,27 +95,30 @@ class FeatureCache:
                 about = folder / "about.json"
                 yield CacheEntry(folder.name, str(read_json(about)["what"]), _bytes_in(folder), about.stat().st_mtime)
             except (OSError, ValueError, TypeError, KeyError):
-                continue  # no shelf, or one that is being removed
+                continue  # not a row store, or one that is being deleted
 
-    def _make_room(self, more: int, name: str = "") -> bool:
-        """Drop what was not used for longest until `more` bytes fit; False, and nothing dropped, where they cannot."""
-        kept, in_use, budget = self.entries(), self._opened | {name}, self.budget
-        droppable = [one for one in kept if one.name not in in_use]
-        taken = sum(one.bytes for one in kept)
-        if taken - sum(one.bytes for one in droppable) + more > budget:
+    def _free_space(self, more: int, name: str = "") -> bool:
+        """Delete the least recently used entries until `more` bytes fit; if they cannot fit, delete none, return False.
+
+        Entries that are in use, among them `name`, are never deleted.
+        """
+        entries, in_use, budget = self.entries(), self._opened | {name}, self.budget
+        deletable = [entry for entry in entries if entry.name not in in_use]
+        used = sum(entry.bytes for entry in entries)
+        if used - sum(entry.bytes for entry in deletable) + more > budget:
             return False
-        while taken + more > budget:
-            oldest = droppable.pop()
+        while used + more > budget:
+            oldest = deletable.pop()
             shutil.rmtree(self.root / oldest.name, ignore_errors=True)
-            taken -= oldest.bytes
+            used -= oldest.bytes
         return True
 
     def _default_budget(self) -> int:
-        place = self.root
-        while not place.exists():
-            place = place.parent
-        taken = sum(one.bytes for one in self._look())
-        return min(MOST_BYTES, (shutil.disk_usage(place).free + taken) // 4)
+        existing = self.root
+        while not existing.exists():
+            existing = existing.parent
+        used = sum(entry.bytes for entry in self._read_entries())
+        return min(MAX_DEFAULT_BUDGET, (shutil.disk_usage(existing).free + used) // 4)
 
 
 def _bytes_in(folder: Path) -> int:

@@ -1,31 +1,39 @@
-"""The kinds of rows that runs keep. What tells them apart is here alone, so that who looks for rows finds them."""
+"""Cache keys: the kinds of cached rows, defined only here so that readers and writers agree."""
 
 from dataclasses import asdict
 
 from core.data.cache.row_store import Kind
 from core.data.datasets.augmentation import AugmentedCopy
 
-INGEST = 1
-"""Raise it when `load_image` gives other pixels than before: what was kept is then left alone."""
+DECODER_VERSION = 1
+"""Increase it when `load_image` returns different pixels than before: older cached rows are then no longer used."""
 
 
 def decoded_images(size: int) -> Kind:
-    """Pixels (size, size, 3) of images as they are."""
-    return Kind("decoded images", (size, size, 3), "uint8", {"size": size, "ingest": INGEST})
+    """Unchanged decoded images, (size, size, 3) uint8."""
+    return Kind("decoded images", (size, size, 3), "uint8", {"size": size, "ingest": DECODER_VERSION})
 
 
 def frozen_feature_rows(
-    cut: str, shape: tuple[int, ...], weights: str, size: int, view: AugmentedCopy | None, precision: str
+    cut_point: str, shape: tuple[int, ...], weights: str, size: int, copy: AugmentedCopy | None, precision: str
 ) -> Kind:
-    """What a frozen part says of one view of images of this size.
+    """Features of the frozen layers for one augmented copy of images of this size; for the unchanged images if None.
 
     Args:
-        cut: the layer whose output the rows are.
-        weights: a fingerprint of all weights below it.
+        cut_point: name of the layer whose output is cached.
+        shape: of the features of one image.
+        weights: fingerprint of all weights below the cut point.
+        precision: "float16" or "float32".
     """
     return Kind(
-        f"activations at {cut}",
+        f"activations at {cut_point}",
         shape,
         precision,
-        {"weights": weights, "size": size, "cut": cut, "ingest": INGEST, "view": view and asdict(view)},
+        {
+            "weights": weights,
+            "size": size,
+            "cut": cut_point,
+            "ingest": DECODER_VERSION,
+            "view": copy and asdict(copy),
+        },
     )

@@ -1,4 +1,4 @@
-"""Keeping for one run: take what is kept, keep what is computed; where that fails, the run goes on without."""
+"""The cache of one run: reads cached rows, writes new ones, and disables itself on errors without stopping the run."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,65 +10,65 @@ from core.machine.files import is_disk_full
 
 
 class RunCache:
-    """The shelves that one run uses.
+    """Access of one run to the feature cache.
 
     Args:
-        shelves: None keeps nothing and takes nothing.
-        images: how many images the run has, at most so many rows a shelf.
-        tell: is told once, in a sentence, why nothing more is kept.
+        feature_cache: None reads and writes nothing.
+        image_count: number of images of the run, the maximum number of rows per kind.
+        warn: called at most once, with a sentence that says why not everything can be cached.
 
-    `saved_seconds` is what the rows taken so far once took to compute.
+    `saved_seconds` is the computing time of all rows read from the cache so far.
     """
 
     def __init__(
         self,
         feature_cache: FeatureCache | None = None,
-        images: int = 0,
-        tell: Callable[[str], None] = lambda text: None,
+        image_count: int = 0,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._shelves, self._images, self._tell = feature_cache, images, tell
-        self._open: dict[str, RowStore | None] = {}
-        self._full: set[str] = set()
-        self._told = False
+        self._feature_cache, self._image_count, self._warn = feature_cache, image_count, warn
+        self._row_stores: dict[str, RowStore | None] = {}
+        self._read_only: set[str] = set()
+        self._has_warned = False
         self.saved_seconds = 0.0
 
     def read(self, kind: Kind, images: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(rows, which of them are here); what is not here is left at zero."""
-        row_store = self._shelf(kind)
+        """Return (rows, found): `found` is True for each image that has a row; the other rows are zero."""
+        row_store = self._row_store(kind)
         if row_store is None:
             return np.zeros((len(images), *kind.shape), kind.dtype), np.zeros(len(images), bool)
-        rows, here, seconds = row_store.read(images)
+        rows, found, seconds = row_store.read(images)
         self.saved_seconds += seconds
-        return rows, here
+        return rows, found
 
     def write(self, kind: Kind, images: Sequence[str], rows: np.ndarray, seconds: float) -> None:
-        """Keep rows that took `seconds` to compute, as long as that can be done."""
-        row_store = self._shelf(kind)
-        if row_store is None or kind.name in self._full:
+        """Cache rows that took `seconds` to compute; do nothing if writing has failed before."""
+        row_store = self._row_store(kind)
+        if row_store is None or kind.name in self._read_only:
             return
         try:
             row_store.append(images, rows, seconds)
         except OSError as error:
-            self._give_up(kind, error)
+            self._stop_writing(kind, error)
 
-    def _shelf(self, kind: Kind) -> RowStore | None:
-        if kind.name not in self._open:
-            self._open[kind.name] = self._try_open(kind)
-        return self._open[kind.name]
+    def _row_store(self, kind: Kind) -> RowStore | None:
+        if kind.name not in self._row_stores:
+            self._row_stores[kind.name] = self._open(kind)
+        return self._row_stores[kind.name]
 
-    def _try_open(self, kind: Kind) -> RowStore | None:
-        if self._shelves is None:
+    def _open(self, kind: Kind) -> RowStore | None:
+        if self._feature_cache is None:
             return None
         try:
-            return self._shelves.open(kind, self._images)
+            return self._feature_cache.open(kind, self._image_count)
         except OSError as error:
-            self._give_up(kind, error)
-            return self._shelves.find(kind)
+            self._stop_writing(kind, error)
+            return self._feature_cache.find(kind)
 
-    def _give_up(self, kind: Kind, error: OSError) -> None:
-        """Keep no more rows of this kind; those of others are tried on."""
-        self._full.add(kind.name)
-        if not self._told:
-            self._told = True
+    def _stop_writing(self, kind: Kind, error: OSError) -> None:
+        """Write no more rows of this kind; other kinds are not affected."""
+        self._read_only.add(kind.name)
+        if not self._has_warned:
+            self._has_warned = True
             reason = "the disk is full" if is_disk_full(error) else (error.strerror or str(error))
-            self._tell(f"Not all of what is computed is kept for later runs: {reason}. This run goes on all the same.")
+            self._warn(f"Not everything can be cached for later runs: {reason}. This run continues.")

@@ -1,4 +1,4 @@
-"""Below which folders a person may choose data: a server that others can reach shows nobody its disk."""
+"""Allowed data folders: a server that other machines can reach must not reveal its disk."""
 
 import ipaddress
 import os
@@ -7,60 +7,64 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_LONGEST = 4096
-# Control characters, NUL among them, and lone surrogates, which no file system can be asked about.
+_MAX_LENGTH = 4096
+# Control characters (including NUL) and lone surrogates: file systems accept neither.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class FolderError(ValueError):
-    """A folder that cannot be chosen; the message says why in one line."""
+    """The folder cannot be used; the message gives the reason in one line."""
 
 
 class OutsideAllowedFolders(FolderError):
-    """Not below a root; raised in the same words whether or not the folder exists."""
+    """The folder is not below an allowed folder. The message is the same whether or not it exists."""
 
 
 class MissingFolder(FolderError):
-    """Below a root, but no folder is there."""
+    """The path is below an allowed folder, but no folder exists there."""
 
 
 @dataclass(frozen=True)
 class AllowedFolders:
-    """The folders below which data may be chosen; with none, only the sample and uploads are left."""
+    """The folders below which users may choose data. If there are none, only the sample set and uploads remain."""
 
     roots: tuple[Path, ...]
 
     @classmethod
-    def default(cls, address: str, given: Sequence[Path]) -> "AllowedFolders":
-        """The given roots; without any, the working directory and the home folder of a server only its owner reaches.
+    def for_server(cls, address: str, configured: Sequence[Path]) -> "AllowedFolders":
+        """Return the configured folders; if there are none and only this machine can reach the server, the working
+        directory and the home folder.
 
-        `address` is what the server listens on. An empty one means every interface, so it gives no roots.
+        `address` is the address that the server listens on. An empty address means all interfaces, so it allows none.
         """
-        if given:
-            return cls(tuple(given))
+        if configured:
+            return cls(tuple(configured))
         return cls((Path.cwd(), Path.home())) if _is_loopback(address) else cls(())
 
     def resolve(self, path: str) -> Path:
-        """The real folder that `path` names, `~` expanded and links followed.
+        """Return the real folder at `path`, with `~` expanded and links followed.
 
-        Raises OutsideRoots where that is not below a root or is no path at all, MissingFolder where nothing is there.
+        Raises `OutsideAllowedFolders` if it is not below an allowed folder or is not a valid path, `MissingFolder` if
+        it is not an existing folder.
         """
-        real = _real(path)
+        real = _real_path(path)
         if not any(real.is_relative_to(os.path.realpath(root)) for root in self.roots):
             raise OutsideAllowedFolders(
-                f"Expected a folder {self._described()}; received {_shown(path)}; {self._advice()}."
+                f"Expected a folder {self._described()}; received {_quoted(path)}; {self._advice()}."
             )
         if not os.path.isdir(real):  # noqa: PTH112
-            raise MissingFolder(f"Expected an existing folder; received {_shown(path)}; check its spelling.")
+            raise MissingFolder(f"Expected an existing folder; received {_quoted(path)}; check its spelling.")
         return real
 
     def _described(self) -> str:
-        """The roots in words."""
-        return f"below {' or '.join(map(str, self.roots))}" if self.roots else "this server offers, and it offers none"
+        if self.roots:
+            return f"below {' or '.join(map(str, self.roots))}"
+        return "that this server allows, and it allows none"
 
     def _advice(self) -> str:
-        """What a person outside the roots can do."""
-        return "choose one below it, or upload the images" if self.roots else "upload the images or take the sample"
+        if self.roots:
+            return "choose a folder below it, or upload the images"
+        return "upload the images or use the sample set"
 
 
 def _is_loopback(address: str) -> bool:
@@ -71,18 +75,20 @@ def _is_loopback(address: str) -> bool:
         return address.lower() == "localhost"
 
 
-def _real(path: str) -> Path:
-    """The path with `~` and links resolved, whether or not it exists; raises OutsideRoots where it can be no path."""
+def _real_path(path: str) -> Path:
+    """Resolve `~` and links, whether or not the path exists. Raises `OutsideAllowedFolders` if it is not valid."""
     if not path.strip():
         raise OutsideAllowedFolders("Expected the path of a folder; received nothing; type or choose one.")
-    if len(path) > _LONGEST or _FORBIDDEN.search(path):
-        expected = f"a path of at most {_LONGEST:,} characters, none of them a control character"
-        raise OutsideAllowedFolders(f"Expected {expected}; received {len(path):,}: {_shown(path)}; check its spelling.")
-    # os.path and not pathlib, here and above: it raises for neither an unknown `~user`, a loop of links, an over-long
-    # name nor a folder that may not be looked into.
+    if len(path) > _MAX_LENGTH or _FORBIDDEN.search(path):
+        expected = f"a path of at most {_MAX_LENGTH:,} characters without control characters"
+        raise OutsideAllowedFolders(
+            f"Expected {expected}; received {len(path):,} characters: {_quoted(path)}; check its spelling."
+        )
+    # os.path instead of pathlib, here and above: it never raises, not for an unknown `~user`, a loop of links, an
+    # over-long name or a folder without read permission.
     return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111
 
 
-def _shown(path: str) -> str:
-    """The path for a message: quoted, control characters escaped, of bounded length."""
+def _quoted(path: str) -> str:
+    """The path for a message: quoted, control characters escaped, at most 120 characters."""
     return repr(path if len(path) <= 120 else f"{path[:60]}…{path[-59:]}")

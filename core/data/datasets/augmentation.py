@@ -1,6 +1,6 @@
-"""Views: versions of a training image, changed at random, each a function of the image, its number and a seed alone.
+"""Augmented copies of training images: random changes that depend only on the image, the copy's number and a seed.
 
-So a view can be made again at any time, in any order, by any process, and what was computed from it can be kept.
+Any process can compute the same copy again at any time, so features computed from it can be cached.
 """
 
 import hashlib
@@ -13,12 +13,18 @@ import numpy as np
 
 from core.experiment.run_config import Augmentation, RunConfig
 
-NONE = Augmentation(flip=False, rotation=0, zoom=0, contrast=0)
+NO_AUGMENTATION = Augmentation(flip=False, rotation=0, zoom=0, contrast=0)
 
 
 @dataclass(frozen=True)
 class AugmentedCopy:
-    """Which version of an image: within which bounds it was changed, its number, and what chance is drawn from."""
+    """Identifies an augmented copy of an image.
+
+    Args:
+        augmentation: limits of the random changes.
+        number: number of the copy.
+        seed: seed of the random changes.
+    """
 
     augmentation: Augmentation
     number: int
@@ -26,61 +32,61 @@ class AugmentedCopy:
 
 
 def copy_for_epoch(config: RunConfig, epoch: int) -> AugmentedCopy | None:
-    """The view that epoch `epoch` (from 0) trains on; None for images as they are.
+    """Return the augmented copy that epoch `epoch` (from 0) trains on; None for the unchanged images.
 
-    Views that come again are the same for all runs, whatever their seeds, so that runs share what is kept of them.
+    Copies that repeat are the same for all runs, whatever their seeds, so that runs share cached features.
     """
-    if config.views == 1 or config.augmentation == NONE:
+    if config.views == 1 or config.augmentation == NO_AUGMENTATION:
         return None
     if config.views == 0:
         return AugmentedCopy(config.augmentation, epoch, config.seed)
     return AugmentedCopy(config.augmentation, epoch % config.views)
 
 
-def augment_batch(pixels: np.ndarray, images: Sequence[str], view: AugmentedCopy | None) -> np.ndarray:
-    """(n, H, W, 3) uint8 images, known by their SHA-256, to the same of one view of each."""
-    if view is None:
+def augment_batch(pixels: np.ndarray, images: Sequence[str], copy: AugmentedCopy | None) -> np.ndarray:
+    """Augment (n, H, W, 3) uint8 images, identified by their SHA-256; the result has the same shape and type."""
+    if copy is None:
         return pixels
-    return np.stack([augment(one, image, view) for one, image in zip(pixels, images, strict=True)])
+    return np.stack([augment(row, image, copy) for row, image in zip(pixels, images, strict=True)])
 
 
-def augment(pixels: np.ndarray, image: str, view: AugmentedCopy) -> np.ndarray:
-    """One image (H, W, 3) uint8 mirrored, turned, zoomed and changed in contrast, by chance within its bounds.
+def augment(pixels: np.ndarray, image: str, copy: AugmentedCopy) -> np.ndarray:
+    """Randomly flip, rotate and zoom one (H, W, 3) uint8 image and change its contrast, within the copy's limits.
 
-    What turning or zooming out uncovers is filled with the mirrored image.
+    Pixels from outside the image are filled by reflection at its border.
     """
-    chance, bounds = _chance(image, view), view.augmentation
-    flip = bool(chance.integers(2)) and bounds.flip
-    angle = chance.uniform(-1, 1) * bounds.rotation * 2 * pi
-    zoom = 1 + chance.uniform(-1, 1, 2) * bounds.zoom
-    contrast = 1 + chance.uniform(-1, 1) * bounds.contrast
-    if replace(bounds, contrast=0) != NONE:
+    rng, limits = _random_generator(image, copy), copy.augmentation
+    flip = bool(rng.integers(2)) and limits.flip
+    angle = rng.uniform(-1, 1) * limits.rotation * 2 * pi
+    zoom = 1 + rng.uniform(-1, 1, 2) * limits.zoom
+    contrast = 1 + rng.uniform(-1, 1) * limits.contrast
+    if replace(limits, contrast=0) != NO_AUGMENTATION:
         height, width = pixels.shape[:2]
         pixels = cv2.warpAffine(
             pixels,
-            _matrix(height, width, flip, angle, zoom),
+            _affine_matrix(height, width, flip, angle, zoom),
             (width, height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT,
         )
-    return _with_contrast(pixels, contrast) if bounds.contrast else pixels
+    return _change_contrast(pixels, contrast) if limits.contrast else pixels
 
 
-def _chance(image: str, view: AugmentedCopy) -> np.random.Generator:
-    key = hashlib.blake2b(f"{view.seed}:{view.number}:{image}".encode(), digest_size=16).digest()
+def _random_generator(image: str, copy: AugmentedCopy) -> np.random.Generator:
+    key = hashlib.blake2b(f"{copy.seed}:{copy.number}:{image}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(int.from_bytes(key)))
 
 
-def _matrix(height: int, width: int, flip: bool, angle: float, zoom: np.ndarray) -> np.ndarray:
-    """(2, 3): where each pixel of the view comes from, about the image's middle."""
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = turn @ np.diag(zoom * [-1 if flip else 1, 1])
-    middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    return np.column_stack([linear, middle - linear @ middle])
+def _affine_matrix(height: int, width: int, flip: bool, angle: float, zoom: np.ndarray) -> np.ndarray:
+    """Return the (2, 3) matrix that maps each pixel of the copy to its source, about the centre of the image."""
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = rotation @ np.diag(zoom * [-1 if flip else 1, 1])
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    return np.column_stack([linear, centre - linear @ centre])
 
 
-def _with_contrast(pixels: np.ndarray, factor: float) -> np.ndarray:
-    """Each channel stretched about its mean, through a table of its 256 values."""
+def _change_contrast(pixels: np.ndarray, factor: float) -> np.ndarray:
+    """Scale each channel about its mean, with a lookup table of its 256 values."""
     mean = np.array(cv2.mean(pixels)[:3])
     table = (np.arange(256)[:, None] - mean) * factor + mean
     return cv2.LUT(pixels, np.clip(np.rint(table), 0, 255).astype(np.uint8)[None])

@@ -1,8 +1,9 @@
-"""Near-duplicates: files that show one photo, resized, recompressed, cropped a little, brightened or mirrored.
+"""Near-duplicates: files that show the same photo, resized, recompressed, slightly cropped, brightened or mirrored.
 
-Two steps. Small grey versions, of which only middle sizes of detail are kept, are compared all with all: who is not
-alike there is no duplicate. Then the middle of one picture is looked for in the other, in colour and at several sizes.
-`benchmarks/near_duplicates.py` measures how many of each kind are found, and how many photos are taken for another.
+The search has two steps. First all pairs of signatures (small, band-pass filtered grey versions) are correlated, and
+only highly correlated pairs remain. Then template matching searches the centre of one image in the other, in colour
+and at several scales. `benchmarks/near_duplicates.py` measures how many changed copies are found and how many pairs
+are false matches.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,100 +15,106 @@ from PIL import Image
 
 from core.data.datasets.decode import to_square
 
-ALIKE, SAME = 0.8, 0.95
-"""Correlations: from which on two pictures are looked at closely, from which on they are one photo."""
+CANDIDATE_CORRELATION, MATCH_CORRELATION = 0.8, 0.95
+"""Minimum correlation of two signatures for the second step, and of a template with an image for a match."""
 
-SIDE, CLOSE_SIDE = 24, 64
-"""Pixels of a side in the first and in the second step."""
+SIGNATURE_SIDE, MATCHING_SIDE = 24, 64
+"""Side length in pixels of the images compared in the first and in the second step."""
 
-MOST_LOOKED_AT = 20_000
-"""Pairs of a class; of more only the most alike are looked at closely. A pair takes some two milliseconds."""
+MAX_CANDIDATES = 20_000
+"""Pairs per class that reach the second step, the most highly correlated ones. A pair takes about two milliseconds."""
 
-_MARGIN = 8  # of the middle that is looked for: a crop may have taken so much
+_MARGIN = 8  # pixels around the template: a crop may have removed them
 _SCALES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
-_FLAT = 1.0  # grey levels: a picture with less contrast than that says nothing
-_BLOCK = 1_024
-_LOOKS_KEPT = 2_000
+_MIN_CONTRAST = 1.0  # grey levels (standard deviation): images with less contrast match nothing
+_BLOCK = 1_024  # signatures per matrix product
+_CACHED_IMAGES = 2_000
 
 
 def signature(image: Image.Image) -> np.ndarray:
-    """(576,) float32 of length 1, for the first step; zeros for a picture without contrast."""
-    grey = _detail(np.asarray(to_square(image.convert("L"), SIDE), np.float32), 0.8, 3.0)
+    """Compute the (576,) float32 unit vector of the first step; zeros if the image has almost no contrast."""
+    grey = _band_pass(np.asarray(to_square(image.convert("L"), SIGNATURE_SIDE), np.float32), 0.8, 3.0)
     length = float(np.linalg.norm(grey - grey.mean()))
-    return ((grey - grey.mean()) / length if length > _FLAT * SIDE else np.zeros_like(grey)).ravel()
+    has_contrast = length > _MIN_CONTRAST * SIGNATURE_SIDE
+    return ((grey - grey.mean()) / length if has_contrast else np.zeros_like(grey)).ravel()
 
 
-def close_look(image: Image.Image) -> np.ndarray:
-    """(64, 64, 3) float32, for the second step."""
-    return _detail(np.asarray(to_square(image, CLOSE_SIDE), np.float32), 1.0, 4.0)
+def matching_image(image: Image.Image) -> np.ndarray:
+    """Compute the (64, 64, 3) float32 image for the template matching of the second step."""
+    return _band_pass(np.asarray(to_square(image, MATCHING_SIDE), np.float32), 1.0, 4.0)
 
 
-def _detail(pixels: np.ndarray, fine: float, coarse: float) -> np.ndarray:
-    """Neither noise nor light: a difference of Gaussians of these widths, in pixels."""
+def _band_pass(pixels: np.ndarray, fine: float, coarse: float) -> np.ndarray:
+    """Remove noise and lighting: a difference of Gaussians with these standard deviations in pixels."""
     return cv2.GaussianBlur(pixels, (0, 0), fine) - cv2.GaussianBlur(pixels, (0, 0), coarse)
 
 
-def find_near_duplicates(signatures: Mapping[str, np.ndarray], look: Callable[[str], np.ndarray]) -> dict[str, str]:
-    """For every picture that has near-duplicates the name of its photo: the first of their names.
+def group_near_duplicates(signatures: Mapping[str, np.ndarray], load: Callable[[str], np.ndarray]) -> dict[str, str]:
+    """Assign each image that has near-duplicates to a group, named after the group's first image.
 
     Args:
-        signatures: by a name of each picture, say its hash.
-        look: gives the `close_look` of a picture; asked only for those that are alike.
+        signatures: by the name of each image, for example its hash.
+        load: returns the `matching_image` of an image by name; called only for candidates.
     """
     names = sorted(signatures)
-    photo = list(range(len(names)))
+    parent = list(range(len(names)))  # disjoint sets: the root of each set is its first image
 
     def root(number: int) -> int:
-        while photo[number] != number:
-            photo[number] = number = photo[photo[number]]
+        while parent[number] != number:
+            parent[number] = number = parent[parent[number]]
         return number
 
-    seen = lru_cache(_LOOKS_KEPT)(lambda number: look(names[number]))
-    for one, other, is_mirrored in _alike([signatures[name] for name in names]):
-        first, second = sorted((root(one), root(other)))
-        if first != second and are_same(seen(one), seen(other), is_mirrored):
-            photo[second] = first
+    cached = lru_cache(_CACHED_IMAGES)(lambda number: load(names[number]))
+    for first, second, is_mirrored in _candidates([signatures[name] for name in names]):
+        smaller, larger = sorted((root(first), root(second)))
+        if smaller != larger and is_match(cached(first), cached(second), is_mirrored):
+            parent[larger] = smaller
     roots = [root(number) for number in range(len(names))]
-    shared = {number for number, of in enumerate(roots) if number != of}
-    shared |= {roots[number] for number in shared}
-    return {names[number]: names[roots[number]] for number in sorted(shared)}
+    grouped = {number for number, first in enumerate(roots) if number != first}
+    grouped |= {roots[number] for number in grouped}
+    return {names[number]: names[roots[number]] for number in sorted(grouped)}
 
 
-def are_same(first: np.ndarray, second: np.ndarray, is_mirrored: bool) -> bool:
-    """Whether the middle of the second is found in the first, two `close_look`s."""
-    middle = (second[:, ::-1] if is_mirrored else second)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-    if min(first.std(), middle.std()) < _FLAT:  # a flat template is found everywhere
+def is_match(first: np.ndarray, second: np.ndarray, is_mirrored: bool) -> bool:
+    """Whether the centre of the second `matching_image` is found in the first."""
+    template = (second[:, ::-1] if is_mirrored else second)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    if min(first.std(), template.std()) < _MIN_CONTRAST:  # a template without contrast matches everywhere
         return False
-    sides = (round(len(middle) * scale) for scale in _SCALES)
+    sides = (round(len(template) * scale) for scale in _SCALES)
     return any(
-        cv2.matchTemplate(first, cv2.resize(np.ascontiguousarray(middle), (side, side)), cv2.TM_CCOEFF_NORMED).max()
-        >= SAME
+        cv2.matchTemplate(first, cv2.resize(np.ascontiguousarray(template), (side, side)), cv2.TM_CCOEFF_NORMED).max()
+        >= MATCH_CORRELATION
         for side in sides
     )
 
 
-def _alike(signatures: Sequence[np.ndarray]) -> list[tuple[int, int, bool]]:
-    """(first, second, is mirrored) of pictures whose signatures correlate, the most alike first."""
+def _candidates(signatures: Sequence[np.ndarray]) -> list[tuple[int, int, bool]]:
+    """Return (first, second, is mirrored) of pairs with correlated signatures, the most correlated first."""
     if not signatures:
         return []
     straight = np.array(signatures, np.float32)
-    mirrored = np.ascontiguousarray(straight.reshape(-1, SIDE, SIDE)[:, :, ::-1]).reshape(straight.shape)
-    found = np.empty((0, 4), np.float32)
-    for flag, others in ((0, straight), (1, mirrored)):
+    images = straight.reshape(-1, SIGNATURE_SIDE, SIGNATURE_SIDE)
+    mirrored = np.ascontiguousarray(images[:, :, ::-1]).reshape(straight.shape)
+    pairs = np.empty((0, 4), np.float32)
+    for is_mirrored, others in ((0, straight), (1, mirrored)):
         for start in range(0, len(straight), _BLOCK):
-            found = _most_alike(np.vstack([found, _over(straight, others, start, flag)]))
-    return [(int(first), int(second), bool(flag)) for _, first, second, flag in found[np.argsort(-found[:, 0])]]
+            pairs = _most_correlated(np.vstack([pairs, _correlated_pairs(straight, others, start, is_mirrored)]))
+    by_correlation = pairs[np.argsort(-pairs[:, 0])]
+    return [(int(first), int(second), bool(is_mirrored)) for _, first, second, is_mirrored in by_correlation]
 
 
-def _over(rows: np.ndarray, others: np.ndarray, start: int, flag: int) -> np.ndarray:
-    """(pairs, 4): correlation, first, second and flag of the pairs from `ALIKE` on whose first is in this block."""
-    block = np.triu(rows[start : start + _BLOCK] @ others[start:].T, 1)
-    first, second = np.nonzero(block >= ALIKE)
-    return np.column_stack([block[first, second], start + first, start + second, np.full(len(first), flag)])
+def _correlated_pairs(signatures: np.ndarray, others: np.ndarray, start: int, is_mirrored: int) -> np.ndarray:
+    """Return the candidates among the pairs whose first image is in the block from `start`.
+
+    Each of the (pairs, 4) rows is (correlation, first, second, is mirrored).
+    """
+    block = np.triu(signatures[start : start + _BLOCK] @ others[start:].T, 1)
+    first, second = np.nonzero(block >= CANDIDATE_CORRELATION)
+    return np.column_stack([block[first, second], start + first, start + second, np.full(len(first), is_mirrored)])
 
 
-def _most_alike(pairs: np.ndarray) -> np.ndarray:
-    """At most `MOST_LOOKED_AT` of them."""
-    if len(pairs) <= MOST_LOOKED_AT:
+def _most_correlated(pairs: np.ndarray) -> np.ndarray:
+    """Return the `MAX_CANDIDATES` pairs of highest correlation, in any order."""
+    if len(pairs) <= MAX_CANDIDATES:
         return pairs
-    return pairs[np.argpartition(-pairs[:, 0], MOST_LOOKED_AT)[:MOST_LOOKED_AT]]
+    return pairs[np.argpartition(-pairs[:, 0], MAX_CANDIDATES)[:MAX_CANDIDATES]]

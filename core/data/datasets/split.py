@@ -1,4 +1,4 @@
-"""Which pictures train, which choose the best epoch, which judge at the end: three disjoint sets."""
+"""Split a data set into three disjoint parts: training, validation (to choose the best epoch) and test."""
 
 import csv
 import hashlib
@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from core.data.datasets.scan import SPLITS, DataError, Dataset, ImageFile, strictest_sides
+from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile, strictest_splits
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
 TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
@@ -15,7 +15,7 @@ TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One line of a manifest."""
+    """One row of a manifest: an image file, its class and its split."""
 
     path: str
     hash: str
@@ -25,7 +25,7 @@ class ManifestRow:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a run learns from and is judged on, stored with it as CSV."""
+    """The images of a run and their splits; stored in the run folder as CSV."""
 
     items: tuple[ManifestRow, ...]
 
@@ -33,12 +33,12 @@ class Manifest:
     def classes(self) -> tuple[str, ...]:
         return tuple(sorted({item.label for item in self.items}))
 
-    def of(self, split: str) -> tuple[ManifestRow, ...]:
+    def in_split(self, split: str) -> tuple[ManifestRow, ...]:
         return tuple(item for item in self.items if item.split == split)
 
     def counts(self) -> dict[str, int]:
-        """Pictures a split."""
-        return {split: len(self.of(split)) for split in SPLITS}
+        """Number of images per split."""
+        return {split: len(self.in_split(split)) for split in SPLITS}
 
     def to_csv(self) -> str:
         text = io.StringIO()
@@ -49,81 +49,91 @@ class Manifest:
 
     @classmethod
     def from_csv(cls, text: str) -> "Manifest":
-        """The manifest that `to_csv` wrote. Raises `DataError` on anything else."""
+        """Read a manifest written by `to_csv`. Raises `DataError` for any other text."""
         try:
             items = tuple(ManifestRow(**row) for row in csv.DictReader(io.StringIO(text, newline="")))
             if not items or any(item.split not in SPLITS or item.label is None for item in items):
-                raise ValueError("no pictures, or an unknown split")
+                raise ValueError("no images, or an unknown split")
         except (TypeError, ValueError, csv.Error) as error:
             raise DataError(f"Expected a manifest of path, hash, label and split; received {text[:60]!r}.") from error
         return cls(items)
 
 
 def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
-    """Divide the pictures 70/15/15, the same way for the same contents and seed whatever the files are called.
+    """Split the images 70/15/15, stratified by class; the result depends only on their contents and the seed.
 
-    Stratified by class; pictures of one photo stay on one side, those of equal content alone where it need not be
-    `leak_free`; every class is on all three sides. A data set with its own train/validation/test folders keeps them,
-    but for pictures whose photo a stricter one has; what it lacks of the three is taken from its training pictures.
-    Raises `DataError` where a class is too small.
+    Near-duplicates stay in one split; if `leak_free` is False, only exact duplicates do. Every class is in all three
+    splits. Predefined train/validation/test folders are respected, except that an image with a duplicate in a stricter
+    split is left out; a missing validation or test split is taken from the training images. Raises `DataError` if a
+    class is too small.
     """
     dataset.check(leak_free)
-    pictures = dataset.pictures if leak_free else [replace(picture, photo="") for picture in dataset.pictures]
-    own = {picture.split for picture in pictures} - {""}
-    if own:
-        strictest = strictest_sides(pictures, key=lambda picture: picture.photo)
-        pictures = [picture for picture in pictures if picture.split == strictest[picture.photo]]
-    items = _own_splits(pictures, own, seed) if own else _divide(pictures, SPLITS, seed)
-    _expect_every_class_trains(items, dataset.classes)
+    images: Sequence[ImageFile] = dataset.images
+    if not leak_free:
+        images = [replace(image, duplicate_group="") for image in images]
+    predefined = {image.split for image in images} - {""}
+    if predefined:
+        strictest = strictest_splits(images, key=lambda image: image.duplicate_group)
+        images = [image for image in images if image.split == strictest[image.duplicate_group]]
+    items = _complete_predefined(images, predefined, seed) if predefined else _divide(images, SPLITS, seed)
+    _check_training_classes(items, dataset.classes)
     return Manifest(tuple(sorted(items, key=lambda item: item.path)))
 
 
-def _divide(pictures: Sequence[ImageFile], into: Sequence[str], seed: int) -> list[ManifestRow]:
-    """Deal each class's different photos, in an order drawn from contents and seed, to the splits in `into`."""
-    by_label = defaultdict(set)
-    for picture in pictures:
-        by_label[picture.label].add((picture.photo, picture.hash))
-    side = {label: _deal(Counter(photo for photo, _ in contents), into, seed) for label, contents in by_label.items()}
-    return [_item(picture, side[picture.label][picture.photo]) for picture in pictures]
+def _divide(images: Sequence[ImageFile], into: Sequence[str], seed: int) -> list[ManifestRow]:
+    """Assign the duplicate groups of each class to the splits `into`."""
+    by_label: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for image in images:
+        by_label[image.label].add((image.duplicate_group, image.hash))
+    assigned = {
+        label: _assign(Counter(group for group, _ in contents), into, seed) for label, contents in by_label.items()
+    }
+    return [_row(image, assigned[image.label][image.duplicate_group]) for image in images]
 
 
-def _deal(sizes: Mapping[str, int], into: Sequence[str], seed: int) -> dict[str, str]:
-    """A side for each photo of so many different pictures; every side has one where there are photos enough."""
-    order = sorted(sizes, key=lambda photo: hashlib.sha256(f"{seed}:{photo}".encode()).digest())
+def _assign(sizes: Mapping[str, int], into: Sequence[str], seed: int) -> dict[str, str]:
+    """Assign each duplicate group of one class to a split, in an order that depends only on the groups and the seed.
+
+    Every split receives a group if there are enough groups. `sizes` is the number of different images per group.
+    """
+    order = sorted(sizes, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
     room = {name: max(1, round(share * sum(sizes.values()))) for name, share in FRACTIONS.items() if name in into}
-    side = {}
-    for photo in order:
-        side[photo] = next((name for name in room if sizes[photo] <= room[name]), "train")
-        if side[photo] in room:
-            room[side[photo]] -= sizes[photo]
-    for name in room:  # none fitted: the smallest one all the same, of a side that keeps another
-        on = Counter(side.values())
-        prewarmer = sorted(
-            (photo for photo in order if on[side[photo]] > 1), key=lambda photo: (side[photo] != "train", sizes[photo])
+    assigned: dict[str, str] = {}
+    for group in order:
+        assigned[group] = next((name for name in room if sizes[group] <= room[name]), "train")
+        if assigned[group] in room:
+            room[assigned[group]] -= sizes[group]
+    for name in room:  # if no group fitted, take the smallest one from a split that keeps another, training first
+        groups_in = Counter(assigned.values())
+        movable = sorted(
+            (group for group in order if groups_in[assigned[group]] > 1),
+            key=lambda group: (assigned[group] != "train", sizes[group]),
         )
-        if not on[name] and prewarmer:
-            side[prewarmer[0]] = name
-    return side
+        if not groups_in[name] and movable:
+            assigned[movable[0]] = name
+    return assigned
 
 
-def _own_splits(pictures: Sequence[ImageFile], own: set[str], seed: int) -> list[ManifestRow]:
-    missing = [name for name in ("validation", "test") if name not in own]
-    given = [_item(p, p.split) for p in pictures if p.split != "train"]
-    return given + _divide([p for p in pictures if p.split == "train"], ("train", *missing), seed)
+def _complete_predefined(images: Sequence[ImageFile], predefined: set[str], seed: int) -> list[ManifestRow]:
+    """Take the splits that are missing among the predefined ones from the training images."""
+    missing = [name for name in ("validation", "test") if name not in predefined]
+    fixed = [_row(image, image.split) for image in images if image.split != "train"]
+    return fixed + _divide([image for image in images if image.split == "train"], ("train", *missing), seed)
 
 
-def _item(picture: ImageFile, side: str) -> ManifestRow:
-    return ManifestRow(picture.path, picture.hash, picture.label, side)
+def _row(image: ImageFile, split: str) -> ManifestRow:
+    return ManifestRow(image.path, image.hash, image.label, split)
 
 
-def _expect_every_class_trains(items: Sequence[ManifestRow], classes: Sequence[str]) -> None:
+def _check_training_classes(items: Sequence[ManifestRow], classes: Sequence[str]) -> None:
+    """Raise `DataError` if a class has no training images, or a split no images at all."""
     training = Counter(item.label for item in items if item.split == "train")
-    lacking = [name for name in classes if not training[name]]
-    if lacking:
+    missing = [name for name in classes if not training[name]]
+    if missing:
         raise DataError(
-            f"Expected training pictures of every class; received none of {', '.join(lacking)}. "
-            "Add pictures of it, or remove the folder."
+            f"Expected training images of every class; received none of {', '.join(missing)}. "
+            "Add images of it, or remove the folder."
         )
     for name in SPLITS:
         if not any(item.split == name for item in items):
-            raise DataError(f"Expected pictures to be in {name}; received none. Add some, or remove the folders.")
+            raise DataError(f"Expected images in the {name} split; received none. Add some, or remove the folders.")

@@ -1,4 +1,4 @@
-"""Small versions of pictures, to look at."""
+"""Thumbnails: small JPEG versions of images for display."""
 
 import io
 from collections.abc import Sequence
@@ -8,53 +8,53 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from core.data.datasets.dataset import ImageFile
 from core.data.datasets.decode import THREADS, UnreadableImage, decode
-from core.data.datasets.scan import ImageFile
 
 SIDE = 160
-"""Pixels of a thumbnail's longer side, at most."""
+"""Maximum length in pixels of a thumbnail's longer side."""
 
 _GREY = "#808080"
-_TALLEST = 4 / 3
+_MAX_ASPECT = 4 / 3  # height divided by width
 
 
 def thumbnail(path: Path, side: int = SIDE) -> bytes:
-    """The picture file as `as_jpeg` makes it, upright; a grey square where it is damaged or gone."""
+    """Return the thumbnail of an image file, upright; a grey square if the file is damaged or missing."""
     try:
-        return as_jpeg(decode(path, at_least=side), side)
+        return encode_thumbnail(decode(path, min_size=side), side)
     except (UnreadableImage, OSError):
-        return as_jpeg(Image.new("RGB", (side, side), _GREY), side)
+        return encode_thumbnail(Image.new("RGB", (side, side), _GREY), side)
 
 
-def as_jpeg(image: Image.Image, side: int = SIDE) -> bytes:
-    """A decoded picture as a JPEG of at most `side` pixels a side, nothing cut off; the picture itself shrinks.
+def encode_thumbnail(image: Image.Image, side: int = SIDE) -> bytes:
+    """Encode a decoded image as JPEG, scaled down in place to at most `side` pixels per side, not cropped.
 
-    A very tall one has grey beside it, so that pages can show all of them at one width.
+    Very tall images are padded with grey on both sides, so that pages can show all thumbnails at one width.
     """
     image.thumbnail((side, side), Image.Resampling.BILINEAR)
-    if image.height > _TALLEST * image.width:
-        image = ImageOps.pad(image, (round(image.height / _TALLEST), image.height), color=_GREY)
+    if image.height > _MAX_ASPECT * image.width:
+        image = ImageOps.pad(image, (round(image.height / _MAX_ASPECT), image.height), color=_GREY)
     content = io.BytesIO()
     image.save(content, "JPEG", quality=85)
     return content.getvalue()
 
 
-def shown_share(image: Image.Image) -> float:
-    """Which share of the width of `as_jpeg` the picture takes: all, but for a very tall one."""
-    return min(1.0, _TALLEST * image.width / image.height)
+def thumbnail_width_fraction(image: Image.Image) -> float:
+    """Fraction of the thumbnail's width that the image covers: 1.0 unless the image is very tall."""
+    return min(1.0, _MAX_ASPECT * image.width / image.height)
 
 
 class ThumbnailCache:
-    """Thumbnails of pictures of any data set, each made once; the `limit` last asked for are kept."""
+    """Thumbnails of images of any data set, each created once; the `limit` most recently used stay in memory."""
 
     def __init__(self, limit: int = 2_000) -> None:
-        self._of = lru_cache(limit)(_thumbnail)  # a picture carries its content's hash: a changed one is made anew
+        self._get = lru_cache(limit)(_thumbnail)  # the key contains the image's hash: changed content is a new key
 
-    def of(self, root: Path, pictures: Sequence[ImageFile]) -> list[bytes]:
-        """JPEG bytes of each picture of the data set at `root`."""
+    def get(self, root: Path, images: Sequence[ImageFile]) -> list[bytes]:
+        """Return a JPEG for each image of the data set at `root`."""
         with ThreadPoolExecutor(THREADS) as pool:
-            return list(pool.map(partial(self._of, root), pictures))
+            return list(pool.map(partial(self._get, root), images))
 
 
-def _thumbnail(root: Path, picture: ImageFile) -> bytes:
-    return thumbnail(root / picture.path)
+def _thumbnail(root: Path, image: ImageFile) -> bytes:
+    return thumbnail(root / image.path)

@@ -1,4 +1,4 @@
-"""Where in a picture a class was found, as an image to lay over it."""
+"""Render a heat map as an image to overlay on the input image."""
 
 import io
 
@@ -9,12 +9,12 @@ from PIL import Image
 SIDE = 56
 
 
-def heat_png(heat: np.ndarray) -> bytes:
-    """(rows, columns) uint8, 255 where most -> a square PNG, bright and opaque there, clear where there is nothing.
+def heat_map_png(heat_map: np.ndarray) -> bytes:
+    """Render a (rows, columns) uint8 heat map as a square PNG: 255 becomes bright and opaque, 0 transparent.
 
-    It is stretched over the whole picture: the network saw the picture squeezed to a square.
+    Overlay it stretched over the whole image, because the network receives the image resized to a square.
     """
-    smooth = cv2.resize(heat, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    smooth = cv2.resize(heat_map, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     colours = cv2.cvtColor(cv2.applyColorMap(smooth, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     content = io.BytesIO()
     Image.fromarray(np.dstack([colours, smooth])).save(content, "PNG")

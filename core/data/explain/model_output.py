@@ -1,4 +1,4 @@
-"""What a model sees in pictures, as plain arrays: they go from the process that has Keras to those that have not."""
+"""The output of a model as plain arrays, to be sent from the process that has Keras loaded to those that have not."""
 
 from typing import NamedTuple
 
@@ -6,15 +6,15 @@ import numpy as np
 
 
 class ModelOutput(NamedTuple):
-    """What a model sees in n pictures.
+    """Output of a model for n images.
 
     Args:
-        probabilities: (n, classes) float32, as the model says them: no temperature yet.
-        maps: (n, rows, columns, classes) uint8; where in the picture each class is found, 255 where most.
-        strangeness: (n,) float32 (`core/learning/inference/novelty.py`), above 1 for a picture unlike those learned from; None
-            where that is not known of this model.
+        probabilities: (n, classes) float32, before temperature scaling.
+        heat_maps: (n, rows, columns, classes) uint8; how much each region supports each class, 255 at the maximum.
+        novelty: (n,) float32 novelty scores (`core/learning/inference/novelty.py`), above 1 for images unlike the
+            training data; None if the model has no novelty reference.
     """
 
     probabilities: np.ndarray
-    maps: np.ndarray
+    heat_maps: np.ndarray
     novelty: np.ndarray | None

@@ -1,4 +1,4 @@
-"""The built-in sample data set: ten classes of waste, drawn by the program, the same on every run."""
+"""The built-in sample data set: ten classes of waste, drawn by the program and identical on every machine."""
 
 import shutil
 import tempfile
@@ -15,94 +15,100 @@ from core.data.sample_set.scene import compose
 from core.machine.paths import sample_set_folder
 
 SAMPLE_CLASSES: tuple[str, ...] = tuple(sorted(DRAWERS))
-VERSION = "v2"  # Bump when the drawing changes: a kept folder of another version is left alone.
-README = """Ten classes of waste, {images} pictures each, {size} x {size} pixels, seed {seed}.
+VERSION = "v2"  # increase when the drawing changes; folders of other versions are left unchanged
+README = """Ten classes of waste, {images} images each, {size} x {size} pixels, seed {seed}.
 
-Drawn by the program, for trying things out. They are not photos: a model that does well here has shown
-that training works, not that it knows real waste.
+Drawn by the program, to try it out. They are not photos: a model that does well here shows
+that training works, not that it can classify real waste.
 """
 
 _DAY = 24 * 3600
-_UNFINISHED = ".{name}-unfinished-"  # Long, so that no hidden folder of the user's own is taken for a left one.
+_UNFINISHED = ".{name}-unfinished-"  # long, so that it matches no other hidden folder of the user
 
 Progress = Callable[[int, int], None]
 
 
 def sample_folder(progress: Progress | None = None) -> Path:
-    """The set with its default settings, drawn on the first call and kept in the program's own folder."""
+    """Return the folder of the sample set with default settings; it is drawn on the first call."""
     return write_sample(sample_set_folder() / VERSION, progress=progress)
 
 
 def write_sample(
     folder: Path, images_per_class: int = 60, size: int = 128, seed: int = 0, progress: Progress | None = None
 ) -> Path:
-    """Write `<folder>/<class>/<class>-000.jpg` and so on, whole or not at all; an existing folder is left untouched.
+    """Write the images `<folder>/<class>/<class>-000.jpg` etc. atomically; an existing folder is left unchanged.
 
-    `progress(done, total)` is called after every picture; what it raises ends the writing and leaves nothing behind.
+    `progress(done, total)` is called after every image; if it raises an error, no files are left on disk.
+    Raises `ValueError` for invalid arguments.
     """
     folder = Path(folder)
     unfinished = _UNFINISHED.format(name=folder.name)
-    _sweep(folder.parent, unfinished)  # First: the call after a killed one comes too early, and later ones find a set.
+    # Before the check for an existing set: the call right after a killed one comes too early to remove its folder.
+    _remove_stale(folder.parent, unfinished)
     if folder.is_dir():
         return folder
-    _check_request(folder, images_per_class, size, seed)
+    _check_arguments(folder, images_per_class, size, seed)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=unfinished, dir=folder.parent, ignore_cleanup_errors=True) as room:
-        draft = Path(room) / folder.name  # One level down: mkdtemp closes its folder to other users, mkdir does not.
-        _write_pictures(draft, images_per_class, size, seed, progress or (lambda done, total: None))
-        words = README.format(images=images_per_class, size=size, seed=seed)
-        (draft / "README.txt").write_text(words, encoding="utf-8")
-        _publish(draft, folder)
+    with tempfile.TemporaryDirectory(prefix=unfinished, dir=folder.parent, ignore_cleanup_errors=True) as temporary:
+        draft = Path(temporary) / folder.name  # one level down: unlike mkdtemp, mkdir lets other users read the folder
+        _write_images(draft, images_per_class, size, seed, progress or (lambda done, total: None))
+        readme = README.format(images=images_per_class, size=size, seed=seed)
+        (draft / "README.txt").write_text(readme, encoding="utf-8")
+        _move_into_place(draft, folder)
     return folder
 
 
-def _sweep(parent: Path, unfinished: str) -> None:
-    """Remove temporary folders older than a day: their process was killed before it could."""
-    with suppress(OSError):  # No parent yet, or another process sweeps too.
-        for left in parent.iterdir():
-            if left.name.startswith(unfinished) and time.time() - left.stat().st_mtime > _DAY:
-                shutil.rmtree(left, ignore_errors=True)
+def _remove_stale(parent: Path, unfinished: str) -> None:
+    """Remove temporary folders older than a day: their processes were killed before they could remove them."""
+    with suppress(OSError):  # `parent` does not exist yet, or another process removes the same folders
+        for path in parent.iterdir():
+            if path.name.startswith(unfinished) and time.time() - path.stat().st_mtime > _DAY:
+                shutil.rmtree(path, ignore_errors=True)
 
 
-def _check_request(folder: Path, images_per_class: int, size: int, seed: int) -> None:
+def _check_arguments(folder: Path, images_per_class: int, size: int, seed: int) -> None:
     if folder.exists():
-        raise ValueError(f"Expected a folder or a free path; received the file {folder}; do choose another path.")
+        raise ValueError(f"Expected a folder or an unused path; received the file {folder}; choose another path.")
     if images_per_class < 1:
-        raise ValueError(f"Expected at least 1 image per class; received {images_per_class}; do ask for more.")
-    _check_picture(SAMPLE_CLASSES[0], seed, size)
+        raise ValueError(f"Expected at least 1 image per class; received {images_per_class}; request more.")
+    _check_image_arguments(SAMPLE_CLASSES[0], seed, size)
 
 
-def _check_picture(label: str, seed: int, size: int) -> None:
+def _check_image_arguments(label: str, seed: int, size: int) -> None:
     if label not in SAMPLE_CLASSES:
-        raise ValueError(f"Expected one of {', '.join(SAMPLE_CLASSES)}; received {label!r}; do pick one of these.")
+        raise ValueError(f"Expected one of {', '.join(SAMPLE_CLASSES)}; received {label!r}; choose one of these.")
     if size < 32:
-        raise ValueError(f"Expected a size of at least 32 pixels; received {size}; do ask for a larger picture.")
+        raise ValueError(f"Expected a size of at least 32 pixels; received {size}; request a larger image.")
     if seed < 0:
-        raise ValueError(f"Expected a seed of 0 or more; received {seed}; do choose another seed.")
+        raise ValueError(f"Expected a seed of 0 or more; received {seed}; choose another seed.")
 
 
-def _write_pictures(draft: Path, images_per_class: int, size: int, seed: int, progress: Progress) -> None:
+def _write_images(draft: Path, images_per_class: int, size: int, seed: int, progress: Progress) -> None:
     draft.mkdir()
     total = images_per_class * len(SAMPLE_CLASSES)
     for done in range(total):
         index, label = done % images_per_class, SAMPLE_CLASSES[done // images_per_class]
-        (draft / label).mkdir(exist_ok=True)  # No parents: a draft swept meanwhile must fail, not become half a set.
-        picture = draw_image(label, seed * 1_000_003 + index, size)
-        picture.save(draft / label / f"{label}-{index:03d}.jpg", quality=92)
+        # Without parents: if the draft was removed meanwhile, fail instead of writing half a set.
+        (draft / label).mkdir(exist_ok=True)
+        image = draw_image(label, seed * 1_000_003 + index, size)
+        image.save(draft / label / f"{label}-{index:03d}.jpg", quality=92)
         progress(done + 1, total)
 
 
-def _publish(draft: Path, folder: Path) -> None:
+def _move_into_place(draft: Path, folder: Path) -> None:
     try:
         draft.rename(folder)
     except OSError:
         if not folder.is_dir():
             raise
-        # Another process was first; its set is as good as ours.
+        # Another process has written the set already; keep that one.
 
 
 def draw_image(label: str, seed: int, size: int = 128) -> Image.Image:
-    """An RGB picture of one thing of the class, `size` x `size` pixels; the same arguments give the same pixels."""
-    _check_picture(label, seed, size)
+    """Draw an RGB image of one object of the class, `size` x `size` pixels; equal arguments give equal pixels.
+
+    Raises `ValueError` for an unknown class, a negative seed and fewer than 32 pixels.
+    """
+    _check_image_arguments(label, seed, size)
     rng = np.random.default_rng([seed, SAMPLE_CLASSES.index(label)])
     return compose(rng, size, DRAWERS[label])

@@ -1,6 +1,6 @@
-"""The scene around a drawn thing: ground, clutter, light, shadow, and the camera that sees it.
+"""Composes a photo-like image of a drawn object: background, debris, light, shadow and camera effects.
 
-All of it is chosen alike for all classes, so that only the thing itself tells them apart.
+All of these are chosen in the same way for every class, so that only the object distinguishes the classes.
 """
 
 from collections.abc import Sequence
@@ -10,35 +10,37 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from core.data.sample_set.drawing import Drawer, Sketch, scrap, stretch
 
+_Quad = tuple[tuple[int, int, int, int], np.ndarray]
+
 
 def compose(rng: np.random.Generator, size: int, drawers: Sequence[Drawer]) -> Image.Image:
-    """A photo-like RGB picture, `size` x `size` pixels, of what one of the drawers draws."""
+    """Compose an RGB image, `size` x `size` pixels, of an object drawn by one of the drawers."""
     light = rng.uniform(0, 2 * np.pi)
-    scene = _ground(rng, size)
-    scene = _lay(rng, scene, _clutter(rng, size, rng.integers(0, 2)), light)
-    scene = _lay(rng, scene, _thing(rng, size, drawers), light)
+    scene = _background(rng, size)
+    scene = _add_layer(rng, scene, _debris(rng, size, int(rng.integers(0, 2))), light)
+    scene = _add_layer(rng, scene, _object(rng, size, drawers), light)
     if rng.random() < 0.1:
-        scene = _lay(rng, scene, _clutter(rng, size, 1), light)
-    return _photograph(rng, scene, light)
+        scene = _add_layer(rng, scene, _debris(rng, size, 1), light)
+    return _apply_camera(rng, scene, light)
 
 
-def _thing(rng: np.random.Generator, size: int, drawers: Sequence[Drawer]) -> Image.Image:
+def _object(rng: np.random.Generator, size: int, drawers: Sequence[Drawer]) -> Image.Image:
     sketch = Sketch(rng, 2 * size)
-    drawers[rng.integers(len(drawers))](sketch)
-    return _placed(rng, sketch.image)
+    drawers[int(rng.integers(len(drawers)))](sketch)
+    return _transform(rng, sketch.image)
 
 
-def _clutter(rng: np.random.Generator, size: int, count: int) -> Image.Image:
+def _debris(rng: np.random.Generator, size: int, count: int) -> Image.Image:
     sketch = Sketch(rng, 2 * size)
     for x, y in rng.uniform(-0.95, 0.95, (count, 2)):
         scrap(sketch, x, y, rng.uniform(0.08, 0.2))
     return sketch.image.reduce(2)
 
 
-def _placed(rng: np.random.Generator, layer: Image.Image) -> Image.Image:
-    """Turned, scaled, tilted and a little bent, at half the layer's pixels."""
-    turn = rng.uniform(-np.pi, np.pi)  # as waste lies about; a network that has seen little before must learn them all
-    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+def _transform(rng: np.random.Generator, layer: Image.Image) -> Image.Image:
+    """Rotate, scale, tilt and slightly bend a layer, and reduce it to half its side length."""
+    angle = rng.uniform(-np.pi, np.pi)  # any rotation, as for real waste; a network without pretraining must learn all
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     tilt = np.array([[rng.choice([-1, 1]), rng.normal(0, 0.12)], [0, rng.uniform(0.82, 1)]])
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 7)] * 2, indexing="ij"), -1)
     bend = [stretch(rng.normal(0, 0.035, (3, 3)), (7, 7), Image.Resampling.BICUBIC) for _ in "xy"]
@@ -47,8 +49,8 @@ def _placed(rng: np.random.Generator, layer: Image.Image) -> Image.Image:
     return layer.transform(layer.size, Image.Transform.MESH, quads, Image.Resampling.BILINEAR).reduce(2)
 
 
-def _quads(source: np.ndarray, pixels: int) -> list[tuple]:
-    """Pillow's mesh: each square of the target, with the four corners (source) that fill it."""
+def _quads(source: np.ndarray, pixels: int) -> list[_Quad]:
+    """Build Pillow's mesh: each target square with the four corners, given by `source`, of the area that fills it."""
     points, cells = (source + 1) * pixels / 2, len(source) - 1
     edge = np.linspace(0, pixels, cells + 1).astype(int).tolist()
     return [
@@ -58,50 +60,62 @@ def _quads(source: np.ndarray, pixels: int) -> list[tuple]:
     ]
 
 
-def _lay(rng: np.random.Generator, scene: np.ndarray, layer: Image.Image, light: float) -> np.ndarray:
-    """The scene (size, size, 3) with the layer on it and the shadow that it throws."""
+def _add_layer(rng: np.random.Generator, scene: np.ndarray, layer: Image.Image, light: float) -> np.ndarray:
+    """Return the scene (size, size, 3) with the layer and its shadow on top."""
     size = layer.width
     reach = rng.uniform(0.02, 0.06) * size
     alpha = layer.getchannel("A")
     shift = (1, 0, -reach * np.cos(light), 0, 1, -reach * np.sin(light))
-    fallen = alpha.transform(alpha.size, Image.Transform.AFFINE, shift).filter(ImageFilter.GaussianBlur(reach * 0.7))
-    dark = np.asarray(fallen, np.float32)[..., None] * (rng.uniform(0.3, 0.65) / 255)
+    shadow = alpha.transform(alpha.size, Image.Transform.AFFINE, shift).filter(ImageFilter.GaussianBlur(reach * 0.7))
+    darkening = np.asarray(shadow, np.float32)[..., None] * (rng.uniform(0.3, 0.65) / 255)
     pixels, cover = np.asarray(layer.convert("RGB"), np.float32), np.asarray(alpha, np.float32)[..., None] / 255
     wear = 1 + 0.09 * _clouds(rng, size, 5, 24)[..., None]
-    return scene * (1 - dark) * (1 - cover) + pixels * wear * cover
+    covered: np.ndarray = scene * (1 - darkening) * (1 - cover) + pixels * wear * cover
+    return covered
 
 
-def _photograph(rng: np.random.Generator, scene: np.ndarray, light: float) -> Image.Image:
-    """What a plain camera makes of the scene: uneven light, a colour cast, a little blur and noise."""
+def _apply_camera(rng: np.random.Generator, scene: np.ndarray, light: float) -> Image.Image:
+    """Render the scene as a simple camera would: uneven light, a colour cast, slight blur and noise."""
     size = len(scene)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
     fall = 1 - rng.uniform(0, 0.3) * (x * np.cos(light) + y * np.sin(light)) - rng.uniform(0, 0.15) * (x**2 + y**2)
     cast = rng.normal(1, 0.05, 3).astype(np.float32) * rng.uniform(0.78, 1.12)
     exposed = scene * fall[..., None] * cast + rng.uniform(-6, 14)
     exposed += rng.uniform(1, 5) * rng.standard_normal((size, size, 1), np.float32)
-    picture = Image.fromarray(exposed.clip(0, 255).astype(np.uint8))
-    return picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.9) * size / 128))
+    image = Image.fromarray(exposed.clip(0, 255).astype(np.uint8))
+    return image.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.9) * size / 128))
 
 
-# Grounds: each returns float32 (size, size, 3), 0-255
+# Backgrounds: each function returns an array (size, size, 3) with values from 0 to 255
 
 
 def _clouds(rng: np.random.Generator, size: int, *cells: int) -> np.ndarray:
-    """Soft noise about zero (size, size), one octave for each number of cells."""
-    return sum(stretch(rng.standard_normal((n, n)), (size, size), Image.Resampling.BICUBIC) for n in cells) / len(cells)
+    """Smooth noise around zero (size, size), one octave for each number of cells."""
+    noise: np.ndarray = np.zeros((size, size), np.float32)
+    for n in cells:
+        noise += stretch(rng.standard_normal((n, n)), (size, size), Image.Resampling.BICUBIC)
+    noise /= len(cells)
+    return noise
 
 
-def _ground(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Duller and plainer than it would be alone, so that the thing is what a picture shows."""
-    makers = (_wood, _concrete, _grass, _cloth, _plain, _gravel, _tiles)
-    ground = makers[rng.integers(len(makers))](rng, size)
-    mean = ground.mean((0, 1))
-    dull = mean.mean() + 0.4 * (mean - mean.mean()) + rng.uniform(0.1, 0.6) * (ground - mean)
+def _background(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Draw a background with reduced saturation and contrast, so that the object dominates the image."""
+    backgrounds = (_wood, _concrete, _grass, _cloth, _plain, _gravel, _tiles)
+    background = backgrounds[rng.integers(len(backgrounds))](rng, size)
+    mean = background.mean((0, 1))
+    dull: np.ndarray = mean.mean() + 0.4 * (mean - mean.mean()) + rng.uniform(0.1, 0.6) * (background - mean)
     return np.rot90(dull) if rng.random() < 0.5 else dull
 
 
 def _tint(rng: np.random.Generator, colours: list[tuple[int, int, int]], spread: float = 14) -> np.ndarray:
-    return np.asarray(colours[rng.integers(len(colours))]) + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
+    tint: np.ndarray = np.asarray(colours[rng.integers(len(colours))])
+    return tint + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
+
+
+def _coloured(tone: np.ndarray, tint: np.ndarray) -> np.ndarray:
+    """Multiply a tone (size, size) by a colour (3,)."""
+    product: np.ndarray = tone[..., None] * tint
+    return product
 
 
 def _wood(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -110,12 +124,12 @@ def _wood(rng: np.random.Generator, size: int) -> np.ndarray:
     grain = stretch(rng.standard_normal((size // 2, 5)), (size, size), Image.Resampling.BICUBIC) * 0.07
     tone = 1 + rng.normal(0, 0.09, planks)[board][:, None] + grain
     tone[np.flatnonzero(np.diff(board))] *= 0.5
-    return tone[..., None] * _tint(rng, [(150, 108, 70), (186, 150, 110), (112, 84, 62), (160, 152, 140)])
+    return _coloured(tone, _tint(rng, [(150, 108, 70), (186, 150, 110), (112, 84, 62), (160, 152, 140)]))
 
 
 def _concrete(rng: np.random.Generator, size: int) -> np.ndarray:
     tone = 1 + 0.1 * _clouds(rng, size, 4, 12, 40) + 0.05 * rng.standard_normal((size, size))
-    return tone[..., None] * _tint(rng, [(150, 148, 142), (118, 118, 118), (186, 182, 172)])
+    return _coloured(tone, _tint(rng, [(150, 148, 142), (118, 118, 118), (186, 182, 172)]))
 
 
 def _grass(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -127,7 +141,8 @@ def _grass(rng: np.random.Generator, size: int) -> np.ndarray:
     tones = (base * rng.uniform(0.55, 1.35, (blades, 1))).clip(0, 255).astype(int).tolist()
     for root, tip, tone in zip(roots.tolist(), tips.tolist(), tones, strict=True):
         pen.line([*root, *tip], fill=tuple(tone), width=max(1, size // 90))
-    return np.asarray(lawn, np.float32) * (1 + 0.12 * _clouds(rng, size, 5)[..., None])
+    grass: np.ndarray = np.asarray(lawn, np.float32) * (1 + 0.12 * _clouds(rng, size, 5)[..., None])
+    return grass
 
 
 def _cloth(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -135,17 +150,19 @@ def _cloth(rng: np.random.Generator, size: int) -> np.ndarray:
     pitch = rng.uniform(0.8, 1.6)
     weave = 0.06 * (np.sin(x * pitch) * np.sin(y * pitch)) + 0.14 * _clouds(rng, size, 3, 5)
     check = rng.choice([0, 0.12]) * (((x // 16) % 2) + ((y // 16) % 2) - 1)
-    return (1 + weave + check)[..., None] * (rng.uniform(70, 200) + rng.uniform(-40, 40, 3))
+    return _coloured(1 + weave + check, rng.uniform(70, 200) + rng.uniform(-40, 40, 3))
 
 
 def _plain(rng: np.random.Generator, size: int) -> np.ndarray:
-    near, far = rng.uniform(70, 235) + rng.normal(0, 18, 3), rng.normal(0, 26)
-    return near + far * np.linspace(-1, 1, size)[:, None, None] + 2 * _clouds(rng, size, 30)[..., None]
+    middle, gradient = rng.uniform(70, 235) + rng.normal(0, 18, 3), rng.normal(0, 26)
+    vertical = np.linspace(-1, 1, size)[:, None, None]
+    plain: np.ndarray = middle + gradient * vertical + 2 * _clouds(rng, size, 30)[..., None]
+    return plain
 
 
 def _gravel(rng: np.random.Generator, size: int) -> np.ndarray:
     tone = 1 + 0.3 * _clouds(rng, size, size // 6, size // 3) + 0.08 * _clouds(rng, size, 4)
-    return tone[..., None] * _tint(rng, [(132, 124, 112), (150, 128, 100), (108, 108, 112)])
+    return _coloured(tone, _tint(rng, [(132, 124, 112), (150, 128, 100), (108, 108, 112)]))
 
 
 def _tiles(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -153,4 +170,4 @@ def _tiles(rng: np.random.Generator, size: int) -> np.ndarray:
     y, x = np.mgrid[:size, :size] * count / size + rng.random()
     tone = 1 + rng.normal(0, 0.05, (6, 6))[y.astype(int), x.astype(int)] + 0.05 * _clouds(rng, size, 6, 30)
     tone *= np.where((y % 1 < 0.03) | (x % 1 < 0.03), rng.uniform(0.6, 0.85), 1)
-    return tone[..., None] * _tint(rng, [(214, 208, 198), (150, 162, 168), (176, 128, 98), (100, 104, 108)])
+    return _coloured(tone, _tint(rng, [(214, 208, 198), (150, 162, 168), (176, 128, 98), (100, 104, 108)]))

@@ -1,56 +1,62 @@
-"""What a name in an upload may be: inside the folder, and one and the same file on every file system."""
+"""Checks of the names in an upload: each must stay inside the folder and mean the same file on every file system."""
 
 import re
 import unicodedata
 
-from core.data.uploads.limits import UploadLimits, refusal, shown
+from core.data.uploads.limits import UploadLimits, quoted, upload_error
 
-Parts = tuple[str, ...]
+PathParts = tuple[str, ...]
 
-_LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
-# Control characters and lone surrogates have no place in a name; a backslash or a colon (drive letter, NTFS stream)
-# means one thing on Windows and another elsewhere, so neither is accepted anywhere.
+_SYSTEM_FILES = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+# Control characters and lone surrogates are not allowed in a name. A backslash or a colon (drive letter, NTFS stream)
+# has another meaning on Windows than elsewhere, so neither is accepted on any system.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:]")
 
 
-def parts_of(name: str, limits: UploadLimits) -> Parts:
-    """The name's parts in Unicode's composed form; raises UploadError for a name that could leave the folder."""
+def split_name(name: str, limits: UploadLimits) -> PathParts:
+    """Split a name into its path parts, in Unicode's composed form.
+
+    Raises UploadError for a name that could leave the folder.
+    """
     name = unicodedata.normalize("NFC", name)
     parts = tuple(part for part in name.removesuffix("/").split("/") if part != ".")
     if name.startswith("/"):
-        raise refusal("relative names", f"the absolute name {shown(name)}", "make the upload again from its folder")
+        raise upload_error("relative names", f"the absolute name {quoted(name)}", "upload the folder itself again")
     if found := _FORBIDDEN.search(name):
-        raise refusal("names without \\, : or control characters", f"{found[0]!r} in {shown(name)}", "rename it")
-    # Windows drops dots and spaces at a name's end, so ".. " is ".." there.
+        raise upload_error("names without \\, : or control characters", f"{found[0]!r} in {quoted(name)}", "rename it")
+    # Windows drops dots and spaces at the end of a name, so ".. " is ".." there.
     if any(not part.strip(". ") for part in parts):
-        raise refusal("names that stay inside the upload", shown(name), "rename it, without '..' or empty parts")
+        raise upload_error("names that stay inside the upload", quoted(name), "rename it, without '..' or empty parts")
     _check_length(name, parts, limits)
     return parts
 
 
-def _check_length(name: str, parts: Parts, limits: UploadLimits) -> None:
-    """Raise UploadError for a path, or a part of one, that some file system could not hold."""
+def _check_length(name: str, parts: PathParts, limits: UploadLimits) -> None:
+    """Raise UploadError if the path or one of its parts is too long for some file system."""
     if len(name.encode()) > limits.path_bytes:
-        raise refusal(f"paths of at most {limits.path_bytes} bytes", f"{shown(name)}, a longer one", "shorten it")
+        raise upload_error(f"paths of at most {limits.path_bytes} bytes", f"{quoted(name)}, a longer one", "shorten it")
     if any(len(part.encode()) > limits.name_bytes for part in parts):
-        raise refusal(f"names of at most {limits.name_bytes} bytes", f"{shown(name)}, a longer one", "shorten it")
+        raise upload_error(f"names of at most {limits.name_bytes} bytes", f"{quoted(name)}, a longer one", "shorten it")
 
 
-def is_litter(parts: Parts) -> bool:
-    """Whether the file is nameless, hidden or added by an operating system; such a file is skipped, not refused."""
-    return not parts or any(part.startswith(".") or part.lower() in _LITTER for part in parts)
+def is_skipped(parts: PathParts) -> bool:
+    """Whether the file is skipped without an error: it has no name, is hidden or was added by an operating system."""
+    return not parts or any(part.startswith(".") or part.lower() in _SYSTEM_FILES for part in parts)
 
 
-def claim(parts: Parts, name: str, taken: dict[Parts, tuple[Parts, bool]]) -> None:
-    """Take the path and its folders; raises UploadError where another name would be the same on some file system."""
+def reserve_path(parts: PathParts, name: str, reserved: dict[PathParts, tuple[PathParts, bool]]) -> None:
+    """Reserve a file's path and its folders; `reserved` maps a case-folded path to (path, whether it is a file).
+
+    Raises UploadError if another name would be the same path on some file system.
+    """
     for depth in range(1, len(parts) + 1):
-        mine = (parts[:depth], depth == len(parts))
-        theirs = taken.setdefault(tuple(_folded(part) for part in parts[:depth]), mine)
-        if theirs is not mine and (theirs != mine or mine[1]):
-            clash = f"{shown(name)} beside {shown('/'.join(theirs[0]))}"
-            raise refusal("names that differ by more than case, on every file system", clash, "rename one of them")
+        new = (parts[:depth], depth == len(parts))
+        existing = reserved.setdefault(tuple(_folded(part) for part in parts[:depth]), new)
+        if existing is not new and (existing != new or new[1]):
+            clash = f"{quoted(name)} next to {quoted('/'.join(existing[0]))}"
+            raise upload_error("names that are distinct on every file system", clash, "rename one of them")
 
 
 def _folded(part: str) -> str:
-    """The part as the least careful file system would compare it."""
+    """Return a path part in the form that the least strict file system would compare."""
     return unicodedata.normalize("NFC", part.casefold()).rstrip(". ")

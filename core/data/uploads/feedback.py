@@ -1,4 +1,4 @@
-"""Pictures whose true class a visitor named: class folders, and so a data set of their own."""
+"""Stores images whose true class the user marked, in class folders, so that they can be used as a data set."""
 
 import hashlib
 import unicodedata
@@ -6,68 +6,68 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from core.data.datasets.decode import open_image
-from core.data.uploads.entry_names import parts_of
-from core.data.uploads.limits import UploadLimits, refusal, shown
+from core.data.uploads.entry_names import split_name
+from core.data.uploads.limits import UploadLimits, quoted, upload_error
 from core.data.uploads.unpack import slug
 from core.data.uploads.uploaded_images import Content, read_content
-from core.machine.files import write_whole
+from core.machine.files import write_atomically
 from core.machine.paths import feedback_folder
 
 NONE_OF_THESE = "None of these"
-"""Marks a picture that belongs to no class: it counts as named wrong, and is kept where no data set finds it."""
+"""Marks an image that belongs to no class: its prediction counts as wrong, and no data set includes it."""
 
-_HASH, _HIDDEN = 64, ".none-of-these"
-_ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}
+_HASH_LENGTH, _NO_CLASS_FOLDER = 64, ".none-of-these"
+_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}
 
 
 class Feedback:
-    """A folder of class folders, created when the first picture is marked; each picture is in one of them at most."""
+    """A folder of class folders, created when the first image is marked; each image is in at most one of them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     @classmethod
-    def on(cls, data: str) -> "Feedback":
-        """What was marked while models of the data set `data` (a run's) were asked."""
+    def for_data(cls, data: str) -> "Feedback":
+        """Return the feedback on models trained on the data set `data` (field of a run's configuration)."""
         name = PurePosixPath(data).name or data
         return cls(feedback_folder() / f"{slug(name)}-{hashlib.sha256(data.encode()).hexdigest()[:8]}")
 
     def mark(self, content: Content, name: str, label: str) -> Path:
-        """Keep a picture under its true class and return where; one marked before moves.
+        """Store an image under its true class and return its path; an image marked before is moved.
 
-        Raises `UploadError` for a class that can be no folder, `UnreadableImage`, `OSError`.
+        Raises `UploadError` for a class that is no valid folder name, `UnreadableImage`, `OSError`.
         """
-        folder = self.root / (_HIDDEN if label == NONE_OF_THESE else _folder_name(label))
-        read = read_content(content)
-        digest = hashlib.sha256(read).hexdigest()
-        kind = open_image(read).format or ""
-        path = folder / f"{digest}-{slug(PurePosixPath(name).stem)}{_ENDINGS.get(kind, f'.{kind.lower()}')}"
+        folder = self.root / (_NO_CLASS_FOLDER if label == NONE_OF_THESE else _folder_name(label))
+        image = read_content(content)
+        digest = hashlib.sha256(image).hexdigest()
+        kind = open_image(image).format or ""
+        path = folder / f"{digest}-{slug(PurePosixPath(name).stem)}{_SUFFIXES.get(kind, f'.{kind.lower()}')}"
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, read)
-        for other in self._of(digest):
-            if other != path:
-                other.unlink(missing_ok=True)
+        write_atomically(path, image)
+        for stored in self._files(digest):
+            if stored != path:
+                stored.unlink(missing_ok=True)
         return path
 
-    def forget(self, picture: str) -> None:
-        """Keep the picture with this SHA-256 no longer."""
-        for path in self._of(picture):
+    def remove(self, image_hash: str) -> None:
+        """Delete the image with this SHA-256."""
+        for path in self._files(image_hash):
             path.unlink(missing_ok=True)
 
     def labels(self, classes: Sequence[str] = ()) -> dict[str, str]:
-        """What each picture was marked, by its SHA-256; a class is spelled as in `classes`, where it is one of them.
+        """Return the marked class of each image by its SHA-256, spelled as in `classes` if it is one of them.
 
-        A folder's name is in Unicode's composed form, that of a class may not be.
+        Folder names are in Unicode's composed form; a class name may not be.
         """
-        spelled = {unicodedata.normalize("NFC", name): name for name in classes} | {_HIDDEN: NONE_OF_THESE}
-        return {path.name[:_HASH]: spelled.get(path.parent.name, path.parent.name) for path in self._of("")}
+        spelling = {unicodedata.normalize("NFC", name): name for name in classes} | {_NO_CLASS_FOLDER: NONE_OF_THESE}
+        return {path.name[:_HASH_LENGTH]: spelling.get(path.parent.name, path.parent.name) for path in self._files()}
 
-    def _of(self, picture: str) -> Iterator[Path]:
-        return self.root.glob(f"*/{picture or '[!.]'}*")
+    def _files(self, image_hash: str = "[!.]") -> Iterator[Path]:
+        return self.root.glob(f"*/{image_hash}*")
 
 
 def _folder_name(label: str) -> str:
-    parts = parts_of(label, UploadLimits())
+    parts = split_name(label, UploadLimits())
     if len(parts) != 1 or label.startswith("."):
-        raise refusal("the name of a class", shown(label), "choose a class of the list")
+        raise upload_error("the name of a class", quoted(label), "choose a class from the list")
     return parts[0]

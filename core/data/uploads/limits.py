@@ -1,58 +1,62 @@
-"""How an upload is refused: what it may bring, and the error that says what was wrong with it."""
+"""Limits of an upload, and the error raised when an upload is refused."""
 
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from core.machine.files import DAMAGED_ZIP
+from core.machine.files import ZIP_ERRORS
 
 
 class UploadError(ValueError):
-    """An upload that is refused: the message names the entry, the cause and what to do."""
+    """Raised for a refused upload; the message names the entry, the cause and the remedy."""
 
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """How much one upload may bring; sizes in bytes."""
+    """Limits of one upload; sizes in bytes."""
 
     entries: int = 100_000
     total_bytes: int = 20 * 10**9
     file_bytes: int = 200 * 10**6
     ratio: int = 200
-    """Unpacked size over packed size, for entries larger than `ratio_from` unpacked."""
+    """Largest ratio of unpacked to packed size, checked for entries of more than `ratio_from` bytes unpacked."""
     ratio_from: int = 10**6
     path_bytes: int = 512
     name_bytes: int = 255
 
 
 @contextmanager
-def refusing(name: str) -> Iterator[None]:
-    """Turn what disks and damaged archives raise into an UploadError that names the entry."""
+def as_upload_errors(name: str) -> Iterator[None]:
+    """Convert errors of the disk and of damaged archives into an UploadError that names the entry."""
     try:
         yield
     except UploadError:
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise refusal(f"room for {shown(name)}", "disk full", "free some space and try again") from error
+            raise upload_error(
+                f"disk space for {quoted(name)}", "disk full", "free some space and try again"
+            ) from error
         cause = error.strerror or str(error)
-        raise refusal(f"to read and store {shown(name)}", cause, "check the file and the uploads folder") from error
-    except DAMAGED_ZIP as error:
-        raise refusal("a sound zip", f"damage at {shown(name)} ({error})", "make the zip again") from error
+        raise upload_error(
+            f"to read and store {quoted(name)}", cause, "check the file and the uploads folder"
+        ) from error
+    except ZIP_ERRORS as error:
+        raise upload_error("a valid ZIP file", f"damage at {quoted(name)} ({error})", "create the ZIP again") from error
 
 
-def refusal(expected: str, received: str, advice: str) -> UploadError:
-    """The error with the project's three-part message."""
+def upload_error(expected: str, received: str, advice: str) -> UploadError:
+    """Return an UploadError with the project's three-part message."""
     return UploadError(f"Expected {expected}; received {received}; {advice}.")
 
 
-def too_large(name: str, limits: UploadLimits) -> UploadError:
-    """The error for a file, or with it the whole upload, over its limit."""
-    allowed = f"at most {limits.file_bytes:,} bytes a file and {limits.total_bytes:,} in all"
-    return refusal(allowed, f"more, at {shown(name)}", "leave it out or split the data set")
+def size_error(name: str, limits: UploadLimits) -> UploadError:
+    """Return the error for a file that exceeds the limit for one file or for the whole upload."""
+    allowed = f"at most {limits.file_bytes:,} bytes per file and {limits.total_bytes:,} in total"
+    return upload_error(allowed, f"more, at {quoted(name)}", "leave it out or split the data set")
 
 
-def shown(name: str) -> str:
-    """The name for a message: quoted, its control and direction characters escaped, of bounded length."""
+def quoted(name: str) -> str:
+    """Quote a name for a message: control and direction characters escaped, shortened to 80 characters."""
     return repr(name if len(name) <= 80 else f"{name[:40]}…{name[-39:]}")

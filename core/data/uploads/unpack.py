@@ -1,9 +1,9 @@
-"""What a visitor drops becomes a class-per-folder directory on disk, or is refused with nothing left behind.
+"""Stores an uploaded ZIP or folder as a directory with one sub-folder per class; a refused upload leaves no files.
 
-A zip archive and a dropped folder take the same road. Each becomes a list of entries (a name, a size, a way to open
-it). All names are judged before the first byte is written. Then the files are copied into a hidden staging folder,
-every byte counted, and one rename puts the finished folder in place. So a folder without a dot in front is always
-complete, and two visitors who drop the same thing at once both get the same folder.
+A ZIP archive and a dropped folder are processed in the same way. Each is read as a list of entries (name, size,
+function to open it). All names are checked before the first byte is written. The files are then copied into a hidden
+staging folder, every byte counted, and one rename moves the complete folder to its final name. A folder without a
+leading dot is therefore always complete, and two users who upload the same files at the same time get the same folder.
 """
 
 import hashlib
@@ -15,17 +15,24 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from core.data.uploads.entries import MODELS, Entry, plan_entries
-from core.data.uploads.entry_names import Parts
-from core.data.uploads.limits import UploadError, UploadLimits, refusal, refusing, shown, too_large
-from core.data.uploads.staging import settle, staged
-from core.data.uploads.zip_archive import opened, zip_entries
+from core.data.uploads.entries import MODEL_SUFFIXES, Entry, plan_entries
+from core.data.uploads.entry_names import PathParts
+from core.data.uploads.limits import (
+    UploadError,
+    UploadLimits,
+    as_upload_errors,
+    quoted,
+    size_error,
+    upload_error,
+)
+from core.data.uploads.staging import move_into_place, staging_folder
+from core.data.uploads.zip_archive import open_archive, zip_entries
 from core.machine.paths import uploads_folder
 
 __all__ = ["Progress", "UploadError", "UploadLimits", "slug", "store_files", "unpack_zip"]
 
 Progress = Callable[[int, int], None]
-"""Called after each file with (files stored, files in all)."""
+"""Called after each file with (files stored, total number of files)."""
 
 _CHUNK = 1 << 20
 _CENTRAL_HEADER = b"PK\x01\x02"
@@ -38,23 +45,24 @@ def unpack_zip(
     limits: UploadLimits | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Unpack a zip of class folders and return the new folder, `into/<slug of name>-<12 hex digits of its SHA-256>`.
+    """Unpack a ZIP of class folders and return the new folder, `into/<slug of name>-<12 hex digits of its SHA-256>`.
 
-    The same archive again returns the same folder without unpacking. A folder around all class folders is left out;
-    hidden files and what operating systems add are skipped. `into` is by default the program's own uploads folder.
+    An archive that was unpacked before is not unpacked again; its folder is returned. A folder that encloses all class
+    folders is removed; hidden files and files added by operating systems are skipped. `into` defaults to the program's
+    uploads folder.
 
-    Raises UploadError for anything but a sound, harmless zip within `limits`; nothing is left on disk then.
+    Raises UploadError unless the file is a valid, harmless ZIP within `limits`; no files are then left on disk.
     """
     limits, into = limits or UploadLimits(), into or uploads_folder()
-    if PurePosixPath(name.lower()).suffix in MODELS:
-        raise refusal("a zip of class folders", f"the model file {shown(name)}", "drop images, not models")
-    with _source(archive) as stream:
-        final = into / f"{slug(name)}-{_fingerprint(stream, name, limits)[:12]}"
+    if PurePosixPath(name.lower()).suffix in MODEL_SUFFIXES:
+        raise upload_error("a ZIP of class folders", f"the model file {quoted(name)}", "upload images, not models")
+    with _as_stream(archive) as stream:
+        final = into / f"{slug(name)}-{_archive_hash(stream, name, limits)[:12]}"
         if final.is_dir():
             return final
-        with opened(stream, name) as unpacked, staged(into) as staging:
-            _write(plan_entries(zip_entries(unpacked, limits), limits), staging, limits, progress)
-            return settle(staging, final)
+        with open_archive(stream, name) as zip_file, staging_folder(into) as staging:
+            _write(plan_entries(zip_entries(zip_file, limits), limits), staging, limits, progress)
+            return move_into_place(staging, final)
 
 
 def store_files(
@@ -66,72 +74,76 @@ def store_files(
 ) -> Path:
     """Store a dropped folder, given as relative names and streams, and return the new folder.
 
-    It is named like that of `unpack_zip`, by the paths and contents stored, so the same files in any order return the
-    same folder. Streams are read from their start where they can seek, and left open.
+    Its name has the form used by `unpack_zip`, with a hash of the stored paths and contents: the same files in any
+    order give the same folder. Seekable streams are read from their start; all streams are left open.
 
-    Raises UploadError for names, sizes or duplicates that are refused; nothing is left on disk then.
+    Raises UploadError for names, sizes or duplicates that are refused; no files are then left on disk.
     """
     limits, into = limits or UploadLimits(), into or uploads_folder()
     plan = plan_entries((_stream_entry(path, stream) for path, stream in files), limits)
-    with staged(into) as staging:
+    with staging_folder(into) as staging:
         digest = _write(plan, staging, limits, progress)
-        return settle(staging, into / f"{slug(name)}-{digest[:12]}")
+        return move_into_place(staging, into / f"{slug(name)}-{digest[:12]}")
 
 
 def slug(name: str) -> str:
-    """The name as 1 to 40 lower-case ASCII letters, digits and single dashes; accents dropped, `.zip` too."""
+    """Reduce a name to 1 to 40 lower-case ASCII letters, digits and single dashes, without accents and `.zip`."""
     bare = re.sub(r"\.zip$", "", name.strip(), flags=re.IGNORECASE)
     ascii_only = unicodedata.normalize("NFKD", bare).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:40].strip("-") or "upload"
 
 
-def _source(archive: BinaryIO | Path) -> AbstractContextManager[BinaryIO]:
-    """The archive as a stream: a path is opened and closed again, a stream stays its owner's."""
+def _as_stream(archive: BinaryIO | Path) -> AbstractContextManager[BinaryIO]:
+    """Return the archive as a context-managed stream: a path is opened and closed, a given stream is left open."""
     if not isinstance(archive, Path):
         return nullcontext(archive)
-    with refusing(archive.name):
+    with as_upload_errors(archive.name):
         return archive.open("rb")
 
 
-def _fingerprint(stream: BinaryIO, name: str, limits: UploadLimits) -> str:
-    """The archive's SHA-256; raises UploadError where it holds too many entries.
+def _archive_hash(stream: BinaryIO, name: str, limits: UploadLimits) -> str:
+    """Compute the archive's SHA-256; raises UploadError if it has too many entries.
 
-    Entries are counted here, by their headers' signature, because ZipFile builds an object for each one before anyone
-    can ask how many there are: a small archive of millions would fill the memory.
+    Entries are counted here, by the signature of their headers, because ZipFile creates an object for every entry when
+    it opens the archive: a small archive with millions of entries would exhaust the memory.
     """
     digest, entries, tail = hashlib.sha256(), 0, b""
-    with refusing(name):
+    with as_upload_errors(name):
         stream.seek(0)
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             entries += (tail + chunk).count(_CENTRAL_HEADER)
             tail = (tail + chunk)[-3:]
     if entries > limits.entries:
-        raise refusal(f"at most {limits.entries:,} entries", f"{entries:,} in {shown(name)}", "split the data set")
+        raise upload_error(
+            f"at most {limits.entries:,} entries", f"{entries:,} in {quoted(name)}", "split the data set"
+        )
     return digest.hexdigest()
 
 
 def _stream_entry(name: str, stream: BinaryIO) -> Entry:
-    """A dropped file as an entry; its size is unknown until it is read."""
-    return Entry(name, None, lambda: nullcontext(_rewound(stream)))
+    """Return a dropped file as an entry; its size is unknown until it is read."""
+    return Entry(name, None, lambda: nullcontext(_rewind(stream)))
 
 
-def _rewound(stream: BinaryIO) -> BinaryIO:
-    """The stream at its start: a page that reruns hands over the same one, already read to its end."""
+def _rewind(stream: BinaryIO) -> BinaryIO:
+    """Move the stream to its start: a page that reruns passes the same stream, already read to its end."""
     if stream.seekable():
         stream.seek(0)
     return stream
 
 
-def _write(plan: Sequence[tuple[Parts, Entry]], staging: Path, limits: UploadLimits, progress: Progress | None) -> str:
+def _write(
+    plan: Sequence[tuple[PathParts, Entry]], staging: Path, limits: UploadLimits, progress: Progress | None
+) -> str:
     """Copy every entry to its path below `staging` and return the SHA-256 of all paths and contents.
 
-    Raises UploadError where sources hold more than `limits`, or the disk less than they bring.
+    Raises UploadError if the files exceed `limits` or the free space on the disk.
     """
-    _check_room(plan, staging)
+    _check_free_space(plan, staging)
     written, lines = 0, []
     for number, (parts, entry) in enumerate(plan, start=1):
-        with refusing(entry.name):
+        with as_upload_errors(entry.name):
             size, digest = _copy(entry, staging.joinpath(*parts), limits, limits.total_bytes - written)
         written += size
         lines.append(f"{digest} {'/'.join(parts)}")
@@ -140,24 +152,24 @@ def _write(plan: Sequence[tuple[Parts, Entry]], staging: Path, limits: UploadLim
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def _check_room(plan: Sequence[tuple[Parts, Entry]], staging: Path) -> None:
-    """Raise UploadError before the disk is filled: trainings write to it at the same time."""
+def _check_free_space(plan: Sequence[tuple[PathParts, Entry]], staging: Path) -> None:
+    """Raise UploadError before the disk is filled: running trainings write to it too."""
     needed, free = sum(entry.size or 0 for _, entry in plan), shutil.disk_usage(staging).free
     if needed > free:
-        raise refusal(f"{needed:,} bytes free", f"disk full, {free:,} bytes free", "free some space and try again")
+        raise upload_error(f"{needed:,} bytes free", f"disk full, {free:,} bytes free", "free some space and try again")
 
 
-def _copy(entry: Entry, target: Path, limits: UploadLimits, left: int) -> tuple[int, str]:
-    """Copy one entry and return its size and SHA-256; bytes are counted as they come, whatever its header says."""
+def _copy(entry: Entry, target: Path, limits: UploadLimits, remaining: int) -> tuple[int, str]:
+    """Copy one entry and return its size and SHA-256; the bytes read are counted, since a header can be wrong."""
     size, digest = 0, hashlib.sha256()
     target.parent.mkdir(parents=True, exist_ok=True)
     with entry.open() as source, target.open("xb") as sink:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
-            if size > min(limits.file_bytes, left):
-                raise too_large(entry.name, limits)
+            if size > min(limits.file_bytes, remaining):
+                raise size_error(entry.name, limits)
             digest.update(chunk)
             sink.write(chunk)
     if entry.size not in (None, size):
-        raise refusal(f"{entry.size:,} bytes in {shown(entry.name)}", f"{size:,}", "make the zip again")
+        raise upload_error(f"{entry.size:,} bytes in {quoted(entry.name)}", f"{size:,}", "create the ZIP again")
     return size, digest.hexdigest()

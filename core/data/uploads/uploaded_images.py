@@ -1,4 +1,4 @@
-"""Pictures that a visitor wants to know about: each looked at alone, so that a bad one spoils no other."""
+"""Reads uploaded images one by one, so that an unreadable file does not affect the others."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,25 +10,25 @@ import numpy as np
 from PIL import Image
 
 from core.data.datasets.decode import THREADS, UnreadableImage, decode, load_image
-from core.data.datasets.thumbnails import SIDE, as_jpeg, shown_share
-from core.data.uploads.entries import MODELS
+from core.data.datasets.thumbnails import SIDE, encode_thumbnail, thumbnail_width_fraction
+from core.data.uploads.entries import MODEL_SUFFIXES
 
 Content = bytes | Path
 
 _SIGNATURES = {
-    b"\x89HDF\r\n\x1a\n": "a model or data file (HDF5), not a picture",
-    b"PK\x03\x04": "an archive or a model, not a picture",
-    b"%PDF": "a PDF, not a picture: save its pages as JPEG or PNG",
+    b"\x89HDF\r\n\x1a\n": "a model or data file (HDF5), not an image",
+    b"PK\x03\x04": "an archive or a model, not an image",
+    b"%PDF": "a PDF, not an image: save its pages as JPEG or PNG",
 }
-_WEB = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<svg")
+_MARKUP = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<svg")
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
 
 
 @dataclass(frozen=True)
 class UploadedImage:
-    """A readable picture: what it is called, the SHA-256 of its content, and a small JPEG to look at.
+    """A readable image: its name, the SHA-256 of its content and a JPEG thumbnail.
 
-    `share` of the JPEG's width is the picture, in its middle.
+    `share` is the part of the thumbnail's width that the image covers; the rest is grey at both sides.
     """
 
     name: str
@@ -39,40 +39,45 @@ class UploadedImage:
 
 @dataclass(frozen=True)
 class RefusedFile:
-    """A file that is no picture, and why in a few words."""
+    """A file that is not a readable image, with a short reason."""
 
     name: str
     reason: str
 
 
 def read_uploads(files: Iterable[tuple[str, Content]]) -> Iterator[UploadedImage | RefusedFile]:
-    """What each file of (name, content) is, in their order. Model files are refused without being opened."""
+    """Read each file, given as (name, content), in order. Model files are refused without being opened."""
     with ThreadPoolExecutor(THREADS) as pool:
-        yield from pool.map(_receive, files)
+        yield from pool.map(_read_upload, files)
 
 
-def pixels_of(contents: Mapping[str, Content], size: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """By key, each picture as training reads it, (size, size, 3) uint8; of each that cannot be read the reason."""
+def load_pixels(contents: Mapping[str, Content], size: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Load images as in training, (size, size, 3) uint8.
+
+    Returns two dictionaries by key: the pixels of the readable images, and for the others why they cannot be read.
+    """
     with ThreadPoolExecutor(THREADS) as pool:
-        found = dict(zip(contents, pool.map(lambda content: _pixels(content, size), contents.values()), strict=True))
+        results = dict(zip(contents, pool.map(lambda content: _load(content, size), contents.values()), strict=True))
     return (
-        {key: pixels for key, pixels in found.items() if not isinstance(pixels, str)},
-        {key: reason for key, reason in found.items() if isinstance(reason, str)},
+        {key: pixels for key, pixels in results.items() if not isinstance(pixels, str)},
+        {key: reason for key, reason in results.items() if isinstance(reason, str)},
     )
 
 
-def _receive(file: tuple[str, Content]) -> UploadedImage | RefusedFile:
-    name, content = file
+def _read_upload(file: tuple[str, Content]) -> UploadedImage | RefusedFile:
+    name, source = file
     try:
-        _expect_no_model(name)
-        read = read_content(content)
-        image = _decoded(read)
-        return UploadedImage(name, hashlib.sha256(read).hexdigest(), shown_share(image), as_jpeg(image))
+        _refuse_model(name)
+        content = read_content(source)
+        image = _decode(content)
+        return UploadedImage(
+            name, hashlib.sha256(content).hexdigest(), thumbnail_width_fraction(image), encode_thumbnail(image)
+        )
     except UnreadableImage as error:
         return RefusedFile(name, str(error))
 
 
-def _pixels(content: Content, size: int) -> np.ndarray | str:
+def _load(content: Content, size: int) -> np.ndarray | str:
     try:
         return load_image(read_content(content), size)
     except UnreadableImage as error:
@@ -80,30 +85,30 @@ def _pixels(content: Content, size: int) -> np.ndarray | str:
 
 
 def read_content(content: Content) -> bytes:
-    """The bytes of a picture, wherever they are. Raises `UnreadableImage`."""
+    """Return the bytes of an image, given as bytes or as a path. Raises `UnreadableImage`."""
     try:
         return content.read_bytes() if isinstance(content, Path) else content
-    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+    except (OSError, ValueError) as error:  # ValueError: the path contains a NUL character
         raise UnreadableImage(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _expect_no_model(name: str) -> None:
-    if PurePosixPath(name.lower()).suffix in MODELS:
-        raise UnreadableImage("a model file, not a picture: models are trained here, not uploaded")
+def _refuse_model(name: str) -> None:
+    if PurePosixPath(name.lower()).suffix in MODEL_SUFFIXES:
+        raise UnreadableImage("a model file, not an image: models are trained here, not uploaded")
 
 
-def _decoded(content: bytes) -> Image.Image:
-    if reason := _other_kind(content[:512]):
+def _decode(content: bytes) -> Image.Image:
+    if reason := _other_file_type(content[:512]):
         raise UnreadableImage(reason)
-    return decode(content, at_least=SIDE)
+    return decode(content, min_size=SIDE)
 
 
-def _other_kind(start: bytes) -> str:
-    """What a file is instead of a picture, by its first bytes; empty where they do not tell."""
+def _other_file_type(start: bytes) -> str:
+    """Identify a file that is not an image by its first bytes; returns "" if they match no known signature."""
     if not start:
         return "an empty file"
     if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
-        return "HEIC or AVIF, which is not read here: save it as JPEG or PNG"
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB):
+        return "HEIC or AVIF, which is not supported: save it as JPEG or PNG"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP):
         return "a web page or drawing (HTML, XML), not a photo"
     return next((reason for signature, reason in _SIGNATURES.items() if start.startswith(signature)), "")

@@ -1,4 +1,4 @@
-"""The assistant as the dashboard sees it: a process beside it that has Keras loaded and answers questions."""
+"""The dashboard's side of the Keras service, a separate process that has Keras loaded and handles requests."""
 
 import contextlib
 import itertools
@@ -18,114 +18,126 @@ from core.data.explain.model_output import ModelOutput
 from core.experiment.export_formats import ExportedFile
 from core.experiment.run_config import RunConfig
 from core.experiment.timings import Timings
-from core.machine.devices import CPU, environment
+from core.machine.devices import CPU, device_environment
 from core.machine.processes import PROJECT
 
 IDLE_SECONDS = 600.0
-"""Without a question for so long, the process ends and gives its memory back."""
+"""Without a request for this time, the process exits to free its memory."""
 
-PATIENCE_SECONDS = 180.0
-"""A process that leaves a question open for so long hangs."""
+TIMEOUT_SECONDS = 180.0
+"""A process that has not replied to a request within this time is considered hung and killed."""
 
-LONG_SECONDS = 900.0
-"""The same for a range test or an export: many images may have to be decoded and to pass the network."""
+LONG_TIMEOUT_SECONDS = 900.0
+"""The same for a learning rate range test or an export, which may decode and process many images."""
 
-_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # what start_new_session is on Windows
+_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # the counterpart of start_new_session on Windows
 
 
 class KerasServiceError(RuntimeError):
-    """The assistant could not answer; the message says why and what to do, in one line."""
+    """A request to the Keras service failed; the message gives the reason and what to do, in one line."""
 
 
 class KerasService:
-    """Does what only Keras can: says what a model sees in images, exports it, finds a rate, measures this machine.
+    """Run everything that needs Keras in a separate process: predictions, exports, range tests and timings.
 
-    Its process starts at the first question, on the CPU alone: the GPUs' memory is for training. It ends with the
-    process that asks, and when nobody asked for `idle_seconds`; the next question starts another. Threads may ask at
-    once, and none waits for a model that another one loads.
+    The process starts at the first request, on the CPU only: the GPUs' memory is for training. It exits together with
+    this process, or after `idle_seconds` without a request; the next request then starts another. Several threads may
+    send requests at once, and none waits for a model that is loading for another.
+
+    Args:
+        idle_seconds: time without a request after which the process exits.
+        timeout: seconds to wait for a reply before the process is killed.
     """
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS, patience: float = PATIENCE_SECONDS) -> None:
-        self._idle_seconds, self._patience = idle_seconds, patience
+    def __init__(self, idle_seconds: float = IDLE_SECONDS, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._idle_seconds, self._timeout = idle_seconds, timeout
         self._lock = threading.Lock()
-        self._process: _Process | None = None
+        self._process: _ServiceProcess | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process that answers; None where there is none now."""
+        """Process id of the service; None if it is not running."""
         return self._process.pid if self._process and self._process.is_alive else None
 
     def predict(self, model: Path, pixels: np.ndarray) -> ModelOutput:
-        """What a model sees in (n, size, size, 3) uint8 images. Raises `KerasServiceError`."""
-        return self._ask("predict", model, pixels)
+        """Predict (n, size, size, 3) uint8 images with the model in this file. Raises `KerasServiceError`."""
+        output: ModelOutput = self._request("predict", model, pixels)
+        return output
 
     def export(self, run: Path, name: str) -> ExportedFile:
-        """Write the model in a run's folder in the format `name`, and run that file on test images.
+        """Export the model in a run's folder to the format `name`, and measure that file on test images.
 
         Raises `KerasServiceError`.
         """
-        return self._ask("export", run, name, patience=max(self._patience, LONG_SECONDS))
+        timeout = max(self._timeout, LONG_TIMEOUT_SECONDS)
+        file: ExportedFile = self._request("export", run, name, timeout=timeout)
+        return file
 
     def find_rate(self, config: RunConfig, manifest_csv: str, phase: int) -> tuple[tuple[float, float], ...]:
-        """The range test of phase number `phase` (from 1): (learning rate, smoothed loss) by rising rate.
+        """Run the learning rate range test of phase number `phase` (from 1).
 
-        Raises `KerasServiceError`.
+        Returns pairs of (learning rate, smoothed loss) by rising rate. Raises `KerasServiceError`.
         """
-        return self._ask("find_rate", config, manifest_csv, phase, patience=max(self._patience, LONG_SECONDS))
+        timeout = max(self._timeout, LONG_TIMEOUT_SECONDS)
+        points: tuple[tuple[float, float], ...] = self._request(
+            "find_rate", config, manifest_csv, phase, timeout=timeout
+        )
+        return points
 
     def preload(self, model: Path) -> None:
-        """Load a model for a question that is likely to come; waits for nothing and raises nothing."""
-        with contextlib.suppress(_Gone, KerasServiceError):
-            self._running().send("preload", (model,))
+        """Start loading a model that will probably be needed; neither waits nor raises an error."""
+        with contextlib.suppress(_ProcessEnded, KerasServiceError):
+            self._running_process().send("preload", (model,))
 
     def measure_timings(self, config: RunConfig, classes: int, files: Sequence[Path], depths: Sequence[int]) -> Timings:
-        """How fast this machine trains at these settings and depths, on the CPU. Raises `KerasServiceError`."""
-        return self._ask("measure_pace", config, classes, files, depths)
+        """Measure how fast this machine's CPU trains with these settings and depths. Raises `KerasServiceError`."""
+        timings: Timings = self._request("measure_timings", config, classes, files, depths)
+        return timings
 
     def close(self) -> None:
-        """End the process; a later question would start it again."""
+        """End the process; a later request starts another."""
         with self._lock:
             if self._process:
                 self._process.kill()
             self._process = None
 
-    def _ask(self, what: str, *arguments: Any, patience: float | None = None) -> Any:
-        """The answer; a process that was killed over the question is asked once more in a new one."""
+    def _request(self, name: str, *arguments: Any, timeout: float | None = None) -> Any:
+        """Send a request and wait for its result; if the process ends meanwhile, try once more in a new one."""
         for _ in range(2):
-            process = self._running()
-            alarm = threading.Timer(patience or self._patience, process.kill)
-            alarm.daemon = True
-            alarm.start()
+            process = self._running_process()
+            timer = threading.Timer(timeout or self._timeout, process.kill)
+            timer.daemon = True
+            timer.start()
             try:
-                return process.send(what, arguments).result()
-            except _Gone:
+                return process.send(name, arguments).result()
+            except _ProcessEnded:
                 continue
             finally:
-                alarm.cancel()
+                timer.cancel()
         raise KerasServiceError(
-            "Expected an answer of the assistant; its process ended twice without one. Free "
-            "some memory and try again; the dashboard's terminal may say more."
+            "Expected a reply from the Keras service; its process ended twice without one. Free "
+            "some memory and try again; the dashboard's terminal may show the reason."
         )
 
-    def _running(self) -> "_Process":
+    def _running_process(self) -> "_ServiceProcess":
         with self._lock:
             if not self._process or not self._process.is_alive:
                 try:
-                    self._process = _Process(self._idle_seconds)
+                    self._process = _ServiceProcess(self._idle_seconds)
                 except OSError as error:
                     raise KerasServiceError(
-                        f"Expected to start the assistant; received {error.strerror or error}. "
+                        f"Expected to start the Keras service; received {error.strerror or error}. "
                         "Free some memory and try again."
                     ) from error
             return self._process
 
 
-class _Gone(Exception):
-    """The process ended before it answered."""
+class _ProcessEnded(Exception):
+    """The process ended before it replied."""
 
 
-class _Process:
-    """One process and its open questions. Ends when this one does: its stdin then ends too."""
+class _ServiceProcess:
+    """One process and its pending requests. It exits when this process does, because its stdin is then closed."""
 
     def __init__(self, idle_seconds: float) -> None:
         self._process = subprocess.Popen(
@@ -135,52 +147,55 @@ class _Process:
             stdout=subprocess.PIPE,
             start_new_session=True,
             creationflags=_NEW_GROUP,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment(CPU),
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | device_environment(CPU),
         )
+        assert self._process.stdin is not None and self._process.stdout is not None  # both are pipes
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self.pid, self.is_alive = self._process.pid, True
         self._numbers = itertools.count()
-        self._open: dict[int, Future] = {}
-        self._sending, self._guard = threading.Lock(), threading.Lock()
-        threading.Thread(target=self._listen, daemon=True, name="assistant").start()
+        self._pending: dict[int, Future[Any]] = {}
+        self._send_lock, self._state_lock = threading.Lock(), threading.Lock()
+        threading.Thread(target=self._read_replies, daemon=True, name="keras-service").start()
 
-    def send(self, what: str, arguments: tuple) -> Future:
-        """The answer to come. Raises `_Gone`, as the answer may."""
-        number, answer = next(self._numbers), Future()
-        with self._guard:
+    def send(self, name: str, arguments: tuple[Any, ...]) -> Future[Any]:
+        """Send a request and return the future of its result. Both this and the future may raise `_ProcessEnded`."""
+        number, result = next(self._numbers), Future[Any]()
+        with self._state_lock:
             if not self.is_alive:
-                raise _Gone
-            self._open[number] = answer
-        with self._sending:
+                raise _ProcessEnded
+            self._pending[number] = result
+        with self._send_lock:
             try:
-                pickle.dump((number, what, arguments), self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
-                self._process.stdin.flush()
-            except (OSError, ValueError) as error:  # the pipe is broken, or closed already
-                self.is_alive = False  # who asks again at once shall not find this one
-                raise _Gone from error
-        return answer
+                pickle.dump((number, name, arguments), self._stdin, protocol=pickle.HIGHEST_PROTOCOL)
+                self._stdin.flush()
+            except (OSError, ValueError) as error:  # the pipe is broken or closed
+                self.is_alive = False  # the next request must not use this process
+                raise _ProcessEnded from error
+        return result
 
     def kill(self) -> None:
-        """End it at once; open questions raise `_Gone`."""
+        """End the process at once; pending requests raise `_ProcessEnded`."""
         self._process.kill()
 
-    def _listen(self) -> None:
+    def _read_replies(self) -> None:
         try:
             while True:
-                number, value, error = pickle.load(self._process.stdout)
-                answer = self._open.pop(number)
-                answer.set_exception(KerasServiceError(error)) if error else answer.set_result(value)
+                number, value, error = pickle.load(self._stdout)
+                result = self._pending.pop(number)
+                result.set_exception(KerasServiceError(error)) if error else result.set_result(value)
         except (EOFError, pickle.UnpicklingError, OSError):
             return
         finally:
-            self._bury()
+            self._fail_pending_requests()
 
-    def _bury(self) -> None:
-        with self._guard:
+    def _fail_pending_requests(self) -> None:
+        """Make sure that the process has ended, close the pipes, and let all pending requests fail."""
+        with self._state_lock:
             self.is_alive = False
-        self._process.kill()  # it may live on without a stdout
+        self._process.kill()  # it may have closed its stdout without exiting
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):  # what was not sent cannot be any more
+        for pipe in (self._stdin, self._stdout):
+            with contextlib.suppress(OSError):  # unsent data cannot be flushed
                 pipe.close()
-        for answer in self._open.values():
-            answer.set_exception(_Gone())
+        for result in self._pending.values():
+            result.set_exception(_ProcessEnded())

@@ -1,8 +1,8 @@
-"""`python -m core.execution.keras_service.server`: has Keras loaded and answers questions from stdin on stdout.
+"""The Keras service: `python -m core.execution.keras_service.server` reads requests from stdin, replies on stdout.
 
-A question is the pickle of (number, what, arguments), an answer that of (number, value, error in words). Each question
-has a thread of its own, so answers come in any order. The process ends when stdin does, which is when whoever asks has
-died, and after `--idle` seconds without a question.
+A request is the pickle of (number, name, arguments), a reply the pickle of (number, value, error message). Each request
+has a thread, so replies may come in another order. The process exits when stdin is closed, which happens when the
+client has ended, and after `--idle` seconds without a request.
 """
 
 import argparse
@@ -19,113 +19,113 @@ from typing import Any, BinaryIO
 
 from core.experiment.runs.errors import first_line
 
-Answer = Callable[..., Any]
+Handler = Callable[..., Any]
 
 
 def main(argv: list[str]) -> None:
-    """Answer until there is nobody to answer; never returns."""
+    """Handle requests until stdin is closed; never returns."""
     parser = argparse.ArgumentParser(prog="python -m core.execution.keras_service.server")
-    parser.add_argument("--idle", type=float, default=600.0, help="seconds without a question after which it ends")
-    idle = parser.parse_args(argv).idle
-    out = _own_stdout()
-    desk = RequestServer(_answers(), out)
-    threading.Thread(target=_leave_when_idle, args=(desk, idle), daemon=True).start()
-    desk.serve(sys.stdin.buffer)
-    os._exit(0)  # at once, also while a model loads: nobody waits for it any more
+    parser.add_argument("--idle", type=float, default=600.0, help="seconds without a request after which it exits")
+    idle_seconds = parser.parse_args(argv).idle
+    output = _reserve_stdout()
+    server = RequestServer(_load_handlers(), output)
+    threading.Thread(target=_exit_when_idle, args=(server, idle_seconds), daemon=True).start()
+    server.serve(sys.stdin.buffer)
+    os._exit(0)  # at once, even while a model loads: the client has ended
 
 
-def _own_stdout() -> BinaryIO:
-    """Stdout for answers alone: what libraries print there goes to stderr."""
-    out = os.fdopen(os.dup(1), "wb")
+def _reserve_stdout() -> BinaryIO:
+    """Return stdout for replies only, and redirect what libraries print there to stderr."""
+    output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    return out
+    return output
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Stderr closed for a while: TensorFlow's first words there are addressed to nobody, and no setting stops them."""
-    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def _discard_stderr() -> Iterator[None]:
+    """Discard stderr within the block: TensorFlow prints notices at import that no setting turns off."""
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
-        os.close(nowhere)
+        os.close(null)
 
 
-def _answers() -> Mapping[str, Answer]:
-    """What can be asked."""
-    with _silent():
+def _load_handlers() -> Mapping[str, Handler]:
+    """Import Keras and return the function that handles each request, by the request's name."""
+    with _discard_stderr():
         from core.learning.export.exporter import export_model
-        from core.learning.inference.predictor_cache import Predictors
+        from core.learning.inference.predictor_cache import PredictorCache
         from core.learning.training.lr_range_test import find_rate
         from core.learning.training.timing import measure_timings
 
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several models, each traced once
-    predictors = Predictors()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # hides retracing warnings; each model is traced once
+    predictors = PredictorCache()
     return {
         "predict": predictors.predict,
-        "preload": lambda path: predictors.of(path) and None,
+        "preload": lambda path: predictors.get(path) and None,
         "export": export_model,
-        "measure_pace": measure_timings,
+        "measure_timings": measure_timings,
         "find_rate": find_rate,
     }
 
 
-def _leave_when_idle(desk: "RequestServer", idle: float) -> None:
-    while desk.idle() < idle:
-        time.sleep(min(idle / 4, 5.0))
-    os._exit(0)  # who asks at this very moment finds it gone, and starts another
+def _exit_when_idle(server: "RequestServer", idle_seconds: float) -> None:
+    while server.seconds_idle() < idle_seconds:
+        time.sleep(min(idle_seconds / 4, 5.0))
+    os._exit(0)  # a request sent at this moment fails, and the client starts another process
 
 
 class RequestServer:
-    """Takes questions, gives each to a thread, and sends the answers one after another."""
+    """Read requests, handle each in a thread, and write the replies one at a time."""
 
-    def __init__(self, answers: Mapping[str, Answer], out: BinaryIO) -> None:
-        self._answers, self._out = answers, out
-        self._lock, self._sending = threading.Lock(), threading.Lock()
-        self._open, self._last = 0, time.monotonic()
+    def __init__(self, handlers: Mapping[str, Handler], output: BinaryIO) -> None:
+        self._handlers, self._output = handlers, output
+        self._count_lock, self._write_lock = threading.Lock(), threading.Lock()
+        self._open_requests, self._last_activity = 0, time.monotonic()
 
-    def serve(self, questions: BinaryIO) -> None:
-        """Take questions until there are no more."""
+    def serve(self, requests: BinaryIO) -> None:
+        """Read and handle requests until the stream ends."""
         while True:
             try:
-                question = pickle.load(questions)
+                request = pickle.load(requests)
             except (EOFError, pickle.UnpicklingError):
                 return
-            self._count(1)
-            threading.Thread(target=self._answer, args=question, daemon=True).start()
+            self._count_open(1)
+            threading.Thread(target=self._handle, args=request, daemon=True).start()
 
-    def idle(self) -> float:
-        """Seconds since the last question was answered; 0 while one is open."""
-        with self._lock:
-            return 0.0 if self._open else time.monotonic() - self._last
+    def seconds_idle(self) -> float:
+        """Return the seconds since the last reply; 0 while a request is open."""
+        with self._count_lock:
+            return 0.0 if self._open_requests else time.monotonic() - self._last_activity
 
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._open += change
-            self._last = time.monotonic()
+    def _count_open(self, change: int) -> None:
+        with self._count_lock:
+            self._open_requests += change
+            self._last_activity = time.monotonic()
 
-    def _answer(self, number: int, what: str, arguments: tuple) -> None:
+    def _handle(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
         try:
-            value, error = self._answers[what](*arguments), ""
-        except ValueError as trouble:  # ours, in words
-            value, error = None, first_line(trouble)
-        except BaseException as trouble:
+            value, message = self._handlers[name](*arguments), ""
+        except ValueError as error:  # raised by core, with a message for the user
+            value, message = None, first_line(error)
+        except BaseException as error:
             traceback.print_exc()
             value = None
-            error = f"The assistant could not answer: {first_line(trouble)}. Try again, with fewer or smaller images."
-        self._send((number, value, error))
-        self._count(-1)
+            message = f"The Keras service failed: {first_line(error)}. Try again, with fewer or smaller images."
+        self._reply((number, value, message))
+        self._count_open(-1)
 
-    def _send(self, answer: tuple[int, Any, str]) -> None:
-        with self._sending:
+    def _reply(self, reply: tuple[int, Any, str]) -> None:
+        with self._write_lock:
             try:
-                pickle.dump(answer, self._out, protocol=pickle.HIGHEST_PROTOCOL)
-                self._out.flush()
+                pickle.dump(reply, self._output, protocol=pickle.HIGHEST_PROTOCOL)
+                self._output.flush()
             except OSError:
-                os._exit(0)  # nobody listens any more
+                os._exit(0)  # the client has ended
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The queue: gives each waiting run a device and a worker process of its own."""
+"""The queue: gives each queued run a device and a worker process."""
 
 import subprocess
 import sys
@@ -13,24 +13,24 @@ import psutil
 from filelock import FileLock, Timeout
 
 from core.execution.queue.prewarm import Prewarmer
-from core.experiment.runs.errors import ended
+from core.experiment.runs.errors import describe_exit
 from core.experiment.runs.run import Run, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
-from core.machine.devices import Device, Leases, training_devices
+from core.machine.devices import Device, DeviceLocks, training_devices
 from core.machine.paths import device_locks_folder
 from core.machine.processes import DEVICE_TAKEN, RUN_TAKEN, find_process, kill_group, start_worker
 
-TICK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 GRACE_SECONDS = 10.0
 ORDERLY_EXIT_CODES = (0, DEVICE_TAKEN, RUN_TAKEN)
-"""The worker said how its run ended, or found its device or its run taken and changed nothing."""
+"""The worker wrote the final status, or found its device or run in use and changed nothing."""
 
 Command = Callable[[Path, str, Path], Sequence[str]]
 
 
-def worker_command(run: Path, device_id: str, leases: Path) -> Sequence[str]:
-    """The command line that trains the run in this folder."""
+def worker_command(run: Path, device_id: str, locks_folder: Path) -> Sequence[str]:
+    """Return the command line that trains the run in this folder."""
     return [
         sys.executable,
         "-m",
@@ -39,57 +39,58 @@ def worker_command(run: Path, device_id: str, leases: Path) -> Sequence[str]:
         "--device",
         device_id,
         "--leases",
-        str(leases),
+        str(locks_folder),
     ]
 
 
 @dataclass(frozen=True)
 class _Worker:
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     device_id: str
     was_prewarmed: bool
 
 
 class Launcher:
-    """Submit, cancel, resume. A background thread does the work; disk is the truth, so several launchers do no harm.
+    """Submit, cancel and resume runs. A background thread starts and stops the workers.
 
-    Of all launchers on one runs folder a single one leads (it holds `.launcher.lock`); the next takes over when it
-    goes. Workers outlive their launcher; the next leader looks after them.
+    All state is on disk, so several launchers may share a runs folder. Only one of them leads: it holds
+    `.launcher.lock`, and another takes over when it closes. Workers outlive their launcher; the next leader
+    supervises them.
 
     Args:
         store: the runs.
-        leases: the device locks.
-        devices: what may be trained on.
-        command: how a worker is started.
-        grace: seconds a worker has to stop by itself before it is killed with all it started.
-        spare: keeps a worker started ahead while this launcher leads; none where it is None.
+        device_locks: the locks of the devices.
+        devices: returns the devices that may be used.
+        command: returns a worker's command line, given the run's folder, the device and the folder of the locks.
+        grace: seconds that a worker has to stop on request before it is killed with all its child processes.
+        prewarmer: keeps a prewarmed worker while this launcher leads; None to keep none.
     """
 
     def __init__(
         self,
         store: RunStore,
-        leases: Leases | None = None,
+        device_locks: DeviceLocks | None = None,
         devices: Callable[[], Sequence[Device]] = training_devices,
         command: Command = worker_command,
         grace: float = GRACE_SECONDS,
         prewarmer: Prewarmer | None = None,
     ) -> None:
-        self._store, self._leases = store, leases or Leases(device_locks_folder())
+        self._store, self._device_locks = store, device_locks or DeviceLocks(device_locks_folder())
         self._devices, self._command, self._grace, self._prewarmer = devices, command, grace, prewarmer
         self._workers: dict[str, _Worker] = {}
-        self._asked: dict[str, float] = {}
-        self._trouble = ""
+        self._stop_seen: dict[str, float] = {}
+        self._last_error = ""
         self._closed, self._wake = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True, name="launcher")
+        self._thread = threading.Thread(target=self._run_thread, daemon=True, name="launcher")
         self._thread.start()
 
     def submit(self, run_id: str) -> None:
-        """Have a queued run trained in its turn; nothing happens to one that trains or has ended."""
+        """Have a queued run trained in its turn; no effect on a run that is training or has ended."""
         self._store.get(run_id)
         self._wake.set()
 
     def cancel(self, run_id: str) -> None:
-        """Stop a run: gracefully, and firmly after the grace. Raises `NoSuchRun`."""
+        """Stop a run: request it first, kill the worker after the grace period. Raises `NoSuchRun`."""
         self._store.request_stop(run_id)
         self._wake.set()
 
@@ -99,96 +100,98 @@ class Launcher:
         self._wake.set()
 
     def close(self) -> None:
-        """End the thread and the spare; workers go on."""
+        """End the thread and the prewarmed worker; workers that train continue."""
         self._closed.set()
         self._wake.set()
         self._thread.join()
 
     # The thread
 
-    def _serve(self) -> None:
+    def _run_thread(self) -> None:
         leader = FileLock(self._store.root / ".launcher.lock", thread_local=False)
         while not self._closed.is_set():
             try:
                 with leader.acquire(blocking=False):
-                    self._lead()
+                    self._manage_queue()
             except Timeout:
-                self._rest()
-            except Exception as trouble:
-                self._report(trouble)  # e.g. a disk that is full for now: the queue must outlive it
-                self._rest()
+                self._wait()
+            except Exception as error:
+                self._report(error)  # e.g. a disk that is full at the moment; the thread must continue
+                self._wait()
 
-    def _report(self, trouble: Exception) -> None:
-        if repr(trouble) != self._trouble:
-            self._trouble = repr(trouble)
-            traceback.print_exception(trouble)
+    def _report(self, error: Exception) -> None:
+        """Print the traceback, unless the same error was printed last."""
+        if repr(error) != self._last_error:
+            self._last_error = repr(error)
+            traceback.print_exception(error)
 
-    def _lead(self) -> None:
+    def _manage_queue(self) -> None:
         self._store.rebuild_active()
         try:
             while not self._closed.is_set():
-                self._tick()
-                self._rest()
+                self._update()
+                self._wait()
         finally:
             if self._prewarmer:
-                self._prewarmer.close()  # who leads next keeps its own
+                self._prewarmer.close()  # the next leader has its own
 
-    def _rest(self) -> None:
-        self._wake.wait(TICK_SECONDS)
+    def _wait(self) -> None:
+        self._wake.wait(POLL_SECONDS)
         self._wake.clear()
 
-    def _tick(self) -> None:
+    def _update(self) -> None:
+        """Check all workers and active runs once and start queued runs on free devices."""
         for run_id in list(self._workers):
-            self._attempt(self._reap, run_id)
+            self._attempt(self._remove_if_exited, run_id)
         active = self._store.active()
-        waiting = [run for run in active if self._attempt(self._look_after, run) is False]
+        waiting = [run for run in active if self._attempt(self._check_run, run)]
         for device in self._free_devices() if waiting else ():
             while waiting and not self._attempt(self._start, waiting.pop(0), device):
-                continue  # a run that cannot be started keeps no other from the device
+                continue  # a run that cannot be started does not block the device
         if self._prewarmer:
-            self._attempt(self._tend, self._prewarmer, active)
+            self._attempt(self._update_prewarmer, self._prewarmer, active)
 
-    def _attempt(self, act: Callable[..., bool | None], *arguments: object) -> bool | None:
-        """One run's trouble, say a folder that cannot be written, must not hold up the others."""
+    def _attempt(self, action: Callable[..., bool | None], *arguments: object) -> bool | None:
+        """Call `action`, report its error and return None then: an error of one run must not block the others."""
         try:
-            return act(*arguments)
-        except Exception as trouble:
-            self._report(trouble)
+            return action(*arguments)
+        except Exception as error:
+            self._report(error)
             return None
 
-    def _reap(self, run_id: str) -> None:
+    def _remove_if_exited(self, run_id: str) -> None:
         worker = self._workers[run_id]
         exit_code = worker.process.poll()
         if exit_code is None:
             return
         if exit_code not in ORDERLY_EXIT_CODES:
-            self._bury(run_id, exit_code, worker.was_prewarmed)
+            self._write_final_status(run_id, exit_code, worker.was_prewarmed)
         del self._workers[run_id]
-        self._asked.pop(run_id, None)
+        self._stop_seen.pop(run_id, None)
 
-    def _look_after(self, run: Run) -> bool:
-        """See to a run that needs no start; False for one that waits for it."""
+    def _check_run(self, run: Run) -> bool:
+        """Carry out a stop request, record a lost worker, and return whether the run waits for a worker."""
         if self._store.stop_requested(run.id):
             self._stop(run)
-            return True
-        self._asked.pop(run.id, None)
-        if run.id in self._workers or self._store.is_locked(run.id):
-            return True
-        if run.state is State.QUEUED:
             return False
-        self._bury(run.id, None)
-        return True
+        self._stop_seen.pop(run.id, None)
+        if run.id in self._workers or self._store.is_locked(run.id):
+            return False
+        if run.state is State.QUEUED:
+            return True
+        self._write_final_status(run.id, None)
+        return False
 
     def _stop(self, run: Run) -> None:
-        """What a worker does not do by itself within the grace is done to it."""
+        """Kill a worker that has not stopped within the grace period; a run without a worker is stopped at once."""
         if run.id not in self._workers and not self._store.is_locked(run.id):
-            return self._bury(run.id, None)
-        asked = self._asked.setdefault(run.id, time.monotonic())
-        process = self._process(run)
-        if process and time.monotonic() - asked > self._grace:
+            return self._write_final_status(run.id, None)
+        stop_seen = self._stop_seen.setdefault(run.id, time.monotonic())
+        process = self._worker_process(run)
+        if process and time.monotonic() - stop_seen > self._grace:
             kill_group(process)
 
-    def _process(self, run: Run) -> psutil.Process | None:
+    def _worker_process(self, run: Run) -> psutil.Process | None:
         worker = self._workers.get(run.id)
         if worker is None:
             return find_process(run.status.host, run.status.pid, run.status.pid_created)
@@ -197,10 +200,10 @@ class Launcher:
         except psutil.NoSuchProcess:
             return None
 
-    def _bury(self, run_id: str, exit_code: int | None, was_prewarmed: bool = False) -> None:
-        """Write how a run ended whose worker did not, or that never had one.
+    def _write_final_status(self, run_id: str, exit_code: int | None, was_prewarmed: bool = False) -> None:
+        """Write the final status of a run whose worker did not write it, or that never had a worker.
 
-        A run that a spare took and never began has not ended: it waits for an ordinary start.
+        A run that its prewarmed worker never began stays queued, to be started with a new worker.
         """
         try:
             with self._store.lock(run_id).acquire(blocking=False):
@@ -208,7 +211,7 @@ class Launcher:
                 if run.state.is_finished or (was_prewarmed and run.state is State.QUEUED):
                     return
                 stopped = self._store.stop_requested(run_id)
-                error = None if stopped else ended(exit_code, self._store.log_tail(run_id))
+                error = None if stopped else describe_exit(exit_code, self._store.log_tail(run_id))
                 self._store.write_status(
                     run_id,
                     replace(
@@ -220,11 +223,11 @@ class Launcher:
                     ),
                 )
         except (Timeout, NoSuchRun):
-            return  # another worker has it, or its folder was deleted
+            return  # another worker has the run, or its folder was deleted
 
     def _free_devices(self) -> list[Device]:
-        taken = {worker.device_id for worker in self._workers.values()}
-        return [device for device in self._devices() if device.id not in taken and self._leases.is_free(device.id)]
+        used = {worker.device_id for worker in self._workers.values()}
+        return [device for device in self._devices() if device.id not in used and self._device_locks.is_free(device.id)]
 
     def _start(self, run: Run, device: Device) -> bool:
         folder = self._store.path(run.id)
@@ -232,31 +235,36 @@ class Launcher:
             process = self._prewarmer.claim(device.id, folder) if self._prewarmer else None
             was_prewarmed = process is not None
             process = process or start_worker(
-                self._command(folder, device.id, self._leases.folder), device.id, subprocess.DEVNULL, log
+                self._command(folder, device.id, self._device_locks.folder), device.id, subprocess.DEVNULL, log
             )
         self._workers[run.id] = _Worker(process, device.id, was_prewarmed)
         return True
 
-    def _tend(self, prewarmer: Prewarmer, active: Sequence[Run]) -> None:
-        """Keep a worker started ahead, where no run's own start suffers from it."""
-        waiting = [run for run in active if run.state is State.QUEUED and run.id not in self._workers]
-        starting = [run for run in active if run not in waiting and not _has_trained(run)]
-        prewarmer.update(self._likely_device, self._leases.folder, calm=not starting, awaited=bool(waiting))
+    def _update_prewarmer(self, prewarmer: Prewarmer, active: Sequence[Run]) -> None:
+        """Start, keep or stop the prewarmed worker; it must not slow down a run that is starting."""
+        queued = [run for run in active if run.state is State.QUEUED and run.id not in self._workers]
+        starting = [run for run in active if run not in queued and not _has_trained(run)]
+        prewarmer.update(
+            self._next_device,
+            self._device_locks.folder,
+            run_is_starting=bool(starting),
+            run_is_queued=bool(queued),
+        )
 
-    def _likely_device(self) -> str | None:
-        """Where the next run will probably train: on a free device, or on the one whose run started first."""
+    def _next_device(self) -> str | None:
+        """The device that the next run will probably use: a free one, or the one whose run started first."""
         free = [device.id for device in self._free_devices()]
-        taken = [worker.device_id for worker in self._workers.values()]
-        return next(iter([*free, *taken, *(device.id for device in self._devices())]), None)
+        used = [worker.device_id for worker in self._workers.values()]
+        return next(iter([*free, *used, *(device.id for device in self._devices())]), None)
 
 
 def _has_trained(run: Run) -> bool:
-    """Whether the worker that has the run now has written rows: with them its status names a phase."""
+    """Whether the run's current worker has written metric rows: from then on its status names a phase."""
     return run.state is not State.QUEUED and run.status.phase > 0
 
 
 def shutdown_notice(store: RunStore) -> str:
-    """What a terminal says when the dashboard goes and runs stay; empty where none does."""
+    """Return a text for the terminal of a dashboard that ends while runs are active; empty if there are none."""
     active = store.active()
     training = [
         f"  python transfer_learning.py --stop {run.id} --runs {store.root}"
@@ -264,7 +272,7 @@ def shutdown_notice(store: RunStore) -> str:
         if run.state is not State.QUEUED
     ]
     waiting = len(active) - len(training)
-    lines = ["Training goes on without the dashboard. To stop it:", *training] if training else []
+    lines = ["Training continues without the dashboard. To stop it:", *training] if training else []
     if waiting:
         lines.append(f"Runs that wait until the dashboard is started again: {waiting}.")
     return "\n".join(lines)

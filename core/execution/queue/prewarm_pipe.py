@@ -1,4 +1,4 @@
-"""How a worker that was started ahead is given its run, and becomes that run's worker: both ends of one pipe."""
+"""The pipe through which a prewarmed worker receives its run: the launcher's end and the worker's end."""
 
 import contextlib
 import json
@@ -6,19 +6,19 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
-_EXPENDABILITY = Path("/proc/self/oom_score_adj")  # Linux alone has it
+_OOM_SCORE_FILE = Path("/proc/self/oom_score_adj")  # exists on Linux only
 
 
-def send_run(run: Path, stdin: BinaryIO) -> None:
-    """Send the run's folder, whatever letters are in it, as one line. Raises `OSError` where nobody reads it."""
+def send_run(run: Path, stdin: IO[bytes]) -> None:
+    """Send the run's folder as one line of JSON and close the pipe. Raises `OSError` if the worker has ended."""
     stdin.write(json.dumps(str(run)).encode("ascii") + b"\n")
     stdin.close()
 
 
 def receive_run() -> Path | None:
-    """The run that is handed over; None where whoever started this process has died or given it up."""
+    """Wait for the run's folder and redirect the output to its log.txt; None if the launcher closed the pipe."""
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):
         return None
@@ -29,7 +29,7 @@ def receive_run() -> Path | None:
 
 
 def _redirect(path: str | Path, mode: int, *targets: int) -> None:
-    """Make these descriptors the file's, also for what libraries written in C print."""
+    """Point these file descriptors at the file, so that output of libraries written in C goes there too."""
     opened = os.open(path, mode, 0o666)
     for target in targets:
         os.dup2(opened, target)
@@ -37,16 +37,16 @@ def _redirect(path: str | Path, mode: int, *targets: int) -> None:
 
 
 @contextlib.contextmanager
-def killed_first() -> Iterator[None]:
-    """When memory runs out meanwhile, Linux shall end this process rather than one that trains."""
-    if not _EXPENDABILITY.exists():
+def first_choice_when_out_of_memory() -> Iterator[None]:
+    """Within the block, let Linux kill this process before others if memory runs out; a training is worth more."""
+    if not _OOM_SCORE_FILE.exists():
         yield
         return
-    before = _EXPENDABILITY.read_text()
-    with contextlib.suppress(OSError):  # a container may forbid it; then all are equal before the kernel
-        _EXPENDABILITY.write_text("1000")
+    before = _OOM_SCORE_FILE.read_text()
+    with contextlib.suppress(OSError):  # a container may forbid it; the kernel then chooses as usual
+        _OOM_SCORE_FILE.write_text("1000")
     try:
         yield
     finally:
         with contextlib.suppress(OSError):
-            _EXPENDABILITY.write_text(before)
+            _OOM_SCORE_FILE.write_text(before)

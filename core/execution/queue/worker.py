@@ -1,9 +1,9 @@
-"""`python -m core.execution.queue.worker RUN_DIR --device ID --leases DIR`: trains one run, then exits.
+"""Train one run, then exit: `python -m core.execution.queue.worker RUN_DIR --device ID --leases DIR`.
 
-With `--wait` in place of the folder it imports Keras, then waits until a line on stdin names the folder, and from there
-on is the same; where stdin ends first, so does it.
+With `--wait` instead of the folder the worker imports Keras and waits for a line on stdin that names the run folder,
+then trains that run. If stdin is closed first, the worker exits.
 
-Exit codes: 0 it said how it ended; 75 the device is taken; 76 another worker has the run.
+Exit codes: 0 the run's final status is written; 75 the device is in use; 76 another worker has the run.
 """
 
 import argparse
@@ -15,49 +15,50 @@ from typing import NoReturn
 
 from filelock import Timeout
 
-from core.execution.queue.prewarm_pipe import killed_first, receive_run
+from core.execution.queue.prewarm_pipe import first_choice_when_out_of_memory, receive_run
 from core.execution.queue.session import Job, Session
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run_store import RunStore
-from core.machine.devices import CPU, Leases, gains_from_half_precision
+from core.machine.devices import CPU, DeviceLocks, fastest_dtype_policy
 from core.machine.processes import DEVICE_TAKEN, RUN_TAKEN
 
 
 def main(argv: list[str], job: Job | None = None) -> int:
-    """Train the run in `argv` with `job` (the real one where none is given) and return the exit code."""
+    """Train the run named in `argv` with `job` (default: the real training) and return the exit code."""
     arguments = _parse(argv)
-    run = _awaited(prepare=job is None) if arguments.wait else arguments.run
+    run = _wait_for_run(prepare=job is None) if arguments.wait else arguments.run
     if run is None:
         return 0
     store = RunStore(run.parent)
     try:
-        with Leases(arguments.leases).lock(arguments.device).acquire(blocking=False):
-            return _work(store, run.name, arguments.device, job or _train)
+        with DeviceLocks(arguments.leases).lock(arguments.device).acquire(blocking=False):
+            return _train_locked(store, run.name, arguments.device, job or _train)
     except Timeout:
         return DEVICE_TAKEN
 
 
-def leave(exit_code: int) -> NoReturn:
-    """End this process at once: all that it had to say is written.
+def exit_at_once(exit_code: int) -> NoReturn:
+    """End this process without waiting for other threads; all results are written by now.
 
-    An orderly exit waits for TensorFlow's threads. After an interruption they may never come to rest, and the device
-    would stay taken.
+    A normal exit waits for TensorFlow's threads. After an interruption they may never end, and the device would stay
+    locked.
     """
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # the log lies on the disk that may be full
+        with contextlib.suppress(OSError):  # the log may lie on a full disk
             stream.flush()
     os._exit(exit_code)
 
 
-def _awaited(prepare: bool) -> Path | None:
-    """The run this worker was started ahead for; with all that takes long and depends on no run done before."""
-    with killed_first():
+def _wait_for_run(prepare: bool) -> Path | None:
+    """Wait for the run of a prewarmed worker; `prepare` first imports Keras and the training code."""
+    with first_choice_when_out_of_memory():
         if prepare:
             import core.learning.training.job  # noqa: F401
         return receive_run()
 
 
-def _work(store: RunStore, run_id: str, device_id: str, job: Job) -> int:
+def _train_locked(store: RunStore, run_id: str, device_id: str, job: Job) -> int:
+    """Do `job` while holding the run's lock and return the exit code."""
     try:
         with store.lock(run_id).acquire(blocking=False):
             if store.get(run_id).state.is_finished:
@@ -69,22 +70,22 @@ def _work(store: RunStore, run_id: str, device_id: str, job: Job) -> int:
 
 
 def _train(config: RunConfig, session: Session) -> bool:
-    from core.learning.training.job import train_run  # Keras takes seconds to import: only once the run is ours
+    from core.learning.training.job import train_run  # Keras takes seconds to import: only once the run is locked
 
-    return train_run(config, session, gains_from_half_precision(session.device_id))
+    return train_run(config, session, fastest_dtype_policy(session.device_id))
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m core.execution.queue.worker")
-    parser.add_argument("run", type=Path, nargs="?")
-    parser.add_argument("--wait", action="store_true", help="for a line on stdin that names the run, Keras imported")
-    parser.add_argument("--device", default=CPU)
-    parser.add_argument("--leases", type=Path, required=True)
+    parser.add_argument("run", type=Path, nargs="?", help="folder of the run to train")
+    parser.add_argument("--wait", action="store_true", help="import Keras, then read the run's folder from stdin")
+    parser.add_argument("--device", default=CPU, help="id of the device to train on")
+    parser.add_argument("--leases", type=Path, required=True, help="folder of the device locks")
     arguments = parser.parse_args(argv)
     if (arguments.run is None) != arguments.wait:
-        parser.error("Expected a run's folder or --wait; received both or neither. Give one of them.")
+        parser.error("Expected a run folder or --wait; received both or neither. Give one of them.")
     return arguments
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    exit_at_once(main(sys.argv[1:]))

@@ -1,19 +1,19 @@
-"""Why a run ends early, in words: what happened and what to do."""
+"""Messages for runs that end early: what happened and what to do."""
 
 from core.experiment.runs.run import RunError
 from core.machine.files import is_disk_full
 
 
 class Diverged(ArithmeticError):
-    """The loss is no longer a number."""
+    """The loss is infinite or not a number."""
 
     def __init__(self, step: int, learning_rate: float) -> None:
         super().__init__(f"The loss stopped being a number at step {step:,}, at a learning rate of {learning_rate:g}.")
         self.learning_rate = learning_rate
 
 
-def explain(error: BaseException) -> RunError:
-    """What a person is told of an error that ended a run."""
+def describe_exception(error: BaseException) -> RunError:
+    """The message to show for an exception that ended a run."""
     if is_disk_full(error):
         return RunError(
             "disk full",
@@ -29,32 +29,32 @@ def explain(error: BaseException) -> RunError:
     if isinstance(error, Diverged):
         return RunError("diverged", str(error), f"Try a learning rate of {error.learning_rate / 10:g} or lower.")
     if isinstance(error, ValueError):
-        return RunError("input", first_line(error), "Change what it names, then start again.")
+        return RunError("input", first_line(error), "Correct the named setting or file, then start again.")
     return RunError(type(error).__name__, first_line(error), "The run's log has the details.")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether host or GPU ran out, whichever library says so."""
-    names = {kind.__name__ for kind in type(error).__mro__}
+    """Whether host or GPU memory ran out, for errors of Python, Keras' backends and CUDA."""
+    names = {base.__name__ for base in type(error).__mro__}
     return bool(names & {"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"}) or (
         "RESOURCE_EXHAUSTED" in str(error)
     )
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, at most 300 characters; its type where it has none."""
+    """The first line of an error's message, at most 300 characters; its type if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
-def ended(exit_code: int | None, log_tail: str) -> RunError:
-    """What is told of a worker that ended without saying why. None = its exit code is not known."""
-    last = log_tail.strip()[-1_500:]
+def describe_exit(exit_code: int | None, log_tail: str) -> RunError:
+    """The message to show for a worker that ended without reporting an error. None = unknown exit code."""
+    output = log_tail.strip()[-1_500:]
     if exit_code is not None and exit_code < 0:
         advice = "Resume it; if it happens again, choose a smaller batch: the system may have been short of memory."
         return RunError(f"killed by signal {-exit_code}", f"The worker was killed by signal {-exit_code}.", advice)
-    what = "ended unexpectedly" if exit_code is None else f"ended with exit code {exit_code}"
+    event = "ended unexpectedly" if exit_code is None else f"ended with exit code {exit_code}"
     return RunError(
         "crashed",
-        f"The worker {what}. {'Its last words: ' + last if last else ''}".strip(),
+        f"The worker {event}. {'Its last output: ' + output if output else ''}".strip(),
         "Resume it, or read its log.",
     )

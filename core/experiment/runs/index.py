@@ -1,4 +1,4 @@
-"""A cache of finished runs beside the folders, so that 10,000 of them list at once. Deleting it costs only time."""
+"""An SQLite cache of finished runs, so that 10,000 of them list quickly. It may be deleted and is then rebuilt."""
 
 import json
 import sqlite3
@@ -9,24 +9,24 @@ from pathlib import Path
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, RunStatus
 
-Stamp = tuple[int, int, int]
-"""What tells that a status file is still the one that was read: inode, modification time in ns, size."""
+FileStamp = tuple[int, int, int]
+"""Inode, modification time in ns and size of a file. A changed stamp means a changed file."""
 
 
-def stamp_of(path: Path) -> Stamp:
-    """The stamp of a file. Raises `OSError` where there is none."""
+def file_stamp(path: Path) -> FileStamp:
+    """The stamp of a file. Raises `OSError` if it does not exist."""
     info = path.stat()
     return info.st_ino, info.st_mtime_ns, info.st_size
 
 
-class Index:
-    """Reads and writes the cache. A damaged or unwritable file is as good as none."""
+class RunIndex:
+    """Reads and writes the cache. A damaged or unwritable cache is treated as empty."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def load(self) -> dict[str, tuple[Stamp, Run]]:
-        """All runs kept, by id."""
+    def load(self) -> dict[str, tuple[FileStamp, Run]]:
+        """All cached runs by id, with the stamps of their status files."""
         try:
             with closing(self._connect()) as db:
                 rows = db.execute("SELECT id, ino, mtime, size, config, status FROM runs").fetchall()
@@ -37,8 +37,8 @@ class Index:
             self._drop()
             return {}
 
-    def save(self, runs: Iterable[tuple[Stamp, Run]]) -> None:
-        """Keep these runs too, in place of what was kept of them."""
+    def save(self, runs: Iterable[tuple[FileStamp, Run]]) -> None:
+        """Add these runs to the cache, or replace their entries."""
         rows = [
             (run.id, *stamp, json.dumps(run.config.to_json()), json.dumps(run.status.to_json())) for stamp, run in runs
         ]
@@ -60,7 +60,7 @@ class Index:
         try:
             self._path.unlink(missing_ok=True)
         except OSError:
-            return  # a read-only folder keeps what it has; the folders are the truth
+            return  # a read-only folder; runs are then read from their own folders
 
 
 def _run(id_: str, config: str, status: str) -> Run:

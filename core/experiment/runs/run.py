@@ -1,4 +1,4 @@
-"""A run: its state, why it ended, and the study it belongs to."""
+"""A run, its state and status, and the study to which it belongs."""
 
 import re
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 class State(StrEnum):
-    """Where a run stands. `LOST` and `CORRUPT` are said by readers, never written."""
+    """State of a run. `LOST` and `CORRUPT` are computed by readers and never written."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -34,20 +34,20 @@ class State(StrEnum):
 
     @property
     def is_resumable(self) -> bool:
-        """A diverged run is not: it would diverge again; duplicate it with a lower rate."""
+        """Whether training can continue. A diverged run is excluded because it would diverge again."""
         return self in (State.STOPPED, State.FAILED)
 
 
 @dataclass(frozen=True)
 class RunError:
-    """Why a run ended early: a short kind, one sentence of what happened, one of what to do."""
+    """Why a run ended early: a short kind, a sentence on what happened and one on what to do."""
 
     kind: str
     message: str
     advice: str
 
 
-_STATUS_KINDS: Final = {
+_FIELD_TYPES: Final = {
     **dict.fromkeys(("phase", "epoch", "beat", "pid"), int),
     **dict.fromkeys(("note", "remark", "host", "device", "precision"), str),
     **dict.fromkeys(("started", "ended"), float | int | None),
@@ -57,9 +57,16 @@ _STATUS_KINDS: Final = {
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What happens now. `phase` and `epoch` count from 1; times are Unix seconds; `note` says what is being done.
+    """Progress of a run, written to status.json.
 
-    `remark` says what a person should know of the run; `saved_seconds` is what it took from earlier computation.
+    Args:
+        phase, epoch: counted from 1; 0 before training.
+        note: the current activity.
+        remark: a message to the user about the run.
+        started, ended: Unix seconds.
+        beat: the heartbeat, a counter that the worker increments every second.
+        host, pid, pid_created: identity of the worker process; `pid_created` is its start time in Unix seconds.
+        saved_seconds: computing time saved by cached features.
     """
 
     state: State = State.QUEUED
@@ -84,12 +91,12 @@ class RunStatus:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "RunStatus":
-        """The status that `to_json` wrote. Raises `ValueError` on anything else; fields it does not know are left."""
+        """The status that `to_json` wrote. Raises `ValueError` on other data; unknown fields are ignored."""
         try:
             known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
             error = RunError(**known["error"]) if known.get("error") else None
             status = cls(**known | {"state": State(known["state"]), "error": error})
-            if not all(isinstance(getattr(status, name), kind) for name, kind in _STATUS_KINDS.items()):
+            if not all(isinstance(getattr(status, name), types) for name, types in _FIELD_TYPES.items()):
                 raise ValueError("a field of another type")
             return status
         except (TypeError, KeyError, ValueError) as error:
@@ -97,7 +104,7 @@ class RunStatus:
 
 
 class _RunFolder:
-    """What a readable and a corrupt run have in common."""
+    """Fields and properties shared by readable and corrupt runs."""
 
     id: str
     status: RunStatus
@@ -108,13 +115,13 @@ class _RunFolder:
 
     @property
     def study(self) -> str:
-        """The id of the run's study. The run's own id begins with it."""
+        """The id of the run's study, which is the beginning of the run's id."""
         return study_of(self.id)
 
 
 @dataclass(frozen=True)
 class Run(_RunFolder):
-    """A snapshot of one training."""
+    """A snapshot of one training run."""
 
     id: str
     config: RunConfig
@@ -155,14 +162,16 @@ class Study:
         return all(run.state.is_finished for run in self.runs)
 
 
-def queue_place(run: Run) -> tuple[str, int, str]:
-    """Sorts runs in the order in which they train: studies as they were started, and within one those first that open
-    more depths, since what they compute for their phases serves the others too.
+def queue_order(run: Run) -> tuple[str, int, str]:
+    """Sort key for the order in which runs train.
+
+    Studies are sorted by start. Within a study, runs with more depths come first, because the others can reuse the
+    features that they cache.
     """
     return run.study, -len(run.config.strategy.depths), run.id
 
 
 def study_of(run_id: str) -> str:
-    """The study part of a run id, e.g. `20261123-220052-417` of `20261123-220052-417-01-two-phase`."""
+    """The study id in a run id, e.g. `20261123-220052-417` in `20261123-220052-417-01-two-phase`; "" if invalid."""
     match = RUN_ID.fullmatch(run_id)
     return match.group(1) if match else ""

@@ -1,4 +1,4 @@
-"""Reading and creating the folders of single runs. `runs/README.md` describes their files."""
+"""Read and create the folders of runs. `runs/README.md` describes their files."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from core.experiment.runs.run import AnyRun, CorruptRun, Run, RunError, RunStatu
 from core.machine.files import read_json
 
 LOG_BYTES = 64 * 1024
-"""At most this much of the end of a log is read."""
+"""Number of bytes at the end of a log that are read at most."""
 
 
 class NoSuchRun(KeyError):
@@ -23,24 +23,24 @@ class NoSuchRun(KeyError):
 
 
 def read_run(path: Path) -> AnyRun:
-    """The run in this folder. Raises `NoSuchRun` if the folder is missing."""
+    """Read the run in this folder. Raises `NoSuchRun` if the folder is missing."""
     try:
         config = RunConfig.from_json(read_json(path / "config.json"))
         status = RunStatus.from_json(read_json(path / "status.json"))
     except (OSError, ValueError) as error:
         if not path.is_dir():
             raise NoSuchRun(path.name) from error
-        trouble = RunError(
+        problem = RunError(
             "corrupt",
             f"Its config.json or status.json cannot be read: {error}",
-            "Delete the run, or put the file back.",
+            "Delete the run, or restore the file.",
         )
-        return CorruptRun(path.name, RunStatus(State.CORRUPT, error=trouble))
+        return CorruptRun(path.name, RunStatus(State.CORRUPT, error=problem))
     return Run(path.name, config, status)
 
 
 def read_log_tail(path: Path, lines: int) -> str:
-    """The last lines that the worker of the run in this folder printed; "" if there is no log."""
+    """Read the last lines that the run's worker printed; "" if there is no log."""
     try:
         with (path / "log.txt").open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))

@@ -1,4 +1,4 @@
-"""A trained model as a file for elsewhere, and what comes out when that file itself is run on the test images."""
+"""Export a trained model to a file for use elsewhere, and measure that file on test images."""
 
 import csv
 import io
@@ -11,26 +11,29 @@ from threading import Lock
 import keras
 import numpy as np
 
-from core.data.cache.feature_cache import FeatureCache
-from core.data.cache.run_cache import RunCache
 from core.data.datasets.decode import UnreadableImage
-from core.data.datasets.scan import data_folder, find_root
-from core.data.datasets.split import Manifest
-from core.experiment.export_formats import FORMATS, MODEL_FILE, ExportedFile, ExportFormat, exported, measurement_path
+from core.experiment.export_formats import (
+    FORMATS,
+    MODEL_FILE,
+    ExportedFile,
+    ExportFormat,
+    load_exported_file,
+    measurement_path,
+)
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.errors import first_line
-from core.learning.export.writers import RUNNERS, WRITERS, Runner, Writer
+from core.learning.export.writers import RUNNERS, WRITERS, Runner, Writer, evenly_spaced
 from core.learning.inference.predictor import load_model
-from core.learning.training.batches import Images, TrainingData, load_data
+from core.learning.training.batches import Images, TrainingData
+from core.learning.training.run_inputs import open_images, read_manifest
 from core.machine.devices import cpu
-from core.machine.files import read_json, sha256, whole, write_whole
+from core.machine.files import atomic_draft, read_json, sha256, write_atomically
 
-MEASURED_ON = 1_000
-"""Test images that an exported file is run on, at most, spread evenly over the split."""
+MAX_MEASURED = 1_000
+"""The most test images on which an exported file is measured, spread evenly over the split."""
 
-
-_ONE_AT_A_TIME = Lock()
-"""Two visitors who ask for the same file at once get the same one; and nothing is measured beside something else."""
+_LOCK = Lock()
+"""One export at a time: a second request for the same file gets the first one's, and timings stay undisturbed."""
 
 
 class ExportError(ValueError):
@@ -38,97 +41,97 @@ class ExportError(ValueError):
 
 
 def export_model(run: Path, name: str) -> ExportedFile:
-    """Write the model in the folder `run` in the format `name`, run that file on test images, and note what came out.
+    """Write the model in the folder `run` in the format `name`, measure that file on test images and save the result.
 
-    Raises `ExportError`, `ModelError` and `DataError`; no half file is left then.
+    An up-to-date file is not written again. Raises `ExportError`, `ModelError` or `DataError`; then no file is left.
     """
-    form = _format(name)
-    with _ONE_AT_A_TIME:
-        noted = exported(form, run) or _export(form, run)
-        write_whole(measurement_path(form, run), json.dumps(noted.to_json(), indent=1))
-    return noted
+    export_format = _find_format(name)
+    with _LOCK:
+        exported = load_exported_file(export_format, run) or _export(export_format, run)
+        write_atomically(measurement_path(export_format, run), json.dumps(exported.to_json(), indent=1))
+    return exported
 
 
-def _export(form: ExportFormat, run: Path) -> ExportedFile:
-    model, path = load_model(run / MODEL_FILE), form.path(run)
-    data, labels, said = _judged(run, model.input_shape[1])
-    numbers = np.linspace(0, len(said) - 1, min(len(said), MEASURED_ON)).astype(int)
-    measurement_path(form, run).parent.mkdir(exist_ok=True)
-    labels, said, kind = labels[numbers], said[numbers], ""
-    if form.name == "keras":
-        predicted, milliseconds = _run(_keras_runner(model), data.test, numbers)
-    for way, write in WRITERS.get(form.name, {}).items():
-        predicted, milliseconds = _write_and_run(write, form, model, data, path, numbers)
-        kind = way
-        if np.mean(predicted == said) >= form.min_agreement:
+def _export(export_format: ExportFormat, run: Path) -> ExportedFile:
+    """Write and measure the file. Of several kinds of file, use the first that agrees with Keras, else the last."""
+    model, path = load_model(run / MODEL_FILE), export_format.path(run)
+    data, labels, keras_predicted = _load_test_split(run, model.input_shape[1])
+    numbers = evenly_spaced(len(keras_predicted), MAX_MEASURED)
+    measurement_path(export_format, run).parent.mkdir(exist_ok=True)
+    labels, keras_predicted, kind = labels[numbers], keras_predicted[numbers], ""
+    if export_format.name == "keras":
+        predicted, milliseconds = _measure(_keras_runner(model), data.test, numbers)
+    for name, write in WRITERS.get(export_format.name, {}).items():
+        predicted, milliseconds = _write_and_measure(write, export_format, model, data, path, numbers)
+        kind = name
+        if np.mean(predicted == keras_predicted) >= export_format.min_agreement:
             break
     return ExportedFile(
-        form.name,
+        export_format.name,
         kind,
         sha256(run / MODEL_FILE),
         path.stat().st_size,
         len(numbers),
         float(np.mean(predicted == labels)),
-        float(np.mean(said == labels)),
-        float(np.mean(predicted == said)),
+        float(np.mean(keras_predicted == labels)),
+        float(np.mean(predicted == keras_predicted)),
         milliseconds,
         cpu().name,
     )
 
 
-def _format(name: str) -> ExportFormat:
+def _find_format(name: str) -> ExportFormat:
     if name not in FORMATS:
         raise ExportError(f"Expected a format of {', '.join(FORMATS)}; received {name!r}.")
     return FORMATS[name]
 
 
-def _judged(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]:
-    """The images of a run, the number of each test image's class, and that of the class Keras named."""
+def _load_test_split(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]:
+    """Return the images of a run, and for each test image its label and the class that Keras predicted."""
     try:
         rows = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text(encoding="utf-8"))))
-        manifest = Manifest.from_csv((run / "manifest.csv").read_text(encoding="utf-8"))
+        manifest = read_manifest(run)
         config = RunConfig.from_json(read_json(run / "config.json"))
         number = {label: i for i, label in enumerate(manifest.classes)}
-        labels, said = (np.array([number[row[key]] for row in rows]) for key in ("label", "predicted"))
+        labels, predicted = (np.array([number[row[key]] for row in rows]) for key in ("label", "predicted"))
     except (OSError, KeyError, UnicodeDecodeError) as error:
         raise ExportError(
-            "Expected a run that was judged on its test images, to measure the exported file against; "
-            f"received {run.name} ({first_line(error)}). Resume it to its end, or choose "
-            "another."
+            "Expected a run that was evaluated on its test images, to compare the exported file with; "
+            f"received {run.name} ({first_line(error)}). Resume it until it is completed, or choose another."
         ) from error
-    run_cache = RunCache(FeatureCache() if config.reuse else None, len(manifest.items), lambda text: None)
-    return load_data(manifest, find_root(data_folder(config.data)), size, run_cache), labels, said
+    data, _ = open_images(config, manifest, size)
+    return data, labels, predicted
 
 
-def _write_and_run(
-    write: Writer, form: ExportFormat, model: keras.Model, data: TrainingData, path: Path, numbers: np.ndarray
+def _write_and_measure(
+    write: Writer, export_format: ExportFormat, model: keras.Model, data: TrainingData, path: Path, numbers: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """What `_run` says of the file, which is there once it has run; whatever goes wrong in a converter is one line."""
+    """Write the file and measure it; it is kept only if both succeed. Errors of converters become an `ExportError`."""
     try:
-        with whole(path) as draft:
+        with atomic_draft(path) as draft:
             write(model, data, draft)
-            return _run(RUNNERS[form.name](draft), data.test, numbers)
+            return _measure(RUNNERS[export_format.name](draft), data.test, numbers)
     except UnreadableImage:
         raise
-    except Exception as error:  # converters raise whatever they meet
+    except Exception as error:  # converters raise errors of many types
         raise ExportError(
-            f"Expected the model as {form.title}; received: {first_line(error)}. Choose another format."
+            f"Expected the model as {export_format.title}; received: {first_line(error)}. Choose another format."
         ) from error
 
 
-def _run(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.ndarray, float]:
-    """The class of each image, and the milliseconds that one takes at the median."""
-    runner(images.pixels[numbers[:1]][0])  # the first one also sets up
-    predicted, took = [], []
+def _measure(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the predicted class of each image, and the median milliseconds per image."""
+    runner(images.pixels[numbers[:1]][0])  # the first call includes the setup
+    predicted, durations = [], []
     for number in numbers:
         pixels = images.pixels[np.array([number])][0]
         began = time.perf_counter()
         probabilities = runner(pixels)
-        took.append(1000 * (time.perf_counter() - began))
+        durations.append(1000 * (time.perf_counter() - began))
         predicted.append(int(np.argmax(probabilities)))
-    return np.array(predicted), median(took)
+    return np.array(predicted), median(durations)
 
 
 def _keras_runner(model: keras.Model) -> Runner:
-    model.jit_compile = False  # XLA makes this network slower on CPUs, not faster
+    model.jit_compile = False  # XLA makes this network slower on CPUs
     return lambda pixels: model.predict_on_batch(pixels[None])[0]

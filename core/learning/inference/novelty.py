@@ -1,4 +1,6 @@
-"""How far a picture is from those that a model knows: a photo of a cat shall not be confidently plastic."""
+"""Novelty score: distance of an image's features to those of the validation images, to flag images unlike the training
+data, such as a photo of a cat shown to a model of waste.
+"""
 
 import io
 from dataclasses import dataclass
@@ -7,73 +9,74 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from core.machine.files import write_whole
+from core.machine.files import write_atomically
 
 FILE = "familiar.npz"
 NEIGHBOURS = 5
 QUANTILE = 0.95
-"""Of the validation images so many stay below the threshold: that many familiar pictures are rightly left unmarked."""
+"""Share of the validation images below the threshold, and so of images like them that are rightly not flagged."""
 
-LEAST_IMAGES = 20
-"""With fewer validation images the threshold would be chance."""
+MIN_IMAGES = 20
+"""With fewer validation images the threshold would be unreliable."""
 
-MOST_IMAGES = 2_000
+MAX_IMAGES = 2_000
 
 
 @dataclass(frozen=True)
 class NoveltyReference:
-    """The validation images as a model sees them, and how far from each other they lie.
+    """The features of the validation images, and the threshold above which an image counts as novel.
 
-    Distance is 1 - cosine between last feature maps, averaged over the image, to the fifth nearest image: deep nearest
-    neighbours (Sun et al. 2022, arXiv 2204.06507). Of what was tried it finds strange pictures best (docs/method.md).
-    Validation images stand for what is known: the model has not learned from them, so they lie where others of their
-    kind will.
+    The distance is 1 - cosine similarity of the last feature maps, averaged over the image, to the fifth nearest
+    validation image: deep nearest neighbours (Sun et al. 2022, arXiv 2204.06507). It detects novel images best of the
+    scores compared in docs/method.md. Validation images are the reference because the model has not been trained on
+    them: new images of the same classes lie at similar distances.
 
     Args:
-        known: (images, channels) of length 1 each.
-        threshold: the distance below which 95 of 100 of them stay.
+        known: (images, channels), each row of length 1.
+        threshold: the distance that 95% of the validation images do not exceed.
     """
 
     known: np.ndarray
     threshold: float
 
     @classmethod
-    def of(cls, features: np.ndarray) -> "NoveltyReference | None":
-        """From (images, channels) of the validation split; None where they are too few to tell."""
-        if len(features) < LEAST_IMAGES:
+    def from_features(cls, features: np.ndarray) -> "NoveltyReference | None":
+        """Build it from features (images, channels) of the validation split; None if there are too few images."""
+        if len(features) < MIN_IMAGES:
             return None
-        sample = np.linspace(0, len(features) - 1, min(len(features), MOST_IMAGES)).astype(int)
+        sample = np.linspace(0, len(features) - 1, min(len(features), MAX_IMAGES)).astype(int)
         known = _unit_length(features[sample])
-        distances = _distances(known, known, NEIGHBOURS + 1)  # the nearest of each is itself
+        distances = _distances(known, known, NEIGHBOURS + 1)  # the nearest neighbour of each image is the image itself
         return cls(known, max(float(np.quantile(distances, QUANTILE)), 1e-6))
 
-    def novelty(self, features: np.ndarray) -> np.ndarray:
-        """(n, channels) -> (n,) float32: the distance over the threshold; above 1 it is unlike what is known."""
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """Compute the novelty score, (n, channels) -> (n,) float32: distance / threshold; novel above 1."""
         return (_distances(_unit_length(features), self.known, NEIGHBOURS) / self.threshold).astype(np.float32)
 
     def save(self, folder: Path) -> None:
-        """Write `novelty_reference.npz` whole. Raises `OSError`."""
+        """Write `familiar.npz` atomically. Raises `OSError`."""
         content = io.BytesIO()
         np.savez(content, known=self.known.astype(np.float16), threshold=self.threshold)
-        write_whole(folder / FILE, content.getvalue())
+        write_atomically(folder / FILE, content.getvalue())
 
     @classmethod
     def load(cls, folder: Path) -> "NoveltyReference | None":
-        """What `save` wrote; None where there is none that can be read."""
+        """Read the file that `save` wrote; None if it is missing or damaged."""
         try:
-            with np.load(folder / FILE, allow_pickle=False) as found:
-                known, threshold = found["known"].astype(np.float32), float(found["threshold"])
+            with np.load(folder / FILE, allow_pickle=False) as file:
+                known, threshold = file["known"].astype(np.float32), float(file["threshold"])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
         return cls(known, threshold) if known.ndim == 2 and np.isfinite(known).all() and threshold > 0 else None
 
 
-def _unit_length(rows: np.ndarray) -> np.ndarray:
-    rows = np.asarray(rows, np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+def _unit_length(features: np.ndarray) -> np.ndarray:
+    features = np.asarray(features, np.float32)
+    normalised: np.ndarray = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return normalised
 
 
-def _distances(rows: np.ndarray, known: np.ndarray, neighbour: int) -> np.ndarray:
-    """(n,) the distance of each to its `neighbour`-th nearest known image."""
-    likeness = rows @ known.T
-    return 1 - np.partition(likeness, -neighbour, axis=1)[:, -neighbour]
+def _distances(features: np.ndarray, known: np.ndarray, neighbour: int) -> np.ndarray:
+    """Compute the distance (n,) of each image to its `neighbour`-th nearest known image."""
+    similarity = features @ known.T
+    return 1 - np.partition(similarity, -neighbour, axis=1)[:, -neighbour]

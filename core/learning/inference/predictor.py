@@ -1,4 +1,4 @@
-"""A trained run, ready to say what it sees."""
+"""Prediction with the model of a trained run."""
 
 from pathlib import Path
 
@@ -8,81 +8,85 @@ import numpy as np
 from core.data.explain.model_output import ModelOutput
 from core.experiment.export_formats import MODEL_FILE
 from core.experiment.runs.errors import first_line
-from core.learning.inference.grad_cam import Head, entrance_of
+from core.learning.inference.grad_cam import GradCamHead, head_input_layer
 from core.learning.inference.novelty import NoveltyReference
 from core.learning.network.frozen_part import run_onnx
 from core.learning.network.onnx_writer import model_to_onnx
 from core.machine.files import sha256
 
-BATCH = 8
-"""Images that go through the network at once, at most."""
+BATCH_SIZE = 8
+"""The most images that go through the network at once."""
 
 
 class ModelError(ValueError):
-    """The file is no model that can be asked."""
+    """A model file is missing, was changed, or cannot be used."""
 
 
 class Predictor:
-    """The model of a trained run, in memory. It may be asked from several threads.
+    """The model of a trained run, in memory. Thread-safe.
 
-    ONNX Runtime computes it, on the CPU: it takes a quarter of the time that Keras does and traces nothing.
+    ONNX Runtime computes it on the CPU: it takes a quarter of the time of Keras, and no tracing.
 
-    Raises `ModelError` where the file is gone, was changed since it was trained, or cannot be opened by Keras.
+    Raises `ModelError` if the file is missing, was changed since its training, or cannot be opened by Keras.
     """
 
     def __init__(self, path: Path) -> None:
         model = load_model(path)
         self.size = model.input_shape[1]
-        self._head, self._familiar = Head.of(model), NoveltyReference.load(path.parent)
-        self._see = run_onnx(model_to_onnx(model, features=entrance_of(model)))
+        self._head, self._novelty_reference = GradCamHead.from_model(model), NoveltyReference.load(path.parent)
+        self._run = run_onnx(model_to_onnx(model, feature_layer=head_input_layer(model)))
 
     def predict(self, pixels: np.ndarray) -> ModelOutput:
-        """What the model sees in (n, size, size, 3) uint8 images. Raises `ValueError` on other shapes."""
+        """Compute probabilities, heat maps and novelty scores of (n, size, size, 3) uint8 images.
+
+        Raises `ValueError` for other shapes.
+        """
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (self.size, self.size, 3):
             raise ValueError(
                 f"Expected images as (n, {self.size}, {self.size}, 3) uint8; received {pixels.shape} "
                 f"{pixels.dtype}. Read them with load_image at the model's size."
             )
-        batches = range(0, max(1, len(pixels)), BATCH)
+        starts = range(0, max(1, len(pixels)), BATCH_SIZE)
         probabilities, maps, novelty = zip(
-            *(self._batch(pixels[start : start + BATCH]) for start in batches), strict=True
+            *(self._predict_batch(pixels[start : start + BATCH_SIZE]) for start in starts), strict=True
         )
-        known = None if self._familiar is None else np.concatenate(novelty)
-        return ModelOutput(np.concatenate(probabilities), np.concatenate(maps), known)
+        scores = None if self._novelty_reference is None else np.concatenate(novelty)
+        return ModelOutput(np.concatenate(probabilities), np.concatenate(maps), scores)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """(n, size, size, 3) uint8 -> (n, classes) float32; each row sums to 1. Raises `ValueError` on other shapes."""
+        """(n, size, size, 3) uint8 -> (n, classes) float32; rows sum to 1. Raises `ValueError` for other shapes."""
         return self.predict(pixels).probabilities
 
-    def _batch(self, pixels: np.ndarray) -> ModelOutput:
-        features, probabilities = self._see(pixels)
-        novelty = self._familiar.novelty(features.mean(axis=(1, 2))) if self._familiar else None
+    def _predict_batch(self, pixels: np.ndarray) -> ModelOutput:
+        features, probabilities = self._run(pixels)
+        reference = self._novelty_reference
+        novelty = reference.score(features.mean(axis=(1, 2))) if reference else None
         return ModelOutput(probabilities, self._head.heat_maps(features), novelty)
 
 
 def load_model(path: Path) -> keras.Model:
-    """The Keras model of a trained run. Raises `ModelError` where it is none of this project that can be used."""
+    """Load the Keras model of a trained run. Raises `ModelError` if it is not a usable model of this project."""
     _expect_unchanged(path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-        Head.of(model)
+        GradCamHead.from_model(model)
         return model
-    except Exception as error:  # Keras raises whatever it meets in damaged files
+    except Exception as error:  # Keras raises errors of many types for damaged files
         raise ModelError(_unusable(path, error)) from error
 
 
-def note_hash(model: Path, noted: Path) -> None:
-    """Write a model's SHA-256 beside it, as `sha256sum` does, so that a later change is seen. Raises `OSError`."""
-    noted.write_text(f"{sha256(model)}  {MODEL_FILE}\n")
+def write_hash(model: Path, hash_file: Path) -> None:
+    """Write a model's SHA-256 in the format of `sha256sum`, to detect later changes. Raises `OSError`."""
+    hash_file.write_text(f"{sha256(model)}  {MODEL_FILE}\n")
 
 
 def _expect_unchanged(path: Path) -> None:
-    """Runs trained before hashes were noted have none to compare with."""
-    noted = path.with_suffix(".sha256")
-    if path.is_file() and noted.is_file() and noted.read_text(errors="replace").split()[:1] != [sha256(path)]:
+    """Raise `ModelError` if the model differs from its hash. Runs of early versions have no hash file."""
+    hash_file = path.with_suffix(".sha256")
+    if path.is_file() and hash_file.is_file() and hash_file.read_text(errors="replace").split()[:1] != [sha256(path)]:
         raise ModelError(
             f"Expected the model as it was trained; received {path}, which was changed since (its SHA-256 "
-            "is another). Put the file back, or train it again."
+            "differs). Restore the file, or train it again."
         )
 
 

@@ -1,4 +1,4 @@
-"""The models that were asked last, kept in memory and shared by whoever asks."""
+"""The models used most recently, kept in memory and shared by all requests."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,56 +14,56 @@ from core.machine.devices import available_memory
 
 Stamp = tuple[int, int, int]
 
-RESERVE, FEW = 1024**3, 3
-"""With fewer bytes of memory available so few models stay: those of a study, which are asked in turn."""
+MIN_FREE_MEMORY, FEW_MODELS = 1024**3, 3
+"""With fewer bytes of memory available, only this number of models is kept: those of a study, used in turn."""
 
 
 @dataclass
-class _Place:
-    """A model's place, taken before the model is there: who loads it holds the lock, and who wants it waits for it."""
+class _Entry:
+    """A model in the cache, entered before it is loaded: one request loads it under the lock, the others wait."""
 
     stamp: Stamp
     lock: Lock = field(default_factory=Lock)
     predictor: Predictor | None = None
 
 
-class Predictors:
-    """At most `limit` models in memory, each loaded once; while one loads, the others answer.
+class PredictorCache:
+    """At most `limit` models in memory, each loaded once. While one loads, the others can be used.
 
-    When less than `RESERVE` is available, the `FEW` asked last stay.
+    When less than `MIN_FREE_MEMORY` is available, only the `FEW_MODELS` used last are kept.
     """
 
     def __init__(self, limit: int = 8, available: Callable[[], int] = available_memory) -> None:
         self._limit, self._available = limit, available
-        self._places: OrderedDict[Path, _Place] = OrderedDict()
-        self._guard = Lock()
+        self._entries: OrderedDict[Path, _Entry] = OrderedDict()
+        self._lock = Lock()
 
-    def of(self, path: Path) -> Predictor:
-        """The model of this file as it is now: one that was trained again is loaded again. Raises `ModelError`."""
-        place = self._place(path)
-        with place.lock:
-            place.predictor = place.predictor or Predictor(path)  # where that fails, the next who asks tries again
-            return place.predictor
+    def get(self, path: Path) -> Predictor:
+        """Return the model of this file, loaded again if the file has changed. Raises `ModelError`."""
+        entry = self._entry(path)
+        with entry.lock:
+            entry.predictor = entry.predictor or Predictor(path)  # if this fails, the next request tries again
+            return entry.predictor
 
     def predict(self, path: Path, pixels: np.ndarray) -> ModelOutput:
-        """What the model sees in images. Raises `ModelError`; `ValueError` for images of another size."""
-        return self.of(path).predict(pixels)
+        """Compute the output of this file's model. Raises `ModelError`; `ValueError` for images of another size."""
+        return self.get(path).predict(pixels)
 
-    def _place(self, path: Path) -> _Place:
+    def _entry(self, path: Path) -> _Entry:
         stamp = _stamp(path)
-        with self._guard:
-            place = self._places.pop(path, None)
-            if place is None or place.stamp != stamp:
-                place = _Place(stamp)
-            self._places[path] = place
-            while len(self._places) > (FEW if self._available() < RESERVE else self._limit):
-                self._places.popitem(last=False)
-            return place
+        with self._lock:
+            entry = self._entries.pop(path, None)
+            if entry is None or entry.stamp != stamp:
+                entry = _Entry(stamp)
+            self._entries[path] = entry
+            while len(self._entries) > (FEW_MODELS if self._available() < MIN_FREE_MEMORY else self._limit):
+                self._entries.popitem(last=False)
+            return entry
 
 
 def _stamp(path: Path) -> Stamp:
     try:
         found = path.stat()
     except OSError:
-        return 0, 0, 0  # loading it says what is wrong
+        return 0, 0, 0  # the error is reported when the model is loaded
     return found.st_mtime_ns, found.st_size, found.st_ino

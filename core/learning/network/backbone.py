@@ -1,4 +1,4 @@
-"""MobileNetV2 without its ImageNet top: built, given its weights, and described layer by layer."""
+"""MobileNetV2 without its classification layers: build it and load its weights."""
 
 import warnings
 from pathlib import Path
@@ -13,12 +13,12 @@ BASE_NAME = "base"
 
 
 def build_base(alpha: float, image_size: int, weights: str) -> keras.Model:
-    """MobileNetV2 for square RGB images in [-1, 1], ending in its last feature map; it always infers.
+    """Build MobileNetV2 for square RGB images in [-1, 1], up to its last feature map, always in inference mode.
 
     Args:
         weights: "imagenet", "sample", "random", or the path of a weights file for this alpha.
 
-    Raises `WeightsError` where the weights cannot be had or do not fit.
+    Raises `WeightsError` if the weights are not available or do not fit.
     """
     base = keras.applications.MobileNetV2(
         input_shape=(image_size, image_size, 3), alpha=alpha, include_top=False, weights=None, name=BASE_NAME
@@ -27,48 +27,48 @@ def build_base(alpha: float, image_size: int, weights: str) -> keras.Model:
     if path:
         _load(base, path, alpha)
     else:
-        _measure_statistics(base, image_size)
+        _initialise_statistics(base, image_size)
     always_infer(base)
     return base
 
 
-def rescaled(pixels: np.ndarray) -> np.ndarray:
-    """uint8 images as a base takes them: float32 in [-1, 1]. A whole model does this itself, in its first layer."""
+def rescale(pixels: np.ndarray) -> np.ndarray:
+    """Convert uint8 images to the input of a base: float32 in [-1, 1]. A whole model does this in its first layer."""
     return pixels / np.float32(127.5) - 1
 
 
-def _measure_statistics(base: keras.Model, image_size: int) -> None:
-    """Give random weights the BatchNormalization statistics of a few drawn pictures.
+def _initialise_statistics(base: keras.Model, image_size: int) -> None:
+    """Set the BatchNormalization statistics of a base with random weights, measured on a few drawn images.
 
-    A base that always infers would keep the statistics it was born with, 0 and 1, and its signal would fade to nothing
-    from block to block.
+    The base always runs in inference mode, so it would keep the initial statistics, mean 0 and variance 1, and its
+    activations would fade to zero from block to block.
     """
-    pictures = [draw_image(label, 0, image_size) for label in SAMPLE_CLASSES]
+    images = [np.asarray(draw_image(label, 0, image_size)) for label in SAMPLE_CLASSES]
     norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momentum = norms[0].momentum
     for layer in norms:
         layer.momentum = 0.0
-    base(rescaled(np.stack(pictures)), training=True)
+    base(rescale(np.stack(images)), training=True)
     for layer in norms:
         layer.momentum = momentum
 
 
 def always_infer(base: keras.Model) -> None:
-    """Make every call of the base one with training=False, so that BatchNormalization keeps its statistics.
+    """Run every call of the base with training=False, so that its BatchNormalization statistics never change.
 
     `base(x, training=False)` in a functional model is not enough: `fit` calls the outer model with training=True, and
-    Keras 3 hands that on to every layer inside (https://github.com/keras-team/keras/issues/20285).
+    Keras 3 passes that on to every layer inside (https://github.com/keras-team/keras/issues/20285).
     """
     call = base.call
     base.call = lambda inputs, training=None, mask=None: call(inputs, training=False, mask=mask)
 
 
 def _load(base: keras.Model, path: Path, alpha: float) -> None:
-    """Load every weight or refuse: Keras leaves what it does not find in a file as it was, with only a warning."""
+    """Load every weight or raise `WeightsError`: Keras only warns of weights that are missing in the file."""
     base.set_weights([np.full(weight.shape, np.nan) for weight in base.weights])
     try:
         if path.suffix == ".npz":
-            base.set_weights(_arrays(path))
+            base.set_weights(_read_arrays(path))
         else:
             with warnings.catch_warnings(action="ignore"):
                 base.load_weights(path)
@@ -83,6 +83,6 @@ def _load(base: keras.Model, path: Path, alpha: float) -> None:
         )
 
 
-def _arrays(path: Path) -> list[np.ndarray]:
+def _read_arrays(path: Path) -> list[np.ndarray]:
     with np.load(path) as file:
         return [file[name].astype(np.float32) for name in sorted(file.files)]

@@ -1,4 +1,4 @@
-"""Where a frozen base may be cut: single tensors that all later layers depend on. Found from the model's own graph."""
+"""Cut points of a base: single tensors that all later layers depend on, found from the graph of the model."""
 
 import math
 from dataclasses import dataclass
@@ -13,46 +13,49 @@ POOL = "pool"
 
 @dataclass(frozen=True)
 class CutPoint:
-    """A place between the frozen part of a base and what trains.
+    """The boundary between the frozen part of a base and the layers that train.
 
     Args:
-        name: of the layer whose output is cut, or `POOL` for the pooled features at the end.
-        below: how many layers of the base lie below it.
-        shape: of one image's row there.
+        name: the layer whose output is cached, or `POOL` for the pooled features at the end.
+        layers_below: the number of layers of the base up to and including that layer.
+        shape: the shape of one image's features there.
     """
 
     name: str
-    below: int
+    layers_below: int
     shape: tuple[int, ...]
 
 
 def find_cut_points(base: keras.Model) -> tuple[CutPoint, ...]:
-    """Every cut of the base from the image upwards, the pooled features last. None lies inside a residual block."""
+    """Find every cut point of the base, from the image upwards, the pooled features last.
+
+    No cut point lies inside a residual block, where two tensors are needed to continue.
+    """
     producer = {id(layer.output): number for number, layer in enumerate(base.layers)}
-    reach = [number for number in range(len(base.layers))]  # the last layer that reads each layer's output
+    last_reader = [number for number in range(len(base.layers))]  # the last layer that reads each layer's output
     for number, layer in enumerate(base.layers[1:], start=1):
-        for tensor in inputs_of(layer):
-            reach[producer[id(tensor)]] = number
-    open_until = np.maximum.accumulate([0, *reach])  # before each layer: how far up earlier outputs are still read
-    cuts = [
+        for tensor in input_tensors(layer):
+            last_reader[producer[id(tensor)]] = number
+    read_until = np.maximum.accumulate([0, *last_reader])  # for each layer: up to which layer earlier outputs are read
+    cut_points = [
         CutPoint(layer.name, number + 1, tuple(layer.output.shape[1:]))
         for number, layer in enumerate(base.layers)
-        if open_until[number] <= number
+        if read_until[number] <= number
     ]
-    return (*cuts, CutPoint(POOL, len(base.layers), (base.output.shape[-1],)))
+    return (*cut_points, CutPoint(POOL, len(base.layers), (base.output.shape[-1],)))
 
 
-def inputs_of(layer: keras.Layer) -> list[keras.KerasTensor]:
-    """What a layer of the base reads: one tensor, or two where it adds them."""
+def input_tensors(layer: keras.Layer) -> list[keras.KerasTensor]:
+    """Return the input tensors of a layer of the base: one, or two for an addition."""
     return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
 def cut_point_for(base: keras.Model, unfreeze: int) -> CutPoint | None:
-    """The highest cut below the top `unfreeze` layers whose rows in 16 bits take no more room than the image.
+    """Return the highest cut point below the top `unfreeze` layers whose float16 features are no larger than the image.
 
-    None where there is none, so that keeping would not pay: then the whole model is computed each time.
+    None if there is none: caching would not pay off, and the whole model is computed each time.
     """
     _, height, width, channels = base.input_shape
-    fitting = [cut for cut in find_cut_points(base) if 2 * math.prod(cut.shape) <= height * width * channels]
-    below = [cut for cut in fitting if cut.below <= ALL_LAYERS - unfreeze and (unfreeze == 0 or cut.name != POOL)]
+    small = [cut for cut in find_cut_points(base) if 2 * math.prod(cut.shape) <= height * width * channels]
+    below = [cut for cut in small if cut.layers_below <= ALL_LAYERS - unfreeze and (unfreeze == 0 or cut.name != POOL)]
     return below[-1] if below else None

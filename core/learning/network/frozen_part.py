@@ -1,4 +1,4 @@
-"""The frozen part of a base as one function: images in, rows at its cuts out."""
+"""Compute the frozen part of a base: images in, features at its cut points out."""
 
 import math
 import os
@@ -8,80 +8,84 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 
-from core.learning.network.backbone import rescaled
+from core.learning.network.backbone import rescale
 from core.learning.network.cut_points import POOL, CutPoint
 from core.learning.network.onnx_writer import INPUT, to_onnx
 
 FrozenPart = Callable[[np.ndarray], list[np.ndarray]]
-"""(n, size, size, 3) uint8 -> for each cut its rows (n, ...) as floats. May be called from any thread."""
+"""(n, size, size, 3) uint8 -> the features (n, ...) at each cut point, as floats. Thread-safe."""
 
-_AT_ONCE = 4
-"""Images that ONNX Runtime gets in a call. Of more large ones, what one layer says has left the processor's caches
-before the next reads it (`benchmarks/forward.py`)."""
+_Map = Callable[[Callable[[int], list[np.ndarray]], Iterable[int]], Iterable[list[np.ndarray]]]
+"""`map`, or the same of a thread pool."""
+
+_ONNX_BATCH = 4
+"""Images per call of ONNX Runtime. With more large images, the output of a layer has left the processor's caches before
+the next layer reads it (`benchmarks/forward.py`)."""
 
 
-def build_frozen_part(base: keras.Model, cuts: Sequence[CutPoint], batch_size: int) -> FrozenPart:
-    """The layers of the base below the highest of these cuts, as they are now.
+def build_frozen_part(base: keras.Model, cut_points: Sequence[CutPoint], batch_size: int) -> FrozenPart:
+    """Build a function from the layers below the highest of these cut points, with their current weights.
 
-    On a GPU Keras computes them, in batches of `batch_size`; on a CPU ONNX Runtime does, about twice as fast.
+    On a GPU, Keras computes them in batches of `batch_size`; on a CPU, ONNX Runtime does, about twice as fast.
     """
     if keras.distribution.list_devices("gpu"):
-        return _through_keras(base, cuts, batch_size)
-    return run_side_by_side(to_onnx(base, cuts))
+        return _run_keras(base, cut_points, batch_size)
+    return run_in_parallel(to_onnx(base, cut_points))
 
 
-def run_side_by_side(graph: bytes) -> FrozenPart:
-    """A graph of `to_onnx` as a function in which each core has some of the images for itself.
+def run_in_parallel(graph: bytes) -> FrozenPart:
+    """Run a graph of `to_onnx` with one thread per core, each on different images.
 
-    For many images that is faster than all cores at work on the same few, as they never wait for each other.
+    For many images this is faster than all cores working on the same few: they never wait for each other.
     """
     cores = os.cpu_count() or 1
-    predict, pool = _session(graph, threads=1), ThreadPoolExecutor(cores)
-    return lambda pixels: _in_parts(predict, pixels, max(1, min(_AT_ONCE, math.ceil(len(pixels) / cores))), pool.map)
+    predict, pool = _open_session(graph, threads=1), ThreadPoolExecutor(cores)
+    return lambda pixels: _run_in_batches(
+        predict, pixels, max(1, min(_ONNX_BATCH, math.ceil(len(pixels) / cores))), pool.map
+    )
 
 
-def run_onnx(graph: bytes, threads: int = 0, at_once: int = _AT_ONCE) -> FrozenPart:
-    """A graph of `to_onnx` as a function, on so many threads; 0 = as many as there are cores."""
-    predict = _session(graph, threads)
-    return lambda pixels: _in_parts(predict, pixels, at_once, map)
+def run_onnx(graph: bytes, threads: int = 0, batch_size: int = _ONNX_BATCH) -> FrozenPart:
+    """Run a graph of `to_onnx` batch by batch with this number of threads; 0 = one per core."""
+    predict = _open_session(graph, threads)
+    return lambda pixels: _run_in_batches(predict, pixels, batch_size, map)
 
 
-def _session(graph: bytes, threads: int) -> FrozenPart:
+def _open_session(graph: bytes, threads: int) -> FrozenPart:
     import onnxruntime  # only where it computes
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are for what trains meanwhile
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave cores to training
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return lambda pixels: session.run(None, {INPUT: pixels})
 
 
-def _in_parts(predict: FrozenPart, pixels: np.ndarray, size: int, over: Callable[..., Iterable]) -> list[np.ndarray]:
-    """Rows of all images, so many at once; `over` is `map` or one of its kind."""
-    starts = range(0, max(1, len(pixels)), size)  # no images are one part: they give no rows, of their shape
-    parts = over(lambda start: predict(pixels[start : start + size]), starts)
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+def _run_in_batches(predict: FrozenPart, pixels: np.ndarray, batch_size: int, map_batches: _Map) -> list[np.ndarray]:
+    starts = range(0, max(1, len(pixels)), batch_size)  # no images make one empty batch, which gives the right shape
+    batches = map_batches(lambda start: predict(pixels[start : start + batch_size]), starts)
+    return [np.concatenate(features) for features in zip(*batches, strict=True)]
 
 
-def _through_keras(base: keras.Model, cuts: Sequence[CutPoint], batch_size: int) -> FrozenPart:
-    model = keras.Model(base.input, [_tensor(base, cut) for cut in cuts])
+def _run_keras(base: keras.Model, cut_points: Sequence[CutPoint], batch_size: int) -> FrozenPart:
+    model = keras.Model(base.input, [_tensor_at(base, cut_point) for cut_point in cut_points])
 
     def compute(pixels: np.ndarray) -> list[np.ndarray]:
-        filled = np.zeros((-(-len(pixels) // batch_size) * batch_size, *pixels.shape[1:]), np.float32)
-        filled[: len(pixels)] = rescaled(pixels)  # one shape: Keras would trace a model anew for each
-        parts = [
-            _as_list(model.predict_on_batch(filled[start : start + batch_size]))
-            for start in range(0, len(filled), batch_size)
+        padded = np.zeros((-(-len(pixels) // batch_size) * batch_size, *pixels.shape[1:]), np.float32)
+        padded[: len(pixels)] = rescale(pixels)  # one batch shape: Keras would trace the model again for each other
+        batches = [
+            _as_list(model.predict_on_batch(padded[start : start + batch_size]))
+            for start in range(0, len(padded), batch_size)
         ]
-        return [np.concatenate(part)[: len(pixels)] for part in zip(*parts, strict=True)]
+        return [np.concatenate(features)[: len(pixels)] for features in zip(*batches, strict=True)]
 
     return compute
 
 
-def _tensor(base: keras.Model, cut: CutPoint) -> keras.KerasTensor:
-    output = base.layers[cut.below - 1].output
-    return keras.layers.GlobalAveragePooling2D()(output) if cut.name == POOL else output
+def _tensor_at(base: keras.Model, cut_point: CutPoint) -> keras.KerasTensor:
+    output = base.layers[cut_point.layers_below - 1].output
+    return keras.layers.GlobalAveragePooling2D()(output) if cut_point.name == POOL else output
 
 
-def _as_list(rows: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
-    return rows if isinstance(rows, list) else [rows]
+def _as_list(features: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
+    return features if isinstance(features, list) else [features]

@@ -1,4 +1,4 @@
-"""The network: rescaling to [-1, 1] - pretrained base - head, all in one model; and its part above a cut."""
+"""The network that a run trains: rescaling to [-1, 1] - pretrained base - head, all in one model."""
 
 import math
 
@@ -16,9 +16,9 @@ from core.learning.network.small_cnn import build_small_cnn
 def build_transfer_model(
     classes: int, image_size: int = 224, alpha: float = 1.0, weights: str = "imagenet", seed: int = 0
 ) -> keras.Model:
-    """A model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities, base frozen.
+    """Build a model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities.
 
-    Raises `WeightsError` where the weights cannot be had.
+    The base is frozen. Raises `WeightsError` if the weights are not available.
     """
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
@@ -30,28 +30,29 @@ def build_transfer_model(
 
 
 def build_model(config: RunConfig, classes: int) -> keras.Model:
-    """The network that a run trains: the base with its head, or the baseline. Raises `WeightsError`."""
+    """Build the network that a run trains: the base with its head, or the baseline. Raises `WeightsError`."""
     if config.strategy.is_from_scratch:
         return build_small_cnn(classes, config.image_size, config.seed)
     return build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed)
 
 
 def base_of(model: keras.Model) -> keras.Model | None:
-    """The pretrained part of a model; None for one that has none."""
+    """Return the pretrained base of a model; None if it has none."""
     return next((layer for layer in model.layers if layer.name == BASE_NAME), None)
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """The model itself, or the same in 32 bits where it was trained in 16: what is saved, judged and exported computes
-    alike on every machine.
+    """Return the model itself, or a float32 copy if it was trained in mixed precision.
+
+    A model is saved, evaluated and exported in float32, so that its results do not depend on the machine.
     """
     if all(layer.compute_dtype == "float32" for layer in model.layers):
         return model
-    whole = keras.models.clone_model(model, clone_function=_layer_in_float32, recursive=True)
-    whole.set_weights(model.get_weights())
-    if base_of(whole) is not None:
-        always_infer(base_of(whole))
-    return whole
+    copy = keras.models.clone_model(model, clone_function=_layer_in_float32, recursive=True)
+    copy.set_weights(model.get_weights())
+    if base_of(copy) is not None:
+        always_infer(base_of(copy))
+    return copy
 
 
 def _layer_in_float32(layer: keras.Layer) -> keras.Layer:
@@ -59,10 +60,10 @@ def _layer_in_float32(layer: keras.Layer) -> keras.Layer:
 
 
 def unfreeze_layers(model: keras.Model, unfreeze: int) -> None:
-    """Let exactly the top `unfreeze` layers of the base train, and the head. Compile afterwards.
+    """Make exactly the head and the top `unfreeze` layers of the base trainable. Compile afterwards.
 
-    `FROM_SCRATCH` leaves a model as it is that has no base. Raises `ValueError` unless the model has a base and
-    0 <= unfreeze <= `ALL_LAYERS`, or neither.
+    A model without a base takes only `FROM_SCRATCH` and stays as it is. Raises `ValueError` for any other value, and
+    unless 0 <= unfreeze <= `ALL_LAYERS` for a model with a base.
     """
     base = base_of(model)
     if base is None:
@@ -70,11 +71,11 @@ def unfreeze_layers(model: keras.Model, unfreeze: int) -> None:
         return
     expect_integer("unfreeze (layers of the base, from its top)", unfreeze, 0, ALL_LAYERS)
     base.trainable = True
-    boundary = len(base.layers) - unfreeze  # counted from the front: a slice [-0:] would be everything
+    boundary = len(base.layers) - unfreeze  # counted from the front: a slice [-0:] would be all layers
     for number, layer in enumerate(base.layers):
         layer.trainable = number >= boundary
 
 
 def count_trainable(model: keras.Model) -> int:
-    """Parameters that train as the model stands."""
+    """Count the parameters that are trainable now."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)

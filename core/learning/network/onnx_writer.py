@@ -1,96 +1,101 @@
-"""The frozen part of MobileNetV2, or a whole model, as an ONNX graph: ONNX Runtime computes it twice as fast on CPUs as
-TensorFlow.
+"""Write the frozen part of MobileNetV2, or a whole model, as an ONNX graph.
 
-Written by hand for the kinds of layers that these networks have: Keras' own export takes many seconds, and this one is
-made anew for every cut. ONNX Runtime itself folds BatchNormalization into the convolutions.
+On CPUs, ONNX Runtime is twice as fast as TensorFlow. The graph is written layer by layer for the types of layers in
+these networks, because the export of Keras takes many seconds and a graph is needed for every cut point. ONNX Runtime
+folds BatchNormalization into the convolutions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from core.learning.network.cut_points import POOL, CutPoint, inputs_of
+from core.learning.network.cut_points import POOL, CutPoint, input_tensors
 
 OPSET = 17
 INPUT = "pixels"
 
 
 class UnknownLayer(ValueError):
-    """The model has a layer of a kind that cannot be written."""
+    """The model has a layer of a type that cannot be written."""
 
 
-def to_onnx(base: keras.Model, cuts: Sequence[CutPoint]) -> bytes:
-    """A graph from (n, size, size, 3) uint8 images to float32 rows at these cuts, channels last as in Keras."""
+def to_onnx(base: keras.Model, cut_points: Sequence[CutPoint]) -> bytes:
+    """Write a graph from (n, size, size, 3) uint8 images to the float32 features at these cut points, channels last."""
     graph = _Graph()
-    values = _write_layers(graph, base, _rescaled(graph, graph.image(), 1 / 127.5, -1), max(cut.below for cut in cuts))
-    outputs = {_output(graph, cut, values[id(base.layers[cut.below - 1].output)]): cut.shape for cut in cuts}
-    return graph.finished(base.input_shape[1:], outputs)
+    image = _scale_and_shift(graph, graph.image(), 1 / 127.5, -1)
+    values = _write_layers(graph, base, image, max(cut_point.layers_below for cut_point in cut_points))
+    outputs = {
+        _output(graph, cut_point, values[id(base.layers[cut_point.layers_below - 1].output)]): cut_point.shape
+        for cut_point in cut_points
+    }
+    return graph.serialise(base.input_shape[1:], outputs)
 
 
-def model_to_onnx(model: keras.Model, notes: Mapping[str, str] | None = None, features: str = "") -> bytes:
-    """A whole model as a graph from (n, size, size, 3) uint8 images to (n, classes) float32 probabilities.
+def model_to_onnx(model: keras.Model, metadata: Mapping[str, str] | None = None, feature_layer: str = "") -> bytes:
+    """Write a whole model as a graph from (n, size, size, 3) uint8 images to (n, classes) float32 probabilities.
 
-    Before them come the feature maps (n, rows, columns, channels) that enter the layer named `features`, where one is.
-    `notes` go along as the file's metadata. Raises `UnknownLayer`.
+    If the model has a layer named `feature_layer`, the feature maps (n, rows, columns, channels) that enter it are the
+    first output. `metadata` is stored in the file. Raises `UnknownLayer`.
     """
     graph, outputs = _Graph(), {}
     value = graph.image()
-    for layer in model.layers[1:]:  # one after another: a base among them is one layer
-        if layer.name == features:
+    for layer in model.layers[1:]:  # a sequence, in which the base is one layer
+        if layer.name == feature_layer:
             outputs[graph.add("Transpose", [value], perm=[0, 2, 3, 1])] = layer.input.shape[1:]
         value = _write(graph, layer, [value])
-    return graph.finished(model.input_shape[1:], outputs | {value: model.output_shape[1:]}, notes)
+    return graph.serialise(model.input_shape[1:], outputs | {value: model.output_shape[1:]}, metadata)
 
 
-def _write_layers(graph: "_Graph", model: keras.Model, image: str, top: int) -> dict[int, str]:
-    """The first `top` layers of a model; the names of their values by the ids of their outputs."""
+def _write_layers(graph: "_Graph", model: keras.Model, image: str, count: int) -> dict[int, str]:
+    """Write the first `count` layers of a model; return the names of their values by the ids of their outputs."""
     values = {id(model.layers[0].output): image}
-    for layer in model.layers[1:top]:
-        values[id(layer.output)] = _write(graph, layer, [values[id(tensor)] for tensor in inputs_of(layer)])
+    for layer in model.layers[1:count]:
+        values[id(layer.output)] = _write(graph, layer, [values[id(tensor)] for tensor in input_tensors(layer)])
     return values
 
 
-def _output(graph: "_Graph", cut: CutPoint, value: str) -> str:
-    if cut.name == POOL:
+def _output(graph: "_Graph", cut_point: CutPoint, value: str) -> str:
+    if cut_point.name == POOL:
         return graph.add("Flatten", [graph.add("GlobalAveragePool", [value])])
     return graph.add("Transpose", [value], perm=[0, 2, 3, 1])
 
 
 class _Graph:
-    """Nodes and constants as they are added; each node's one output has a name of its own."""
+    """The nodes and constants of a graph; each node has one output with a unique name."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
-    def add(self, operator: str, inputs: Sequence[str], **attributes: object) -> str:
+    def add(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
         name = f"value{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [name], **attributes))
         return name
 
-    def constant(self, array: np.ndarray) -> str:
+    def constant(self, array: np.ndarray | np.float32) -> str:
         name = f"constant{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
         return name
 
     def image(self) -> str:
-        """The images as floats, channels first, as convolutions want them here."""
+        """Add the input: images converted to floats, channels first as ONNX convolutions expect them."""
         return self.add("Transpose", [self.add("Cast", [INPUT], to=TensorProto.FLOAT)], perm=[0, 3, 1, 2])
 
-    def finished(
-        self, image: Sequence[int], outputs: Mapping[str, Sequence[int]], notes: Mapping[str, str] | None = None
+    def serialise(
+        self, image: Sequence[int], outputs: Mapping[str, Sequence[int]], metadata: Mapping[str, str] | None = None
     ) -> bytes:
-        """The file; `outputs` are the shapes of one image's rows by the names of their values."""
-        entry = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", *image])
-        exits = [
+        """Return the content of the file; `outputs` maps the name of each output to its shape for one image."""
+        input_info = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", *image])
+        output_infos = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape]) for name, shape in outputs.items()
         ]
-        graph = helper.make_graph(self._nodes, "model", [entry], exits, self._constants)
+        graph = helper.make_graph(self._nodes, "model", [input_info], output_infos, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-        helper.set_model_props(model, dict(notes or {}))
+        helper.set_model_props(model, dict(metadata or {}))
         return model.SerializeToString()
 
 
@@ -113,7 +118,7 @@ def _convolution(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
         group=kernel.shape[0] if depthwise else 1,
         auto_pad="SAME_UPPER" if layer.padding == "same" else "VALID",
     )
-    return _activated(graph, layer, value)
+    return _activate(graph, layer, value)
 
 
 def _normalisation(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
@@ -132,26 +137,26 @@ def _relu(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
     return graph.add("Clip", [*inputs, graph.constant(np.float32(0)), graph.constant(np.float32(layer.max_value))])
 
 
-def _rescaled(graph: _Graph, value: str, scale: float, offset: float) -> str:
+def _scale_and_shift(graph: _Graph, value: str, scale: float, offset: float) -> str:
     value = graph.add("Mul", [value, graph.constant(np.float32(scale))])
     return graph.add("Add", [value, graph.constant(np.float32(offset))])
 
 
 def _rescaling(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
-    return _rescaled(graph, *inputs, layer.scale, layer.offset)
+    return _scale_and_shift(graph, inputs[0], layer.scale, layer.offset)
 
 
 def _network(graph: _Graph, layer: keras.Model, inputs: list[str]) -> str:
-    """A network within the model: the base."""
-    return _write_layers(graph, layer, *inputs, len(layer.layers))[id(layer.layers[-1].output)]
+    """Write a network inside the model: the base."""
+    return _write_layers(graph, layer, inputs[0], len(layer.layers))[id(layer.layers[-1].output)]
 
 
 def _dense(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
     constants = [graph.constant(keras.ops.convert_to_numpy(weight)) for weight in (layer.kernel, layer.bias)]
-    return _activated(graph, layer, graph.add("Gemm", [*inputs, *constants]))
+    return _activate(graph, layer, graph.add("Gemm", [*inputs, *constants]))
 
 
-def _activated(graph: _Graph, layer: keras.Layer, value: str) -> str:
+def _activate(graph: _Graph, layer: keras.Layer, value: str) -> str:
     operator = {"linear": None, "relu": "Relu", "softmax": "Softmax"}[layer.activation.__name__]
     return graph.add(operator, [value]) if operator else value
 
@@ -164,8 +169,8 @@ def _maximum(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
     return graph.add("MaxPool", inputs, kernel_shape=list(layer.pool_size), strides=list(layer.strides))
 
 
-def _flattened(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
-    """Channels last, as the weights above expect them."""
+def _flatten(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
+    """Flatten with channels last: the next layer's weights are in that order."""
     return graph.add("Flatten", [graph.add("Transpose", inputs, perm=[0, 2, 3, 1])])
 
 
@@ -182,5 +187,5 @@ _WRITERS: dict[str, Callable[[_Graph, keras.Layer, list[str]], str]] = {
     "Dense": _dense,
     "Dropout": lambda graph, layer, inputs: inputs[0],
     "MaxPooling2D": _maximum,
-    "Flatten": _flattened,
+    "Flatten": _flatten,
 }

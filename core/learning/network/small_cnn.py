@@ -1,4 +1,4 @@
-"""The baseline: a small network that has seen nothing before, as a course's first week builds it."""
+"""The baseline: a small convolutional network without pretrained weights."""
 
 import keras
 from keras import layers
@@ -7,10 +7,10 @@ from core.experiment.parameter_counts import HEAD_UNITS, SMALL_CNN_FILTERS
 
 
 def build_small_cnn(classes: int, image_size: int = 224, seed: int = 0) -> keras.Model:
-    """A model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities; all of it trains.
+    """Build a model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities.
 
-    Three times Conv(3 x 3, ReLU) - MaxPooling, then Flatten - Dense(128, ReLU) - Dropout(0.5) - Dense(classes,
-    softmax).
+    All of it trains: three times Conv(3 x 3, ReLU) - MaxPooling, then Flatten - Dense(128, ReLU) - Dropout(0.5) -
+    Dense(classes, softmax).
     """
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((image_size, image_size, 3), name="pixels")

@@ -8,43 +8,48 @@ from core.learning.network.cut_points import POOL, CutPoint
 from core.learning.network.model import base_of
 
 
-def trained_part(model: keras.Model, cut: CutPoint | None) -> keras.Model:
-    """The part of a model above a cut, from rows there to (n, classes) probabilities; its layers are the model's own.
+def trained_part(model: keras.Model, cut_point: CutPoint | None) -> keras.Model:
+    """Return the part of a model above a cut point, from features there to (n, classes) probabilities.
 
-    None gives the model itself.
+    It shares its layers with the model. With None it is the model itself.
     """
-    if cut is None:
+    if cut_point is None:
         return model
-    rows, _, probabilities = _tensors_above(model, cut)
-    return keras.Model(rows, probabilities, name="model_above")
+    inputs, _, probabilities = _tensors_above(model, cut_point)
+    return keras.Model(inputs, probabilities, name="model_above")
 
 
-def trained_part_with_features(model: keras.Model, cut: CutPoint | None) -> keras.Model:
-    """The same to ((n, channels) the last feature map, averaged over the image, (n, classes) probabilities)."""
-    rows, features, probabilities = _tensors_above(model, cut)
+def trained_part_with_features(model: keras.Model, cut_point: CutPoint | None) -> keras.Model:
+    """Return the same part with two outputs: the pooled last feature map (n, channels), and the probabilities."""
+    inputs, features, probabilities = _tensors_above(model, cut_point)
     if len(features.shape) == 4:
         features = layers.GlobalAveragePooling2D(name="average")(features)
-    return keras.Model(rows, [features, probabilities], name="described_above")
+    return keras.Model(inputs, [features, probabilities], name="described_above")
 
 
-def _tensors_above(model: keras.Model, cut: CutPoint | None) -> tuple[keras.KerasTensor, ...]:
-    """The rows at a cut, or the images; what enters the first dense layer, still as a map if it can be; what leaves."""
-    rows = keras.Input(model.input_shape[1:] if cut is None else cut.shape, name="rows")
-    x, entering = rows, {}
-    for part in _parts_above(model, cut):
-        entering[part.name] = x
-        x = part(x)
-    return rows, entering.get("flatten", entering["hidden"]), x
+def _tensors_above(model: keras.Model, cut_point: CutPoint | None) -> tuple[keras.KerasTensor, ...]:
+    """Return the input (features at the cut point, or images), the features of the head, and the probabilities.
+
+    The features of the head are the input of its first dense layer, before flattening if the model flattens them.
+    """
+    inputs = keras.Input(model.input_shape[1:] if cut_point is None else cut_point.shape, name="rows")
+    x, entering = inputs, {}
+    for layer in _layers_above(model, cut_point):
+        entering[layer.name] = x
+        x = layer(x)
+    return inputs, entering.get("flatten", entering["hidden"]), x
 
 
-def _parts_above(model: keras.Model, cut: CutPoint | None) -> list[keras.Layer]:
-    if cut is None:
-        return model.layers[1:]
-    head = model.layers[model.layers.index(base_of(model)) + 1 :]
-    return head[1:] if cut.name == POOL else [_upper_base(base_of(model), cut), *head]
+def _layers_above(model: keras.Model, cut_point: CutPoint | None) -> list[keras.Layer]:
+    all_layers: list[keras.Layer] = model.layers
+    if cut_point is None:
+        return all_layers[1:]
+    base = base_of(model)
+    head = all_layers[all_layers.index(base) + 1 :]
+    return head[1:] if cut_point.name == POOL else [_upper_base(base, cut_point), *head]
 
 
-def _upper_base(base: keras.Model, cut: CutPoint) -> keras.Model:
-    upper = keras.Model(base.layers[cut.below - 1].output, base.output, name="upper_base")
+def _upper_base(base: keras.Model, cut_point: CutPoint) -> keras.Model:
+    upper = keras.Model(base.layers[cut_point.layers_below - 1].output, base.output, name="upper_base")
     always_infer(upper)
     return upper

@@ -1,4 +1,4 @@
-"""From a manifest to batches: shuffled by epoch, the same order for the same seed."""
+"""Training data in batches: shuffled anew for each epoch, in the same order for the same seed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,15 +10,23 @@ import numpy as np
 
 from core.data.cache.decoded_images import DecodedImages
 from core.data.cache.run_cache import RunCache
-from core.data.datasets.split import SPLITS, Manifest, ManifestRow
+from core.data.datasets.dataset import SPLITS
+from core.data.datasets.split import Manifest, ManifestRow
+from core.experiment.run_config import RunConfig
 
-Rows = Callable[[np.ndarray, int], np.ndarray]
-"""(numbers of images, epoch from 0) -> what the model is fed for each."""
+InputLoader = Callable[[np.ndarray, int], np.ndarray]
+"""(numbers of images, epoch from 0) -> the inputs of the network for these images: pixels or cached features."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """One split: its items, pixels (n, size, size, 3) uint8 by their numbers, labels (n,) int32, hashes."""
+    """The images of one split.
+
+    Args:
+        items: their rows of the manifest.
+        pixels: (n, size, size, 3) uint8 by their numbers.
+        labels: (n,) int32.
+    """
 
     items: tuple[ManifestRow, ...]
     pixels: DecodedImages
@@ -34,7 +42,7 @@ class Images:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The three splits and what the labels mean."""
+    """The three splits, and the class name of each label."""
 
     classes: tuple[str, ...]
     train: Images
@@ -43,35 +51,37 @@ class TrainingData:
 
 
 def load_data(manifest: Manifest, root: Path, size: int, run_cache: RunCache | None = None) -> TrainingData:
-    """The images of a manifest below `root`, each decoded when it is first asked for."""
+    """Return the images of a manifest below `root`. Each is decoded when it is first read."""
     number = {name: i for i, name in enumerate(manifest.classes)}
 
     def images_of(split: str) -> Images:
-        items = manifest.of(split)
+        items = manifest.in_split(split)
         labels = np.array([number[item.label] for item in items], np.int32)
         return Images(items, DecodedImages(root, items, size, run_cache or RunCache()), labels)
 
     return TrainingData(manifest.classes, *map(images_of, SPLITS))
 
 
-class Batches(keras.utils.PyDataset):
-    """(rows, labels) batches of one split.
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """Batches of one split: (inputs, labels), or (inputs, labels, image weights) with class weights.
 
     Args:
-        rows: gives what the model is fed.
-        shuffle_seed: draws a new order for each epoch, a function of seed and epoch alone; None keeps the order.
+        inputs: loads the inputs of the network.
+        shuffle_seed: draws a new order for each epoch, which depends only on this seed and the epoch; None keeps the
+            order of the split.
+        class_weights: the weight of each label in the loss.
     """
 
     def __init__(
         self,
-        rows: Rows,
+        inputs: InputLoader,
         labels: np.ndarray,
         batch_size: int,
         shuffle_seed: int | None = None,
         class_weights: Mapping[int, float] | None = None,
     ) -> None:
         super().__init__(workers=1)
-        self._rows, self._labels, self._batch_size, self._seed = rows, labels, batch_size, shuffle_seed
+        self._inputs, self._labels, self._batch_size, self._seed = inputs, labels, batch_size, shuffle_seed
         self._weights = np.array([class_weights[i] for i in sorted(class_weights)]) if class_weights else None
         self._epoch, self._order = 0, np.arange(len(labels))
 
@@ -81,17 +91,23 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
         numbers = self._order[number * self._batch_size : (number + 1) * self._batch_size]
         labels = self._labels[numbers]
-        batch = self._rows(numbers, self._epoch), labels
+        batch = self._inputs(numbers, self._epoch), labels
         return batch if self._weights is None else (*batch, self._weights[labels])
 
-    def begin(self, epoch: int) -> None:
-        """Draw the order of an epoch. Keras' own hooks will not do: it calls them more often than epochs end."""
+    def start_epoch(self, epoch: int) -> None:
+        """Draw the order of an epoch. The hooks of Keras are not used: it calls them more than once per epoch."""
         self._epoch = epoch
         if self._seed is not None:
             self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._labels))
 
 
-def balanced_weights(labels: np.ndarray) -> dict[int, float]:
-    """Class weights inverse to frequency, with mean 1 over the images (King and Zeng 2001)."""
+def training_batches(config: RunConfig, images: Images, inputs: InputLoader) -> Batches:
+    """Return the shuffled batches of the training images, with class weights if the run uses them."""
+    weights = balanced_class_weights(images.labels) if config.class_weights else None
+    return Batches(inputs, images.labels, config.batch_size, config.seed, weights)
+
+
+def balanced_class_weights(labels: np.ndarray) -> dict[int, float]:
+    """Compute class weights inverse to frequency, with mean 1 over the images (King and Zeng 2001)."""
     counts = np.bincount(labels)
     return {i: len(labels) / (len(counts) * count) for i, count in enumerate(counts)}

@@ -1,4 +1,4 @@
-"""The test split, measured once."""
+"""Evaluation on the test split, once, at the end of a run."""
 
 import csv
 import io
@@ -11,14 +11,14 @@ import numpy as np
 
 from core.learning.inference.novelty import NoveltyReference
 from core.learning.network.trained_part import trained_part_with_features
-from core.learning.training.batches import Batches, Images, Rows, TrainingData
+from core.learning.training.batches import Batches, Images, InputLoader, TrainingData
 from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.temperature import fit_temperature
-from core.machine.files import write_whole
+from core.machine.files import write_atomically
 
 
 class EvaluationResult(NamedTuple):
-    """The content of evaluation.json, probabilities (images, classes), and what is familiar to the model."""
+    """The content of evaluation.json, the test probabilities (images, classes), and the novelty reference."""
 
     evaluation: dict[str, Any]
     probabilities: np.ndarray
@@ -26,51 +26,65 @@ class EvaluationResult(NamedTuple):
 
 
 def evaluate(
-    model: keras.Model, data: TrainingData, batch_size: int, activations: FrozenFeatures | None = None
+    model: keras.Model, data: TrainingData, batch_size: int, frozen_features: FrozenFeatures | None = None
 ) -> EvaluationResult:
-    """What the model says of the test split.
+    """Evaluate a model on the test split; fit its temperature and novelty reference on the validation split.
 
-    With `activations` it starts from what they hold of the part that never trained, in full precision. The
-    temperature, and what is familiar, are those of the validation split.
+    With `frozen_features`, layers that never trained are not computed again; test features are in full precision.
     """
-    above = trained_part_with_features(model, activations.lowest if activations else None)
+    if frozen_features:
+        cut_point = frozen_features.lowest_cut_point
+        validation = frozen_features.last_validation_inputs(data.validation)
+        test = frozen_features.test_inputs(data.test)
+    else:
+        cut_point, validation, test = None, _pixels(data.validation), _pixels(data.test)
+    network = trained_part_with_features(model, cut_point)
 
-    def said(images: Images, rows: Rows | None) -> tuple[np.ndarray, np.ndarray]:
-        rows = rows or (lambda numbers, epoch: images.pixels[numbers])
-        return above.predict(Batches(rows, images.labels, batch_size), verbose=0)
+    def predict(images: Images, inputs: InputLoader) -> tuple[np.ndarray, np.ndarray]:
+        features, probabilities = network.predict(Batches(inputs, images.labels, batch_size), verbose=0)
+        return features, probabilities
 
-    features, probabilities = said(data.validation, activations and activations.last(data.validation))
-    novelty_reference, temperature = (
-        NoveltyReference.of(features),
-        fit_temperature(probabilities, data.validation.labels),
-    )
-    _, probabilities = said(data.test, activations and activations.exact(data.test))
-    confusion = confusion_matrix(data.test.labels, probabilities.argmax(axis=1), len(data.classes))
-    per_class = {name: scores for name, scores in zip(data.classes, class_scores(confusion), strict=True)}
-    evaluation = {
-        "split": "test",
-        "images": len(data.test),
-        "accuracy": float(np.trace(confusion) / confusion.sum()),
-        "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])),
-        "temperature": temperature,
-        "classes": list(data.classes),
-        "per_class": per_class,
-        "confusion": confusion.tolist(),
-    }
+    features, probabilities = predict(data.validation, validation)
+    novelty_reference = NoveltyReference.from_features(features)
+    temperature = fit_temperature(probabilities, data.validation.labels)
+    _, probabilities = predict(data.test, test)
+    evaluation = _scores(probabilities, data.test.labels, data.classes, temperature)
     return EvaluationResult(evaluation, probabilities, novelty_reference)
 
 
+def _pixels(images: Images) -> InputLoader:
+    return lambda numbers, epoch: images.pixels[numbers]
+
+
+def _scores(
+    probabilities: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], temperature: float
+) -> dict[str, Any]:
+    """Compute the content of evaluation.json."""
+    confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(classes))
+    per_class = dict(zip(classes, class_scores(confusion), strict=True))
+    return {
+        "split": "test",
+        "images": len(labels),
+        "accuracy": float(np.trace(confusion) / confusion.sum()),
+        "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])),
+        "temperature": temperature,
+        "classes": list(classes),
+        "per_class": per_class,
+        "confusion": confusion.tolist(),
+    }
+
+
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """(classes, classes) counts: a row a true class, a column a predicted one."""
+    """Count the images (classes, classes): one row per true class, one column per predicted class."""
     return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def class_scores(confusion: np.ndarray) -> list[dict[str, float]]:
-    """Precision, recall, F1 and the number of images of each class; 0 where one is undefined."""
-    right, true, said = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    """Compute precision, recall, F1 and the number of images of each class; undefined scores are 0."""
+    correct, true, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     return [
-        {"precision": _ratio(r, s), "recall": _ratio(r, t), "f1": _ratio(2 * r, s + t), "images": int(t)}
-        for r, t, s in zip(right, true, said, strict=True)
+        {"precision": _ratio(c, p), "recall": _ratio(c, t), "f1": _ratio(2 * c, p + t), "images": int(t)}
+        for c, t, p in zip(correct, true, predicted, strict=True)
     ]
 
 
@@ -78,14 +92,14 @@ def _ratio(part: int, whole: int) -> float:
     return float(part / whole) if whole else 0.0
 
 
-def write_evaluation(folder: Path, judged: EvaluationResult, data: TrainingData) -> None:
-    """Write familiar.npz where there is something to write, predictions.csv, then evaluation.json, each whole."""
-    if judged.novelty_reference:
-        judged.novelty_reference.save(folder)
+def write_evaluation(folder: Path, result: EvaluationResult, data: TrainingData) -> None:
+    """Write familiar.npz if there is a novelty reference, predictions.csv, then evaluation.json, each atomically."""
+    if result.novelty_reference:
+        result.novelty_reference.save(folder)
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["path", "label", "predicted", *(f"p_{name}" for name in data.classes)])
-    for item, row in zip(data.test.items, judged.probabilities, strict=True):
+    for item, row in zip(data.test.items, result.probabilities, strict=True):
         writer.writerow([item.path, item.label, data.classes[row.argmax()], *(f"{p:.9g}" for p in row)])
-    write_whole(folder / "predictions.csv", text.getvalue(), durable=True)
-    write_whole(folder / "evaluation.json", json.dumps(judged.evaluation, indent=1), durable=True)
+    write_atomically(folder / "predictions.csv", text.getvalue(), durable=True)
+    write_atomically(folder / "evaluation.json", json.dumps(result.evaluation, indent=1), durable=True)

@@ -1,4 +1,4 @@
-"""What the frozen part of a model says of images: computed once, kept, and taken from there ever after."""
+"""Features of the frozen layers of a model: each computed once, cached, and read from the cache afterwards."""
 
 import hashlib
 import time
@@ -16,126 +16,136 @@ from core.experiment.run_config import RunConfig
 from core.learning.network.cut_points import CutPoint, cut_point_for
 from core.learning.network.frozen_part import FrozenPart, build_frozen_part
 from core.learning.network.model import base_of
-from core.learning.training.batches import Images, Rows
+from core.learning.training.batches import Images, InputLoader
 
-NOTHING = RunCache()
-"""Keeps nothing."""
+_NO_CACHE = RunCache()
 
 
 class FrozenFeatures:
-    """Where the batches of a run come from.
+    """Loads the inputs of the layers that train: cached features of the frozen layers, or images.
 
-    A phase that trains the top n layers starts from the rows at the highest cut below them, and one that trains all of
-    them from pixels. One that opens fewer layers than a phase before it starts where that one did: what lies above has
-    changed. A pass through the frozen part keeps the rows at the cuts of all phases still to come, and at those below
-    that later runs start from. `computed` counts the images that went through it.
+    A phase that trains the top n layers starts from the features at the highest cut point below them; a phase that
+    trains all layers starts from the images. A phase that trains fewer layers than an earlier one starts at the earlier
+    one's cut point, because the layers above have changed. One pass through the frozen part caches the features at the
+    cut points of all remaining phases, and at the lower ones from which later runs start. `images_computed` counts the
+    images that went through the frozen part.
 
     Args:
-        later: depths of those runs.
+        later_depths: how many layers the later runs unfreeze.
     """
 
-    def __init__(self, config: RunConfig, model: keras.Model, run_cache: RunCache, later: Collection[int] = ()) -> None:
+    def __init__(
+        self, config: RunConfig, model: keras.Model, run_cache: RunCache, later_depths: Collection[int] = ()
+    ) -> None:
         self._config, self._base, self._run_cache = config, base_of(model), run_cache
-        self._cuts = [self._cut_for(depth) for depth in config.strategy.deepest_so_far]
-        self._later = [cut for depth in sorted(later) if (cut := self._cut_for(depth))]
-        self._trunk = cache(self._build_trunk)
-        self._fingerprint = cache(lambda cut: fingerprint(self._base, cut))
-        self.computed = 0
+        self._cut_points = [starting_point(config, self._base, n) for n in config.strategy.cumulative_max_depths]
+        self._later = [cut for depth in sorted(later_depths) if (cut := starting_point(config, self._base, depth))]
+        self._frozen_part = cache(self._build_frozen_part)
+        self._fingerprint = cache(lambda cut_point: fingerprint(self._base, cut_point))
+        self.images_computed = 0
 
-    def _cut_for(self, depth: int) -> CutPoint | None:
-        return cut_point_for(self._base, depth) if self._config.reuse and self._base is not None else None
-
-    def cut(self, phase: int) -> CutPoint | None:
-        """Where phase number `phase` (from 1) starts from; None = from the images."""
-        return self._cuts[phase - 1]
+    def cut_point(self, phase: int) -> CutPoint | None:
+        """Return the cut point from which phase number `phase` (from 1) starts; None = from the images."""
+        return self._cut_points[phase - 1]
 
     @property
-    def lowest(self) -> CutPoint | None:
-        """Where a model starts from that all phases have trained: what lies below has never changed."""
-        return None if None in self._cuts else min(self._cuts, key=lambda cut: cut.below)
+    def lowest_cut_point(self) -> CutPoint | None:
+        """The lowest cut point of all phases: layers below it never change. None if a phase starts from the images."""
+        cut_points = [cut for cut in self._cut_points if cut is not None]
+        is_complete = len(cut_points) == len(self._cut_points)
+        return min(cut_points, key=lambda cut: cut.layers_below) if is_complete else None
 
-    def training(self, images: Images, phase: int) -> Rows:
-        """Rows for training in this phase: of an image's view in that epoch."""
-        return self._source(
+    def training_inputs(self, images: Images, phase: int) -> InputLoader:
+        """Inputs of training in this phase: the augmented copy of each image that the epoch uses."""
+        return self._loader(
             images,
-            self._still_wanted(phase),
+            self._cut_points_to_compute(phase),
             self._config.kept_precision,
             lambda epoch: copy_for_epoch(self._config, epoch),
         )
 
-    def plain(self, images: Images, phase: int) -> Rows:
-        """Rows of images as they are, for validation in this phase."""
-        return self._source(images, self._still_wanted(phase), self._config.kept_precision)
+    def validation_inputs(self, images: Images, phase: int) -> InputLoader:
+        """Inputs of validation in this phase: the unchanged images."""
+        return self._loader(images, self._cut_points_to_compute(phase), self._config.kept_precision)
 
-    def last(self, images: Images) -> Rows:
-        """Rows of images as they are at the lowest cut, as the last phase's validation reads them."""
-        return self.plain(images, len(self._cuts))
+    def last_validation_inputs(self, images: Images) -> InputLoader:
+        """Inputs of validation in the last phase, whose cut point is the lowest."""
+        return self.validation_inputs(images, len(self._cut_points))
 
-    def exact(self, images: Images) -> Rows:
-        """Rows of images as they are at the lowest cut, in full precision: for the test."""
-        return self._source(images, (self.lowest,) if self.lowest else (), "float32")
+    def test_inputs(self, images: Images) -> InputLoader:
+        """Inputs of the test: the unchanged images, at the lowest cut point, in full precision."""
+        cut_point = self.lowest_cut_point
+        return self._loader(images, (cut_point,) if cut_point else (), "float32")
 
-    def _still_wanted(self, phase: int) -> tuple[CutPoint, ...]:
-        """This phase's cut, then those of later phases and runs; none where this phase starts from the images."""
-        cut = self.cut(phase)
-        if cut is None:
+    def _cut_points_to_compute(self, phase: int) -> tuple[CutPoint, ...]:
+        """Return this phase's cut point, then those of later phases and runs; empty if it starts from the images."""
+        cut_point = self.cut_point(phase)
+        if cut_point is None:
             return ()
-        passed = (later for later in self._later if later.below <= cut.below)
-        return tuple(dict.fromkeys(filter(None, (cut, *self._cuts[phase:], *passed))))
+        passed = (later for later in self._later if later.layers_below <= cut_point.layers_below)
+        return tuple(dict.fromkeys(filter(None, (cut_point, *self._cut_points[phase:], *passed))))
 
-    def _source(
+    def _loader(
         self,
         images: Images,
-        wanted: tuple[CutPoint, ...],
+        cut_points: tuple[CutPoint, ...],
         precision: str,
-        view_in: Callable[[int], AugmentedCopy | None] = lambda epoch: None,
-    ) -> Rows:
-        def rows(numbers: np.ndarray, epoch: int) -> np.ndarray:
-            view, hashes = view_in(epoch), [images.hashes[number] for number in numbers]
-            if not wanted:
-                return augment_batch(images.pixels[numbers], hashes, view)
-            keeps = view is None or self._config.views > 0  # a fresh view never comes again
-            run_cache, cuts = (self._run_cache, wanted) if keeps else (NOTHING, wanted[:1])
-            kinds = [self._kind(cut, view, precision) for cut in cuts]
-            found, here = run_cache.read(kinds[0], hashes)
-            if not here.all():
-                missing = np.flatnonzero(~here)
-                views = augment_batch(images.pixels[numbers[missing]], [hashes[i] for i in missing], view)
-                found[missing] = self._compute(views, [hashes[i] for i in missing], cuts, kinds, run_cache)
-            return found
+        copy_for: Callable[[int], AugmentedCopy | None] = lambda epoch: None,
+    ) -> InputLoader:
+        """Load the features at the first of these cut points; if they must be computed, cache them at all of them."""
 
-        return rows
+        def load(numbers: np.ndarray, epoch: int) -> np.ndarray:
+            copy, hashes = copy_for(epoch), [images.hashes[number] for number in numbers]
+            if not cut_points:
+                return augment_batch(images.pixels[numbers], hashes, copy)
+            is_repeated = copy is None or self._config.views > 0  # views = 0: every epoch draws new copies
+            run_cache, targets = (self._run_cache, cut_points) if is_repeated else (_NO_CACHE, cut_points[:1])
+            kinds = [self._kind(cut_point, copy, precision) for cut_point in targets]
+            features, found = run_cache.read(kinds[0], hashes)
+            if not found.all():
+                missing = np.flatnonzero(~found)
+                missing_hashes = [hashes[i] for i in missing]
+                pixels = augment_batch(images.pixels[numbers[missing]], missing_hashes, copy)
+                features[missing] = self._compute(pixels, missing_hashes, targets, kinds, run_cache)
+            return features
+
+        return load
 
     def _compute(
         self,
-        views: np.ndarray,
+        pixels: np.ndarray,
         hashes: Sequence[str],
-        cuts: tuple[CutPoint, ...],
+        cut_points: tuple[CutPoint, ...],
         kinds: Sequence[Kind],
         run_cache: RunCache,
     ) -> np.ndarray:
-        """Rows at the first of the cuts, rounded as they are stored; those at all of them are kept."""
+        """Compute and cache the features at all cut points; return those at the first, in their cached precision."""
         began = time.perf_counter()
-        found = [rows.astype(kind.dtype) for rows, kind in zip(self._trunk(cuts)(views), kinds, strict=True)]
+        outputs = self._frozen_part(cut_points)(pixels)
+        computed = [features.astype(kind.dtype) for features, kind in zip(outputs, kinds, strict=True)]
         seconds = time.perf_counter() - began
-        for kind, rows in zip(kinds, found, strict=True):
-            run_cache.write(kind, hashes, rows, seconds)
-        self.computed += len(hashes)
-        return found[0]
+        for kind, features in zip(kinds, computed, strict=True):
+            run_cache.write(kind, hashes, features, seconds)
+        self.images_computed += len(hashes)
+        return computed[0]
 
-    def _kind(self, cut: CutPoint, view: AugmentedCopy | None, precision: str) -> Kind:
-        return frozen_feature_rows(
-            cut.name, cut.shape, self._fingerprint(cut), self._config.image_size, view, precision
-        )
+    def _kind(self, cut_point: CutPoint, copy: AugmentedCopy | None, precision: str) -> Kind:
+        weights = self._fingerprint(cut_point)
+        return frozen_feature_rows(cut_point.name, cut_point.shape, weights, self._config.image_size, copy, precision)
 
-    def _build_trunk(self, wanted: tuple[CutPoint, ...]) -> FrozenPart:
-        return build_frozen_part(self._base, wanted, self._config.batch_size)
+    def _build_frozen_part(self, cut_points: tuple[CutPoint, ...]) -> FrozenPart:
+        return build_frozen_part(self._base, cut_points, self._config.batch_size)
 
 
-def fingerprint(base: keras.Model, cut: CutPoint) -> str:
-    """SHA-256 of all weights below the cut: whatever file they came from, and whatever trains above."""
+def starting_point(config: RunConfig, base: keras.Model | None, depth: int) -> CutPoint | None:
+    """Return the cut point from which a phase starts that trains the top `depth` layers; None = from the images."""
+    return cut_point_for(base, depth) if config.reuse and base is not None else None
+
+
+def fingerprint(base: keras.Model, cut_point: CutPoint) -> str:
+    """Compute the SHA-256 of all weights below the cut point: the same for equal weights of any origin."""
     digest = hashlib.sha256()
-    for layer in base.layers[: cut.below]:
+    for layer in base.layers[: cut_point.layers_below]:
         for weight in layer.get_weights():
             digest.update(weight.tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""One run from its folder's configuration to its evaluation: what a worker does."""
+"""Train and evaluate one run, from its configuration to the files in its folder: the job of a worker."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -6,26 +6,23 @@ from typing import Any, Protocol
 
 import keras
 
-from core.data.cache.feature_cache import FeatureCache
-from core.data.cache.run_cache import RunCache
-from core.data.datasets.scan import data_folder, find_root
-from core.data.datasets.split import Manifest
 from core.experiment.export_formats import MODEL_FILE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Row, State
-from core.learning.inference.predictor import note_hash
-from core.learning.network.model import build_model, in_float32
-from core.learning.training.batches import TrainingData, load_data
+from core.learning.inference.predictor import write_hash
+from core.learning.network.model import in_float32
+from core.learning.training.batches import TrainingData
 from core.learning.training.checkpoint import Checkpoints
 from core.learning.training.evaluation import evaluate, write_evaluation
 from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import Outcome, train
+from core.learning.training.run_inputs import open_inputs, read_manifest
 from core.learning.training.tensorboard import TensorBoard, write_hparams
-from core.machine.files import whole
+from core.machine.files import atomic_draft
 
 
 class Reporter(Protocol):
-    """Who is told how a run goes, and who may ask it to stop."""
+    """Receives the progress of a run, and can request it to stop."""
 
     folder: Path
     device_id: str
@@ -38,48 +35,44 @@ class Reporter(Protocol):
 
 
 def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32") -> bool:
-    """Train, save and evaluate one run in `reporter.folder`; True when completed, False when stopped on request.
+    """Train, save and evaluate one run in `reporter.folder`; True if completed, False if stopped on request.
 
-    Raises `ValueError` for data or weights that cannot be used, `Diverged`, `OSError`.
+    Raises `ValueError` for unusable data or weights, `Diverged`, `OSError`.
     """
-    _prepare_keras(config, precision, reporter)
-    reporter.set_status(note="Reading the weights")
-    manifest = Manifest.from_csv((reporter.folder / "manifest.csv").read_text(encoding="utf-8"))
-    model = build_model(config, len(manifest.classes))
-    run_cache = RunCache(
-        FeatureCache() if config.reuse else None, len(manifest.items), lambda text: reporter.set_status(remark=text)
-    )
-    data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, run_cache)
-    activations = FrozenFeatures(config, model, run_cache, reporter.depths_of_waiting_runs())
-    outcome = _train(config, model, data, activations, reporter)
+    _configure_keras(config, precision, reporter)
+    reporter.set_status(note="Loading the weights")
+    manifest = read_manifest(reporter.folder)
+    model, data, run_cache = open_inputs(config, manifest, lambda text: reporter.set_status(remark=text))
+    frozen_features = FrozenFeatures(config, model, run_cache, reporter.depths_of_waiting_runs())
+    outcome = _train(config, model, data, frozen_features, reporter)
     model = in_float32(model)
     if outcome.rows:
         _save(model, reporter.folder / MODEL_FILE)
     if outcome.stopped:
         return False
-    reporter.set_status(note="Measuring on the test images")
-    judged = evaluate(model, data, config.batch_size, activations)
-    write_evaluation(reporter.folder, judged, data)
-    write_hparams(reporter.folder / "tensorboard", config, judged.evaluation["accuracy"])
+    reporter.set_status(note="Evaluating on the test images")
+    result = evaluate(model, data, config.batch_size, frozen_features)
+    write_evaluation(reporter.folder, result, data)
+    write_hparams(reporter.folder / "tensorboard", config, result.evaluation["accuracy"])
     reporter.set_status(saved_seconds=round(run_cache.saved_seconds, 1))
     return True
 
 
-def _prepare_keras(config: RunConfig, precision: str, reporter: Reporter) -> None:
+def _configure_keras(config: RunConfig, precision: str, reporter: Reporter) -> None:
     if reporter.device_id.startswith("gpu") and not keras.distribution.list_devices("gpu"):
         precision = "float32"
-        reporter.set_status(device="CPU, as Keras sees no GPU: requirements-gpu.txt has what it needs")
+        reporter.set_status(device="CPU: Keras finds no GPU, install requirements-gpu.txt")
     policy = precision if config.mixed_precision else "float32"
     keras.config.set_dtype_policy(policy)
     reporter.set_status(precision=policy)
     if config.deterministic and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # Keras has no word for it
+        import tensorflow as tf  # Keras has no function for it
 
         tf.config.experimental.enable_op_determinism()
 
 
 def _train(
-    config: RunConfig, model: keras.Model, data: TrainingData, activations: FrozenFeatures, reporter: Reporter
+    config: RunConfig, model: keras.Model, data: TrainingData, frozen_features: FrozenFeatures, reporter: Reporter
 ) -> Outcome:
     checkpoints = Checkpoints(reporter.folder / "checkpoint")
     start = checkpoints.load()
@@ -93,11 +86,11 @@ def _train(
             if row["kind"] == "epoch":
                 board.write(row)
 
-        return train(config, model, data, emit, reporter.should_stop, checkpoints, start, activations)
+        return train(config, model, data, emit, reporter.should_stop, checkpoints, start, frozen_features)
 
 
 def _save(model: keras.Model, path: Path) -> None:
-    """Write the model whole or not at all; its hash before it, so that no moment shows a model without one."""
-    with whole(path) as draft:
+    """Write the model atomically, and its hash first, so that a model never exists without its hash."""
+    with atomic_draft(path) as draft:
         model.save(draft)
-        note_hash(draft, path.with_suffix(".sha256"))
+        write_hash(draft, path.with_suffix(".sha256"))

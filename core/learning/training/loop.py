@@ -1,4 +1,4 @@
-"""One loop over the phases, for every strategy."""
+"""The training loop over the phases of a strategy."""
 
 import math
 import time
@@ -17,19 +17,19 @@ from core.experiment.strategy import Phase
 from core.learning.network.cut_points import CutPoint
 from core.learning.network.model import base_of, count_trainable, unfreeze_layers
 from core.learning.network.trained_part import trained_part
-from core.learning.training.batches import Batches, TrainingData, balanced_weights
+from core.learning.training.batches import Batches, TrainingData, training_batches
 from core.learning.training.checkpoint import Arrays, Checkpoint, Checkpoints
 from core.learning.training.frozen_features import FrozenFeatures
 
 STEP_ROW_SECONDS = 0.25
-"""A step row is written at most this often: curves stream, files stay small."""
+"""Least time between two step rows: often enough for live curves, seldom enough for small files."""
 
 Emit = Callable[[Row], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training went. The model that was given holds the best epoch's weights, if an epoch was finished."""
+    """Result of a training. The model has the weights of the best epoch, if at least one epoch was completed."""
 
     rows: tuple[Row, ...]
     stopped: bool
@@ -47,16 +47,16 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     checkpoints: Checkpoints | None = None,
     start: Checkpoint | None = None,
-    activations: FrozenFeatures | None = None,
+    frozen_features: FrozenFeatures | None = None,
 ) -> Outcome:
-    """Train `model` through the phases of the strategy, from `start` on where it is given.
+    """Train `model` through the phases of the strategy, resumed from `start` if given.
 
-    Every phase compiles afresh, so its optimizer starts anew. `emit` gets a row an epoch and a few a second in
-    between. A stop request, or `KeyboardInterrupt`, ends it in good order. What the frozen part says comes from
-    `activations`; without them it is computed in each epoch anew. Raises `Diverged`.
+    Every phase compiles the model again, with a new optimizer. `emit` receives one row per epoch and a few per second
+    in between. A stop request or `KeyboardInterrupt` stops the training in an orderly way. Without `frozen_features`
+    nothing is cached and the frozen layers are computed in every epoch. Raises `Diverged`.
     """
-    activations = activations or FrozenFeatures(config, model, RunCache())
-    training = _Training(config, model, data, emit, should_stop, checkpoints, activations)
+    frozen_features = frozen_features or FrozenFeatures(config, model, RunCache())
+    training = _Training(config, model, data, emit, should_stop, checkpoints, frozen_features)
     if start:
         training.restore(start)
     stopped = False
@@ -65,12 +65,12 @@ def train(
             training.run_phase(number, phase)
     except KeyboardInterrupt:
         stopped = True
-    training.take_best_weights()
+    training.restore_best_weights()
     return Outcome(tuple(training.rows), stopped)
 
 
 class _Training:
-    """What a training knows between its phases."""
+    """The state of a training across its phases."""
 
     def __init__(
         self,
@@ -80,47 +80,44 @@ class _Training:
         emit: Emit,
         should_stop: Callable[[], bool],
         checkpoints: Checkpoints | None,
-        activations: FrozenFeatures,
+        frozen_features: FrozenFeatures,
     ) -> None:
         self.config, self.model, self.data = config, model, data
         self.emit, self.should_stop, self.checkpoints = emit, should_stop, checkpoints
-        self.activations = activations
+        self.frozen_features = frozen_features
         self.rows: list[Row] = []
-        self._moving = moving_weights(model, max(phase.unfreeze for phase in config.strategy.phases))
+        self._weights = changeable_weights(model, max(phase.unfreeze for phase in config.strategy.phases))
         self.best: Arrays = ()
         self._optimizer: Arrays = ()
 
     def restore(self, state: Checkpoint) -> None:
-        """Stand where the checkpoint stood."""
+        """Restore the state of a checkpoint."""
         self.rows, self.best, self._optimizer = list(state.rows), state.best, state.optimizer
-        _assign(self._moving, state.weights)
+        _assign(self._weights, state.weights)
 
     def run_phase(self, number: int, phase: Phase) -> None:
-        """Train what is left of a phase."""
+        """Train the remaining epochs of a phase."""
         left = self._epochs_left(number, phase)
         if left == 0:
             return
-        above = self._compile(number, phase, resumed=left < phase.epochs)
-        done, data, batch_size = len(self.rows), self.data, self.config.batch_size
-        weights = balanced_weights(data.train.labels) if self.config.class_weights else None
-        batches = Batches(
-            self.activations.training(data.train, number), data.train.labels, batch_size, self.config.seed, weights
-        )
-        validation = Batches(self.activations.plain(data.validation, number), data.validation.labels, batch_size)
-        # shuffle=False: Keras would shuffle the batches once more, in an order that no seed and no epoch fixes
-        above.fit(
+        network = self._compile(number, phase, resumed=left < phase.epochs)
+        done, images, features = len(self.rows), self.data.validation, self.frozen_features
+        batches = training_batches(self.config, self.data.train, features.training_inputs(self.data.train, number))
+        validation = Batches(features.validation_inputs(images, number), images.labels, self.config.batch_size)
+        # shuffle=False: Keras would shuffle the batches again, in an order that does not follow the seed
+        network.fit(
             batches,
             validation_data=validation,
             shuffle=False,
             verbose=0,
             initial_epoch=done,
             epochs=done + left,
-            callbacks=[_Follow(self, number, phase, batches)],
+            callbacks=[_PhaseCallback(self, number, phase, batches)],
         )
 
     def finish_epoch(self, row: Row, optimizer: keras.Optimizer) -> None:
-        """Keep the epoch: first the checkpoint, then its row, so that no row is without a state to go on from."""
-        weights = _copy(self._moving)
+        """Save the epoch: the checkpoint before the row, so that training can resume after every written row."""
+        weights = _copy(self._weights)
         if not self.rows or best_key(row) > max(map(best_key, self.rows)):
             self.best = weights
         self.rows.append(row)
@@ -129,37 +126,38 @@ class _Training:
         self.emit(row)
 
     def is_out_of_patience(self, number: int) -> bool:
-        """Whether the phase has gone `patience` epochs without a better validation loss."""
+        """Return True if the validation loss of the phase has not improved for `patience` epochs."""
         losses = [row["val_loss"] for row in self.rows if row["phase"] == number]
         patience = self.config.patience
         return bool(patience and losses) and len(losses) - 1 - int(np.argmin(losses)) >= patience
 
-    def take_best_weights(self) -> None:
+    def restore_best_weights(self) -> None:
         if self.best:
-            _assign(self._moving, self.best)
+            _assign(self._weights, self.best)
 
     def _epochs_left(self, number: int, phase: Phase) -> int:
-        later = any(row["phase"] > number for row in self.rows)
-        if later or self.is_out_of_patience(number):
+        is_past = any(row["phase"] > number for row in self.rows)
+        if is_past or self.is_out_of_patience(number):
             return 0
-        return phase.epochs - sum(row["phase"] == number for row in self.rows)
+        done: int = sum(row["phase"] == number for row in self.rows)
+        return phase.epochs - done
 
     def _compile(self, number: int, phase: Phase, resumed: bool) -> keras.Model:
-        """What trains in this phase: the part of the model above the phase's cut."""
-        above = compile_phase(self.model, phase, self.activations.cut(number))
+        """Compile the network that trains in this phase: the part of the model above the phase's cut point."""
+        network = compile_phase(self.model, phase, self.frozen_features.cut_point(number))
         if resumed:
-            self._restore_optimizer(above)
-        return above
+            self._restore_optimizer(network)
+        return network
 
-    def _restore_optimizer(self, above: keras.Model) -> None:
-        """Go on with the stored state; in another precision there is none that fits, and the optimizer starts anew."""
-        variables = above.optimizer.variables
+    def _restore_optimizer(self, network: keras.Model) -> None:
+        """Restore the optimizer's state; if it was stored under another precision, it does not fit and starts anew."""
+        variables = network.optimizer.variables
         if [variable.shape for variable in variables] == [array.shape for array in self._optimizer]:
             _assign(variables, self._optimizer)
 
 
-class _Follow(keras.callbacks.Callback):
-    """Turns what Keras reports within one phase into rows, and ends the phase when it is time."""
+class _PhaseCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Writes the metrics of one phase as rows, and stops the phase on request, on divergence or out of patience."""
 
     def __init__(self, training: _Training, number: int, phase: Phase, batches: Batches) -> None:
         super().__init__()
@@ -167,19 +165,19 @@ class _Follow(keras.callbacks.Callback):
         self._earlier_seconds = sum(row["seconds"] for row in training.rows)
 
     def on_epoch_begin(self, epoch: int, logs: Row | None = None) -> None:
-        self._batches.begin(epoch)
+        self._batches.start_epoch(epoch)
         reseed(self.model, self._training.config.seed, epoch)
         self._epoch, self._began, self._images_before = epoch, time.perf_counter(), 0
         self._emitted = self._began
 
-    def on_train_batch_end(self, batch: int, logs: Row | None = None) -> None:
-        self._obey()
+    def on_train_batch_end(self, batch: int, logs: Row) -> None:
+        self._stop_if_requested()
         now = time.perf_counter()
         if now - self._emitted < STEP_ROW_SECONDS and batch + 1 < self.params["steps"]:
             return
         images = min((batch + 1) * self._training.config.batch_size, len(self._training.data.train))
         step = self._epoch * self.params["steps"] + batch + 1
-        self._expect_number(logs["loss"], step)
+        self._expect_finite(logs["loss"], step)
         self._training.emit(
             {
                 "kind": "step",
@@ -195,12 +193,12 @@ class _Follow(keras.callbacks.Callback):
         )
         self._emitted, self._images_before = now, images
 
-    def on_test_batch_end(self, batch: int, logs: Row | None = None) -> None:
-        self._obey()
+    def on_test_batch_end(self, batch: int, logs: Row) -> None:
+        self._stop_if_requested()
 
-    def on_epoch_end(self, epoch: int, logs: Row | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Row) -> None:
         for name in ("loss", "val_loss"):
-            self._expect_number(logs[name], (epoch + 1) * self.params["steps"])
+            self._expect_finite(logs[name], (epoch + 1) * self.params["steps"])
         seconds = time.perf_counter() - self._began
         self._earlier_seconds += seconds
         values = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
@@ -221,37 +219,37 @@ class _Follow(keras.callbacks.Callback):
         )
         self.model.stop_training = self._training.is_out_of_patience(self._number)
 
-    def _obey(self) -> None:
+    def _stop_if_requested(self) -> None:
         if self._training.should_stop():
             raise KeyboardInterrupt
 
-    def _expect_number(self, loss: float, step: int) -> None:
+    def _expect_finite(self, loss: float, step: int) -> None:
         if not math.isfinite(float(loss)):
             raise Diverged(step, self._phase.learning_rate)
 
 
-def compile_phase(model: keras.Model, phase: Phase, cut: CutPoint | None) -> keras.Model:
-    """The part of a model above a cut, ready to train as the phase says, with an optimizer that starts anew."""
+def compile_phase(model: keras.Model, phase: Phase, cut_point: CutPoint | None) -> keras.Model:
+    """Return the part of a model above a cut point, compiled for a phase, with a new optimizer."""
     unfreeze_layers(model, phase.unfreeze)
-    above = trained_part(model, cut)
+    network = trained_part(model, cut_point)
     on_gpu = bool(keras.distribution.list_devices("gpu"))
-    # The accuracy and the optimizer make their variables here: made in the first step, they have it traced twice.
+    # The variables of the accuracy and the optimizer are created here: created in the first step, it is traced twice.
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
-    above.compile(
+    network.compile(
         keras.optimizers.Adam(phase.learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=[accuracy],
         jit_compile="auto" if on_gpu else False,
     )  # XLA is 15x slower on CPUs
-    above.optimizer.build(above.trainable_variables)
-    return above
+    network.optimizer.build(network.trainable_variables)
+    return network
 
 
-def moving_weights(model: keras.Model, deepest: int) -> list[keras.Variable]:
-    """The weights that a run may change whose phases train at most the top `deepest` layers of the base."""
+def changeable_weights(model: keras.Model, max_depth: int) -> list[keras.Variable]:
+    """Return the weights that a run can change if its phases train at most the top `max_depth` layers of the base."""
     base = base_of(model)
-    below = base.layers[: len(base.layers) - deepest] if base is not None else []
-    frozen = {id(weight) for layer in below for weight in layer.weights}
+    frozen_layers = base.layers[: len(base.layers) - max_depth] if base is not None else []
+    frozen = {id(weight) for layer in frozen_layers for weight in layer.weights}
     return [weight for weight in model.weights if id(weight) not in frozen]
 
 
@@ -265,7 +263,7 @@ def _copy(variables: list[keras.Variable]) -> Arrays:
 
 
 def reseed(model: keras.Model, seed: int, epoch: int) -> None:
-    """Make dropout and augmentation of an epoch a function of seed and epoch, so that a resumed run repeats them."""
+    """Derive the random state of dropout from seed and epoch, so that a resumed run repeats it."""
     states = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
     for number, state in enumerate(states):
         state.assign(np.array([seed + number, epoch * 1_000_003 % 2**32], dtype="uint32"))

@@ -1,4 +1,4 @@
-"""A range test: which learning rate suits a phase, seen from a short training in which the rate grows."""
+"""Learning rate range test: a short training in which the rate grows, to find a rate that suits a phase."""
 
 import math
 import time
@@ -9,44 +9,40 @@ from threading import Lock
 import keras
 import numpy as np
 
-from core.data.cache.feature_cache import FeatureCache
-from core.data.cache.run_cache import RunCache
-from core.data.datasets.scan import DataError, data_folder, find_root
+from core.data.datasets.dataset import DataError
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import expect_integer
-from core.learning.network.model import build_model
-from core.learning.training.batches import Batches, TrainingData, balanced_weights, load_data
+from core.learning.training.batches import TrainingData, training_batches
 from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import compile_phase, reseed
+from core.learning.training.run_inputs import open_inputs
 
-LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 100
-FEWEST_STEPS, SECONDS = 40, 60.0
-"""Where a step takes long there are fewer: what fits into so many seconds, but enough to see a curve."""
+LOWEST_RATE, HIGHEST_RATE, MAX_STEPS = 1e-7, 1.0, 100
+MIN_STEPS, MAX_SECONDS = 40, 60.0
+"""If steps are slow, only as many are made as fit into this time, but at least `MIN_STEPS`, enough for a curve."""
 
-SMOOTHED_STEPS, HOPELESS = 0.1, 4.0
-"""The share of the steps that the running mean looks back on; times the best loss at which the test ends."""
+SMOOTHED_SHARE, DIVERGENCE_FACTOR = 0.1, 4.0
+"""Share of the steps over which the running mean smooths; multiple of the best loss at which the test stops."""
 
 Point = tuple[float, float]
 """(learning rate, smoothed loss)."""
 
 Batch = tuple[np.ndarray, ...]
-"""Rows, labels and, where classes weigh differently, the weights of the images."""
+"""Inputs, labels and, with class weights, the weights of the images."""
 
-_ONE_AT_A_TIME = Lock()  # tests share the processor, and the chance that Keras draws first weights from
+_LOCK = Lock()  # one test at a time: tests share the processor and the random state of Keras for initial weights
 
 
 def find_rate(config: RunConfig, manifest_csv: str, phase: int) -> tuple[Point, ...]:
-    """The range test of phase number `phase` (from 1) of a run that is not made yet.
+    """Make the range test of phase number `phase` (from 1) of a run that has not been created yet.
 
-    What the frozen part says is taken from the program's shelves and kept there, so the run that follows finds it.
-    Raises `ValueError` for a phase, data or weights that cannot be used, `OSError`.
+    Features of the frozen layers are read from the feature cache and added to it, so the run can reuse them. Raises
+    `ValueError` for a phase, data or weights that cannot be used, `OSError`.
     """
     manifest = Manifest.from_csv(manifest_csv)
-    with _ONE_AT_A_TIME:
-        model = build_model(config, len(manifest.classes))
-        run_cache = RunCache(FeatureCache() if config.reuse else None, len(manifest.items))
-        data = load_data(manifest, find_root(data_folder(config.data)), config.image_size, run_cache)
+    with _LOCK:
+        model, data, run_cache = open_inputs(config, manifest)
         return range_test(config, phase, model, data, FrozenFeatures(config, model, run_cache))
 
 
@@ -55,97 +51,96 @@ def range_test(
     phase: int,
     model: keras.Model,
     data: TrainingData,
-    activations: FrozenFeatures,
-    steps: int = STEPS,
+    frozen_features: FrozenFeatures,
+    steps: int = MAX_STEPS,
 ) -> tuple[Point, ...]:
     """Train phase number `phase` (from 1) for at most `steps` batches while the rate grows from 1e-7 to 1.
 
     The rate is multiplied by the same factor after each batch (Smith 2017, arXiv 1506.01186, section 3.3, in the
-    exponential form of fastai's `lr_find`); the batches are the run's first ones. It ends early once the smoothed loss
-    is 4 times its best, as fastai's does, or no number.
+    exponential form of fastai's `lr_find`); the batches are the run's first ones. The test stops early when the
+    smoothed loss exceeds 4 times its best value, as fastai's does, or is not finite.
 
-    Batches differ in how hard they are by more than a phase with a trained head can gain in so few steps. So each
-    batch's loss is compared with what the same batch, with the same dropout, lost before anything was learned (a pass
-    at rate 0), and the smoothed difference, added to the mean of that pass, is the curve: a control variate.
+    The loss differs between batches by more than a phase with a trained head improves it in this number of steps.
+    Therefore a first pass at rate 0 measures the loss of each batch, with the same dropout, before anything is learned.
+    The curve is the smoothed difference to that loss, plus the mean of the first pass: a control variate.
 
-    Earlier phases are first trained at their own rates for one pass over the images, `steps` batches at most: with an
-    untrained head the loss would fall because the head learns, and the rate found would be the head's. They do not get
-    all of their epochs, so a later phase meets a head here that is a little worse than the one it will meet.
+    Earlier phases are first trained at their configured rates for one pass over the images, at most `steps` batches:
+    with an untrained head the loss would fall because the head learns, and the test would find a rate for the head.
+    They do not train for all their epochs, so a later phase starts here from a slightly worse head than in the run.
 
-    `model` is changed: give it one of its own. Returns the points by rising rate. Raises `ValueError`.
+    `model` is changed by the test. Returns the points in order of rising rate. Raises `ValueError`.
     """
     expect_integer("phase (of the strategy, from 1)", phase, 1, len(config.strategy.phases))
     expect_integer("steps (batches)", steps, 2, 10_000)
     if not len(data.train):
-        raise DataError("Expected training images to try rates on; received none. Choose other images.")
-    test = _Test(config, model, data, activations)
+        raise DataError("Expected training images for the range test; received none. Choose other images.")
+    test = _RangeTest(config, model, data, frozen_features)
     for number in range(1, phase):
         test.warm_up(number, steps)
     return tuple(test.points(phase, steps))
 
 
-class _Test:
-    """What a range test knows between its passes."""
+class _RangeTest:
+    """The model, images and features that the passes of a range test share."""
 
-    def __init__(self, config: RunConfig, model: keras.Model, data: TrainingData, activations: FrozenFeatures) -> None:
-        self._config, self._model, self._images, self._activations = config, model, data.train, activations
-        self._batches_an_epoch = max(1, len(data.train) // config.batch_size)  # whole ones: a point of the curve each
+    def __init__(
+        self, config: RunConfig, model: keras.Model, data: TrainingData, frozen_features: FrozenFeatures
+    ) -> None:
+        self._config, self._model, self._images, self._features = config, model, data.train, frozen_features
+        self._batches_per_epoch = max(1, len(data.train) // config.batch_size)  # full ones only: one point per batch
 
-    def warm_up(self, number: int, steps: int) -> None:
-        """One pass of an earlier phase, `steps` batches at most."""
-        above = self._compile(number)
-        for batch in islice(self._batches(number), min(steps, self._batches_an_epoch)):
-            above.train_on_batch(*batch)
+    def warm_up(self, phase: int, steps: int) -> None:
+        """Train an earlier phase for one pass over the images, at most `steps` batches."""
+        network = self._compile(phase)
+        for batch in islice(self._batches(phase), min(steps, self._batches_per_epoch)):
+            network.train_on_batch(*batch)
 
-    def points(self, number: int, steps: int) -> Iterator[Point]:
-        above = self._compile(number)
-        before = self._losses_before(above, number, steps)
-        rates = np.geomspace(LOWEST, HIGHEST, len(before)).tolist()
-        keep, mean, best, typical = 1 - 1 / max(1, SMOOTHED_STEPS * len(rates)), 0.0, math.inf, float(np.mean(before))
-        for done, (batch, rate) in enumerate(zip(self._batches(number), rates, strict=False), start=1):
-            loss = self._step(above, batch, rate, done)
+    def points(self, phase: int, steps: int) -> Iterator[Point]:
+        network = self._compile(phase)
+        initial_losses = self._initial_losses(network, phase, steps)
+        rates = np.geomspace(LOWEST_RATE, HIGHEST_RATE, len(initial_losses)).tolist()
+        decay, mean, best = 1 - 1 / max(1, SMOOTHED_SHARE * len(rates)), 0.0, math.inf
+        initial_mean = float(np.mean(initial_losses))
+        for step, (batch, rate) in enumerate(zip(self._batches(phase), rates, strict=False), start=1):
+            loss = self._step(network, batch, rate, step)
             if not math.isfinite(loss):
                 return
-            mean = keep * mean + (1 - keep) * (loss - before[done - 1])
-            smoothed = typical + mean / (1 - keep**done)  # free of the 0 that the mean starts from
+            mean = decay * mean + (1 - decay) * (loss - initial_losses[step - 1])
+            smoothed = initial_mean + mean / (1 - decay**step)  # corrects the bias of a running mean that starts at 0
             yield rate, smoothed
             best = min(best, smoothed)
-            if smoothed > HOPELESS * best:
+            if smoothed > DIVERGENCE_FACTOR * best:
                 return
 
-    def _losses_before(self, above: keras.Model, number: int, steps: int) -> list[float]:
-        """What each batch loses before anything is learned; as many as there is time for.
+    def _initial_losses(self, network: keras.Model, phase: int, steps: int) -> list[float]:
+        """Measure the loss of each batch before anything is learned; fewer batches than `steps` if they are slow.
 
-        At rate 0 only the statistics of the head's BatchNormalization move, which training does not read.
+        At rate 0 only the moving statistics of the head's BatchNormalization change, which training does not read.
         """
         losses, seconds = [], 0.0
-        for done, batch in enumerate(islice(self._batches(number), steps), start=1):
+        for step, batch in enumerate(islice(self._batches(phase), steps), start=1):
             began = time.perf_counter()
-            losses.append(self._step(above, batch, 0.0, done))
-            seconds += (time.perf_counter() - began) * (done > 1)  # the first one traces the model
-            if done >= FEWEST_STEPS and seconds > SECONDS / 2:
+            losses.append(self._step(network, batch, 0.0, step))
+            seconds += (time.perf_counter() - began) * (step > 1)  # the first step traces the model
+            if step >= MIN_STEPS and seconds > MAX_SECONDS / 2:
                 break
-        for variable in above.optimizer.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype))  # Adam's memory, as it was at the start
+        for variable in network.optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))  # reset Adam's moments and step counter
         return losses
 
-    def _step(self, above: keras.Model, batch: Batch, rate: float, number: int) -> float:
-        """Train one batch at this rate: its loss before the step."""
-        reseed(above, self._config.seed, number)
-        above.optimizer.learning_rate = rate
-        above.reset_metrics()  # or Keras would tell the mean of all batches so far
-        return float(above.train_on_batch(*batch)[0])
+    def _step(self, network: keras.Model, batch: Batch, rate: float, step: int) -> float:
+        """Train one batch at this rate; return its loss before the update."""
+        reseed(network, self._config.seed, step)
+        network.optimizer.learning_rate = rate
+        network.reset_metrics()  # otherwise Keras returns the mean of all batches so far
+        return float(network.train_on_batch(*batch)[0])
 
-    def _compile(self, number: int) -> keras.Model:
-        return compile_phase(self._model, self._config.strategy.phases[number - 1], self._activations.cut(number))
+    def _compile(self, phase: int) -> keras.Model:
+        return compile_phase(self._model, self._config.strategy.phases[phase - 1], self._features.cut_point(phase))
 
-    def _batches(self, number: int) -> Iterator[Batch]:
-        """The run's own batches, epoch after epoch."""
-        labels, config = self._images.labels, self._config
-        weights = balanced_weights(labels) if config.class_weights else None
-        batches = Batches(
-            self._activations.training(self._images, number), labels, config.batch_size, config.seed, weights
-        )
+    def _batches(self, phase: int) -> Iterator[Batch]:
+        """Yield the batches of the run, epoch after epoch."""
+        batches = training_batches(self._config, self._images, self._features.training_inputs(self._images, phase))
         for epoch in count():
-            batches.begin(epoch)
-            yield from (batches[i] for i in range(self._batches_an_epoch))
+            batches.start_epoch(epoch)
+            yield from (batches[i] for i in range(self._batches_per_epoch))

@@ -1,4 +1,4 @@
-"""How much too sure a model is: one number that makes its probabilities honest, from the validation images."""
+"""Temperature scaling: one number, fitted on the validation images, that corrects overconfident probabilities."""
 
 import math
 
@@ -7,26 +7,26 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 LOWEST, HIGHEST = 0.25, 10.0
-"""At these there was nothing to fit: few images, of which all were named right, or nearly none."""
+"""A fit at one of these limits is meaningless: there were few images, of which all or almost none were correct."""
 
 _LEAST_PROBABILITY = 1e-12
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature T at which softmax(log(p) / T) has the least log loss; above 1: the model is too sure. 1 where
-    none between `LOWEST` and `HIGHEST` has.
+    """Find the temperature T at which softmax(log(p) / T) has the least log loss; above 1: the model is overconfident.
 
-    Guo et al. 2017, arXiv 1706.04599, section 4.2: log(p) are the logits but for a constant, which does not matter.
+    Returns 1 if the least is not between `LOWEST` and `HIGHEST`. Guo et al. 2017, arXiv 1706.04599, section 4.2: log(p)
+    are the logits up to a constant, which does not change the softmax.
 
     Args:
         probabilities: (images, classes).
-        labels: (images,) the true class of each.
+        labels: (images,) the true class of each image.
 
-    Raises `ValueError` without an image.
+    Raises `ValueError` if there are no images.
     """
     if len(labels) == 0 or len(labels) != len(probabilities):
         raise ValueError(
-            f"Expected as many labels as rows, and one at least; received {len(labels)} labels and "
+            f"Expected one label per row of probabilities, and at least one; received {len(labels)} labels and "
             f"{len(probabilities)} rows."
         )
     logs = np.log(np.maximum(np.asarray(probabilities, np.float64), _LEAST_PROBABILITY))

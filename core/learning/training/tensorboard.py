@@ -1,4 +1,4 @@
-"""Event files that stock TensorBoard shows: curves over all phases, and HParams with the final test accuracy."""
+"""Event files for TensorBoard: curves over all phases, and HParams with the final test accuracy."""
 
 import time
 from collections.abc import Sequence
@@ -23,19 +23,19 @@ _VALIDATION = {"val_loss": "epoch_loss", "val_accuracy": "epoch_accuracy"}
 
 
 class TensorBoard:
-    """Writes epoch rows below one folder: `train/` and `validation/`, one writer each. Use as a context manager.
+    """Writes the metrics of epochs to `train/` and `validation/` below one folder. Use as a context manager.
 
-    `rows` are those that a resumed run starts from: they are written anew and the earlier files dropped, so that
-    every epoch stands once.
+    `rows` are the earlier epochs of a resumed run: they are written again and the earlier files deleted, so that every
+    epoch appears once.
     """
 
     def __init__(self, folder: Path, rows: Sequence[Row] = ()) -> None:
-        earlier = list(folder.rglob("events.*"))
+        earlier_files = list(folder.rglob("events.*"))
         self._train = EventFileWriter(str(folder / "train"))
         self._validation = EventFileWriter(str(folder / "validation"))
         for row in rows:
             self.write(row)
-        for path in earlier:
+        for path in earlier_files:
             path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -46,10 +46,10 @@ class TensorBoard:
         self._validation.close()
 
     def write(self, row: Row) -> None:
-        """Add one epoch row and flush it."""
+        """Write the row of one epoch and flush the files."""
         for writer, names in ((self._train, _TRAIN), (self._validation, _VALIDATION)):
             for name, tag in names.items():
-                _scalar(writer, tag, row[name], row["epoch"])
+                _add_scalar(writer, tag, row[name], row["epoch"])
             writer.flush()
 
 
@@ -71,10 +71,10 @@ def write_hparams(folder: Path, config: RunConfig, test_accuracy: float) -> None
     for proto in (hparams.session_start_pb(settings), hparams.session_end_pb("STATUS_SUCCESS")):
         summary = Summary.FromString(proto.SerializeToString())
         writer.add_event(Event(wall_time=time.time(), summary=summary))
-    _scalar(writer, "test_accuracy", test_accuracy, config.strategy.epochs)
+    _add_scalar(writer, "test_accuracy", test_accuracy, config.strategy.epochs)
     writer.close()
 
 
-def _scalar(writer: EventFileWriter, tag: str, value: float, step: int) -> None:
+def _add_scalar(writer: EventFileWriter, tag: str, value: float, step: int) -> None:
     summary = Summary(value=[Summary.Value(tag=tag, simple_value=float(value))])
     writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))

@@ -1,4 +1,4 @@
-"""Whether models are as often right as they say, before and after their temperature."""
+"""Calibration: whether confidence matches accuracy, before and after temperature scaling."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,55 +14,59 @@ from core.experiment.runs.run import AnyRun
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_chart, show_table
 
-_SAID, _CALIBRATED = "As the models say", "Calibrated"
+_UNCALIBRATED, _CALIBRATED = "Uncalibrated", "Calibrated"
 
 
 def show_calibration(services: Services, runs: Sequence[AnyRun], results: Mapping[str, EvaluationFigures]) -> None:
-    """Reliability diagrams of the settings, and the figures of both states beside each other."""
+    """Show a reliability diagram of the settings, and a table of calibration errors before and after scaling."""
     settings = group_by_setting(runs)
     names = run_labels([setting for setting, _ in settings])
-    said = {
+    predictions = {
         setting.id: [
-            (answers, results[run.id].temperature)
+            (saved, results[run.id].temperature)
             for run in members
-            if (answers := saved_predictions(services.store, run.id))
+            if (saved := saved_predictions(services.store, run.id))
         ]
         for setting, members in settings
     }
-    plain = {
+    unscaled = {
         key: found
-        for key, several in said.items()
-        if (found := reliability([(answers, None) for answers, _ in several]))
+        for key, several in predictions.items()
+        if (found := reliability([(saved, None) for saved, _ in several]))
     }
-    if not plain:
-        st.markdown("How sure models were of each test image is not known of these runs.")
+    if not unscaled:
+        st.markdown("No per-image probabilities were saved for these runs. Choose runs that are completed.")
         return
-    scaled = {key: reliability(said[key]) for key in plain if all(temperature for _, temperature in said[key])}
+    scaled = {
+        key: found
+        for key in unscaled
+        if all(temperature for _, temperature in predictions[key]) and (found := reliability(predictions[key]))
+    }
     st.caption(
-        "Below the dotted line a model is too sure: it is less often right than it says. A temperature, found "
-        "on the validation images, makes up for that; Predict uses it."
+        "Below the dotted line a model is overconfident: its accuracy is lower than its confidence. Temperature "
+        "scaling, fitted on the validation images, corrects this; Predict uses it."
     )
     which = (
         st.segmented_control(
             "Probabilities",
-            [_SAID, _CALIBRATED],
-            default=_SAID,
+            [_UNCALIBRATED, _CALIBRATED],
+            default=_UNCALIBRATED,
             required=True,
             key="probabilities",
             bind="query-params",
         )
         if scaled
-        else _SAID
+        else _UNCALIBRATED
     )
     show_chart(
-        calibration_chart(plain if which == _SAID else scaled, names, run_colours(runs)),
+        calibration_chart(unscaled if which == _UNCALIBRATED else scaled, names, run_colours(runs)),
         "calibration",
-        "How often models are right over how sure they are",
+        "Accuracy of each setting over its confidence",
     )
-    rows, formats = calibration_table(plain, scaled, names)
-    show_table(rows, "calibration-figures", "How far sureness and accuracy are apart, before and after", formats)
+    rows, formats = calibration_table(unscaled, scaled, names)
+    show_table(rows, "calibration-figures", "Calibration errors before and after temperature scaling", formats)
     st.caption(
-        "Error: how far sureness and accuracy are apart on average over groups of equally sure images (expected "
-        "calibration error). Log loss also falls where a model is right and sure. Seeds are taken together. "
-        "With few images the error comes out too large."
+        "Calibration error: mean difference between confidence and accuracy over groups of images with similar "
+        "confidence (expected calibration error), overestimated if there are few images. Log loss also decreases "
+        "when correct predictions become more confident. The seeds of a setting are combined."
     )

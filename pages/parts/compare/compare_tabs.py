@@ -1,4 +1,4 @@
-"""What stands below the comparison: classes, confusions, settings and what the course promises."""
+"""The tabs of Compare: classes, confusion matrices, images, calibration, settings and course ranges."""
 
 from collections.abc import Sequence
 
@@ -20,15 +20,19 @@ from pages.parts.compare.disputes_tab import show_disputes
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_chart, show_table
 
-_IN_A_ROW, _LARGE_IN_A_ROW, _LARGE = 3, 2, 14  # charts beside each other; classes from which on one is large
-_TABS = ("Classes", "Confusions", "Images", "Calibration", "Settings", "Promised")
+_TABS = ("Classes", "Confusions", "Images", "Calibration", "Settings", "Course ranges")
+_CHARTS_PER_ROW, _LARGE_CHARTS_PER_ROW = 3, 2
+_MAX_SMALL = 14
+"""Largest number of classes of a small confusion matrix."""
+
+_COURSE = "Week 2 of the waste-classification course (transfer learning with MobileNetV2)"
 
 
 def show_details(
     services: Services, runs: Sequence[AnyRun], rows: Sequence[Summary], names: dict[str, str], baseline: str
 ) -> None:
-    """Six tabs, of which only the open one is made; the URL tells which."""
-    classes, confusions, images, calibration, settings, promised = st.tabs(_TABS, key="more", bind="query-params")
+    """Show the tabs. Only the content of the open tab is computed; the URL holds its name."""
+    classes, confusions, images, calibration, settings, course = st.tabs(_TABS, key="more", bind="query-params")
     results = {run.id: evaluation_figures(services.store.evaluation(run.id)) for run in runs}
     if classes.open:
         with classes:
@@ -46,19 +50,19 @@ def show_details(
     if settings.open:
         with settings:
             _show_settings(runs, names)
-    if promised.open:
-        with promised:
-            _show_promised(services, runs, rows, names)
+    if course.open:
+        with course:
+            _show_course_ranges(services, runs, rows, names)
 
 
 def _show_classes(results: dict[str, EvaluationFigures], names: dict[str, str], baseline: str) -> None:
     rows, formats = class_table({run_id: result for run_id, result in results.items() if result.f1}, names, baseline)
     if not rows:
-        st.markdown("No run has been measured on the test images yet.")
+        st.markdown("No run has been evaluated on the test images yet. Results appear when a run is completed.")
         return
     st.caption(
-        "F1 of each class: how rarely a model misses it, and how rarely it sees it where it is not. Differences "
-        f"are from {escape_markdown(names[baseline])}."
+        "F1 per class: the harmonic mean of recall (share of the images of the class that are found) and precision "
+        f"(share of its predictions that are right). Differences are relative to {escape_markdown(names[baseline])}."
     )
     show_table(
         rows,
@@ -70,27 +74,27 @@ def _show_classes(results: dict[str, EvaluationFigures], names: dict[str, str], 
 
 
 def _show_class_contrasts(services: Services, runs: Sequence[AnyRun], names: dict[str, str], baseline: str) -> None:
-    """One run against the baseline, class by class; nothing where no other was tested on the same images."""
+    """Compare one run with the baseline, per class. Shows nothing if no other run has the same test images."""
     others = tested_on_same_images(services.store, runs, baseline)
     if not others:
         return
-    st.markdown(f"**How much more often right than {escape_markdown(names[baseline])}, class by class**")
-    other = st.selectbox("Run", others, key="class-contrast", format_func=lambda run_id: names[run_id], width=360)
+    st.markdown(f"**Accuracy per class, compared with {escape_markdown(names[baseline])}**")
+    run_id = st.selectbox("Run", others, key="class-contrast", format_func=lambda other: names[other], width=360)
     show_chart(
-        class_contrast_chart(class_contrasts(services.store, other, baseline)),
+        class_contrast_chart(class_contrasts(services.store, run_id, baseline)),
         "class-differences",
         "Difference of each class in points, with its 95% interval",
     )
     st.caption(
-        "Lines are 95% intervals over the test images of a class, image by image, for one training of each. "
-        "About one class in twenty leaves out zero by chance."
+        "Lines are 95% intervals from paired predictions on the test images of a class, for one run each. They do not "
+        "show variation between seeds. About one interval in twenty excludes zero by chance."
     )
 
 
 def _show_confusions(results: dict[str, EvaluationFigures], names: dict[str, str]) -> None:
     shown = {run_id: result for run_id, result in results.items() if result.confusion is not None}
     if not shown:
-        st.markdown("No run has been measured on the test images yet.")
+        st.markdown("No run has been evaluated on the test images yet. Results appear when a run is completed.")
         return
     cells = st.segmented_control(
         "Cells show",
@@ -99,31 +103,31 @@ def _show_confusions(results: dict[str, EvaluationFigures], names: dict[str, str
         required=True,
         key="cells",
         bind="query-params",
-        help="Percent: of the images of the true class, a row.",
+        help="Percent: share of the images of the true class (of the row).",
     )
-    is_large = any(len(result.classes) > _LARGE for result in shown.values())
-    in_a_row = min(_LARGE_IN_A_ROW if is_large else _IN_A_ROW, len(shown))
-    for first in range(0, len(shown), in_a_row):
-        row = list(shown.items())[first : first + in_a_row]
-        for column, (run_id, result) in zip(st.columns(in_a_row), row, strict=False):
+    is_large = any(len(result.classes) > _MAX_SMALL for result in shown.values())
+    per_row = min(_LARGE_CHARTS_PER_ROW if is_large else _CHARTS_PER_ROW, len(shown))
+    for first in range(0, len(shown), per_row):
+        row = list(shown.items())[first : first + per_row]
+        for column, (run_id, result) in zip(st.columns(per_row), row, strict=False):
             with column:
                 show_chart(
                     confusion_chart(result, names[run_id], cells == "Percent"),
                     f"confusion-{run_id}",
-                    f"What each class is taken for by {names[run_id]}",
+                    f"Confusion matrix of {names[run_id]}",
                 )
 
 
 def _show_settings(runs: Sequence[AnyRun], names: dict[str, str]) -> None:
     tables = {run.id: settings_of(run.config) for run in runs if isinstance(run, Run)}
     if not tables:
-        st.markdown("The settings of these runs cannot be read.")
+        st.markdown("The settings of these runs cannot be read. Choose other runs in the list on the left.")
         return
-    apart = st.toggle("Only what differs", True, key="apart", bind="query-params")
+    only_different = st.toggle("Only differences", True, key="apart", bind="query-params")
     every = dict.fromkeys(name for table in tables.values() for name in table)
-    shown = differing_settings(list(tables.values())) if apart else list(every)
+    shown = differing_settings(list(tables.values())) if only_different else list(every)
     if not shown:
-        st.markdown("Nothing differs.")
+        st.markdown("All settings of these runs are equal. Switch off Only differences to see them.")
         return
     show_table(
         [
@@ -136,20 +140,20 @@ def _show_settings(runs: Sequence[AnyRun], names: dict[str, str]) -> None:
     )
 
 
-def _show_promised(services: Services, runs: Sequence[AnyRun], rows: Sequence[Summary], names: dict[str, str]) -> None:
-    promised = course_range_rows(rows, names)
-    over = baseline_rows(runs, rows, names, {row.id: services.store.metrics(row.id) for row in rows})
-    if over:
-        show_table(over, "over-the-baseline", "What transfer gains over a small network from scratch")
-        st.caption("Runs are set beside the small CNN that learned from the same images with the same seed.")
-    if not promised:
+def _show_course_ranges(
+    services: Services, runs: Sequence[AnyRun], rows: Sequence[Summary], names: dict[str, str]
+) -> None:
+    st.caption(f"Validation accuracies of these runs, and the ranges that {_COURSE} states for them.")
+    over_baseline = baseline_rows(runs, rows, names, {row.id: services.store.metrics(row.id) for row in rows})
+    if over_baseline:
+        show_table(over_baseline, "over-the-baseline", "Gain of transfer learning over a small network from scratch")
+        st.caption("Each run is compared with the small CNN trained on the same images with the same seed.")
+    ranges = course_range_rows(rows, names)
+    if not ranges:
         st.markdown(
-            "The course promises something of a head trained alone, and of fine-tuning after it. "
-            "None of these runs has done either."
+            "The ranges are for training the head alone and for fine-tuning after it, which none of these runs did. "
+            "Train feature extraction or two-phase to compare."
         )
         return
-    st.caption(
-        "Best validation accuracy of each phase, beside what the course promises of a head trained alone and of "
-        "fine-tuning after it."
-    )
-    show_table(promised, "promised", "Best validation accuracy of each phase and the range that the course promises")
+    show_table(ranges, "promised", "Best validation accuracy of each phase and its range")
+    st.caption("Best validation accuracy of each phase: the head alone, and fine-tuning after it.")

@@ -1,4 +1,4 @@
-"""What the verdict rests on: every pair of settings, what counts as a difference, and what accuracy costs."""
+"""Differences between all pairs of settings, the equivalence margin, and accuracy against cost."""
 
 from collections.abc import Sequence
 
@@ -8,25 +8,25 @@ from core.analysis.charts.contrasts import contrast_chart, shown_contrasts
 from core.analysis.charts.cost import cost_chart
 from core.analysis.charts.palette import run_colours
 from core.analysis.comparison.contrast_table import contrast_table
-from core.analysis.comparison.cost import TRAINING_TIME, describe_cost, trained_parameters
+from core.analysis.comparison.cost import TRAINING_TIME, describe_cost, parameter_cost
 from core.analysis.comparison.verdict import Verdict
 from core.analysis.results.summary import Summary
 from core.analysis.text import escape_markdown
 from core.experiment.runs.run import AnyRun
 from pages.parts.shared.show import show_chart, show_table
 
-_TIME, _PARAMETERS = "Training time", "Parameters that train"
+_TIME, _PARAMETERS = "Training time", "Trainable parameters"
 
 
 def show_contrasts(verdict: Verdict) -> Verdict:
-    """A chart and a table of all pairs; returns the verdict for the zone that the visitor asks for."""
+    """Show a chart and a table of all pairs, and return the verdict at the chosen equivalence margin."""
     if not verdict.contrasts:
         return verdict
     st.subheader("Differences")
     chart = st.container()
-    with st.expander("Pairs in figures"):
-        zone = st.number_input(
-            "Points that make no difference",
+    with st.expander("All pairs as a table"):
+        margin = st.number_input(
+            "Equivalence margin",
             0.0,
             20.0,
             1.0,
@@ -34,59 +34,61 @@ def show_contrasts(verdict: Verdict) -> Verdict:
             key="zone",
             width=240,
             bind="query-params",
-            help="Two settings are practically equal where the whole interval lies this close to zero.",
+            help="In percentage points. Two settings are practically equal if the whole interval of their difference "
+            "lies within this distance of zero.",
         )
-        verdict = verdict.with_margin(zone / 100)
+        verdict = verdict.with_margin(margin / 100)
         rows, formats = contrast_table(verdict)
-        show_table(rows, "pairs", "Every pair of settings with its difference, interval and p", formats)
-        st.caption("p: how often chance alone would make a difference as large, raised for the number of pairs (Holm).")
+        show_table(rows, "pairs", "All pairs of settings with difference, interval and p", formats)
+        st.caption(
+            "p: probability of a difference at least as large if both settings were equally accurate, corrected for "
+            "the number of pairs (Holm)."
+        )
     with chart:
         show_chart(
             contrast_chart(verdict),
             "differences",
             "Difference of each pair of settings in points, with its 95% interval",
         )
-        some = "" if len(shown_contrasts(verdict)) == len(verdict.contrasts) else "Drawn: the best against each. "
+        note = (
+            ""
+            if len(shown_contrasts(verdict)) == len(verdict.contrasts)
+            else "Only pairs with the best setting are drawn. "
+        )
         st.caption(
-            escape_markdown(
-                f"{some}{_method(verdict)} The shaded zone counts as no difference; open marks are not settled."
-            )
+            escape_markdown(f"{note}{_method(verdict)} Shaded: the equivalence margin. Open marks: too close to call.")
         )
     return verdict
 
 
 def show_cost(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary]) -> None:
-    """What accuracy costs in training time or in parameters; nothing where there is nothing to weigh."""
+    """Show accuracy against training time or parameters, if at least two settings have known training times."""
     if len(verdict.groups) < 2 or not all(group.seconds for group in verdict.groups):
         return
     st.subheader("Cost")
-    known = all(row.trainable_parameters for row in rows if row.test_accuracy is not None)
+    has_parameters = all(row.trainable_parameters for row in rows if row.test_accuracy is not None)
     which = (
         st.segmented_control(
             "Cost in", [_TIME, _PARAMETERS], default=_TIME, required=True, key="cost", bind="query-params"
         )
-        if known
+        if has_parameters
         else _TIME
     )
-    cost = trained_parameters(rows) if which == _PARAMETERS else TRAINING_TIME
+    cost = parameter_cost(rows) if which == _PARAMETERS else TRAINING_TIME
     show_chart(
-        cost_chart(verdict.groups, run_colours(runs), cost), "cost", "Test accuracy of each setting over what it costs"
+        cost_chart(verdict.groups, run_colours(runs), cost), "cost", "Test accuracy of each setting over its cost"
     )
-    times = "" if which == _PARAMETERS else "Times are what training takes with nothing kept before. "
-    st.caption(
-        escape_markdown(
-            f"{describe_cost(verdict.groups, cost)} {times}Upright lines reach from the worst seed to the best."
-        )
-    )
+    times = "" if which == _PARAMETERS else "Times are those of training without cached features. "
+    st.caption(escape_markdown(f"{describe_cost(verdict.groups, cost)} {times}Vertical lines: range over seeds."))
 
 
 def _method(verdict: Verdict) -> str:
-    """How the intervals were made."""
+    """How the intervals were computed."""
     if any(contrast.seeds > 1 for contrast in verdict.contrasts):
         return (
-            "Intervals are over seeds, by the corrected resampled t-test: seeds train on much the same images, "
-            "which a plain t-test would overlook."
+            "Intervals are computed over seeds with the corrected resampled t-test: the seeds share most of their "
+            "training images, so a plain t-test would give intervals that are too narrow."
         )
     if any(contrast.is_paired for contrast in verdict.contrasts):
-        return "Intervals are over the test images, image by image, for one training of each."
-    return "Intervals are over the test images, which were not compared image by image."
+        return "Intervals are computed from paired predictions on the test images, for one run each."
+    return "Intervals are computed over the test images, without pairing of predictions."

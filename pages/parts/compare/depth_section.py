@@ -1,4 +1,4 @@
-"""How deep it pays to unfreeze: shown where runs differ in nothing else."""
+"""Accuracy, time and gap over the number of unfrozen layers, for runs that differ only in that."""
 
 from collections.abc import Sequence
 
@@ -13,21 +13,21 @@ from core.experiment.runs.run import AnyRun
 from pages.parts.shared.show import show_chart
 
 _SHOWN = {
-    "accuracy": "Test accuracy over the number of open layers",
-    "seconds": "Training time over the number of open layers",
-    "gap": "Training minus validation accuracy over the number of open layers",
+    "accuracy": "Test accuracy over the number of unfrozen layers",
+    "seconds": "Training time over the number of unfrozen layers",
+    "gap": "Training minus validation accuracy over the number of unfrozen layers",
 }
 
 
 def show_depth_curve(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary]) -> None:
-    """Accuracy over depth, with time and gap beside it; nothing where there are not depths enough."""
+    """Show accuracy, training time and gap over depth, if the runs have enough depths for a curve."""
     depths = depth_curve(verdict.groups, runs, rows)
     if not depths:
         return
     st.subheader("How deep to unfreeze")
     rule = guideline_depth(verdict.groups)
-    for column, (measure, what) in zip(st.columns([2, 1, 1]), _SHOWN.items(), strict=True):
+    for column, (measure, alt) in zip(st.columns([2, 1, 1]), _SHOWN.items(), strict=True):
         with column:
-            show_chart(depth_chart(depths, measure, rule if measure == "accuracy" else None), f"depth-{measure}", what)
-    marks = f"Shaded: the rule of thumb, {rule.reason} Dotted: the course's 30." if rule else ""
+            show_chart(depth_chart(depths, measure, rule if measure == "accuracy" else None), f"depth-{measure}", alt)
+    marks = f"Shaded: rule of thumb, {rule.reason} Dotted: the default, 30 layers." if rule else ""
     st.caption(escape_markdown(f"{describe_depths(depths)} {marks}".strip()))

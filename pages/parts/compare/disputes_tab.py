@@ -1,39 +1,39 @@
-"""The test images on which models disagree, or which all get wrong."""
+"""Tab with the test images on which models disagree, or which all models misclassify."""
 
 from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from core.analysis.comparison.disputes import Answer, Dispute, Disputes, disputes, mistaken_pairs
+from core.analysis.comparison.disputes import DisputedImage, Disputes, ImagePrediction, disputes, mistaken_pairs
 from core.analysis.text import count, escape_markdown, percent, shorten
 from core.data.datasets.thumbnails import thumbnail
 from core.experiment.runs.run import AnyRun
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import name_in_html
 
-_A_PAGE, _WIDTH = 8, 120
-_DISAGREE, _ALL_WRONG, _EVERY = "Models disagree", "All are wrong", "Any"
-_CELLS = "display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:8px 24px"
+_IMAGES_PER_PAGE, _IMAGE_WIDTH = 8, 120
+_DISAGREE, _ALL_WRONG, _ANY = "Models disagree", "All are wrong", "Any"
+_GRID_STYLE = "display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:8px 24px"
 
 
 def show_disputes(services: Services, runs: list[AnyRun], names: dict[str, str], colours: dict[str, str]) -> None:
-    """Choose which images, see them with what each model said."""
+    """Show filters, and the selected images with the prediction of each model."""
     found = disputes(services.store, runs)
     if not found.runs:
-        st.markdown("What models said of each test image is not known of these runs.")
+        st.markdown("No per-image predictions were saved for these runs. Choose runs that are completed.")
         return
-    shown = _choose(found, names)
-    _say_left_out(len(runs) - len(found.runs))
+    shown = _filter(found, names)
+    _show_left_out(len(runs) - len(found.runs))
     if not shown:
-        st.markdown("There is no such image.")
+        st.markdown("No test image matches. Choose another filter.")
         return
-    pages = -(-len(shown) // _A_PAGE)
+    pages = -(-len(shown) // _IMAGES_PER_PAGE)
     page = st.pagination(pages, key="disputes-page") if pages > 1 else 1
-    for one in shown[(page - 1) * _A_PAGE : page * _A_PAGE]:
-        _show(one, found, names, colours)
+    for image in shown[(page - 1) * _IMAGES_PER_PAGE : page * _IMAGES_PER_PAGE]:
+        _show_image(image, found.root, names, colours)
 
 
-def _choose(found: Disputes, names: dict[str, str]) -> list[Dispute]:
+def _filter(found: Disputes, names: dict[str, str]) -> list[DisputedImage]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = st.segmented_control(
             "Images",
@@ -44,15 +44,19 @@ def _choose(found: Disputes, names: dict[str, str]) -> list[Dispute]:
             bind="query-params",
             on_change=_first_page,
         )
-        some = found.all_wrong if which == _ALL_WRONG else found.disagreed
+        images = found.all_wrong if which == _ALL_WRONG else found.disagreed
         pairs = {
-            f"{label} taken for {named} ({images})": (label, named) for (label, named), images in mistaken_pairs(some)
+            f"{label} predicted as {predicted} ({number})": (label, predicted)
+            for (label, predicted), number in mistaken_pairs(images)
         }
-        pair = pairs.get(st.selectbox("Mistake", [_EVERY, *pairs], key="mistake", on_change=_first_page, width=320))
-        alone = {f"Only {names[run_id]}": run_id for run_id in dict.fromkeys(one.only_right for one in some) if run_id}
-        right = alone.get(st.selectbox("Right", [_EVERY, *alone], key="only-right", on_change=_first_page, width=320))
-    shown = [one for one in some if (pair is None or pair in one.mistakes) and right in (None, one.only_right)]
-    st.caption(f"{count(len(shown), 'test image')}, the surest mistakes first.")
+        pair = pairs.get(st.selectbox("Mistake", [_ANY, *pairs], key="mistake", on_change=_first_page, width=320))
+        correct_runs = dict.fromkeys(image.only_correct_run for image in images)
+        runs = {f"Only {names[run_id]}": run_id for run_id in correct_runs if run_id}
+        run = runs.get(st.selectbox("Correct model", [_ANY, *runs], key="only-right", on_change=_first_page, width=320))
+    shown = [
+        image for image in images if (pair is None or pair in image.mistakes) and run in (None, image.only_correct_run)
+    ]
+    st.caption(f"{count(len(shown), 'test image')}, most confident mistakes first.")
     return shown
 
 
@@ -60,30 +64,33 @@ def _first_page() -> None:
     st.session_state["disputes-page"] = 1
 
 
-def _say_left_out(others: int) -> None:
+def _show_left_out(others: int) -> None:
     if others:
-        st.caption(f"{count(others, 'run')} with other test images, or without answers to each, left out.")
+        st.caption(f"{count(others, 'run')} left out: tested on other images, or without saved predictions.")
 
 
-def _show(one: Dispute, found: Disputes, names: dict[str, str], colours: dict[str, str]) -> None:
-    look, said = st.columns([1, 4], vertical_alignment="center")
-    name = PurePosixPath(one.path).name
-    if found.root:
-        look.image(
-            _thumbnail(str(found.root / one.path)), escape_markdown(shorten(name, 16)), width=_WIDTH, alt=shorten(name)
+def _show_image(image: DisputedImage, root: Path | None, names: dict[str, str], colours: dict[str, str]) -> None:
+    left, right = st.columns([1, 4], vertical_alignment="center")
+    name = PurePosixPath(image.path).name
+    if root:
+        left.image(
+            _thumbnail(str(root / image.path)),
+            escape_markdown(shorten(name, 16)),
+            width=_IMAGE_WIDTH,
+            alt=shorten(name),
         )
     else:
-        look.caption(escape_markdown(shorten(name, 30)))
-    cells = "".join(_cell(answer, names[run_id], colours[run_id]) for run_id, answer in one.answers.items())
-    said.html(f"<div>Is <b>{name_in_html(one.label)}</b></div><div style='{_CELLS}'>{cells}</div>")
+        left.caption(escape_markdown(shorten(name, 30)))
+    cells = "".join(_cell(found, names[run_id], colours[run_id]) for run_id, found in image.predictions.items())
+    right.html(f"<div>True class: <b>{name_in_html(image.label)}</b></div><div style='{_GRID_STYLE}'>{cells}</div>")
 
 
-def _cell(answer: Answer, name: str, colour: str) -> str:
-    sure = f" {percent(answer.confidence)}" if answer.confidence is not None else ""
-    mark = "right" if answer.is_right else "wrong"
+def _cell(prediction: ImagePrediction, name: str, colour: str) -> str:
+    confidence = f" {percent(prediction.confidence)}" if prediction.confidence is not None else ""
+    result = "right" if prediction.is_correct else "wrong"
     return (
         f'<div><span style="color:{colour}">■</span> {name_in_html(shorten(name, 34))}<br>'
-        f"{name_in_html(shorten(answer.named, 28))}{sure}, {mark}</div>"
+        f"{name_in_html(shorten(prediction.predicted, 28))}{confidence}, {result}</div>"
     )
 
 

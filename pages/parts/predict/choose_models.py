@@ -1,4 +1,4 @@
-"""Which trained models are asked: chosen here, told by the URL, each with the run it came from."""
+"""Choosing the trained models to predict with; the choice is in the URL, and each model links to its run."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -16,19 +16,19 @@ from core.analysis.results.trained_models import (
 )
 from core.analysis.text import escape_markdown, percent, study_time
 from core.experiment.runs.run import AnyRun, Run
-from pages.parts.shared.services import Services, refuse
+from pages.parts.shared.services import Services, show_error
 from pages.parts.shared.show import swatch
 
-MOST = 6
-"""Models beside each other; more would leave no room for their answers."""
+MAX_MODELS = 6
+"""Models next to each other; with more, their predictions would not fit on the page."""
 
 
 def choose_models(services: Services, runs: Sequence[AnyRun]) -> list[TrainedModel]:
-    """The chosen models, the oldest run first: by default those of the newest study.
+    """Return the chosen models, oldest run first; by default those of the newest study.
 
-    The URL names them: `?run=ID` once a run, or `?study=ID` for a whole study.
+    The URL holds the choice: `?run=ID`, repeated for each run, or `?study=ID` for a whole study.
     """
-    _remember()
+    _restore_url()
     offered = runs_with_models(services.store, runs)
     chosen = _from_url(services, runs)
     offered += [run for run in chosen if run not in offered]
@@ -38,78 +38,80 @@ def choose_models(services: Services, runs: Sequence[AnyRun]) -> list[TrainedMod
         "Models",
         list(names),
         key="models",
-        format_func=names.get,
-        max_selections=MOST,
+        format_func=lambda run_id: names[run_id],
+        max_selections=MAX_MODELS,
         on_change=_to_url,
-        help="Each is the best epoch of its run.",
+        help="Each model is the best epoch of its run.",
     )
     return [model for run in chosen if (model := _model(services, run))]
 
 
-def _remember() -> None:
-    """Who comes back by the menu, whose links name nothing, finds what he chose before."""
-    asked = {name: st.query_params.get_all(name) for name in ("study", "run") if name in st.query_params}
-    if asked:
-        st.session_state["asked-models"] = asked
+def _restore_url() -> None:
+    """Remember the choice in the URL; restore it when the user returns through the menu, whose links have none."""
+    choice = {name: st.query_params.get_all(name) for name in ("study", "run") if name in st.query_params}
+    if choice:
+        st.session_state["chosen-models"] = choice
     else:
-        st.query_params.update(st.session_state.get("asked-models", {}))
+        st.query_params.update(st.session_state.get("chosen-models", {}))
 
 
-def asked_for(runs: Sequence[AnyRun]) -> list[AnyRun]:
-    """The runs that the URL names, the oldest first."""
+def requested_runs(runs: Sequence[AnyRun]) -> list[AnyRun]:
+    """Return the runs named in the URL, oldest first."""
     study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
     return [run for run in reversed(runs) if run.id in ids or (study and run.study == study)]
 
 
-def show_origins(services: Services, models: Sequence[TrainedModel], colours: dict[str, str]) -> None:
-    """Each model's colour and name, how it did on its test images, and a link to the run that it came from."""
+def show_model_links(services: Services, models: Sequence[TrainedModel], colours: dict[str, str]) -> None:
+    """Show each model's colour, name and test accuracy, with a link to its run."""
     names = run_labels([model.run for model in models])
     with st.container(horizontal=True, vertical_alignment="center"):
         for model in models:
             accuracy = evaluation_figures(services.store.evaluation(model.run.id)).accuracy
-            raw = "" if model.temperature else ", not calibrated"
-            told = f", {percent(accuracy)} on its test images{raw}" if accuracy is not None else ", not measured"
+            calibration = "" if model.temperature else ", not calibrated"
+            result = (
+                f", {percent(accuracy)} on its test images{calibration}" if accuracy is not None else ", not measured"
+            )
             with st.container(horizontal=True, vertical_alignment="center", gap=None, width="content"):
                 st.html(swatch(colours[model.run.id]), width="content")
                 st.page_link(
                     "pages/runs.py",
-                    label=escape_markdown(f"{names[model.run.id]}{told}"),
+                    label=escape_markdown(f"{names[model.run.id]}{result}"),
                     query_params={"study": model.run.study},
                     help="Curves and settings of its study",
                 )
 
 
-def _from_url(services: Services, runs: Sequence[AnyRun]) -> list[AnyRun]:
-    """What the URL asks for, at most `MOST`; a line where there is more, or where some of it is gone or no model."""
+def _from_url(services: Services, runs: Sequence[AnyRun]) -> list[Run]:
+    """Return at most `MAX_MODELS` runs named in the URL that have a model; show a message if some are left out."""
     study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
     if not study and not ids:
-        return default_models(services.store, runs, MOST)
-    asked = asked_for(runs)
-    found = runs_with_models(services.store, asked, len(asked))
+        return default_models(services.store, runs, MAX_MODELS)
+    requested = requested_runs(runs)
+    found = runs_with_models(services.store, requested, len(requested))
     if (study and not found) or ids - {""} - {run.id for run in found}:
         st.warning("Some of these runs have no model, or are no longer in the runs folder. Choose others.")
-    if len(found) > MOST:
-        st.markdown(f"The first {MOST} of {len(found):,} models are shown.")
-    return found[:MOST]
+    if len(found) > MAX_MODELS:
+        st.markdown(f"The first {MAX_MODELS} of {len(found):,} models are shown. Choose others in the list.")
+    return found[:MAX_MODELS]
 
 
 def _to_url() -> None:
-    """The choice as `?run=` once a run; an empty one is a choice too."""
+    """Write the choice to the URL as `?run=ID`, repeated for each run; an empty choice is written too."""
     if "study" in st.query_params:
         del st.query_params["study"]
     st.query_params["run"] = st.session_state["models"] or [""]
 
 
 def _names(runs: Sequence[Run]) -> dict[str, str]:
-    """A name for each run, by id: what tells it from the others of its study, when that was, on which images."""
+    """Return a name for each run, by id: its difference to the other runs of its study, the time, and the data set."""
     by_study = groupby(sorted(runs, key=lambda run: run.id, reverse=True), key=lambda run: run.study)
-    within = {run_id: name for _, members in by_study for run_id, name in run_labels(list(members)[::-1]).items()}
-    return {run.id: f"{within[run.id]} · {study_time(run.study)} · {data_name(run.config.data)}" for run in runs}
+    labels = {run_id: name for _, members in by_study for run_id, name in run_labels(list(members)[::-1]).items()}
+    return {run.id: f"{labels[run.id]} · {study_time(run.study)} · {data_name(run.config.data)}" for run in runs}
 
 
 def _model(services: Services, run: AnyRun) -> TrainedModel | None:
     try:
         return trained_model(services.store, run)
     except ModelError as error:
-        refuse(error)
+        show_error(error)
         return None

@@ -1,4 +1,4 @@
-"""Images that a visitor brings to be classified, and images of a test split to try models on."""
+"""Images to classify: uploaded by the user, or taken from a run's test split."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,36 +13,37 @@ from core.analysis.text import count, escape_markdown, shorten
 from core.data.uploads.session_images import NewFile, Received, SessionImages
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads
 from core.experiment.runs.run_folder import NoSuchRun
-from pages.parts.shared.services import Services, refuse
+from pages.parts.shared.services import Services, show_error
 
 TEST_IMAGES = 12
 MEGABYTES = 200
-"""The largest file that is taken."""
+"""Size limit of one uploaded file."""
 
 
-def drop_images() -> SessionImages:
-    """What the visitor has brought so far: files dropped, ZIPs of them, photos taken with the camera.
+def upload_images() -> SessionImages:
+    """Return all images of this browser session: uploaded files, files in uploaded ZIPs, and camera photos.
 
-    Each goes to disk as soon as it is here, and the drop zone begins anew: Streamlit would hold all of them in memory.
+    New files are written to disk at once and the uploader is emptied, because Streamlit keeps its files in memory.
     """
-    if "visit" not in st.session_state:
-        st.session_state["visit"], st.session_state["drop-number"] = SessionImages(), 0
-    session_images, number = st.session_state["visit"], st.session_state["drop-number"]
+    if "session-images" not in st.session_state:
+        st.session_state["session-images"], st.session_state["upload-number"] = SessionImages(), 0
+    session_images: SessionImages = st.session_state["session-images"]
+    number: int = st.session_state["upload-number"]
     uploads = st.file_uploader(
         "Drop images here, or a ZIP of them",
         accept_multiple_files=True,
         key=f"images-{number}",
         max_upload_size=MEGABYTES,
-        help="As many as you like. They are forgotten when you close the page, but for those "
-        "whose true class you name.",
+        help="Any number of images. They are deleted when you close the page, except those that you mark with their "
+        "true class.",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         photo = _take_photo(number)
         if session_images.received:
-            st.button("Clear", on_click=_clear, icon=":material/close:", help="Forget these images.")
+            st.button("Clear", on_click=_clear, icon=":material/close:", help="Delete these images.")
     if uploads or photo:
-        _take(session_images, [*uploads, *[photo] * bool(photo)], f"photo {number + 1}.jpg")
-        st.session_state["drop-number"] = number + 1
+        _store(session_images, [*uploads, *([photo] if photo else [])], f"photo {number + 1}.jpg")
+        st.session_state["upload-number"] = number + 1
         st.rerun()
     return session_images
 
@@ -53,37 +54,38 @@ def _take_photo(number: int) -> UploadedFile | None:
     return None
 
 
-def _take(session_images: SessionImages, uploads: Sequence[UploadedFile], photo: str) -> None:
+def _store(session_images: SessionImages, uploads: Sequence[UploadedFile], photo_name: str) -> None:
     bar = st.progress(0.0, "Reading images")
     files = [
-        NewFile(upload.file_id, photo if upload.name.startswith("camera-input-") else upload.name, upload)
+        NewFile(upload.file_id, photo_name if upload.name.startswith("camera-input-") else upload.name, upload)
         for upload in uploads
     ]
     for done, total in session_images.add(files):
         bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
-    _let_go(uploads)
+    _free_memory(uploads)
     bar.empty()
 
 
-def _let_go(uploads: Sequence[UploadedFile]) -> None:
-    """Have the server forget the bytes of these files, as Streamlit's own chat input does: by itself it keeps them
-    until the session ends."""
+def _free_memory(uploads: Sequence[UploadedFile]) -> None:
+    """Remove these files from the server's memory, as Streamlit's own chat input does; by default Streamlit keeps them
+    until the session ends.
+    """
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         for upload in uploads:
             context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=upload.file_id)
 
 
-def try_test_images(services: Services, model: TrainedModel) -> tuple[list[Received], dict[str, Path]]:
-    """Some images of the model's test split and their contents by hash, where the visitor wants them."""
+def choose_test_images(services: Services, model: TrainedModel) -> tuple[list[Received], dict[str, Path]]:
+    """Return some test images of the model's run and their paths by hash, if the user requests them."""
     if not st.toggle(
         f"Try {TEST_IMAGES} test images",
         key="samples",
         bind="query-params",
-        help="Of the images that the first model was judged on. It has not learned from them; their "
-        "folder is their true class.",
+        help="Images from the test split of the first model, which was not trained on them. Their folder is their true "
+        "class.",
     ):
-        st.session_state.pop("tried", None)
+        st.session_state.pop("test-images", None)
         return [], {}
     try:
         files = {
@@ -91,20 +93,19 @@ def try_test_images(services: Services, model: TrainedModel) -> tuple[list[Recei
             for name, path in sample_test_images(services.store, model.run, TEST_IMAGES)
         }
     except (ValueError, NoSuchRun, OSError) as error:
-        refuse(error)
+        show_error(error)
         return [], {}
-    known = st.session_state.setdefault("tried", {})
-    for gone in known.keys() - files.keys():
-        del known[gone]
-    new = {key: file for key, file in files.items() if key not in known}
-    known |= dict(zip(new, read_uploads(new.values()), strict=True))
-    return list(known.values()), {
-        known[key].hash: path for key, (_, path) in files.items() if isinstance(known[key], UploadedImage)
-    }
+    images: dict[str, Received] = st.session_state.setdefault("test-images", {})
+    for removed in images.keys() - files.keys():
+        del images[removed]
+    new = {key: file for key, file in files.items() if key not in images}
+    images |= dict(zip(new, read_uploads(new.values()), strict=True))
+    paths = {image.hash: path for key, (_, path) in files.items() if isinstance(image := images[key], UploadedImage)}
+    return list(images.values()), paths
 
 
 def show_refused(received: Sequence[Received]) -> None:
-    """The files that are no pictures, and why."""
+    """Show the files that could not be read as images, and why."""
     refused = [item for item in received if isinstance(item, RefusedFile)]
     if refused:
         with st.expander(
@@ -119,6 +120,6 @@ def show_refused(received: Sequence[Received]) -> None:
 
 
 def _clear() -> None:
-    """Forget what was brought, and begin with the first page."""
-    st.session_state["visit"].clear()
+    """Delete the uploaded images and return to the first page."""
+    st.session_state["session-images"].clear()
     st.session_state["page"] = 1

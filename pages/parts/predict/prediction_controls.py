@@ -1,4 +1,4 @@
-"""How answers are looked at: which, in which order, and why."""
+"""Controls for the predictions: the order of the images, and heat maps."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from core.data.uploads.uploaded_images import UploadedImage
 from core.execution.prediction_cache import PredictionCache
 from pages.parts.predict.prediction_rows import HeatMapChoice, show_opacity
 
-AS_THEY_CAME, DISAGREEMENT, LEAST_SURE = "As they came", "Most disagreement", "Least sure"
-EACH_ITS_OWN = "What each model names"
+UPLOAD_ORDER, DISAGREEMENT, LEAST_CONFIDENT = "Upload order", "Most disagreement", "Least confident"
+PREDICTED_CLASS = "Predicted class of each model"
 
 
 def choose_order(models: int) -> str:
-    """In which order the images are listed; by anything but their own, all must be answered first."""
-    orders = [AS_THEY_CAME, *[DISAGREEMENT] * (models > 1), LEAST_SURE]
+    """Return the chosen order of the images; any but the upload order needs the predictions for all images first."""
+    orders = [UPLOAD_ORDER, *[DISAGREEMENT] * (models > 1), LEAST_CONFIDENT]
     return st.selectbox(
         "Order",
         orders,
@@ -24,32 +24,32 @@ def choose_order(models: int) -> str:
         bind="query-params",
         width=200,
         label_visibility="collapsed",
-        help="Least sure: by how likely the models find the class that they name.",
+        help="Least confident: by the mean probability that the models give to their predicted class, lowest first.",
     )
 
 
-def in_order(
-    pictures: Sequence[UploadedImage], order: str, models: Sequence[TrainedModel], answers: PredictionCache
+def sort_images(
+    images: Sequence[UploadedImage], order: str, models: Sequence[TrainedModel], predictions: PredictionCache
 ) -> list[UploadedImage]:
-    """The images in this order; of equal ones the first stays first."""
+    """Return the images in this order; equal images stay in upload order."""
     if order == DISAGREEMENT:
-        return sorted(pictures, key=lambda item: -disagreement(answers.known(item.hash, models)))
-    if order == LEAST_SURE:
-        return sorted(pictures, key=lambda item: mean_confidence(answers.known(item.hash, models)))
-    return list(pictures)
+        return sorted(images, key=lambda item: -disagreement(predictions.get_all(item.hash, models)))
+    if order == LEAST_CONFIDENT:
+        return sorted(images, key=lambda item: mean_confidence(predictions.get_all(item.hash, models)))
+    return list(images)
 
 
-def choose_why(models: Sequence[TrainedModel]) -> HeatMapChoice | None:
-    """Whether heat maps are shown, of which class, how opaque."""
+def choose_heat_map(models: Sequence[TrainedModel]) -> HeatMapChoice | None:
+    """Return the class to show heat maps for, or None if they are off; set their opacity."""
     if not st.toggle(
-        "Show why",
+        "Show heat maps",
         key="why",
         bind="query-params",
-        help="Bright places of an image speak for the class (Grad-CAM over the last feature map).",
+        help="Bright regions of an image raise the score of the class (Grad-CAM over the last feature map).",
     ):
         return None
     classes = dict.fromkeys(name for model in models for name in model.classes)
     with st.container(horizontal=True, vertical_alignment="center"):
-        label = st.selectbox("Where is", [EACH_ITS_OWN, *classes], key="why-class", width=260)
+        label = st.selectbox("Heat map for", [PREDICTED_CLASS, *classes], key="why-class", width=260)
         show_opacity(st.slider("Opacity", 0, 100, 75, key="opacity", width=260, format="%d%%") / 100)
-    return HeatMapChoice(None if label == EACH_ITS_OWN else label)
+    return HeatMapChoice(None if label == PREDICTED_CLASS else label)

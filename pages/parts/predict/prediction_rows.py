@@ -1,4 +1,4 @@
-"""A row an image: what it looks like, what each model says of it and why, whether they agree, what is true."""
+"""One row per image: thumbnail, each model's prediction with an optional heat map, agreement, and true class."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -8,160 +8,170 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.analysis.results.predictions import Prediction, agree, agreement, unlike
+from core.analysis.results.predictions import Prediction, agree, agreement_message, novelty_message
 from core.analysis.results.trained_models import TrainedModel
 from core.analysis.text import escape_markdown, percent, shorten
-from core.data.explain.heat_map import heat_png
+from core.data.explain.heat_map import heat_map_png
 from core.data.uploads.feedback import NONE_OF_THESE, Feedback
 from core.data.uploads.uploaded_images import UploadedImage
 from core.execution.prediction_cache import PredictionCache
 from pages.parts.shared.services import error_text
 from pages.parts.shared.show import name_in_html
 
-_BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
-_WIDEST = 10  # more models than three stand below each other
+_GRID = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
+_MAX_WIDTH = 10  # relative width of the predictions; more than three models continue on a second line
 _OPACITY = "--heat-opacity"
 _THIN = "height:6px;border-radius:3px"
 _SMALL = "font-size:.875rem;margin-top:6px"
-_STRANGE = (
-    "Farther from the validation images than 95 of 100 of them are from each other (by the last feature map). "
-    "The model may know no class that fits; about one in twenty images of its own kind is marked too."
+_NOVELTY_HELP = (
+    "The novelty score is above 1: by the last feature map, this image is farther from the validation images than 95% "
+    "of these are from each other. Possibly none of the model's classes fits. About 1 in 20 images of the usual kind "
+    "is marked too."
 )
-_KEPT = "The image is then kept on this server under its class, to learn from later."
+_MARK_HELP = "The image is then stored on this server under its class, for later training."
 
 
 @dataclass(frozen=True)
 class HeatMapChoice:
-    """Heat maps over the images: of this class, or of the one that each model names."""
+    """The class to show heat maps for; None for the predicted class of each model."""
 
     label: str | None
 
 
 def show_opacity(opacity: float) -> None:
-    """How opaque all heat maps are, 0 to 1."""
+    """Set the opacity of all heat maps, 0 to 1."""
     st.html(f"<style>:root{{{_OPACITY}:{opacity:.2f}}}</style>")
 
 
 @dataclass(frozen=True)
 class RowContext:
-    """What all rows share: the models with their colours, their answers, whether to show why, where marked images are
-    kept and, by hash, what they were marked.
+    """Data that all rows share.
+
+    Args:
+        colours: colour of each model, by run id.
+        heat_map: the class to show heat maps for; None if they are off.
+        feedback: folder in which images are stored under the true class that the user marked.
+        marked: the marked class of each image, by hash.
     """
 
     models: Sequence[TrainedModel]
     colours: dict[str, str]
-    answers: PredictionCache
-    why: HeatMapChoice | None
+    predictions: PredictionCache
+    heat_map: HeatMapChoice | None
     feedback: Feedback
     marked: dict[str, str]
 
 
-def show_row(picture: UploadedImage, content: Path | None, asked: RowContext, names: dict[str, str]) -> None:
-    """One image with the top three classes of each model as bars in its colour."""
-    widths = [2, min(3 * len(asked.models), _WIDEST), 2]
-    look, said, end = st.columns(widths, vertical_alignment="center", gap="small")
-    name = shorten(picture.name, 40)
-    look.image(picture.thumbnail, escape_markdown(name), alt=name)
-    cells = (_cell(names[model.run.id], picture, model, asked) for model in asked.models)
-    said.html(f'<div style="{_BESIDE}">{"".join(cells)}</div>')
-    with end:
-        _show_end(picture, content, asked)
+def show_row(image: UploadedImage, content: Path | None, context: RowContext, names: dict[str, str]) -> None:
+    """Show one image with the top three classes of each model as bars in the model's colour."""
+    widths = [2, min(3 * len(context.models), _MAX_WIDTH), 2]
+    left, middle, right = st.columns(widths, vertical_alignment="center", gap="small")
+    name = shorten(image.name, 40)
+    left.image(image.thumbnail, escape_markdown(name), alt=name)
+    cells = (_cell(names[model.run.id], image, model, context) for model in context.models)
+    middle.html(f'<div style="{_GRID}">{"".join(cells)}</div>')
+    with right:
+        _show_assessment(image, content, context)
 
 
-def _show_end(picture: UploadedImage, content: Path | None, asked: RowContext) -> None:
-    """Whether models agree, whether they can know such an image at all, and what the visitor says it is."""
-    answers = asked.answers.known(picture.hash, asked.models)
-    if note := agreement(answers):
-        st.markdown(escape_markdown(note))
-    if novel := unlike(answers):
-        st.markdown(f":material/warning: {escape_markdown(novel)}", help=_STRANGE)
-    if content and answers:
-        _ask_for_truth(picture, content, answers, asked)
+def _show_assessment(image: UploadedImage, content: Path | None, context: RowContext) -> None:
+    """Show whether the models agree, whether the image is unlike the training images, and the choice of true class."""
+    predictions = context.predictions.get_all(image.hash, context.models)
+    if agreement := agreement_message(predictions):
+        st.markdown(escape_markdown(agreement))
+    if novelty := novelty_message(predictions):
+        st.markdown(f":material/warning: {escape_markdown(novelty)}", help=_NOVELTY_HELP)
+    if content and predictions:
+        _choose_true_class(image, content, predictions, context)
 
 
-def _ask_for_truth(picture: UploadedImage, content: Path, answers: Sequence[Prediction], asked: RowContext) -> None:
-    """One click where all models say the same and it is right; else, or to change it, the class from a list."""
-    key, classes = f"true-{picture.hash}", [*asked.models[0].classes, NONE_OF_THESE]
-    marked, said = asked.marked.get(picture.hash), answers[0].label
-    if marked is None and agree(answers) and said in classes:
+def _choose_true_class(
+    image: UploadedImage, content: Path, predictions: Sequence[Prediction], context: RowContext
+) -> None:
+    """Show a button that confirms the prediction if all models agree, and a list of classes to choose from."""
+    key, classes = f"true-{image.hash}", [*context.models[0].classes, NONE_OF_THESE]
+    marked, predicted = context.marked.get(image.hash), predictions[0].label
+    if marked is None and agree(predictions) and predicted in classes:
         st.button(
-            "Right",
-            key=f"right-{picture.hash}",
+            "Correct",
+            key=f"right-{image.hash}",
             icon=":material/check:",
             on_click=_mark,
-            args=(said, picture, content, asked.feedback),
-            help=f"Mark it as {escape_markdown(said)}. {_KEPT}",
+            args=(predicted, image, content, context.feedback),
+            help=f"Mark it as {escape_markdown(predicted)}. {_MARK_HELP}",
         )
     st.session_state[key] = marked if marked in classes else None
     st.selectbox(
-        f"True class of {escape_markdown(picture.name)}",
+        f"True class of {escape_markdown(image.name)}",
         classes,
         None,
         key=key,
-        placeholder="True class?",
+        placeholder="True class",
         label_visibility="collapsed",
         on_change=_mark_chosen,
-        args=(key, picture, content, asked.feedback),
-        help=_KEPT,
+        args=(key, image, content, context.feedback),
+        help=_MARK_HELP,
     )
 
 
-def _mark_chosen(key: str, picture: UploadedImage, content: Path, feedback: Feedback) -> None:
-    _mark(st.session_state[key], picture, content, feedback)
+def _mark_chosen(key: str, image: UploadedImage, content: Path, feedback: Feedback) -> None:
+    _mark(st.session_state[key], image, content, feedback)
 
 
-def _mark(label: str | None, picture: UploadedImage, content: Path, feedback: Feedback) -> None:
+def _mark(label: str | None, image: UploadedImage, content: Path, feedback: Feedback) -> None:
     try:
-        feedback.mark(content, picture.name, label) if label else feedback.forget(picture.hash)
+        feedback.mark(content, image.name, label) if label else feedback.remove(image.hash)
     except (ValueError, OSError) as error:
         st.toast(escape_markdown(error_text(error)))
 
 
-def _cell(name: str, picture: UploadedImage, model: TrainedModel, asked: RowContext) -> str:
-    colour, prediction = asked.colours[model.run.id], asked.answers.of(picture.hash, model)
+def _cell(name: str, image: UploadedImage, model: TrainedModel, context: RowContext) -> str:
+    """Return one model's prediction for one image as HTML."""
+    colour, prediction = context.colours[model.run.id], context.predictions.get(image.hash, model)
     head = f'<span style="color:{colour}">■</span> {name_in_html(name)}'
     if prediction:
-        heat = _heat(picture, name, prediction, asked.why) if asked.why else ""
-        said = "".join(_bar(label, share, colour) for label, share in prediction.top())
+        heat_map = _heat_map(image, name, prediction, context.heat_map) if context.heat_map else ""
+        body = "".join(_bar(label, probability, colour) for label, probability in prediction.top())
     else:
-        heat, said = "", f'<div style="{_SMALL}">{_why_not(picture, model, asked.answers)}</div>'
-    return f'<div style="min-width:0">{head}{heat}{said}</div>'
+        heat_map, body = "", f'<div style="{_SMALL}">{_reason_missing(image, model, context.predictions)}</div>'
+    return f'<div style="min-width:0">{head}{heat_map}{body}</div>'
 
 
-def _why_not(picture: UploadedImage, model: TrainedModel, answers: PredictionCache) -> str:
-    if model.run.id in answers.failures:
-        return "No answer: this model failed."
-    if picture.hash in answers.unreadable:
-        return "Not asked: the file can no longer be read."
-    return "Not asked yet."
+def _reason_missing(image: UploadedImage, model: TrainedModel, predictions: PredictionCache) -> str:
+    if model.run.id in predictions.failures:
+        return "No prediction: this model failed."
+    if image.hash in predictions.unreadable:
+        return "No prediction: the file can no longer be read."
+    return "No prediction yet."
 
 
-def _heat(picture: UploadedImage, name: str, prediction: Prediction, why: HeatMapChoice) -> str:
-    """The image with the places bright where the model found the class. How opaque they are is a variable of the page's
-    style (`show_opacity`), so that moving the slider sends no picture again.
+def _heat_map(image: UploadedImage, name: str, prediction: Prediction, choice: HeatMapChoice) -> str:
+    """Return the image with its heat map on top as HTML.
+
+    The opacity is a CSS variable of the page (`show_opacity`), so that moving the slider does not send images again.
     """
-    label = why.label or prediction.label
-    heat = prediction.heat(label)
+    label = choice.label or prediction.label
+    heat = prediction.heat_map(label)
     if heat is None:
-        return f'<div style="{_SMALL}">It does not know {name_in_html(shorten(label, 28))}.</div>'
-    alt = escape(f"Where {name} finds {label}", quote=True)
-    beside = f"left:{50 - 50 * picture.share:.2f}%;width:{100 * picture.share:.2f}%"
+        return f'<div style="{_SMALL}">This model has no class {name_in_html(shorten(label, 28))}.</div>'
+    alt = escape(f"Heat map of {name} for {label}", quote=True)
+    position = f"left:{50 - 50 * image.share:.2f}%;width:{100 * image.share:.2f}%"
     return (
         f'<div style="position:relative;max-width:160px;margin-top:6px;border-radius:8px;overflow:hidden">'
-        f'<img src="{_uri("jpeg", picture.thumbnail)}" alt="" style="width:100%;display:block">'
-        f'<img src="{_uri("png", heat_png(heat))}" alt="{alt}" '
-        f'style="position:absolute;top:0;height:100%;{beside};opacity:var({_OPACITY})"></div>'
+        f'<img src="{_data_uri("jpeg", image.thumbnail)}" alt="" style="width:100%;display:block">'
+        f'<img src="{_data_uri("png", heat_map_png(heat))}" alt="{alt}" '
+        f'style="position:absolute;top:0;height:100%;{position};opacity:var({_OPACITY})"></div>'
     )
 
 
-def _uri(kind: str, content: bytes) -> str:
+def _data_uri(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{b64encode(content).decode()}"
 
 
-def _bar(label: str, share: float, colour: str) -> str:
+def _bar(label: str, probability: float, colour: str) -> str:
     return (
         f'<div style="display:flex;justify-content:space-between;gap:8px;{_SMALL}">'
-        f"<span>{name_in_html(shorten(label, 28))}</span><span>{percent(share)}</span></div>"
+        f"<span>{name_in_html(shorten(label, 28))}</span><span>{percent(probability)}</span></div>"
         f'<div style="{_THIN};background:rgba(128,128,128,.18)">'
-        f'<div style="{_THIN};background:{colour};width:{100 * share:.1f}%"></div></div>'
+        f'<div style="{_THIN};background:{colour};width:{100 * probability:.1f}%"></div></div>'
     )

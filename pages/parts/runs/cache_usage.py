@@ -1,4 +1,4 @@
-"""What is kept of earlier computation: how much, what for, and the button that clears it."""
+"""Size and content of the feature cache, its limit, and a button that clears it."""
 
 from collections.abc import Sequence
 
@@ -7,50 +7,53 @@ import streamlit as st
 from core.analysis.text import duration, local_time, size
 from core.data.cache.feature_cache import FeatureCache
 from core.experiment.runs.run import AnyRun
-from pages.parts.shared.services import refuse
+from pages.parts.shared.services import show_error
 from pages.parts.shared.show import show_table
 
 
-def show_kept(runs: Sequence[AnyRun]) -> None:
-    """The shelves in a table, what these runs took from them, the budget, and a way to clear them that asks once."""
+def show_cache_usage(runs: Sequence[AnyRun]) -> None:
+    """Show the entries of the feature cache, the time that it saved these runs, and controls to limit and clear it."""
     feature_cache = FeatureCache()
-    kept = feature_cache.entries()
-    with st.expander(f"Kept computation: {size(sum(one.bytes for one in kept))}"):
+    entries = feature_cache.entries()
+    with st.expander(f"Feature cache: {size(sum(entry.bytes for entry in entries))}"):
         st.caption(
-            "Decoded images, and what the frozen part of a network says of them. Later runs take it from here "
-            "instead of computing it again; what was used least goes first when the room runs out."
+            "Decoded images and features of the frozen layers. Later runs read them instead of computing them again. "
+            "When the cache is full, the least recently used entries are deleted."
         )
         saved = sum(run.status.saved_seconds for run in runs)
         if saved >= 1:
-            st.markdown(f"The runs in the list took **{duration(saved)}** of computing from it.")
-        if kept:
+            st.markdown(f"All runs together saved **{duration(saved)}** of computation.")
+        if entries:
             show_table(
-                [{"What": one.what, "Size": one.bytes, "Last used": local_time(one.used)} for one in kept],
+                [
+                    {"Content": entry.description, "Size": entry.bytes, "Last used": local_time(entry.last_used)}
+                    for entry in entries
+                ],
                 "kept",
-                "What is kept of earlier computation",
+                "Entries of the feature cache",
                 {"Size": size},
             )
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            room = st.number_input(
-                "Room for it, in GB",
+            limit = st.number_input(
+                "Size limit in GB",
                 0.0,
                 10_000.0,
                 feature_cache.budget / 1e9,
                 step=1.0,
                 key="kept-room",
                 width=200,
-                help="By default 20 GB, or a quarter of the free space if that is less.",
+                help="Default: 20 GB, or a quarter of the free disk space if that is less.",
             )
-            if round(room * 1e9) != feature_cache.budget:
-                st.button("Set", on_click=_set, args=(feature_cache, round(room * 1e9)))
-            if kept:
+            if round(limit * 1e9) != feature_cache.budget:
+                st.button("Set limit", on_click=_set_limit, args=(feature_cache, round(limit * 1e9)))
+            if entries:
                 with st.popover("Clear", type="tertiary"):
-                    st.markdown("Nothing trained is lost; the next run computes it again.")
-                    st.button("Clear all of it", on_click=feature_cache.clear)
+                    st.markdown("Trained models are not affected. The next run computes its features again.")
+                    st.button("Clear the cache", on_click=feature_cache.clear)
 
 
-def _set(feature_cache: FeatureCache, budget: int) -> None:
+def _set_limit(feature_cache: FeatureCache, budget: int) -> None:
     try:
         feature_cache.set_budget(budget)
     except (ValueError, OSError) as error:
-        refuse(error)
+        show_error(error)

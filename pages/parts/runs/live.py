@@ -1,7 +1,7 @@
-"""Runs followed while they train: pollers, which hold no metrics of their own.
+"""Runs that are updated while they train, by fragments that poll the store and hold no metrics themselves.
 
-What only a change of state changes (runs that wait or have ended, their figures and settings) stands outside what is
-polled: it costs nothing meanwhile, and a browser that falls behind is cut off by the server.
+Parts that change only with a run's state (waiting and finished runs, results, settings) are drawn outside the
+fragments, so that less is sent: the server disconnects a browser that receives more than it can draw.
 """
 
 from collections.abc import Sequence
@@ -21,21 +21,21 @@ from pages.parts.shared.services import Services
 ROWS_SECONDS, CURVES_SECONDS = 1.0, 2.0
 
 
-def watch(services: Services, runs: Sequence[AnyRun]) -> None:
-    """Show these runs, and poll them until all have ended."""
+def show_live_runs(services: Services, runs: Sequence[AnyRun]) -> None:
+    """Show these runs, and update them until all have finished."""
     live = not all(run.state.is_finished for run in runs)
     queued = [run for run in runs if run.state is State.QUEUED]
-    ended = [run for run in runs if run.state.is_finished]
+    finished = [run for run in runs if run.state.is_finished]
     queue = _queue(services)
     try:
-        _show_rows(services, runs, ended, queue)
+        _show_rows(services, runs, finished, queue)
         st.fragment(_follow_rows, run_every=ROWS_SECONDS if live else None)(services, runs, queue)
         _show_rows(services, runs, queued, queue)
         st.fragment(_follow_curves, run_every=CURVES_SECONDS if live else None)(services, [run.id for run in runs])
         names = run_labels(runs)
         show_details(services, runs, names)
         show_export(services, runs, names)
-    except NoSuchRun:  # deleted since it was listed
+    except NoSuchRun:  # deleted after it was listed
         st.rerun()
 
 
@@ -44,7 +44,7 @@ def _queue(services: Services) -> list[str]:
 
 
 def _follow_rows(services: Services, before: Sequence[AnyRun], queue: Sequence[str]) -> None:
-    """Rows of the runs that train. A change of state or in the queue draws the whole page; so does a deleted run."""
+    """Update the rows of training runs. If a state or the queue changes or a run is deleted, redraw the whole page."""
     try:
         runs = [services.store.get(run.id) for run in before]
         if [run.state for run in runs] != [run.state for run in before] or _queue(services) != queue:
@@ -55,10 +55,10 @@ def _follow_rows(services: Services, before: Sequence[AnyRun], queue: Sequence[s
         st.rerun()
 
 
-def _show_rows(services: Services, runs: Sequence[AnyRun], some: Sequence[AnyRun], queue: Sequence[str]) -> None:
-    """A row for some of the runs, each with the name and colour that tell it from all of them."""
+def _show_rows(services: Services, runs: Sequence[AnyRun], shown: Sequence[AnyRun], queue: Sequence[str]) -> None:
+    """Show a row for each of the `shown` runs, with its name and colour among all `runs`."""
     names, colours = run_labels(runs), run_colours(runs)
-    for run in some:
+    for run in shown:
         show_run(services, run, services.store.metrics(run.id), names[run.id], colours[run.id], queue)
 
 
@@ -71,4 +71,4 @@ def _follow_curves(services: Services, run_ids: Sequence[str]) -> None:
     if any(metrics[run.id].epochs or metrics[run.id].steps for run in runs):
         show_curves(runs, metrics)
     elif not all(run.state.is_finished for run in runs):
-        st.caption("Curves appear with the first batches.")
+        st.caption("Curves appear after the first batches.")

@@ -1,4 +1,4 @@
-"""What is written about one run: its figures, its settings, its device, its log."""
+"""Test results of the runs, and the settings, device and log of one run."""
 
 from collections.abc import Sequence
 
@@ -19,18 +19,18 @@ _FORMATS = {
 
 
 def show_details(services: Services, runs: Sequence[AnyRun], names: dict[str, str]) -> None:
-    """Test figures of all runs, then one run's settings and its log."""
+    """Show the test results of all runs, then the settings and the log of one run."""
     _show_results(services, runs, names)
     with st.expander("Settings, device and log"):
         run_id = st.selectbox(
-            "Of",
+            "Run",
             [run.id for run in runs],
             key="details",
             bind="query-params",
             format_func=lambda run_id: names.get(run_id, run_id),
         )
         run = next(run for run in runs if run.id == run_id)
-        st.caption(_where(services, run))
+        st.caption(_device_and_folder(services, run))
         settings, log = st.columns(2)
         with settings:
             if isinstance(run, Run):
@@ -47,18 +47,18 @@ def _show_log(services: Services, run_id: str) -> None:
     st.code(services.store.log_tail(run_id, LOG_LINES) or "The log is empty.", language=None, height=400)
 
 
-def _where(services: Services, run: AnyRun) -> str:
-    told = [run.status.device, run.status.precision]
+def _device_and_folder(services: Services, run: AnyRun) -> str:
+    parts = [run.status.device, run.status.precision]
     if run.status.started and run.status.ended:
-        told.append(f"took {duration(run.status.ended - run.status.started)} from start to end")
-    where = ", ".join(part for part in told if part) or "not started yet"
-    return f"{escape_markdown(where)}  \nFolder: {escape_markdown(str(services.store.path(run.id)))}"
+        parts.append(f"{duration(run.status.ended - run.status.started)} from start to end")
+    device = ", ".join(part for part in parts if part) or "not started yet"
+    return f"{escape_markdown(device)}  \nFolder: {escape_markdown(str(services.store.path(run.id)))}"
 
 
 def _show_results(services: Services, runs: Sequence[AnyRun], names: dict[str, str]) -> None:
     rows = [summarise(services.store, run) for run in runs if run.state.is_finished]
-    measured = [row for row in rows if row.test_accuracy is not None]
-    if not measured:
+    tested = [row for row in rows if row.test_accuracy is not None]
+    if not tested:
         return
     st.subheader("On the test images")
     show_table(
@@ -68,20 +68,20 @@ def _show_results(services: Services, runs: Sequence[AnyRun], names: dict[str, s
                 "Test accuracy": row.test_accuracy,
                 "Macro F1": row.macro_f1,
                 "Best validation accuracy": row.best_val_accuracy,
-                "At epoch": row.best_epoch,
+                "Best epoch": row.best_epoch,
                 "Training time": row.seconds,
                 "Test images": row.test_images,
             }
-            for row in measured
+            for row in tested
         ],
         "test-figures",
         "Accuracy of each run on the test images",
         _FORMATS,
     )
-    st.caption("The test images are looked at once, with each run's best epoch.")
+    st.caption("Each run is tested once, with the weights of its best epoch.")
     st.page_link(
         "pages/compare.py",
-        label="Compare them",
+        label="Compare these runs",
         icon=":material/compare_arrows:",
-        query_params={"run": [row.id for row in measured]},
+        query_params={"run": [row.id for row in tested]},
     )

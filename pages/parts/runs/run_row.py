@@ -1,4 +1,4 @@
-"""One run in a list: what it is, how far it is, and what can be done to it."""
+"""One run in the list: name, state, progress and buttons."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,15 +9,16 @@ from core.analysis.text import count, duration, escape_markdown, percent
 from core.experiment.runs.metrics import Metrics
 from core.experiment.runs.run import AnyRun, Run, State
 from core.experiment.runs.run_folder import NoSuchRun
-from pages.parts.shared.run_picker import leave_out
+from pages.parts.shared.run_picker import deselect_run
 from pages.parts.shared.services import Services, error_text
 from pages.parts.shared.show import state_badge, swatch
 
 
 def show_run(services: Services, run: AnyRun, metrics: Metrics, name: str, colour: str, waiting: Sequence[str]) -> None:
-    """Name and state, the buttons, a bar with what happens now; below it why it failed, if it did.
+    """Show the name, state, buttons and progress of a run, and its error if it failed.
 
-    `waiting` are the ids of the queue in its order.
+    Args:
+        waiting: ids of the queued runs, in the order in which they will start.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"{swatch(colour)} **{escape_markdown(name)}**", unsafe_allow_html=True, width="content")
@@ -28,13 +29,15 @@ def show_run(services: Services, run: AnyRun, metrics: Metrics, name: str, colou
     if run.state.is_finished:
         st.caption(_outcome(run, metrics, done))
     else:
-        st.progress(done.share, _waits(run, waiting) if run.state is State.QUEUED else _now(run, metrics, done))
+        st.progress(
+            done.share, _queue_position(run, waiting) if run.state is State.QUEUED else _activity(run, metrics, done)
+        )
     if run.status.error:
         st.error(escape_markdown(f"{run.status.error.message} {run.status.error.advice}"))
     if run.status.remark:
         st.caption(f":material/info: {escape_markdown(run.status.remark)}")
     if metrics.skipped:
-        st.caption(f"{count(metrics.skipped, 'damaged line')} in its metrics, left out.")
+        st.caption(f"{count(metrics.skipped, 'damaged line')} skipped in the metrics of this run.")
 
 
 def _show_buttons(services: Services, run: AnyRun) -> None:
@@ -42,15 +45,15 @@ def _show_buttons(services: Services, run: AnyRun) -> None:
         st.button(
             "Resume",
             key=f"resume-{run.id}",
-            on_click=_act,
+            on_click=_call,
             args=(services.launcher.resume, run.id),
-            help="Go on from the newest checkpoint",
+            help="Continue from the newest checkpoint",
         )
     elif not run.state.is_finished:
         st.button(
             "Stop",
             key=f"stop-{run.id}",
-            on_click=_act,
+            on_click=_call,
             args=(services.launcher.cancel, run.id),
             disabled=run.state is State.STOPPING,
         )
@@ -64,38 +67,40 @@ def _show_buttons(services: Services, run: AnyRun) -> None:
         )
     if run.state.is_finished:
         with st.popover("Delete", type="tertiary", key=f"ask-{run.id}"):
-            st.markdown("Its curves, its model and its figures go for good.")
-            st.button("Delete for good", key=f"delete-{run.id}", on_click=_delete, args=(services, run.id))
+            st.markdown("This deletes the model, curves and results of the run. It cannot be undone.")
+            st.button("Delete permanently", key=f"delete-{run.id}", on_click=_delete, args=(services, run.id))
 
 
-def _act(what: Callable[[str], None], run_id: str) -> None:
+def _call(action: Callable[[str], None], run_id: str) -> None:
     try:
-        what(run_id)
+        action(run_id)
     except (ValueError, OSError, NoSuchRun) as error:
         st.toast(escape_markdown(error_text(error)))
 
 
 def _delete(services: Services, run_id: str) -> None:
-    _act(services.store.delete, run_id)
-    leave_out(run_id)
+    _call(services.store.delete, run_id)
+    deselect_run(run_id)
 
 
 def _outcome(run: AnyRun, metrics: Metrics, done: Progress) -> str:
-    """What came out of a run, in one line."""
-    early = "Ended within its first epoch" if run.status.started else "Never started"
+    """The result of a finished run, in one line."""
+    early = "Ended during the first epoch" if run.status.started else "Never started"
     epochs = f"{done.epoch} of {count(done.epochs, 'epoch')}" if done.epoch else early
     spent = [f"{duration(metrics.elapsed)} of training"] if metrics.elapsed else []
-    saved = [f"{duration(run.status.saved_seconds)} saved by what was kept"] if run.status.saved_seconds >= 1 else []
+    saved = (
+        [f"{duration(run.status.saved_seconds)} saved by the feature cache"] if run.status.saved_seconds >= 1 else []
+    )
     return ", ".join([epochs, *_best(metrics), *spent, *saved])
 
 
-def _waits(run: AnyRun, waiting: Sequence[str]) -> str:
+def _queue_position(run: AnyRun, waiting: Sequence[str]) -> str:
     ahead = waiting.index(run.id) if run.id in waiting else 0
-    return f"Waits, {count(ahead, 'run')} before it" if ahead else "Waits for a device"
+    return f"Waiting, {count(ahead, 'run')} ahead" if ahead else "Waiting for a device"
 
 
-def _now(run: AnyRun, metrics: Metrics, done: Progress) -> str:
-    """What a run does now, in one line."""
+def _activity(run: AnyRun, metrics: Metrics, done: Progress) -> str:
+    """The current activity of a run, in one line."""
     if run.status.note:
         return escape_markdown(run.status.note)
     if run.state is not State.RUNNING:

@@ -1,4 +1,4 @@
-"""Test accuracies as bars: of runs, or of settings where those have several seeds."""
+"""Bar chart of test accuracies, of runs or, if there are several seeds, of settings."""
 
 from collections.abc import Sequence
 
@@ -13,19 +13,19 @@ from core.experiment.runs.run import AnyRun
 from pages.parts.shared.show import show_chart
 
 
-def show_bars(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary], name: str) -> None:
-    """Nothing where no run was measured. `name` is that of the downloads."""
+def show_accuracy_bars(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary], name: str) -> None:
+    """Show the chart, if a run has been tested. `name` is the file name of its downloads."""
     if not verdict.groups:
         return
-    hues = run_colours(runs)
+    colours = run_colours(runs)
     if verdict.has_several_seeds:
-        show_chart(
-            setting_bars(verdict.groups, hues), name, "Mean test accuracy of each setting, and that of each seed"
-        )
-        st.caption("Bars are means over seeds, dots the seeds.")
+        show_chart(setting_bars(verdict.groups, colours), name, "Test accuracy of each setting, mean and seeds")
+        st.caption("Bars show means over seeds, dots the single seeds.")
     else:
-        show_chart(accuracy_bars(rows, run_labels(runs), hues), name, "Test accuracy of each run with its 95% interval")
+        show_chart(
+            accuracy_bars(rows, run_labels(runs), colours), name, "Test accuracy of each run with its 95% interval"
+        )
         st.caption(
-            "The lines are 95% intervals: what each model would get on many more images of the same kind. "
-            "They do not tell how another seed would train."
+            "Lines are 95% intervals for the accuracy of each model on all images of the same kind. They do not show "
+            "variation between seeds."
         )

@@ -1,4 +1,4 @@
-"""Choosing images, and what is in them: the same choice on the Data and the Train page."""
+"""Choosing a data set and reporting its contents, shared by the Data and the Train page."""
 
 from contextlib import nullcontext
 
@@ -7,95 +7,103 @@ import streamlit as st
 from core.analysis.results.settings import data_name
 from core.analysis.text import count, escape_markdown, shorten
 from core.data.datasets.allowed_folders import AllowedFolders
+from core.data.datasets.dataset import Dataset
+from core.data.datasets.folder_layout import data_folder
 from core.data.datasets.reports import Report, ReportCache
-from core.data.datasets.scan import Dataset, data_folder
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import SAMPLE
-from pages.parts.shared.form import KEPT
-from pages.parts.shared.services import Services, refuse
+from pages.parts.shared.form import PERSISTENT
+from pages.parts.shared.services import Services, show_error
 from pages.parts.shared.show import show_table
 from pages.parts.shared.uploads import receive_folder, receive_zip
 
-DRAWN, FOLDER, ZIP, DROP, AS_BEFORE = "Sample", "Folder", "ZIP", "Drop a folder", "As before"
-_EXPLAINED = {
-    DRAWN: "Ten classes of waste, drawn by the program: for trying things out, not photos.",
-    FOLDER: "A folder on the machine that trains, with a folder of images for each class.",
-    ZIP: "An archive with a folder of images for each class.",
-    DROP: "A folder of yours with a folder of images for each class.",
+SAMPLE_SET, FOLDER, ZIP, UPLOAD, EARLIER = "Sample", "Folder", "ZIP", "Upload a folder", "Earlier images"
+_DESCRIPTIONS = {
+    SAMPLE_SET: "Ten classes of waste, drawn by the program. Use them to try it out; they are not photos.",
+    FOLDER: "A folder on the machine that trains, with one subfolder of images per class.",
+    ZIP: "A ZIP archive with one folder of images per class.",
+    UPLOAD: "A folder on your computer, with one subfolder of images per class.",
 }
 
 
 def choose_data(services: Services) -> str | None:
-    """What a run's `data` will be; None until something usable is chosen."""
-    _take_over()
-    sources = [DRAWN, FOLDER, ZIP, DROP] + [AS_BEFORE] * ("as-before" in st.session_state)
-    st.session_state.setdefault("source", DRAWN)
-    source = st.segmented_control("Where the images come from", sources, required=True, key="source", **KEPT)
+    """Show the choice of images; return the value for a run's `data`, or None until usable images are chosen."""
+    _apply_selected_data()
+    sources = [SAMPLE_SET, FOLDER, ZIP, UPLOAD] + [EARLIER] * ("earlier-data" in st.session_state)
+    st.session_state.setdefault("source", SAMPLE_SET)
+    source = st.segmented_control("Image source", sources, required=True, key="source", **PERSISTENT) or SAMPLE_SET
     st.caption(
-        f"Chosen on another page: {_name(st.session_state['as-before'])}."
-        if source == AS_BEFORE
-        else _EXPLAINED.get(source, "")
+        f"Selected by a run, a preset or another page: {_name(st.session_state['earlier-data'])}."
+        if source == EARLIER
+        else _DESCRIPTIONS.get(source, "")
     )
     try:
-        return _chosen(services, source)
+        return _data_of(services, source)
     except (ValueError, OSError) as error:
-        refuse(error)
+        show_error(error)
         return None
 
 
-def _take_over() -> None:
-    """Images that another page handed over under "kept-data" (those of a run, of a preset) become the choice, once."""
-    data = st.session_state.pop("kept-data", None)
+def _apply_selected_data() -> None:
+    """Choose, once, the images that another page or a preset stored under "selected-data"."""
+    data = st.session_state.pop("selected-data", None)
     if data == SAMPLE:
-        st.session_state["source"] = DRAWN
+        st.session_state["source"] = SAMPLE_SET
     elif data:
-        st.session_state["source"], st.session_state["as-before"] = AS_BEFORE, data
+        st.session_state["source"], st.session_state["earlier-data"] = EARLIER, data
 
 
-def _chosen(services: Services, source: str | None) -> str | None:
+def _data_of(services: Services, source: str) -> str | None:
     if source == FOLDER:
         return _choose_folder(services.allowed_folders)
-    if source in (ZIP, DROP):
+    if source in (ZIP, UPLOAD):
         return receive_zip() if source == ZIP else receive_folder()
-    return {DRAWN: SAMPLE, AS_BEFORE: st.session_state.get("as-before")}.get(source)
+    return {SAMPLE_SET: SAMPLE, EARLIER: st.session_state.get("earlier-data")}.get(source)
 
 
-def _choose_folder(roots: AllowedFolders) -> str | None:
-    path = st.text_input("Folder of class folders on this machine", placeholder="~/photos/waste", key="folder", **KEPT)
-    return str(roots.resolve(path)) if path.strip() else None
+def _choose_folder(folders: AllowedFolders) -> str | None:
+    path = st.text_input(
+        "Folder on this machine with one subfolder per class", placeholder="~/photos/waste", key="folder", **PERSISTENT
+    )
+    return str(folders.resolve(path)) if path.strip() else None
 
 
 def show_report(data: str) -> Report | None:
-    """Say in two lines what is in the images; None where they cannot be trained on."""
-    report = look(data)
+    """Summarise the images in two lines; return None if they cannot be trained on."""
+    report = load_report(data)
     if report is None:
         return None
     dataset = report.dataset
     if report.manifest:
-        st.caption(f"{_name(data)}: {_in_short(dataset)}  \n{divided(report.manifest)}")
+        st.caption(f"{_name(data)}: {_summary(dataset)}  \n{split_summary(report.manifest)}")
     if dataset.problems:
         with st.expander(f"{count(len(dataset.problems), 'problem')}: these files are not used"):
             show_problems(dataset)
-    st.page_link("pages/data.py", label="Look at the images", icon=":material/photo_library:")
+    st.page_link("pages/data.py", label="View the images", icon=":material/photo_library:")
     return report if report.manifest else None
 
 
-def look(data: str) -> Report | None:
-    """The report on the images as they are now, also on those that cannot be trained on; says why they cannot."""
+def load_report(data: str) -> Report | None:
+    """Return the report on the current images, and show an error if they cannot be trained on.
+
+    Returns None if the images cannot be read at all.
+    """
     bar = st.empty()
+
+    def show_progress(done: int, total: int) -> None:
+        bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
+
     try:
         with st.spinner("Drawing the sample set") if data == SAMPLE else nullcontext():
             data_folder(data)
-        report = _reports().of(
-            data, lambda done, total: bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
-        )
+        report = _reports().get(data, show_progress)
     except (ValueError, OSError) as error:
-        refuse(error)
+        show_error(error)
         return None
     finally:
         bar.empty()
-    if report.refusal:
-        refuse(ValueError(report.refusal))
+    if report.error:
+        show_error(ValueError(report.error))
     return report
 
 
@@ -108,25 +116,25 @@ def _name(data: str) -> str:
     return escape_markdown(shorten(data_name(data)))
 
 
-def _in_short(dataset: Dataset) -> str:
+def _summary(dataset: Dataset) -> str:
     """`600 images, 10 classes, median 128 × 128 px`."""
     width, height = dataset.median_size
     return (
-        f"{count(len(dataset.pictures), 'image')}, {count(len(dataset.classes), 'class')}, median {width} × {height} px"
+        f"{count(len(dataset.images), 'image')}, {count(len(dataset.classes), 'class')}, median {width} × {height} px"
     )
 
 
-def divided(manifest: Manifest) -> str:
-    """`420 to train, 90 to validate, 90 to test`."""
+def split_summary(manifest: Manifest) -> str:
+    """`420 for training, 90 for validation, 90 for testing`."""
     splits = manifest.counts()
-    return f"{splits['train']:,} to train, {splits['validation']:,} to validate, {splits['test']:,} to test"
+    return f"{splits['train']:,} for training, {splits['validation']:,} for validation, {splits['test']:,} for testing"
 
 
 def show_problems(dataset: Dataset) -> None:
-    """Every file or folder that is not used as it is, a row each."""
+    """Show a table with one row per file or folder that is left out or only partly used."""
     show_table(
         [
-            {"File or folder": problem.where, "What is wrong": problem.what, "What happens": problem.consequence}
+            {"File or folder": problem.location, "Problem": problem.reason, "Consequence": problem.consequence}
             for problem in dataset.problems
         ],
         "problems",

@@ -1,4 +1,4 @@
-"""Learning curves, and the controls above them, kept in the URL."""
+"""Learning curves with their controls, whose values are in the URL."""
 
 from collections.abc import Mapping, Sequence
 from math import log
@@ -22,59 +22,59 @@ _BANDS = {
     "Each run": None,
 }
 _VISIBLE_GROWTH = 1.005
-"""What a line must have grown by to look longer: some three pixels of a chart as wide as half a screen."""
-_SMOOTHING = {"epoch": 0.0, "step": 0.6, "elapsed": 0.6}  # epochs are few points, steps many
+"""A chart is redrawn when the training time has grown by this factor: about three pixels of half a screen."""
+
+_SMOOTHING = {"epoch": 0.0, "step": 0.6, "elapsed": 0.6}  # there are few epochs and many steps
 
 
 def show_curves(runs: Sequence[AnyRun], metrics: Mapping[str, Metrics]) -> None:
-    """The controls, and accuracy and loss side by side as they ask for."""
-    view = _choose_view()
-    band = _choose_band(runs, view)
+    """Show the controls, and charts of accuracy and loss side by side."""
+    options = _choose_options()
+    band = _choose_band(runs, options)
     for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         with column:
             show_chart(
-                _drawn(runs, metrics, measure, view, band),
+                _figure(runs, metrics, measure, options, band),
                 measure,
                 f"{measure.capitalize()} of {count(len(runs), 'run')} in training and validation",
             )
 
 
-def _choose_band(runs: Sequence[AnyRun], view: CurveOptions) -> str | None:
-    """How means over seeds are drawn; None to draw every run, as while they train."""
-    if view.axis == "step" or not all(run.state.is_finished for run in runs) or not has_several_seeds(runs):
+def _choose_band(runs: Sequence[AnyRun], options: CurveOptions) -> str | None:
+    """The band around means over seeds, or None to draw each run, as during training and by step."""
+    if options.axis == "step" or not all(run.state.is_finished for run in runs) or not has_several_seeds(runs):
         return None
     chosen = st.segmented_control(
-        "Runs of several seeds",
+        "Runs with several seeds",
         list(_BANDS),
         default=next(iter(_BANDS)),
         required=True,
         key="curves-seeds",
         bind="query-params",
-        help="Their mean, and around "
-        "validation a band: from the lowest seed to the highest, a standard deviation either "
-        "way, or the 95% interval of the mean.",
+        help="Draws the mean over seeds, and a band around the validation curve: the range from the lowest to the "
+        "highest seed, one standard deviation on each side, or the 95% interval of the mean.",
     )
     return _BANDS.get(chosen or "")
 
 
-def _drawn(
-    runs: Sequence[AnyRun], metrics: Mapping[str, Metrics], measure: str, view: CurveOptions, band: str | None
+def _figure(
+    runs: Sequence[AnyRun], metrics: Mapping[str, Metrics], measure: str, options: CurveOptions, band: str | None
 ) -> go.Figure:
-    """The chart as this visitor saw it last, unless it would look different now: browsers skip what is the same."""
+    """The chart; if it would look the same, the last one of this session, which the browser does not redraw."""
     elapsed = sum(metrics[run.id].elapsed for run in runs)
-    looks = ([(run.id, run.state) for run in runs], int(log(max(elapsed, 1.0), _VISIBLE_GROWTH)), view, band)
-    before, figure = st.session_state.get(f"drawn-{measure}", (None, None))
-    if before != looks:
+    appearance = ([(run.id, run.state) for run in runs], int(log(max(elapsed, 1.0), _VISIBLE_GROWTH)), options, band)
+    cached, figure = st.session_state.get(f"drawn-{measure}", (None, None))
+    if cached != appearance:
         figure = (
-            group_curves(runs, metrics, measure, view, band)
+            group_curves(runs, metrics, measure, options, band)
             if band
-            else (learning_curves(runs, metrics, measure, view))
+            else learning_curves(runs, metrics, measure, options)
         )
-        st.session_state[f"drawn-{measure}"] = (looks, figure)
+        st.session_state[f"drawn-{measure}"] = (appearance, figure)
     return figure
 
 
-def _choose_view() -> CurveOptions:
+def _choose_options() -> CurveOptions:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.segmented_control(
             "Curves by", list(_AXES), default="Epoch", required=True, key="curves-by", bind="query-params"
@@ -89,25 +89,25 @@ def _choose_view() -> CurveOptions:
             key=f"curves-smooth-{axis}",
             width=180,
             bind="query-params",
-            help="How much of what came before goes into each point. "
-            "The raw line stays, faint; validation by step or time stays as measured.",
+            help="Weight of earlier values in a moving average. The raw curve stays visible, faintly. Validation is "
+            "smoothed only by epoch.",
         )
         aligned = st.toggle(
             "Align at fine-tuning",
             key="curves-aligned",
             bind="query-params",
-            help="Runs stand at the same place where they begin to train layers of the base.",
+            help="Puts the start of fine-tuning at 0 for all runs.",
         )
-        log = st.toggle(
-            "Log of loss",
+        logarithmic = st.toggle(
+            "Logarithmic loss",
             key="curves-log",
             bind="query-params",
-            help="Equal steps down the chart are equal ratios of the loss.",
+            help="Equal distances on the axis are equal ratios of the loss.",
         )
         ignore = st.toggle(
             "Ignore outliers",
             key="curves-robust",
             bind="query-params",
-            help="Fit the charts to all but the lowest and the highest twentieth of the values.",
+            help="Fits the charts to the values between the 5th and the 95th percentile.",
         )
-    return CurveOptions(axis, aligned, smoothing, log, ignore)
+    return CurveOptions(axis, aligned, smoothing, logarithmic, ignore)

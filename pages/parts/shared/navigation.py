@@ -1,4 +1,4 @@
-"""Which pages there are."""
+"""The pages of the dashboard."""
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -7,7 +7,7 @@ _NAVIGATED = "navigated"
 
 
 def navigate() -> StreamlitPage:
-    """The page that the URL asks for."""
+    """Register the pages, and return the one in the URL."""
     st.session_state[_NAVIGATED] = True
     return st.navigation(
         [
@@ -21,11 +21,11 @@ def navigate() -> StreamlitPage:
     )
 
 
-def expect_navigation() -> None:
-    """Run again through `dashboard.py` where Streamlit has run a page's file by itself.
+def ensure_navigation() -> None:
+    """Rerun through `dashboard.py` if Streamlit has run a page's file directly.
 
-    It does so for a server's first visitor, where a link leads straight to a page: before `st.navigation` was called
-    once it takes every file in a folder named pages for a page of its older kind.
+    That happens if the first visitor of a server opens the URL of a page: before the first call of `st.navigation`,
+    Streamlit treats every file in a folder named pages as a page.
     """
     if _NAVIGATED not in st.session_state:
         navigate()

@@ -1,4 +1,4 @@
-"""The rail: which runs a page shows, chosen in the sidebar and told by the URL."""
+"""The list of runs in the sidebar, in which the runs of a page are chosen. The choice is in the URL."""
 
 from collections.abc import Collection, Sequence
 from itertools import groupby, islice
@@ -6,58 +6,61 @@ from itertools import groupby, islice
 import streamlit as st
 
 from core.analysis.charts.palette import run_colours
-from core.analysis.results.search import matching
+from core.analysis.results.search import search_runs
 from core.analysis.results.settings import data_name, run_labels
 from core.analysis.text import escape_markdown, study_time
 from core.experiment.runs.run import AnyRun, Run, State
 from pages.parts.shared.show import swatch
 
-LISTED, CHOSEN = 24, 30
-"""Runs in the rail, and runs on a page at most."""
+MAX_LISTED, MAX_SHOWN = 24, 30
+"""Maximum number of runs in the list, and on a page."""
 
 
 def choose_runs(runs: Sequence[AnyRun]) -> list[AnyRun]:
-    """Of these, the newest first, the chosen ones, the oldest first: by default those of the newest study.
+    """Show the list, and return the chosen runs, the oldest first; by default those of the newest study.
 
-    The URL names them: `?study=ID` for a whole study, else `?run=ID` once a run.
+    The URL holds the choice: `?study=ID` for a whole study, or `?run=ID` once for each run.
+
+    Args:
+        runs: all runs, the newest first.
     """
     chosen = _from_url(runs)
     with st.sidebar:
-        _show_rail(runs, chosen)
+        _show_list(runs, chosen)
     if runs and not chosen:
-        st.markdown("Choose runs in the list at the left.")
-    if len(chosen) > CHOSEN:
-        st.caption(f"The first {CHOSEN} of {len(chosen):,} chosen runs are shown.")
-    return chosen[:CHOSEN]
+        st.markdown("No run is chosen. Choose runs in the list on the left.")
+    if len(chosen) > MAX_SHOWN:
+        st.caption(f"The first {MAX_SHOWN} of {len(chosen):,} chosen runs are shown.")
+    return chosen[:MAX_SHOWN]
 
 
-def leave_out(run_id: str) -> None:
-    """Choose a run no longer."""
+def deselect_run(run_id: str) -> None:
+    """Remove a run from the choice."""
     if run_id in st.query_params.get_all("run"):
         _choose_runs(set(st.query_params.get_all("run")) - {run_id})
 
 
 def _from_url(runs: Sequence[AnyRun]) -> list[AnyRun]:
-    """What the URL asks for; a warning where some of it is gone. `?run=` alone asks for no run."""
+    """The runs in the URL, with a warning if some no longer exist. `?run=` without an id chooses no run."""
     study, ids = st.query_params.get("study", ""), set(st.query_params.get_all("run"))
     if not study and not ids and runs:
-        study = st.query_params["study"] = runs[0].study  # told, so that the address shows the same later
+        study = st.query_params["study"] = runs[0].study  # written to the URL, so that it always shows this study
     found = [run for run in reversed(runs) if run.id in ids or run.study == study]
     if (study and not any(run.study == study for run in found)) or ids - {""} - {run.id for run in found}:
-        st.warning("Some of these runs are no longer in the runs folder. Choose others in the list at the left.")
+        st.warning("Some of these runs are no longer in the runs folder. Choose others in the list on the left.")
     return found
 
 
-def _show_rail(runs: Sequence[AnyRun], chosen: Sequence[AnyRun]) -> None:
+def _show_list(runs: Sequence[AnyRun], chosen: Sequence[AnyRun]) -> None:
     if not runs:
         return
     text = st.text_input("Find runs", key="find", bind="query-params", placeholder="strategy, images, state, date")
-    shown = list(islice(matching(runs, text), LISTED))
+    shown = list(islice(search_runs(runs, text), MAX_LISTED))
     colours, picked = run_colours(chosen), {run.id for run in chosen}
     for study, members in groupby(shown, key=lambda run: run.study):
         _show_study(study, sorted(members, key=lambda run: run.id), colours, picked)
     if not shown:
-        st.caption("No run fits.")
+        st.caption("No run matches. Change the search text.")
     elif len(runs) > len(shown):
         st.caption(f"{len(shown)} of {len(runs):,} runs. Search to see others.")
 
@@ -70,7 +73,7 @@ def _show_study(study: str, members: Sequence[AnyRun], colours: dict[str, str], 
         type="tertiary",
         on_click=_choose_study,
         args=(study,),
-        help="Show this study alone",
+        help="Show only this study",
     )
     names = run_labels(members)
     for run in members:
@@ -89,7 +92,7 @@ def _show_run(run: AnyRun, name: str, colour: str, picked: set[str]) -> None:
 
 
 def _pick(run_id: str, picked: Collection[str]) -> None:
-    """Tick or untick a run; of two quick ticks the second knows the first from the URL."""
+    """Add or remove a run. A second quick click reads the result of the first from the URL."""
     before = set(st.query_params.get_all("run")) or set(picked)
     _choose_runs(before | {run_id} if st.session_state[f"pick-{run_id}"] else before - {run_id})
 

@@ -1,4 +1,4 @@
-"""The services behind all pages: one set a server, shared by its visitors."""
+"""The services behind all pages, created once per server and shared by all browser sessions."""
 
 import argparse
 import atexit
@@ -18,14 +18,12 @@ from core.experiment.runs.run import State
 from core.experiment.runs.run_store import RunStore, StoreError
 from core.experiment.timings import TimingStore
 from core.machine.paths import presets_folder, timings_folder
-from pages.parts.shared.navigation import expect_navigation
+from pages.parts.shared.navigation import ensure_navigation
 
 
 @dataclass(frozen=True)
 class Services:
-    """What pages ask: the runs, who trains them, who answers with Keras, which folders may be read,
-    the presets, how fast this machine is.
-    """
+    """Stored runs, the launcher that trains them, the Keras service, readable folders, presets and training times."""
 
     store: RunStore
     launcher: Launcher
@@ -36,27 +34,27 @@ class Services:
 
 
 def get_services() -> Services:
-    """The services for this server's arguments; a runs folder that cannot be used is one line, not a traceback."""
-    expect_navigation()
+    """The services for this server's arguments. If the runs folder cannot be used, show the error and stop the page."""
+    ensure_navigation()
     arguments = _arguments()
     try:
         return _services(
             str(arguments.runs), tuple(map(str, arguments.data_root)), st.get_option("server.address") or "", id(State)
         )
     except (StoreError, OSError) as error:
-        refuse(error)
+        show_error(error)
         st.stop()
 
 
-def refuse(error: Exception) -> None:
-    """Say in one line why something cannot be done; names of files and classes in it are no formatting."""
+def show_error(error: Exception) -> None:
+    """Show an error in one line. Names of files and classes in it are escaped."""
     st.error(escape_markdown(error_text(error)))
 
 
 def error_text(error: Exception) -> str:
-    """An error as a sentence; the system's own come as a number and a name."""
+    """The message of an error; for an error of the operating system its text, the file and advice."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename or 'the disk'}. Check the path, the rights and the room on the disk."
+        return f"{error.strerror}: {error.filename or 'the disk'}. Check the path, permissions and free disk space."
     return str(error)
 
 
@@ -69,12 +67,12 @@ def _arguments() -> argparse.Namespace:
 
 @st.cache_resource(show_spinner=False, max_entries=1, on_release=lambda services: _release(services))
 def _services(runs: str, data_roots: tuple[str, ...], address: str, code: int) -> Services:
-    """`code` changes when the source does: Streamlit then imports all modules anew, and services of old classes would
-    speak of states that are none of the new ones.
+    """Create the services. `code` is part of the cache key: it changes if Streamlit imports the modules again after an
+    edit, when services made from the old classes would return states that do not equal the new ones.
     """
     store = RunStore(runs)
-    atexit.register(_say_farewell, store)
-    roots = AllowedFolders.default(address, [Path(root) for root in data_roots])
+    atexit.register(_print_shutdown_notice, store)
+    roots = AllowedFolders.for_server(address, [Path(root) for root in data_roots])
     launcher = Launcher(store, prewarmer=Prewarmer())
     return Services(
         store, launcher, KerasService(), roots, PresetStore(presets_folder()), TimingStore(timings_folder())
@@ -84,9 +82,9 @@ def _services(runs: str, data_roots: tuple[str, ...], address: str, code: int) -
 def _release(services: Services) -> None:
     services.launcher.close()
     services.keras_service.close()
-    atexit.unregister(_say_farewell)
+    atexit.unregister(_print_shutdown_notice)
 
 
-def _say_farewell(store: RunStore) -> None:
+def _print_shutdown_notice(store: RunStore) -> None:
     if text := shutdown_notice(store):
         print(text, flush=True)

@@ -1,8 +1,8 @@
-"""How tables, charts, states and empty pages look, the same on every page."""
+"""Tables, charts, states and empty pages, drawn in the same way on every page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,7 +13,7 @@ from core.analysis.charts.common import chart_points
 from core.analysis.text import to_csv
 from core.experiment.runs.run import State
 
-BADGES = {
+BADGE_COLOURS: dict[State, Literal["green", "red", "orange", "blue"]] = {
     State.COMPLETED: "green",
     State.FAILED: "red",
     State.DIVERGED: "red",
@@ -23,7 +23,7 @@ BADGES = {
     State.RUNNING: "blue",
     State.STARTING: "blue",
 }
-_BUTTONS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]
+_REMOVED_BUTTONS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]
 
 
 def show_table(
@@ -33,9 +33,12 @@ def show_table(
     formats: Mapping[str, Callable[[Any], str]] | None = None,
     **options: Any,
 ) -> Any:
-    """A table with its download as `name`.csv below; `alt` says what it holds to those who do not see it.
+    """Show a table with a download as `name`.csv, and return the result of `st.dataframe`.
 
-    Columns in `formats` are shown through it, and sort and download as the numbers they are.
+    Args:
+        alt: description of the content for screen readers.
+        formats: function that formats the values of a column for display; sorting and download use the values.
+        options: passed to `st.dataframe`.
     """
     data = _formatted(rows, formats) if formats else list(rows)
     shown = st.dataframe(data, hide_index=True, placeholder="–", alt=alt, **options)
@@ -49,14 +52,14 @@ def _formatted(rows: Sequence[Mapping[str, Any]], formats: Mapping[str, Callable
 
 
 def show_chart(figure: go.Figure, name: str, alt: str) -> None:
-    """A chart with its downloads: PNG from its own corner, the points as `name`.csv below."""
+    """Show a chart with a download of its points as `name`.csv, and of a PNG file in its tool bar."""
     st.plotly_chart(
         figure,
         key=f"chart-{name}",
         alt=alt,
         config={
             "displaylogo": False,
-            "modeBarButtonsToRemove": _BUTTONS,
+            "modeBarButtonsToRemove": _REMOVED_BUTTONS,
             "toImageButtonOptions": {"filename": name, "format": "png", "scale": 2},
         },
     )
@@ -64,7 +67,7 @@ def show_chart(figure: go.Figure, name: str, alt: str) -> None:
 
 
 def offer_csv(make: Callable[[], str], filename: str, help: str) -> None:
-    """A small button that downloads the CSV text which `make` gives once it is pressed."""
+    """A button that downloads a CSV file. `make` computes the text when the button is pressed."""
     st.download_button(
         "CSV",
         make,
@@ -79,12 +82,12 @@ def offer_csv(make: Callable[[], str], filename: str, help: str) -> None:
 
 
 def state_badge(state: State) -> None:
-    """The state of a run as a chip."""
-    st.badge(state.capitalize(), color=BADGES.get(state, "gray"))
+    """Show the state of a run as a badge."""
+    st.badge(state.capitalize(), color=BADGE_COLOURS.get(state, "gray"))
 
 
 def name_in_html(text: str) -> str:
-    """A name as text alone in HTML, whichever way its letters run."""
+    """A name escaped for HTML and isolated, so that right-to-left text does not affect its surroundings."""
     return f"<bdi>{escape(text)}</bdi>"
 
 
@@ -93,8 +96,8 @@ def swatch(colour: str) -> str:
     return f'<span style="color:{colour}">■</span>'
 
 
-def empty(message: str, *steps: tuple[str, str, str]) -> None:
-    """An empty page: what it is for, and a link (page, label, icon) to each next step."""
+def show_empty_page(message: str, *steps: tuple[str, str, str]) -> None:
+    """Show a message on a page without content, and a link (page, label, icon) for each next step."""
     st.markdown(message)
     for page, label, icon in steps:
         st.page_link(page, label=label, icon=icon)

@@ -1,4 +1,4 @@
-"""What stands beside every page: the device and what trains now."""
+"""The sidebar of every page: devices and running trainings."""
 
 import streamlit as st
 
@@ -13,14 +13,14 @@ POLL_SECONDS = 2.0
 
 
 def sidebar(services: Services) -> None:
-    """The device and what runs now, on every page."""
+    """Show the devices and the running trainings, updated while runs are active."""
     with st.sidebar:
         busy = bool(services.store.active())
         st.fragment(_show_running, run_every=POLL_SECONDS if busy else None)(services, busy)
 
 
 def _show_running(services: Services, was_busy: bool) -> None:
-    """The device and what trains on it, kept fresh; the page is redrawn when the last run ends."""
+    """Show devices and running trainings, and redraw the page when the last run has finished."""
     active = services.store.active()
     if was_busy and not active:
         st.rerun()
@@ -35,8 +35,10 @@ def _show_running(services: Services, was_busy: bool) -> None:
         except NoSuchRun:
             continue
         st.progress(done.share, run.title + (f", {duration(done.seconds_left)} left" if done.seconds_left else ""))
-        st.page_link("pages/runs.py", label="Watch it", icon=":material/monitoring:", query_params={"study": run.study})
+        st.page_link(
+            "pages/runs.py", label="Show progress", icon=":material/monitoring:", query_params={"study": run.study}
+        )
     if waiting:
-        st.caption(f"{count(waiting, 'run')} {'waits' if waiting == 1 else 'wait'}.")
+        st.caption(f"{count(waiting, 'run')} waiting.")
     elif not running:
-        st.caption("Nothing trains now.")
+        st.caption("No run is training.")

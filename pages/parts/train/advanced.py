@@ -1,4 +1,4 @@
-"""The settings that most people leave as they are."""
+"""Advanced settings of the Train page: everything except the strategies and the number of seeds."""
 
 from dataclasses import replace
 
@@ -12,27 +12,27 @@ from core.experiment.run_config import RunConfig
 from core.machine.devices import gpu_memory
 from pages.parts.shared.augmentation_controls import choose_augmentation
 from pages.parts.shared.form import (
-    FILE,
-    KEPT,
-    WEIGHTS,
-    can_fetch_imagenet,
+    PERSISTENT,
+    WEIGHT_LABELS,
+    WEIGHTS_FILE,
+    can_use_imagenet,
     expect_sample_base,
-    fit_to_weights,
+    match_sample_base,
     weights_path,
 )
 from pages.parts.shared.services import Services
 
 
-def choose_rest(services: Services, data: str) -> RunConfig:
-    """A template with everything but the strategy. Raises `ValueError`."""
+def choose_template(services: Services, data: str) -> RunConfig:
+    """Show the advanced settings; return them as a configuration without a chosen strategy. Raises `ValueError`."""
     with st.expander("Advanced"):
         left, middle, right = st.columns(3)
         with left:
             template = _choose_sizes(RunConfig(data=data))
         with middle:
-            template = replace(template, weights=_choose_weights(services, template), **_choose_stopping())
+            template = _choose_training(replace(template, weights=_choose_weights(services, template)))
         with right:
-            template = replace(template, augmentation=choose_augmentation(), views=_choose_views())
+            template = replace(template, augmentation=choose_augmentation(), views=_choose_copies())
     return template
 
 
@@ -43,39 +43,40 @@ def _choose_sizes(template: RunConfig) -> RunConfig:
             "Image size",
             IMAGE_SIZES,
             key="image-size",
-            **KEPT,
-            help="Pixels a side that the network sees. Smaller is faster and coarser.",
+            **PERSISTENT,
+            help="Pixels per side of the network's input. Smaller images train faster and show less detail.",
         ),
         batch_size=st.select_slider(
-            "Batch size", _batch_sizes(), key="batch-size", **KEPT, help=batch_size(gpu_memory()).reason
+            "Batch size", _batch_sizes(), key="batch-size", **PERSISTENT, help=batch_size(gpu_memory()).reason
         ),
         alpha=st.select_slider(
             "Width of MobileNetV2 (alpha)",
             ALPHAS,
             key="alpha",
-            **KEPT,
-            help="1.0 is the usual network; 0.35 has a third of its channels.",
+            **PERSISTENT,
+            help="1.0 is the standard network; 0.35 has a third of its channels.",
         ),
         seed=st.number_input(
             "Seed",
             0,
             2**31 - 1,
             key="seed",
-            **KEPT,
-            help="Fixes the split, the order of images and every other chance.",
+            **PERSISTENT,
+            help="Determines the split, the order of the images and every other random choice.",
         ),
     )
 
 
-def _choose_views() -> int:
+def _choose_copies() -> int:
     return st.number_input(
-        "Views of each training image",
+        "Augmented copies per image",
         0,
         64,
         key="views",
-        **KEPT,
-        help="Epochs take them in turn. What the frozen part says of a view is computed once and kept, so few views "
-        "are fast. 0: a new one in each epoch, nothing is kept. 1: the image as it is.",
+        **PERSISTENT,
+        help="Number of randomly changed copies of each training image; epochs use them in turn. The features of a "
+        "copy are computed once and cached, so training with few copies is fast. 0: new copies in each epoch, "
+        "without a cache. 1: the unchanged image.",
     )
 
 
@@ -83,64 +84,68 @@ def _batch_sizes() -> list[int]:
     return sorted({8, 16, 32, 64, 128, st.session_state["batch-size"]})
 
 
-def _choose_stopping() -> dict[str, int | bool]:
-    return {
-        "patience": st.number_input(
+def _choose_training(template: RunConfig) -> RunConfig:
+    return replace(
+        template,
+        patience=st.number_input(
             "Patience",
             0,
             1_000,
             key="patience",
-            **KEPT,
-            help=("End a phase after so many epochs without a better validation loss; 0 = never."),
+            **PERSISTENT,
+            help="Ends a phase after this number of epochs without a lower validation loss; 0 = never.",
         ),
-        "class_weights": st.checkbox("Weigh rare classes more", key="class-weights", **KEPT),
-        "deterministic": st.checkbox(
-            "Repeatable bit for bit",
+        class_weights=st.checkbox("Class weights", key="class-weights", **PERSISTENT),
+        deterministic=st.checkbox(
+            "Deterministic",
             key="deterministic",
-            **KEPT,
-            help="Same seed, same weights on the same machine; slower on GPUs.",
+            **PERSISTENT,
+            help="The same seed gives the same weights, bit for bit, on the same machine; slower on GPUs.",
         ),
-        "leak_free": st.checkbox(
-            "Near-duplicates in one part",
+        leak_free=st.checkbox(
+            "Group near-duplicates",
             key="leak-free",
-            **KEPT,
-            help="Otherwise a test image may have its like among those that train, and "
-            "accuracy is too high. The Data page shows them.",
+            **PERSISTENT,
+            help="Near-duplicates stay in one part, so that the test images are unseen. Without this, a test image may "
+            "have a near-duplicate among the training images, and the accuracy is too high. The Data page shows them.",
         ),
-        "mixed_precision": st.checkbox(
-            "16 bits on a GPU",
+        mixed_precision=st.checkbox(
+            "Mixed precision",
             key="mixed-precision",
-            **KEPT,
-            help="Where the GPU gains from it: faster, nearly as exact.",
+            **PERSISTENT,
+            help="Computes in 16 bits on GPUs that are faster with it; the results are nearly as exact.",
         ),
-    }
+    )
 
 
 def _choose_weights(services: Services, template: RunConfig) -> str:
     choice = st.selectbox(
-        "What was learned from",
-        [*WEIGHTS.values(), FILE],
+        "Pretrained weights",
+        [*WEIGHT_LABELS.values(), WEIGHTS_FILE],
         key="weights",
-        **KEPT,
-        on_change=fit_to_weights,
-        help="Where the base's weights come from.",
+        **PERSISTENT,
+        on_change=match_sample_base,
+        help="Initial weights of the base.",
     )
-    if choice == FILE:
-        return weights_path(services.allowed_folders, _ask_for_file())
-    weights = next(name for name, title in WEIGHTS.items() if title == choice)
+    if choice == WEIGHTS_FILE:
+        return weights_path(services.allowed_folders, _enter_file())
+    weights = next(name for name, label in WEIGHT_LABELS.items() if label == choice)
     if weights == SAMPLE_BASE:
         expect_sample_base(template.alpha)
-    if not can_fetch_imagenet(template.alpha, template.image_size):
+    if not can_use_imagenet(template.alpha, template.image_size):
         path = imagenet_path(template.alpha, template.image_size)
-        st.caption(f"The ImageNet weights at this width and size belong at {escape_markdown(str(path))}.")
+        st.caption(
+            "The ImageNet weights for this width and image size cannot be downloaded now. To use them, put the file "
+            f"at {escape_markdown(str(path))}."
+        )
     return weights
 
 
-def _ask_for_file() -> str:
+def _enter_file() -> str:
     return st.text_input(
         "Weights file on this machine",
         key="weights-file",
-        **KEPT,
+        **PERSISTENT,
         placeholder="~/weights.h5",
-        help="A Keras file of MobileNetV2's weights without its top, at this width.",
+        help="A Keras file with the weights of MobileNetV2 without its top, for this width.",
     )

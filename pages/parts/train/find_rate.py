@@ -1,32 +1,32 @@
-"""A learning rate for one phase, suggested by a range test that the assistant makes."""
+"""Learning-rate range test for one phase, run by the Keras service, with a suggested rate."""
 
 from dataclasses import dataclass
 
 import streamlit as st
 
 from core.analysis.charts.lr_range import rate_chart
-from core.analysis.statistics.lr_suggestion import rate_question, suggest
+from core.analysis.statistics.lr_suggestion import range_test_config, suggest_rate
 from core.analysis.text import escape_markdown, rate
-from core.data.datasets.scan import Dataset
+from core.data.datasets.dataset import Dataset
 from core.data.datasets.split import split
 from core.execution.keras_service.client import KerasServiceError
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Strategy
-from pages.parts.shared.form import key_of
-from pages.parts.shared.services import Services, refuse
+from pages.parts.shared.form import widget_key
+from pages.parts.shared.services import Services, show_error
 from pages.parts.shared.show import show_chart
 
-WHAT_IT_DOES = (
-    "Trains this phase on about a hundred batches while the rate grows, and looks at the loss. "
-    "What the frozen layers compute is kept for the run."
+DESCRIPTION = (
+    "Trains this phase on about one hundred batches while the learning rate increases, and records the loss. "
+    "The features of the frozen layers are cached for the training."
 )
-MOST = 32
-"""Curves that a visitor's session keeps."""
+MAX_CURVES = 32
+"""Curves stored per browser session."""
 
 
 @dataclass(frozen=True)
 class RangeTestSetup:
-    """What a range test needs besides the strategy: who makes it, on which images, under which settings."""
+    """Inputs of a range test besides the strategy: the services, the images and all other settings."""
 
     services: Services
     dataset: Dataset
@@ -34,77 +34,82 @@ class RangeTestSetup:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The points of a test, and the images that they hold for."""
+class _Curve:
+    """(learning rate, loss) points of a range test, and the images it was run on."""
 
     dataset: Dataset
     points: tuple[tuple[float, float], ...]
 
 
-def find_rate(lab: RangeTestSetup, card: int, strategy: Strategy, colour: str) -> None:
-    """Offer a rate for the last phase of `strategy`, which is the card's strategy up to that phase."""
+def find_rate(setup: RangeTestSetup, card: int, strategy: Strategy, colour: str) -> None:
+    """Offer a range test for the last phase of `strategy`, which is the card's strategy up to that phase."""
     phase = len(strategy.phases)
-    question = rate_question(lab.template, strategy, phase)
+    config = range_test_config(setup.template, strategy, phase)
     with st.popover(
-        "Find a rate", type="tertiary", icon=":material/search_insights:", key=key_of(card, phase - 1, "find")
+        "Find learning rate",
+        type="tertiary",
+        icon=":material/search_insights:",
+        key=widget_key(card, phase - 1, "find"),
     ):
-        if found := _known(lab, question):
-            _show(found, key_of(card, phase - 1, "rate"), colour)
+        if curve := _stored_curve(setup, config):
+            _show_curve(curve, widget_key(card, phase - 1, "rate"), colour)
         else:
-            _offer(lab, question, phase, key_of(card, phase - 1, "try"))
+            _offer_test(setup, config, phase, widget_key(card, phase - 1, "try"))
 
 
 @st.fragment
-def _offer(lab: RangeTestSetup, question: RunConfig, phase: int, key: str) -> None:
-    """A fragment, so that the rest of the page stays as it is while the assistant works.
+def _offer_test(setup: RangeTestSetup, config: RunConfig, phase: int, key: str) -> None:
+    """Show the button that runs the test; a fragment, so that the page is not redrawn while the test runs.
 
-    What is found is shown outside of it: a fragment that sets another widget's value does not reach the browser.
+    The result is shown outside the fragment, because a value that a fragment sets for another widget does not reach
+    the browser.
     """
-    st.caption(WHAT_IT_DOES)
-    if st.button("Try rates", key=key) and _ask(lab, question, phase):
+    st.caption(DESCRIPTION)
+    if st.button("Run range test", key=key) and _run_test(setup, config, phase):
         st.rerun()
 
 
-def _known(lab: RangeTestSetup, question: RunConfig) -> _Found | None:
-    found = st.session_state.get("found-rates", {}).get(question)
-    return found if found and found.dataset == lab.dataset else None
+def _stored_curve(setup: RangeTestSetup, config: RunConfig) -> _Curve | None:
+    curves: dict[RunConfig, _Curve] = st.session_state.get("range-tests", {})
+    curve = curves.get(config)
+    return curve if curve and curve.dataset == setup.dataset else None
 
 
-def _ask(lab: RangeTestSetup, question: RunConfig, phase: int) -> bool:
-    """Have the test made and keep its curve for the session; where it cannot be made, say so in a line."""
+def _run_test(setup: RangeTestSetup, config: RunConfig, phase: int) -> bool:
+    """Run the test and store its curve for the browser session; if it fails, show the error and return False."""
     try:
-        with st.spinner("Trying rates: seconds to a few minutes"):
-            manifest = split(lab.dataset, question.split_seed, question.leak_free).to_csv()
-            found = _Found(lab.dataset, lab.services.keras_service.find_rate(question, manifest, phase))
+        with st.spinner("Running the range test: a few seconds to a few minutes"):
+            manifest = split(setup.dataset, config.split_seed, config.leak_free).to_csv()
+            curve = _Curve(setup.dataset, setup.services.keras_service.find_rate(config, manifest, phase))
     except (KerasServiceError, ValueError) as error:
-        refuse(error)
+        show_error(error)
         return False
-    kept = st.session_state.setdefault("found-rates", {})
-    kept[question] = found
-    for oldest in list(kept)[:-MOST]:
-        del kept[oldest]
+    curves: dict[RunConfig, _Curve] = st.session_state.setdefault("range-tests", {})
+    curves[config] = curve
+    for oldest in list(curves)[:-MAX_CURVES]:
+        del curves[oldest]
     return True
 
 
-def _show(found: _Found, rate_key: str, colour: str) -> None:
-    suggestion = suggest(found.points)
+def _show_curve(curve: _Curve, rate_key: str, colour: str) -> None:
+    suggestion = suggest_rate(curve.points)
     if suggestion.rate is None:
         st.markdown(escape_markdown(f"{suggestion.reason}."))
     else:
         st.markdown(f"Suggested: **{escape_markdown(rate(suggestion.rate))}**, {escape_markdown(suggestion.reason)}.")
         st.button(
-            "Take it",
+            "Use this rate",
             key=f"{rate_key}-take",
-            on_click=_take,
+            on_click=_set_rate,
             args=(rate_key, suggestion.rate),
             disabled=st.session_state[rate_key] == suggestion.rate,
         )
     show_chart(
-        rate_chart(found.points, suggestion, colour),
+        rate_chart(curve.points, suggestion, colour),
         f"{rate_key}-test",
-        "The loss at each learning rate, from low rates on the left to high ones on the right",
+        "Loss at each learning rate, from low rates on the left to high rates on the right",
     )
 
 
-def _take(rate_key: str, suggested: float) -> None:
+def _set_rate(rate_key: str, suggested: float) -> None:
     st.session_state[rate_key] = suggested

@@ -1,39 +1,46 @@
-"""How often a study is repeated, and what that is able to tell."""
+"""Number of seeds of a study, and the smallest difference that this number can detect."""
 
 import streamlit as st
 
 from core.analysis.statistics.significance import minimum_detectable_difference
 from core.analysis.text import count
 from core.data.datasets.reports import Report
-from pages.parts.shared.form import KEPT
+from pages.parts.shared.form import PERSISTENT
 
 CHOICES = (1, 3, 5, 10)
 
 
 def choose_seeds(report: Report | None) -> int:
-    """How many seeds; below it the smallest difference that so many can tell on this data set."""
-    choices = sorted({*CHOICES, st.session_state["seeds"]})  # and what a preset or a duplicated study brought
+    """Show the number of seeds, and below it the smallest difference that it can detect on this data set."""
+    current: int = st.session_state["seeds"]  # a preset or a duplicated study may have another number
+    choices = sorted({*CHOICES, current})
     seeds = st.segmented_control(
-        "How sure do you want to be?",
+        "Number of seeds",
         choices,
         key="seeds",
         required=True,
         format_func=lambda number: count(number, "seed"),
-        **KEPT,
-        help="Each seed divides the images anew and trains every strategy once on that division. Several tell "
-        "whether a strategy is better, or was lucky.",
+        **PERSISTENT,
+        help="Each seed splits the images anew and trains every strategy once on that split. Several seeds show "
+        "whether a strategy is better or a single result was chance.",
     )
+    seeds = seeds or current
     if report and report.manifest:
-        st.caption(_promise(seeds, report.manifest.counts()))
+        st.caption(_detectable_difference(seeds, report.manifest.counts()))
     return seeds
 
 
-def _promise(seeds: int, counts: dict[str, int]) -> str:
+def _detectable_difference(seeds: int, counts: dict[str, int]) -> str:
+    """Describe the smallest difference, in percentage points, that this number of seeds detects with 80% power."""
     least = 100 * minimum_detectable_difference(counts["test"], counts["train"], seeds)
-    apart = f"{least:.1f} points or more apart on {counts['test']:,} test images"
+    points = f"{least:.1f}" if least < 10 else f"{least:.0f}"
+    images = count(counts["test"], "test image")
     if seeds == 1:
         return (
-            f"One training each finds, four times in five, which of two models is better that are {apart}. "
-            "Whether the next training would come out the same it cannot tell."
+            f"With one seed and {images} you will detect differences of {points} points or more (80% power); "
+            "it does not show variation between trainings."
         )
-    return f"{seeds} seeds find, four times in five, which of two strategies is better that are {apart}."
+    return (
+        f"With {seeds} seeds and {images} you will detect differences of {points} points or more between strategies "
+        "(80% power)."
+    )

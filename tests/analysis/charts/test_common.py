@@ -1,34 +1,34 @@
-"""What all charts share, the colours they use, and figures in words."""
+"""Functions that all charts share, their colours, and the formatting of numbers."""
 
 import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis.charts.common import chart_points, plain_text, thin
+from core.analysis.charts.common import chart_points, downsample, plain_text
 from core.analysis.charts.palette import DEPTH_COLOURS, strategy_colours
 from core.analysis.text import count, duration, escape_markdown, percent, points, rate, shorten
-from core.experiment.strategy import TWO_PHASE, unfreeze_sweep
+from core.experiment.named_strategies import TWO_PHASE, unfreeze_sweep
 
 
 @given(st.lists(st.floats(-9, 9), max_size=400), st.integers(2, 50))
-def test_thinned_lines_are_short_in_order_and_keep_their_extremes(values, limit):
+def test_downsampled_rows_are_few_in_order_and_contain_the_extremes(values, limit):
     rows = [{"loss": value, "n": n} for n, value in enumerate(values)]
-    kept = thin(rows, limit, "loss")
-    assert len(kept) <= limit and [row["n"] for row in kept] == sorted({row["n"] for row in kept})
+    selected = downsample(rows, limit, "loss")
+    assert len(selected) <= limit and [row["n"] for row in selected] == sorted({row["n"] for row in selected})
     for pick in (min, max):
-        assert not rows or pick(row["loss"] for row in kept) == pick(values)
+        assert not rows or pick(row["loss"] for row in selected) == pick(values)
 
 
 @pytest.mark.faults
-def test_names_are_no_markup():
+def test_names_are_escaped():
     assert plain_text("<b>&amp;\u202e") == "&lt;b&gt;&amp;amp;�" and len(plain_text("a" * 300)) <= 60
     assert "%{" not in plain_text("%{x}") and plain_text("100% {x}") == "100% {x}"
     assert escape_markdown("a&copy;b") == r"a\&copy;b"
     assert escape_markdown("![x](http://y) <img> $a$ :red[b]") == r"\!\[x\]\(http\://y\) \<img\> \$a\$ \:red\[b\]"
 
 
-def test_every_point_of_a_chart_is_a_row():
+def test_chart_points_lists_every_plotted_point():
     figure = go.Figure(
         [
             go.Scatter(x=[1, 2], y=[3, 4], name="short", meta="long"),
@@ -48,28 +48,30 @@ def test_every_point_of_a_chart_is_a_row():
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ["a&b <i>", "a&amp;b", "%{x} &copy; %&#123;"])
-def test_points_bear_the_names_that_people_wrote(name):
-    drawn = plain_text(name)
-    line = go.Scatter(x=[1], y=[2], meta=drawn)
-    cells = go.Heatmap(x=[drawn], y=[drawn], z=[[1.0]], customdata=[[[1, 1]]], name=drawn)
+def test_chart_points_unescapes_names(name):
+    escaped = plain_text(name)
+    line = go.Scatter(x=[1], y=[2], meta=escaped)
+    cells = go.Heatmap(x=[escaped], y=[escaped], z=[[1.0]], customdata=[[[1, 1]]], name=escaped)
     assert [{point["name"], point["x"], point["y"]} - {1, 2} for point in chart_points(go.Figure([line, cells]))] == [
         {name}
     ] * 2
 
 
-def test_further_strategies_get_colours_of_their_own():
+def test_strategies_without_a_fixed_colour_get_different_colours():
     found = strategy_colours([TWO_PHASE.name, "unfreeze-11", "unfreeze-56"])
     assert found["two-phase"] == "#009E73" and len({found["unfreeze-11"], found["unfreeze-56"], "#009E73"}) == 3
 
 
-def test_depths_of_a_sweep_have_a_colour_each_from_cold_to_warm():
+def test_each_depth_of_a_sweep_has_a_colour_from_cold_to_warm():
     names = [strategy.name for strategy in unfreeze_sweep()]
     found = strategy_colours(names)
     assert [found[name] for name in names] == list(DEPTH_COLOURS)
-    assert strategy_colours(["unfreeze-40"])["unfreeze-40"] == found["unfreeze-56"], "one between goes with the next"
+    assert strategy_colours(["unfreeze-40"])["unfreeze-40"] == found["unfreeze-56"], (
+        "a depth in between has the next colour"
+    )
 
 
-def test_figures_in_words():
+def test_numbers_are_formatted():
     assert [percent(0.873), percent(None), points(0.031), rate(1e-4), rate(2.5e-4)] == [
         "87.3%",
         "–",

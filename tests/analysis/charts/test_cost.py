@@ -1,8 +1,8 @@
-"""What accuracy costs."""
+"""Accuracy against training time and trainable parameters."""
 
 from core.analysis.charts.common import chart_points
 from core.analysis.charts.cost import cost_chart
-from core.analysis.comparison.cost import describe_cost, frontier, trained_parameters
+from core.analysis.comparison.cost import describe_cost, frontier, parameter_cost
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.results.summary import Summary
 
@@ -25,14 +25,14 @@ def summary(run_id: str, trained: int) -> Summary:
 QUICK, SLOW, WASTEFUL = group("Quick", 60, 0.78, 0.80), group("Slow", 180, 0.84), group("Wasteful", 200, 0.79)
 
 
-def test_the_frontier_leaves_out_what_others_beat():
+def test_the_frontier_leaves_out_settings_that_a_cheaper_one_reaches():
     assert frontier([WASTEFUL, SLOW, QUICK]) == [QUICK, SLOW]
     assert frontier([]) == [] and frontier([QUICK, group("Same time", 60, 0.70)]) == [QUICK]
 
 
-def test_what_one_more_point_costs():
+def test_the_cost_of_one_more_point_is_described():
     assert describe_cost([SLOW, QUICK, WASTEFUL]) == (
-        "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s a point. "
+        "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s per point. "
         "Wasteful costs no less than others and is no more accurate."
     )
     assert describe_cost([QUICK, WASTEFUL, group("Same time", 60, 0.70)]) == (
@@ -41,7 +41,7 @@ def test_what_one_more_point_costs():
     assert describe_cost([QUICK]) == ""
 
 
-def test_marks_have_their_setting_and_the_range_over_seeds():
+def test_the_chart_has_one_mark_per_setting_with_the_range_over_seeds():
     figure = cost_chart([SLOW, QUICK], {"Slow-0": "#123456"})
     assert {point["name"] for point in chart_points(figure)} == {"Frontier", "Slow", "Quick"}
     slow, quick = figure.data[1:]
@@ -49,9 +49,9 @@ def test_marks_have_their_setting_and_the_range_over_seeds():
     assert round(quick.error_y.array[0], 6) == round(quick.error_y.arrayminus[0], 6) == 0.01
 
 
-def test_parameters_are_a_cost_too():
+def test_parameters_can_be_the_cost():
     rows = [summary(group.results[0].run_id, trained) for group, trained in ((QUICK, 2_000_000), (SLOW, 500_000))]
-    cost = trained_parameters(rows)
-    assert frontier([QUICK, SLOW], cost) == [SLOW] and cost.of(QUICK) == 2_000_000
+    cost = parameter_cost(rows)
+    assert frontier([QUICK, SLOW], cost) == [SLOW] and cost.amount(QUICK) == 2_000_000
     assert describe_cost([QUICK, SLOW], cost) == "Quick costs no less than others and is no more accurate."
     assert cost_chart([QUICK, SLOW], {}, cost).data[1].x == (2.0,)

@@ -1,4 +1,4 @@
-"""The unfreeze-depth curve: which runs make it, what it says, what it draws."""
+"""The depth curve: its runs, its description and its chart."""
 
 from dataclasses import replace
 
@@ -9,9 +9,10 @@ from core.analysis.charts.depth import depth_chart
 from core.analysis.comparison.depth import depth_curve, describe_depths, guideline_depth
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.results.summary import Summary
+from core.experiment.named_strategies import TWO_PHASE, unfreeze_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, RunStatus, State
-from core.experiment.strategy import TWO_PHASE, Strategy, unfreeze_sweep, with_phases
+from core.experiment.strategy import Strategy, with_phases
 
 GAPS = 0.1
 
@@ -81,13 +82,13 @@ def curve(accuracy: dict[int, list[float]]):
     return depth_curve(groups_of(runs, accuracy)[::-1], runs, [summary(run) for run in runs])
 
 
-def test_runs_that_differ_in_depth_alone_make_a_curve_from_the_head_upwards():
+def test_runs_that_differ_only_in_depth_make_a_curve():
     found = curve({30: [0.8, 0.82], 0: [0.7, 0.72], 154: [0.75, 0.7]})
     assert [depth.layers for depth in found] == [0, 30, 154]
     assert found[1].accuracies == (0.8, 0.82) and found[1].seconds == (60.0, 60.0) and found[1].gaps == (GAPS, GAPS)
 
 
-def test_other_differences_make_none():
+def test_runs_with_other_differences_make_no_curve():
     runs = runs_of([*unfreeze_sweep([0, 30])]) + runs_of([*unfreeze_sweep([56])], alpha=0.5)
     groups = groups_of(runs, {0: [0.7], 30: [0.8], 56: [0.9]})
     assert depth_curve(groups, runs, [summary(run) for run in runs]) == ()
@@ -97,32 +98,32 @@ def test_other_differences_make_none():
     assert depth_curve(groups, runs, [summary(run) for run in runs]) == ()
 
 
-def test_two_phase_is_the_curves_point_at_its_depth():
+def test_two_phase_is_a_point_of_the_curve():
     runs = runs_of([TWO_PHASE, *unfreeze_sweep([0, 56])])
     groups = groups_of(runs, {0: [0.7], 30: [0.8], 56: [0.9]})
     assert [depth.layers for depth in depth_curve(groups, runs, [summary(run) for run in runs])] == [0, 30, 56]
 
 
-def test_two_phase_and_the_sweeps_run_of_its_depth_are_one_point():
+def test_two_phase_and_the_sweep_run_of_the_same_depth_are_one_point():
     runs = runs_of([TWO_PHASE, *unfreeze_sweep([0, 30, 56])])
     groups = groups_of(runs, {0: [0.7], 30: [0.8], 56: [0.9]})
     found = depth_curve(groups, runs, [summary(run) for run in runs])
     assert [len(depth.accuracies) for depth in found] == [1, 2, 1]
 
 
-def test_words_say_whether_the_seeds_agree():
+def test_the_description_says_whether_the_ranges_over_seeds_overlap():
     assert describe_depths(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.72, 0.74]})) == (
-        "The top 30 layers open did best: 81.0% on the test images. "
-        "Its worst seed did better than the best of any other depth."
+        "Unfreezing the top 30 layers did best: 81.0% on the test images. "
+        "Its worst seed did better than the best seed of any other depth."
     )
     assert describe_depths(curve({0: [0.7, 0.71], 30: [0.8, 0.82], 56: [0.74, 0.8]})).endswith(
-        "Its range of seeds overlaps with those at 56; Differences says what is settled."
+        "Its range over seeds overlaps with those at 56 layers; see Differences for tests."
     )
     assert "may be chance" in describe_depths(curve({0: [0.9], 30: [0.8], 56: [0.7]}))
     assert describe_depths(curve({0: [0.9], 30: [0.8], 56: [0.7]})).startswith("The head alone did best: 90.0%")
 
 
-def test_the_chart_has_the_mean_of_the_seeds_within_their_band():
+def test_the_chart_shows_the_mean_of_the_seeds_within_a_band():
     depths = curve({0: [0.7, 0.72], 30: [0.8, 0.84], 56: [0.75, 0.75]})
     points = {(point["name"], point["x"]): point["y"] for point in chart_points(depth_chart(depths, "accuracy"))}
     assert points["mean of the seeds", 30] == pytest.approx(0.82)
@@ -133,17 +134,17 @@ def test_the_chart_has_the_mean_of_the_seeds_within_their_band():
         depth_chart(depths, "loss")
 
 
-def test_one_seed_has_no_band_and_the_rule_is_marked():
+def test_one_seed_has_no_band_and_the_guideline_is_marked():
     runs = runs_of([*unfreeze_sweep([0, 30, 56])])
     groups = groups_of(runs, {0: [0.7], 30: [0.8], 56: [0.9]})
-    rule = guideline_depth(groups)
-    assert (rule.low, rule.high) == (10, 20) and "600 images" in rule.reason
-    figure = depth_chart(depth_curve(groups, runs, [summary(run) for run in runs]), "accuracy", rule)
+    guideline = guideline_depth(groups)
+    assert (guideline.low, guideline.high) == (10, 20) and "600 images" in guideline.reason
+    figure = depth_chart(depth_curve(groups, runs, [summary(run) for run in runs]), "accuracy", guideline)
     assert [trace.name for trace in figure.data] == ["one seed"]
     assert [(shape.x0, shape.x1) for shape in figure.layout.shapes] == [(10, 20), (30, 30)]
 
 
-def test_a_sweeps_name_follows_its_depth():
+def test_the_name_of_a_sweep_strategy_follows_its_depth():
     strategy = unfreeze_sweep([30])[0]
     head, tuned = strategy.phases
     deeper = with_phases(strategy, (head, replace(tuned, unfreeze=56)))

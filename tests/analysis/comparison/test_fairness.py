@@ -1,16 +1,17 @@
-"""Whether settings were compared like for like."""
+"""Checks whether settings are compared like for like."""
 
 from dataclasses import replace
 
 from core.analysis.comparison.fairness import fairness
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.comparison.verdict import Verdict
+from core.experiment.named_strategies import BASELINE, FINE_TUNING, STRATEGIES, TWO_PHASE, unfreeze_sweep
 from core.experiment.run_config import Augmentation, RunConfig
 from core.experiment.runs.run import CorruptRun, Run, RunStatus, State
-from core.experiment.strategy import BASELINE, FINE_TUNING, STRATEGIES, TWO_PHASE, Phase, Strategy, unfreeze_sweep
+from core.experiment.strategy import Phase, Strategy
 
 
-def found(*settings: list[RunConfig], left_out: int = 0):
+def check_fairness(*settings: list[RunConfig], left_out: int = 0):
     runs = [
         [Run(f"{i}-{j}", config, RunStatus(State.COMPLETED)) for j, config in enumerate(configs)]
         for i, configs in enumerate(settings)
@@ -29,52 +30,58 @@ def found(*settings: list[RunConfig], left_out: int = 0):
     return fairness(Verdict(groups, (), sum(map(len, runs)), 0, left_out), [run for group in runs for run in group])
 
 
+def different_aspects(*settings: list[RunConfig], left_out: int = 0) -> list[str]:
+    return [check.aspect for check in check_fairness(*settings, left_out=left_out).different]
+
+
 def seeds(config: RunConfig, *numbers: int) -> list[RunConfig]:
     return [replace(config, seed=number, split_seed=number) for number in numbers]
 
 
-LONG, BOTH = RunConfig(strategy=FINE_TUNING), RunConfig(strategy=TWO_PHASE)
+FINE, TWO = RunConfig(strategy=FINE_TUNING), RunConfig(strategy=TWO_PHASE)
 
 
 def test_the_same_seeds_epochs_and_settings_are_fair():
-    judged = found(seeds(LONG, 0, 1), seeds(BOTH, 0, 1))
-    assert judged.is_fair and "None was tuned" in judged.rates
-    assert [check.told for check in judged.checks][:3] == [
+    result = check_fairness(seeds(FINE, 0, 1), seeds(TWO, 0, 1))
+    assert result.is_fair and "None was tuned" in result.rates
+    assert [check.finding for check in result.checks][:3] == [
         "Tested on the same images.",
         "2 seeds each.",
         "25 epochs each.",
     ]
 
 
-def test_what_differs_is_named():
+def test_differences_are_reported():
     head = RunConfig(strategy=STRATEGIES["feature-extraction"])
-    assert [c.told for c in found([head], [BOTH]).different] == ["15 to 25 epochs: who trains longer may win by that."]
-    assert [c.what for c in found(seeds(LONG, 0, 1), seeds(BOTH, 0)).different] == ["Test images", "Seeds"]
-    assert [c.what for c in found(seeds(LONG, 0), seeds(BOTH, 1)).different] == ["Test images", "Seeds"]
-    other = replace(BOTH, augmentation=Augmentation(flip=False), views=1, alpha=0.5)
-    assert [(c.what, c.told) for c in found([LONG], [other]).different] == [
-        ("Augmentation", "Not the same: augmentation and views of each training image."),
-        ("Network", "Not the same: width (alpha)."),
+    assert [check.finding for check in check_fairness([head], [TWO]).different] == [
+        "15 to 25 epochs: longer training may be the reason for a better result."
     ]
-    assert [c.what for c in found([LONG], [BOTH], left_out=1).different] == ["Test images"]
+    assert different_aspects(seeds(FINE, 0, 1), seeds(TWO, 0)) == ["Test images", "Seeds"]
+    assert different_aspects(seeds(FINE, 0), seeds(TWO, 1)) == ["Test images", "Seeds"]
+    other = replace(TWO, augmentation=Augmentation(flip=False), views=1, alpha=0.5)
+    assert [(check.aspect, check.finding) for check in check_fairness([FINE], [other]).different] == [
+        ("Augmentation", "Different: augmentation and augmented copies per image."),
+        ("Network", "Different: width (alpha)."),
+    ]
+    assert different_aspects([FINE], [TWO], left_out=1) == ["Test images"]
 
 
-def test_the_baseline_is_another_network_and_a_sweep_tunes_no_rate():
-    small = replace(BOTH, strategy=BASELINE)
-    assert [check.what for check in found([LONG], [small]).different] == ["Network"]
-    sweep = [[replace(BOTH, strategy=strategy)] for strategy in unfreeze_sweep()]
-    assert found(*sweep).is_fair and "None was tuned" in found(*sweep).rates
-    assert [c.what for c in found([BOTH], [replace(LONG, patience=3)]).different] == ["Training"]
+def test_the_baseline_is_another_network_and_a_sweep_has_no_tuned_rate():
+    small = replace(TWO, strategy=BASELINE)
+    assert different_aspects([FINE], [small]) == ["Network"]
+    sweep = [[replace(TWO, strategy=strategy)] for strategy in unfreeze_sweep()]
+    assert check_fairness(*sweep).is_fair and "None was tuned" in check_fairness(*sweep).rates
+    assert different_aspects([TWO], [replace(FINE, patience=3)]) == ["Training"]
 
 
-def test_rates_that_somebody_chose_are_told():
-    chosen = replace(BOTH, strategy=Strategy("fine-tuning", (Phase(154, 3e-5, 25),)))
-    judged = found([BOTH], [chosen])
-    assert judged.is_fair and judged.rates == "Some rates were chosen: 3e-5."
+def test_tuned_rates_are_reported():
+    tuned = replace(TWO, strategy=Strategy("fine-tuning", (Phase(154, 3e-5, 25),)))
+    result = check_fairness([TWO], [tuned])
+    assert result.is_fair and result.rates == "Some learning rates were tuned: 3e-5."
 
 
-def test_one_setting_or_an_unreadable_one_is_not_judged():
-    assert found([BOTH]) is None
+def test_one_setting_or_unreadable_configurations_are_not_checked():
+    assert check_fairness([TWO]) is None
     runs = [CorruptRun(name, RunStatus(State.CORRUPT)) for name in "ab"]
     groups = tuple(Group(run.id, "x", (Result(run.id, 0.5, 10, (), Split(0), 0, 1.0),)) for run in runs)
     assert fairness(Verdict(groups, (), 2, 0), runs) is None

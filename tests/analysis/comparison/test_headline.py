@@ -1,4 +1,4 @@
-"""A few careful sentences, whatever the runs."""
+"""The verdict and its sentences for various sets of runs."""
 
 import csv
 import io
@@ -11,11 +11,11 @@ import pytest
 
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.verdict import Judgement, Verdict, judge
+from core.experiment.named_strategies import FEATURE_EXTRACTION, STRATEGIES, TWO_PHASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import CorruptRun, Run, RunStatus, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import FEATURE_EXTRACTION, STRATEGIES, TWO_PHASE
 
 MANIFEST = "path,hash,label,split\na.jpg,0,a,test\n" + "b.jpg,1,a,train\n" * 5
 
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> RunStore:
 def study(
     store: RunStore, accuracies: Sequence[float | None], images: int | None = 380, seeds: int = 1, data: str = "sample"
 ) -> list[Run]:
-    """Runs of the three strategies, seed by seed, with these test accuracies; which images were right is not known."""
+    """Runs of the three strategies, seed by seed, with these test accuracies and without saved predictions."""
     planned = [
         (RunConfig(data=data, strategy=strategy, seed=seed, split_seed=seed), MANIFEST.replace("0", f"{data}{seed}"))
         for seed in range(seeds)
@@ -37,90 +37,90 @@ def study(
     runs = list(store.create_study(planned).runs)
     for run, accuracy in zip(runs, accuracies, strict=True):
         if accuracy is not None:
-            write(store, run, {"accuracy": accuracy, "images": images})
+            write_evaluation(store, run, {"accuracy": accuracy, "images": images})
         store.write_status(run.id, RunStatus(State.COMPLETED))
     return runs
 
 
-def write(store: RunStore, run: Run, evaluation: dict) -> None:
+def write_evaluation(store: RunStore, run: Run, evaluation: dict) -> None:
     (store.path(run.id) / "evaluation.json").write_text(json.dumps(evaluation))
 
 
-def answer(store: RunStore, run: Run, right: Sequence[bool]) -> None:
-    """Write what a run said of each test image, and the accuracy that follows."""
+def save_predictions(store: RunStore, run: Run, correct: Sequence[bool]) -> None:
+    """Write test predictions, correct or wrong as given, and the resulting accuracy."""
     text = io.StringIO()
-    rows = [[f"{number}.jpg", "a", "a" if is_right else "b"] for number, is_right in enumerate(right)]
+    rows = [[f"{number}.jpg", "a", "a" if is_correct else "b"] for number, is_correct in enumerate(correct)]
     csv.writer(text).writerows([["path", "label", "predicted"], *rows])
     (store.path(run.id) / "predictions.csv").write_text(text.getvalue())
-    write(store, run, {"accuracy": sum(right) / len(right), "images": len(right)})
+    write_evaluation(store, run, {"accuracy": sum(correct) / len(correct), "images": len(correct)})
 
 
-def said(store: RunStore, runs: Sequence[Run]) -> str:
+def describe(store: RunStore, runs: Sequence[Run]) -> str:
     return headline(judge(store, runs))
 
 
 def test_one_run_each_image_by_image(store):
     runs = study(store, [None, None])
-    answer(store, runs[0], [True] * 300 + [False] * 80)
-    answer(store, runs[1], [True] * 312 + [False] * 68)  # right wherever the other is, and 12 times more
-    assert said(store, runs) == (
+    save_predictions(store, runs[0], [True] * 300 + [False] * 80)
+    save_predictions(store, runs[1], [True] * 312 + [False] * 68)  # correct where the other is, and on 12 more images
+    assert describe(store, runs) == (
         "Fine-tuning all layers did best on the test images: 82.1%, 3.2 points above feature extraction (95% interval "
-        "1.3 to 5.1, one run each, 380 test images). That model is better on such images. Another training of either "
-        "may come out otherwise: several seeds would tell."
+        "1.3 to 5.1, one run each, 380 test images). That model is better on such images. Another training may give "
+        "a different result: compare several seeds."
     )
     (contrast,) = judge(store, runs).contrasts
     assert contrast.is_paired and contrast.p == pytest.approx(2 * 0.5**12)
 
 
-def test_one_run_each_without_the_answers_has_a_wider_interval(store):
+def test_one_run_each_without_predictions_has_a_wider_interval(store):
     runs = study(store, [0.789, 0.821])
     (contrast,) = judge(store, runs).contrasts
     assert not contrast.is_paired and contrast.interval[0] < 0 and contrast.judgement is Judgement.OPEN
-    assert "too close to call; about " in said(store, runs) and "test images would settle it." in said(store, runs)
-    assert "not compared image by image, which makes the interval wider" in said(store, runs)
+    text = describe(store, runs)
+    assert "too close to call; about " in text and "test images would decide it." in text
+    assert "not compared image by image, which makes the interval wider" in text
 
 
-def test_seeds_that_agree_settle_it(store):
+def test_seeds_that_agree_decide_the_comparison(store):
     runs = study(store, [0.70, 0.75, 0.900, 0.72, 0.76, 0.921, 0.71, 0.75, 0.911], seeds=3)
-    assert said(store, runs).startswith(
+    text = describe(store, runs)
+    assert text.startswith(
         "Two-phase did best on the test images: 91.1% on average, 15.7 points above fine-tuning all layers (95% "
         "interval "
     )
-    assert "3 seeds, 380 test images). It is better. It also beats feature extraction by 20.1 points." in said(
-        store, runs
-    )
+    assert "3 seeds, 380 test images). It is better. It also beats feature extraction by 20.1 points." in text
     assert {contrast.judgement for contrast in judge(store, runs).contrasts} == {Judgement.BETTER}
 
 
-def test_seeds_that_disagree_do_not_and_it_is_said_what_would(store):
+def test_seeds_that_disagree_leave_it_open_and_the_number_needed_is_given(store):
     runs = study(store, [0.70, 0.80, 0.83, 0.71, 0.79, 0.80, 0.70, 0.80, 0.82], seeds=3)
-    assert "That is too close to call; about 5 seeds would settle it." in said(store, runs)
-    assert "It beats feature extraction by 11.3 points." in said(store, runs)
+    assert "That is too close to call; about 5 seeds would decide it." in describe(store, runs)
+    assert "It beats feature extraction by 11.3 points." in describe(store, runs)
     wild = study(store, [None, 0.80, 0.82, None, 0.84, 0.81, None, 0.78, 0.83], seeds=3)
-    assert "more seeds would hardly settle it" in said(store, wild)
+    assert "more seeds would hardly decide it" in describe(store, wild)
     (contrast,) = judge(store, [run for run in runs if run.config.strategy != FEATURE_EXTRACTION]).contrasts
-    assert contrast.judgement is Judgement.OPEN and contrast.seeds_to_settle() == 5
+    assert contrast.judgement is Judgement.OPEN and contrast.seeds_to_decide() == 5
 
 
-def test_what_lies_within_the_zone_is_practically_equal(store):
+def test_differences_within_the_equivalence_margin_are_practically_equal(store):
     runs = study(store, [0.800, 0.802, None, 0.791, 0.790, None, 0.810, 0.811, None], images=20_000, seeds=3)
-    assert "They are practically equal: less than 1.0 point apart." in said(store, runs)
+    assert "They are practically equal: less than 1.0 point apart." in describe(store, runs)
     verdict = judge(store, runs)
     assert verdict.with_margin(0.0).contrasts[0].judgement is Judgement.OPEN
-    with pytest.raises(ValueError, match="zone from 0"):
+    with pytest.raises(ValueError, match="margin from 0"):
         verdict.with_margin(-0.1)
 
 
-def test_several_pairs_together_err_no_more_than_one(store):
+def test_p_values_are_adjusted_for_the_number_of_pairs(store):
     runs = study(store, [None, None, None])
-    answer(store, runs[0], [True] * 300 + [False] * 80)
-    answer(store, runs[1], [True] * 300 + [False] * 80)
-    answer(store, runs[2], [False] * 2 + [True] * 310 + [False] * 68)
-    by_name = {(one.first.name, one.second.name): one for one in judge(store, runs).contrasts}
+    save_predictions(store, runs[0], [True] * 300 + [False] * 80)
+    save_predictions(store, runs[1], [True] * 300 + [False] * 80)
+    save_predictions(store, runs[2], [False] * 2 + [True] * 310 + [False] * 68)
+    by_name = {(found.first.name, found.second.name): found for found in judge(store, runs).contrasts}
     assert by_name["Two-phase", "Feature extraction"].p == pytest.approx(3 * 2 * (1 + 14 + 91) / 2**14)
 
 
-def test_what_it_costs_is_said(store):
+def test_the_training_time_is_compared(store):
     runs = study(store, [0.70, None, 0.90, 0.71, None, 0.92, 0.70, None, 0.91], seeds=3)
     for run in runs:
         seconds = 20.0 if run.config.strategy == TWO_PHASE else 10.0
@@ -140,99 +140,103 @@ def test_what_it_costs_is_said(store):
             "images_per_second": 1.0,
         }
         (store.path(run.id) / "metrics.jsonl").write_text(json.dumps(row) + "\n")
-    assert "It is better, and takes 2.0 times as long to train." in said(store, runs)
+    assert "It is better, and takes 2.0 times as long to train." in describe(store, runs)
 
 
-def test_a_draw_is_called_one(store):
-    assert said(store, study(store, [0.8, 0.7, 0.8])).startswith(
+def test_equal_accuracies_are_reported_as_equal(store):
+    assert describe(store, study(store, [0.8, 0.7, 0.8])).startswith(
         "Feature extraction and two-phase did equally well on the test images: 80.0% (one run each, 380 test images)."
     )
 
 
-def test_one_run_alone_has_its_interval(store):
-    assert said(store, study(store, [0.8], images=379)) == (
-        "Feature extraction names 80.0% of 379 test images right; on all such images that may be 75.7% to 83.7%."
+def test_a_single_run_is_described_with_its_interval(store):
+    assert describe(store, study(store, [0.8], images=379)) == (
+        "Feature extraction classifies 80.0% of 379 test images correctly (95% interval 75.7% to 83.7%)."
     )
-    assert said(store, study(store, [0.8], images=None)) == "Feature extraction names 80.0% of the test images right."
+    without_count = study(store, [0.8], images=None)
+    assert describe(store, without_count) == "Feature extraction classifies 80.0% of the test images correctly."
 
 
-def test_several_seeds_of_one_setting_have_their_mean(store):
+def test_several_seeds_of_one_setting_are_described_by_their_mean(store):
     runs = study(store, [0.70, None, None, 0.72, None, None], seeds=2)
-    assert said(store, [runs[0], runs[3]]) == (
-        "Feature extraction names 71.0% of the test images right on average over 2 runs, from 70.0% to 72.0%."
+    assert describe(store, [runs[0], runs[3]]) == (
+        "Feature extraction classifies 71.0% of the test images correctly on average over 2 runs, from 70.0% to 72.0%."
     )
 
 
-def test_what_is_missing_is_said(store):
-    assert said(store, study(store, [None, None])) == "None of these runs has been measured on the test images yet."
-    assert said(store, study(store, [0.5, None, 0.9])).endswith("1 of 3 runs has no result on test images.")
-    assert said(store, study(store, [0.5, None, None])).endswith("2 of 3 runs have no result on test images.")
-    assert said(store, []) == "None of these runs has been measured on the test images yet."
+def test_runs_without_results_are_counted(store):
+    assert describe(store, study(store, [None, None])) == "None of these runs has been measured on the test images yet."
+    assert describe(store, study(store, [0.5, None, 0.9])).endswith("1 of 3 runs has no result on test images.")
+    assert describe(store, study(store, [0.5, None, None])).endswith("2 of 3 runs have no result on test images.")
+    assert describe(store, []) == "None of these runs has been measured on the test images yet."
 
 
-def test_other_data_or_classes_do_not_compare_and_another_split_does_unpaired(store):
-    here, there = study(store, [0.8, 0.7]), study(store, [0.9, 0.9, 0.9], data="/photos")
-    assert "do not compare" in said(store, [here[0], there[2]]) and "80" not in said(store, [here[0], there[2]])
+def test_other_data_or_classes_cannot_be_compared_and_another_split_is_compared_unpaired(store):
+    runs, of_other_data = study(store, [0.8, 0.7]), study(store, [0.9, 0.9, 0.9], data="/photos")
+    text = describe(store, [runs[0], of_other_data[2]])
+    assert "cannot be compared" in text and "80" not in text
     runs = study(store, [0.7, 0.7, 0.9, 0.7, 0.7, 0.9], seeds=2)
     (contrast,) = judge(store, [runs[0], runs[5]]).contrasts
     assert not contrast.is_paired and contrast.difference == pytest.approx(0.2)
-    write(store, runs[5], {"accuracy": 0.9, "images": 380, "classes": ["a", "b"]})
-    assert "do not compare" in said(store, [runs[0], runs[5]])
+    write_evaluation(store, runs[5], {"accuracy": 0.9, "images": 380, "classes": ["a", "b"]})
+    assert "cannot be compared" in describe(store, [runs[0], runs[5]])
 
 
-def test_the_same_study_twice_is_one_seed_and_the_same_images(store):
+def test_repeating_a_study_adds_no_replicate(store):
     first, again = study(store, [0.8, 0.7, 0.9]), study(store, [0.8, 0.7, 0.9])
     assert all(contrast.seeds == 1 for contrast in judge(store, [*first, *again]).contrasts)
-    assert "90.0% on average, 10.0 points above feature extraction" in said(store, [*first, *again])
+    assert "90.0% on average, 10.0 points above feature extraction" in describe(store, [*first, *again])
 
 
-def test_only_what_shares_its_test_images_is_compared(store):
+def test_only_runs_with_the_same_test_images_are_compared(store):
     runs = study(store, [0.70, 0.75, 0.90, 0.10, None, 0.20], seeds=2)
-    assert "90.0%, 15.0 points above fine-tuning all layers" in said(store, runs)
-    assert said(store, runs).endswith("2 runs on other test images left out. 1 of 6 runs has no result on test images.")
+    assert "90.0%, 15.0 points above fine-tuning all layers" in describe(store, runs)
+    assert describe(store, runs).endswith(
+        "2 runs with other test images left out. 1 of 6 runs has no result on test images."
+    )
 
 
-def test_a_test_folder_of_ones_own_is_the_same_for_every_seed(store):
+def test_a_predefined_test_folder_is_the_same_for_every_seed(store):
     planned = [
         (RunConfig(strategy=s, seed=seed, split_seed=seed), f"{MANIFEST}c.jpg,{seed},a,train\n")
         for seed, s in enumerate((FEATURE_EXTRACTION, TWO_PHASE))
     ]
     runs = store.create_study(planned).runs
     for run, accuracy in zip(runs, (0.5, 0.9), strict=True):
-        write(store, run, {"accuracy": accuracy, "images": 100})
-    assert said(store, runs).startswith("Two-phase did best on the test images: 90.0%, 40.0 points above")
+        write_evaluation(store, run, {"accuracy": accuracy, "images": 100})
+    assert describe(store, runs).startswith("Two-phase did best on the test images: 90.0%, 40.0 points above")
 
 
-def test_files_are_read_once_while_they_stay(store, monkeypatch):
+def test_files_are_read_again_only_after_a_change(store, monkeypatch):
     runs = study(store, [None, None])
     for run in runs:
-        answer(store, run, [True] * 10)
-    before, read = said(store, runs), []
+        save_predictions(store, run, [True] * 10)
+    before, read = describe(store, runs), []
     for name in ("manifest", "predictions"):
         monkeypatch.setattr(RunStore, name, lambda self, run_id, name=name: read.append(name) or MANIFEST)
-    assert said(store, runs) == before and not read
+    assert describe(store, runs) == before and not read
     (store.path(runs[0].id) / "manifest.csv").write_text("another")
-    said(store, runs)
+    describe(store, runs)
     assert read == ["manifest"]
 
 
-def test_two_settings_of_a_strategy_are_told_apart(store):
+def test_two_settings_of_a_strategy_are_distinguished(store):
     deep = replace(TWO_PHASE, phases=(TWO_PHASE.phases[0], replace(TWO_PHASE.phases[1], unfreeze=56)))
     runs = store.create_study([(RunConfig(strategy=s), MANIFEST) for s in (TWO_PHASE, deep)]).runs
     for run, accuracy in zip(runs, (0.5, 0.9), strict=True):
-        write(store, run, {"accuracy": accuracy, "images": 100})
-    text = said(store, runs)
+        write_evaluation(store, run, {"accuracy": accuracy, "images": 100})
+    text = describe(store, runs)
     assert "56 of 154 layers" in text.split(" did best")[0] and "30 of 154 layers" in text.split(" above ")[1]
 
 
 @pytest.mark.faults
-def test_corrupt_runs_manifests_and_answers_are_borne(store):
+def test_corrupt_runs_manifests_and_predictions_are_tolerated(store):
     runs = study(store, [0.5, 0.9, 0.7])
     (store.path(runs[0].id) / "manifest.csv").unlink()
     (store.path(runs[1].id) / "manifest.csv").write_bytes(b"\xff\xfe")
     assert not any(contrast.is_paired for contrast in judge(store, runs).contrasts)
-    write(store, runs[2], {"accuracy": 0.9, "images": "many"})
-    assert "90.0%" in said(store, [CorruptRun(runs[2].id, runs[2].status)])
+    write_evaluation(store, runs[2], {"accuracy": 0.9, "images": "many"})
+    assert "90.0%" in describe(store, [CorruptRun(runs[2].id, runs[2].status)])
     for wrong in (b"\xff", b"", b"path,label\na,b\n", b"path,label,predicted\na\n"):
         (store.path(runs[0].id) / "predictions.csv").write_bytes(wrong)
         assert isinstance(judge(store, runs), Verdict)
@@ -241,11 +245,11 @@ def test_corrupt_runs_manifests_and_answers_are_borne(store):
         judge(store, runs)
 
 
-def test_what_is_no_better_than_guessing_is_called_so(store):
+def test_results_no_better_than_guessing_are_reported(store):
     runs = study(store, [0.12, 0.11, 0.12], images=90)
     for run in runs:
-        write(store, run, {"accuracy": 0.12, "images": 90, "classes": [f"class {i}" for i in range(10)]})
-    assert "no better than guessing among 10 classes: 10.0%" in said(store, runs)
+        write_evaluation(store, run, {"accuracy": 0.12, "images": 90, "classes": [f"class {i}" for i in range(10)]})
+    assert "no better than guessing among 10 classes: 10.0%" in describe(store, runs)
     for run in runs:
-        write(store, run, {"accuracy": 0.4, "images": 90, "classes": [f"class {i}" for i in range(10)]})
-    assert "guessing" not in said(store, runs)
+        write_evaluation(store, run, {"accuracy": 0.4, "images": 90, "classes": [f"class {i}" for i in range(10)]})
+    assert "guessing" not in describe(store, runs)

@@ -1,4 +1,4 @@
-"""Runs side by side: figures, differences, charts of what was measured, what the course promises."""
+"""Tables and charts that compare runs: figures, differences, course ranges, confidence intervals."""
 
 from dataclasses import replace
 
@@ -14,14 +14,14 @@ from core.analysis.charts.confusion import confusion_chart
 from core.analysis.charts.palette import STRATEGY_COLOURS
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.comparison.run_table import MEASURES, class_table, comparison_table, differences
-from core.analysis.results.course_ranges import baseline_rows, beside, course_range_rows
+from core.analysis.results.course_ranges import baseline_rows, compare_with_range, course_range_rows
 from core.analysis.results.evaluation_file import EvaluationFigures, evaluation_figures
 from core.analysis.results.summary import PhaseSummary, Summary
 from core.analysis.statistics.wilson_interval import wilson_interval
+from core.experiment.named_strategies import BASELINE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.metrics import Metrics
 from core.experiment.runs.run import Run, RunStatus
-from core.experiment.strategy import BASELINE
 
 HEAD, TUNED, OTHER = (
     PhaseSummary(1, 0, 165_514, 15, 0.83),
@@ -89,22 +89,22 @@ shares = st.none() | st.floats(0, 1)
 
 
 @given(st.lists(st.tuples(shares, shares, shares), min_size=2, max_size=5))
-def test_differences_are_from_the_baseline_and_turn_with_it(drawn):
+def test_differences_are_from_the_baseline_and_antisymmetric(drawn):
     rows = [
         replace(TWO, id=str(i), test_accuracy=a, macro_f1=b, best_val_accuracy=c) for i, (a, b, c) in enumerate(drawn)
     ]
-    there, back = differences(rows, "0"), differences(rows, "1")
+    to_first, to_second = differences(rows, "0"), differences(rows, "1")
     for measure in MEASURES:
-        assert there["0"][measure] in (0, None)
-        assert (there["1"][measure] is None) == (back["0"][measure] is None)
-        assert there["1"][measure] is None or there["1"][measure] == -back["0"][measure]
-    assert set(map(str, differences(rows, "gone")["0"].values())) == {"None"}
+        assert to_first["0"][measure] in (0, None)
+        assert (to_first["1"][measure] is None) == (to_second["0"][measure] is None)
+        assert to_first["1"][measure] is None or to_first["1"][measure] == -to_second["0"][measure]
+    assert set(map(str, differences(rows, "unknown")["0"].values())) == {"None"}
 
 
 def test_the_table_has_the_baseline_first_and_every_run_has_every_column():
     table, formats = comparison_table([FINE, TWO, FAILED], NAMES, "two")
     assert [row["Run"] for row in table] == ["Two-phase (baseline)", "Fine-tuning all layers", "Two-phase, again"]
-    assert table[0]["Trainable parameters"] == "165,514, then 1,691,914" and table[0]["At epoch"] == 23
+    assert table[0]["Trainable parameters"] == "165,514, then 1,691,914" and table[0]["Best epoch"] == 23
     assert formats["Test, difference"](table[1]["Test, difference"]) == "-5.0 points"
     assert formats["Training time"](table[0]["Training time"]) == "2 min 05 s"
     assert table[2]["Test accuracy"] is table[2]["Training time"] is table[2]["95% from"] is None
@@ -124,7 +124,7 @@ def test_each_class_is_compared_with_the_baseline():
     assert "Two-phase (baseline)" not in without[0]
 
 
-def test_a_bar_a_measured_run_from_nought_with_its_interval():
+def test_each_measured_run_has_a_bar_from_zero_with_its_interval():
     figure = accuracy_bars([TWO, FAILED, FINE])
     assert [bar.x[0] for bar in figure.data] == [0.833, 0.783] and list(figure.layout.xaxis.range) == [0, 1]
     low, high = wilson_interval(0.833, 378)
@@ -136,7 +136,7 @@ def test_a_bar_a_measured_run_from_nought_with_its_interval():
     assert named.data[0].marker.color == "#123456" and not accuracy_bars([FAILED]).data
 
 
-def test_a_bar_a_setting_with_a_mark_for_each_seed():
+def test_each_setting_has_a_bar_with_a_mark_for_each_seed():
     results = tuple(
         Result(f"run-{seed}", accuracy, 100, ("a",), Split(seed), seed, 1.0) for seed, accuracy in enumerate((0.7, 0.8))
     )
@@ -146,8 +146,8 @@ def test_a_bar_a_setting_with_a_mark_for_each_seed():
     assert figure.layout.annotations[0].text == "<b>75.0%</b>" and list(figure.layout.xaxis.range) == [0, 1]
 
 
-def test_transfer_is_set_beside_the_small_network_of_its_seed():
-    own = replace(
+def test_transfer_is_compared_with_the_small_network_of_the_same_seed():
+    small_cnn = replace(
         TWO,
         id="cnn",
         strategy="baseline-cnn",
@@ -158,14 +158,15 @@ def test_transfer_is_set_beside_the_small_network_of_its_seed():
     epochs = [{"epoch": number, "val_accuracy": accuracy} for number, accuracy in enumerate((0.6, 0.72, 0.8), start=1)]
     metrics = {"two": Metrics(tuple(epochs)), "cnn": Metrics(())}
     runs = [Run("two", RunConfig(), RunStatus()), Run("cnn", RunConfig(strategy=BASELINE), RunStatus())]
-    told = baseline_rows(runs, [TWO, own], NAMES | {"cnn": "Small CNN"}, metrics)
-    assert [row["Measured"] for row in told] == ["+14.0 points", "2.0 times fewer", "2, it took 20"]
-    assert told[0]["Promised"] == "+10 to +15 points"
-    elsewhere = [runs[0], Run("cnn", RunConfig(strategy=BASELINE, seed=9), RunStatus())]
-    assert baseline_rows(elsewhere, [TWO, own], NAMES, metrics) == [] == baseline_rows(runs, [TWO], NAMES, metrics)
+    rows = baseline_rows(runs, [TWO, small_cnn], NAMES | {"cnn": "Small CNN"}, metrics)
+    assert [row["Measured"] for row in rows] == ["+14.0 points", "2.0 times fewer", "2, small CNN 20"]
+    assert rows[0]["Course range"] == "+10 to +15 points"
+    other_seed = [runs[0], Run("cnn", RunConfig(strategy=BASELINE, seed=9), RunStatus())]
+    assert baseline_rows(other_seed, [TWO, small_cnn], NAMES, metrics) == []
+    assert baseline_rows(runs, [TWO], NAMES, metrics) == []
 
 
-def test_confusions_as_images_and_as_percent():
+def test_confusion_charts_show_images_or_percent():
     images, percent = (confusion_chart(RESULT, "x", shares).data[0] for shares in (False, True))
     assert list(images.text) == [["4", "1"], ["2", ""]] and list(percent.text) == [["80", "20"], ["100", ""]]
     assert images.z[0] == pytest.approx((0.8, 0.2)) and str(images.z[1][1]) == "nan"
@@ -175,7 +176,7 @@ def test_confusions_as_images_and_as_percent():
 
 
 @pytest.mark.parametrize("classes", [2, 14, 15, 30])
-def test_confusions_of_many_classes_have_room(classes):
+def test_confusion_charts_of_many_classes_are_large_enough(classes):
     names = [f"class {i}" for i in range(classes)]
     result = evaluation_figures(
         {"classes": names, "confusion": [[i == j for j in range(classes)] for i in range(classes)]}
@@ -185,7 +186,7 @@ def test_confusions_of_many_classes_have_room(classes):
 
 
 @pytest.mark.faults
-def test_names_of_classes_are_no_markup():
+def test_class_names_are_not_markup():
     figure = confusion_chart(RESULT, WILD[0], False)
     shown = [
         figure.layout.title.text,
@@ -195,14 +196,14 @@ def test_names_of_classes_are_no_markup():
         *figure.data[0].y,
     ]
     assert not any("<" in text for text in shown)
-    alike = confusion_chart(replace(RESULT, classes=("a\u202e", "a\u202d")), "x", False).data[0]
-    assert alike.x == alike.y == ("a� (1)", "a� (2)")
+    same_text = confusion_chart(replace(RESULT, classes=("a\u202e", "a\u202d")), "x", False).data[0]
+    assert same_text.x == same_text.y == ("a� (1)", "a� (2)")
     bar = accuracy_bars([TWO], {"two": "%{x} <b>"}).data[0]
     assert bar.hovertemplate.count("%{") == 1 and bar.hovertemplate.startswith("%&#123;x} &lt;b&gt;: ")
     assert chart_points(go.Figure(bar))[0]["name"] == "%{x} <b>"
 
 
-def test_confusions_of_many_classes_are_one_template():
+def test_confusion_charts_of_many_classes_use_one_hover_template():
     names = [f"class {i}" for i in range(200)]
     figure = confusion_chart(
         EvaluationFigures(classes=tuple(names), confusion=np.ones((200, 200), dtype=int)), "x", False
@@ -211,13 +212,14 @@ def test_confusions_of_many_classes_are_one_template():
     assert len(figure.to_json()) < 1_000_000
 
 
-def test_what_the_course_promises_stands_beside_what_was_measured():
+def test_measured_accuracies_are_compared_with_the_course_ranges():
     rows = course_range_rows([TWO, FINE, FAILED], NAMES)
-    assert [(row["Phase"], row["Trained"], row["Promised"], row["Measured"], row["Result"]) for row in rows] == [
+    assert [(row["Phase"], row["Trained"], row["Course range"], row["Measured"], row["Result"]) for row in rows] == [
         ("1", "head only", "80% to 85%", "83.0%", "in the range"),
         ("2", "30 layers", "85% to 92%", "84.0%", "below (-1.0 points)"),
     ]
-    assert beside(0.85, (0.80, 0.85)) == "in the range" and beside(0.861, (0.80, 0.85)) == "above (+1.1 points)"
+    assert compare_with_range(0.85, (0.80, 0.85)) == "in the range"
+    assert compare_with_range(0.861, (0.80, 0.85)) == "above (+1.1 points)"
 
 
 @pytest.mark.parametrize(
@@ -230,17 +232,17 @@ def test_what_the_course_promises_stands_beside_what_was_measured():
         (81 / 263, 263, 0.2553, 0.3662),
     ],
 )  # the last from Newcombe 1998, Statistics in Medicine 17, table I
-def test_wilson_intervals_that_are_known(share, n, low, high):
+def test_published_wilson_intervals(share, n, low, high):
     assert wilson_interval(share, n) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(st.floats(0, 1), st.integers(1, 10**6))
-def test_wilson_intervals_hold_their_share_and_narrow_with_more_images(share, n):
+def test_wilson_intervals_contain_their_share_and_narrow_with_more_images(share, n):
     (low, high), (low10, high10) = wilson_interval(share, n), wilson_interval(share, 10 * n)
     assert 0 <= low <= share + 1e-12 and share - 1e-12 <= high <= 1 and high10 - low10 < high - low
 
 
 @pytest.mark.parametrize("wrong", [(-0.1, 10), (1.1, 10), (0.5, 0), (0.5, 10, 1.0), (float("nan"), 10)])
-def test_impossible_intervals_are_refused(wrong):
+def test_impossible_arguments_are_refused(wrong):
     with pytest.raises(ValueError, match="Expected"):
         wilson_interval(*wrong)

@@ -1,4 +1,4 @@
-"""How far a run is and what came out of it, from its rows."""
+"""Progress and results of a run, from its metric rows."""
 
 import json
 from pathlib import Path
@@ -33,36 +33,36 @@ def run(state: State = State.RUNNING) -> Run:
     return Run("20260101-000000-000-01-tiny", CONFIG, RunStatus(state))
 
 
-def test_before_anything_there_is_no_time_to_tell():
+def test_without_rows_the_remaining_time_is_unknown():
     now = progress(run(), Metrics())
     assert (now.share, now.epoch, now.epochs, now.seconds_left) == (0.0, 1, 25, None)
 
 
-def test_within_an_epoch_its_steps_count():
+def test_steps_of_the_current_epoch_count():
     now = progress(run(), Metrics(epochs(5), (step(6, 1, 0.5),)))
     assert now.share == pytest.approx(5.5 / 25) and (now.phase, now.epoch) == (1, 6)
     assert now.seconds_left == pytest.approx(10 * 10 + 10 * 10 - 0.5 * 10)
 
 
-def test_a_phase_that_ended_early_takes_its_epochs_with_it():
+def test_remaining_epochs_of_a_phase_that_stopped_early_do_not_count():
     now = progress(run(), Metrics(epochs(5), (step(6, 2, 0.5),)))
     assert (now.phase, now.epoch, now.epochs) == (2, 6, 15) and now.share == pytest.approx(5.5 / 15)
     later = progress(run(), Metrics(epochs(5, 3)))
     assert (later.epochs, later.seconds_left) == (15, 7 * 20.0)
 
 
-def test_a_completed_run_is_whole_however_early_its_phases_ended():
+def test_a_completed_run_is_at_100_percent_even_if_phases_stopped_early():
     now = progress(run(State.COMPLETED), Metrics(epochs(5, 3)))
     assert (now.share, now.epoch, now.epochs) == (1.0, 8, 8)
 
 
-def test_a_stopped_run_stands_at_its_last_whole_epoch():
+def test_a_stopped_run_counts_only_finished_epochs():
     now = progress(run(State.STOPPED), Metrics(epochs(5), (step(6, 1, 0.9),)))
     assert now.share == pytest.approx(5 / 25) and now.epoch == 5
 
 
 @pytest.mark.faults
-def test_more_rows_than_planned_make_no_more_than_a_whole():
+def test_more_rows_than_planned_do_not_exceed_100_percent():
     for state in (State.RUNNING, State.STOPPED):
         for rows in (epochs(40, 2), epochs(5, 40), epochs(5, 10)):
             now = progress(run(state), Metrics(rows, (step(len(rows) + 1, rows[-1]["phase"], 0.5),)))
@@ -87,29 +87,30 @@ def write_epoch(writer: MetricsWriter, number: int, phase: int, accuracy: float,
     )
 
 
-def test_a_run_in_figures_phase_by_phase(tmp_path: Path):
+def test_a_summary_has_the_figures_of_each_phase(tmp_path: Path):
     store = RunStore(tmp_path)
-    made = store.create(CONFIG, "path,hash,label,split\n")
-    writer = MetricsWriter(store.path(made.id) / "metrics.jsonl")
+    created = store.create(CONFIG, "path,hash,label,split\n")
+    writer = MetricsWriter(store.path(created.id) / "metrics.jsonl")
     for number, phase, accuracy, seconds in ((1, 1, 0.70, 10.0), (2, 1, 0.60, 10.0), (3, 2, 0.85, 20.0)):
         write_epoch(writer, number, phase, accuracy, seconds)
     writer.close()
-    found = summarise(store, made)
-    assert found.phases == (PhaseSummary(1, 0, 100, 2, 0.70), PhaseSummary(2, 30, 200, 1, 0.85))
-    assert (found.best_epoch, found.best_val_accuracy, found.trainable_parameters, found.seconds) == (3, 0.85, 200, 40)
-    assert found.gap == pytest.approx(0.05) and found.images_per_second == pytest.approx(3 * 600 / 40)
-    assert found.test_accuracy is None and found.interval is None
-    (store.path(made.id) / "evaluation.json").write_text('{"accuracy": 0.8, "macro_f1": 0.7, "images": 100}')
-    found = summarise(store, made)
-    assert found.interval == pytest.approx((0.7112, 0.8666), abs=1e-4) and json.dumps(found.to_json())
+    summary = summarise(store, created)
+    assert summary.phases == (PhaseSummary(1, 0, 100, 2, 0.70), PhaseSummary(2, 30, 200, 1, 0.85))
+    assert (summary.best_epoch, summary.best_val_accuracy) == (3, 0.85)
+    assert (summary.trainable_parameters, summary.seconds) == (200, 40)
+    assert summary.gap == pytest.approx(0.05) and summary.images_per_second == pytest.approx(3 * 600 / 40)
+    assert summary.test_accuracy is None and summary.interval is None
+    (store.path(created.id) / "evaluation.json").write_text('{"accuracy": 0.8, "macro_f1": 0.7, "images": 100}')
+    summary = summarise(store, created)
+    assert summary.interval == pytest.approx((0.7112, 0.8666), abs=1e-4) and json.dumps(summary.to_json())
 
 
-def test_a_run_without_rows_has_no_figures_and_one_that_is_gone_is_an_error(tmp_path: Path):
+def test_a_run_without_rows_has_no_figures_and_a_deleted_run_is_an_error(tmp_path: Path):
     store = RunStore(tmp_path)
-    made = store.create(CONFIG, "path,hash,label,split\n")
-    found = summarise(store, made)
-    assert (found.epochs, found.phases, found.best_epoch, found.gap) == (0, (), None, None)
-    assert found.images_per_second is None
+    created = store.create(CONFIG, "path,hash,label,split\n")
+    summary = summarise(store, created)
+    assert (summary.epochs, summary.phases, summary.best_epoch, summary.gap) == (0, (), None, None)
+    assert summary.images_per_second is None
     with pytest.raises(NoSuchRun):
         summarise(store, run())
 
@@ -130,7 +131,7 @@ def test_a_run_without_rows_has_no_figures_and_one_that_is_gone_is_an_error(tmp_
         {"classes": [], "confusion": []},
     ],
 )
-def test_what_is_damaged_in_an_evaluation_counts_as_not_measured(damaged):
-    found = evaluation_figures(damaged)
-    assert found.accuracy is found.macro_f1 is found.test_images is found.confusion is None
-    assert not found.f1 and not found.images
+def test_damaged_values_of_an_evaluation_count_as_not_measured(damaged):
+    figures = evaluation_figures(damaged)
+    assert figures.accuracy is figures.macro_f1 is figures.test_images is figures.confusion is None
+    assert not figures.f1 and not figures.images

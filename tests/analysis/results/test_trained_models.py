@@ -1,4 +1,4 @@
-"""Which runs have a model to ask, and which of them come first."""
+"""Runs with a trained model, the default selection, and the classes of a model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +12,12 @@ from core.analysis.results.trained_models import (
     sample_test_images,
     trained_model,
 )
-from core.data.datasets.scan import DataError
+from core.data.datasets.dataset import DataError
 from core.data.datasets.split import split
+from core.experiment.named_strategies import FEATURE_EXTRACTION, TWO_PHASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, RunStatus, State
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import FEATURE_EXTRACTION, TWO_PHASE
 
 MANIFEST = "path,hash,label,split\nb.jpg,0,b,train\na.jpg,1,a,test\n"
 
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def make(store: RunStore, *states: State, model: bool = True) -> list[Run]:
-    """A study with a run for each state: its strategies alternate, and each pair has another seed."""
+    """A study with one run for each state; the strategies alternate, and each pair of runs has another seed."""
     planned = [
         (RunConfig(strategy=(FEATURE_EXTRACTION, TWO_PHASE)[i % 2], seed=i // 2), MANIFEST) for i in range(len(states))
     ]
@@ -40,27 +40,27 @@ def make(store: RunStore, *states: State, model: bool = True) -> list[Run]:
     return [store.get(run.id) for run in runs]
 
 
-def test_only_finished_runs_with_a_model_can_be_asked(store):
+def test_only_finished_runs_with_a_model_are_offered(store):
     make(store, State.FAILED, State.COMPLETED, model=False)
     done, stopped, *_ = make(store, State.COMPLETED, State.STOPPED, State.QUEUED, State.STARTING)
     assert {run.id for run in runs_with_models(store, store.runs())} == {done.id, stopped.id}
 
 
-def test_models_are_counted_not_runs_and_the_disk_is_asked_about_a_bounded_number(store):
+def test_the_limit_counts_models_and_a_bounded_number_of_runs_is_checked(store):
     older = make(store, State.COMPLETED, State.COMPLETED)
     make(store, *[State.FAILED] * 4, model=False)
     assert runs_with_models(store, store.runs(), limit=1) == [older[1]]
-    assert runs_with_models(store, store.runs(), looked_at=4) == []
-    assert runs_with_models(store, store.runs(), looked_at=5) == [older[1]]
+    assert runs_with_models(store, store.runs(), max_checked=4) == []
+    assert runs_with_models(store, store.runs(), max_checked=5) == [older[1]]
 
 
-def test_many_newer_runs_without_a_model_do_not_hide_the_one_that_has_one(store):
+def test_many_newer_runs_without_a_model_do_not_hide_an_older_model(store):
     (run,) = make(store, State.COMPLETED)
     without = [replace(run, id=f"29991231-000000-000-{number:03d}-two-phase") for number in range(120)]
     assert runs_with_models(store, [*without, run]) == [run] == default_models(store, [*without, run], 6)
 
 
-def test_the_newest_study_that_has_ended_is_asked_by_default(store):
+def test_the_newest_finished_study_is_the_default(store):
     older = make(store, State.COMPLETED, State.COMPLETED)
     newer = make(store, State.COMPLETED, State.QUEUED)
     assert default_models(store, store.runs(), 6) == older
@@ -68,17 +68,17 @@ def test_the_newest_study_that_has_ended_is_asked_by_default(store):
     assert [run.id for run in default_models(store, store.runs(), 6)] == [newer[0].id]
 
 
-def test_of_many_seeds_each_strategy_comes_first(store):
+def test_the_default_prefers_strategies_to_further_seeds(store):
     runs = make(store, *[State.COMPLETED] * 6)
     assert default_models(store, store.runs(), 3) == [runs[0], runs[1], runs[2]]
     assert default_models(store, store.runs(), 2) == [runs[0], runs[1]] and len(default_models(store, runs, 9)) == 6
 
 
-def test_without_any_there_is_nothing_to_ask(store):
+def test_without_runs_there_is_no_default(store):
     assert default_models(store, (), 6) == []
 
 
-def test_the_classes_are_those_of_the_evaluation_else_of_the_manifest(store):
+def test_classes_come_from_the_evaluation_or_else_from_the_manifest(store):
     (run,) = make(store, State.COMPLETED)
     assert trained_model(store, run).classes == ("a", "b")
     (store.path(run.id) / "evaluation.json").write_text('{"accuracy": 0.5, "classes": ["x", "y"]}')
@@ -88,7 +88,7 @@ def test_the_classes_are_those_of_the_evaluation_else_of_the_manifest(store):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("classes", ["3", "null", '"ab"', "[]", "{}", "true"])
-def test_damaged_classes_are_those_of_the_manifest(store, classes):
+def test_damaged_classes_are_replaced_by_those_of_the_manifest(store, classes):
     (run,) = make(store, State.COMPLETED)
     (store.path(run.id) / "evaluation.json").write_text(f'{{"accuracy": 0.5, "classes": {classes}}}')
     assert trained_model(store, run).classes == ("a", "b")
@@ -96,7 +96,7 @@ def test_damaged_classes_are_those_of_the_manifest(store, classes):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff\xfe"), Path.unlink])
-def test_a_manifest_that_cannot_be_read_is_an_error_in_words(store, damage):
+def test_an_unreadable_manifest_is_a_data_error(store, damage):
     (run,) = make(store, State.COMPLETED)
     damage(store.path(run.id) / "manifest.csv")
     with pytest.raises(DataError, match=r"Expected the manifest\.csv of .* received .* Choose another model\."):
@@ -104,7 +104,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error_in_words(store, damage):
 
 
 @pytest.mark.faults
-def test_what_is_gone_is_an_error_in_words(store):
+def test_a_missing_model_is_a_model_error(store):
     (run,) = make(store, State.COMPLETED)
     (store.path(run.id) / "manifest.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(ModelError, match="Choose another"):
@@ -114,7 +114,7 @@ def test_what_is_gone_is_an_error_in_words(store):
         trained_model(store, run)
 
 
-def test_images_to_try_are_of_the_test_split_and_of_all_classes(store, tiny_dataset):
+def test_sample_images_are_test_images_of_all_classes(store, tiny_dataset):
     config = RunConfig(data=str(tiny_dataset.root))
     run = store.create(config, split(tiny_dataset).to_csv())
     images = sample_test_images(store, run, 10)

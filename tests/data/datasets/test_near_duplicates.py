@@ -1,4 +1,4 @@
-"""Near-duplicates: changed copies are found, other pictures are not, and none straddles a split."""
+"""Near-duplicates: changed copies are found, different images are not, and each group stays in one split."""
 
 import io
 import random
@@ -11,11 +11,12 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from core.data.datasets import near_duplicates as near
+from core.data.datasets.dataset import SPLITS, DataError
 from core.data.datasets.decode import decode
 from core.data.datasets.leakage import leaked_images
-from core.data.datasets.near_duplicates import close_look, find_near_duplicates, signature
+from core.data.datasets.near_duplicates import group_near_duplicates, matching_image, signature
 from core.data.datasets.reports import ReportCache
-from core.data.datasets.scan import SPLITS, DataError, scan
+from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.data.sample_set.generate import write_sample
 
@@ -41,41 +42,41 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 }
 
 
-def photos_of(images: dict[str, Image.Image]) -> dict[str, str]:
-    return find_near_duplicates(
-        {name: signature(image) for name, image in images.items()}, lambda name: close_look(images[name])
+def groups_of(images: dict[str, Image.Image]) -> dict[str, str]:
+    return group_near_duplicates(
+        {name: signature(image) for name, image in images.items()}, lambda name: matching_image(images[name])
     )
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_changed_copies_of_real_photos_are_found(photos: Path, name: str):
-    """The first names win, so a copy's photo is its original."""
+    """A group is named after its first image, which is the original."""
     some = random.Random(2).sample(sorted(photos.rglob("*.jpg")), 60)
     originals = {f"0-{i}": decode(path) for i, path in enumerate(some)}
     copies = {f"1-{i}": CHANGES[name](originals[f"0-{i}"]) for i in range(len(some))}
-    found = photos_of(originals | copies)
+    found = groups_of(originals | copies)
     assert sum(found.get(f"1-{i}") == f"0-{i}" for i in range(len(some))) >= 0.95 * len(some)
-    assert not photos_of(originals)
+    assert not groups_of(originals)
 
 
-def test_drawn_pictures_of_one_class_are_not_taken_for_each_other(tmp_path):
+def test_drawn_images_of_one_class_are_not_near_duplicates(tmp_path):
     assert scan(write_sample(tmp_path / "drawn", images_per_class=20, size=96)).near_duplicates == ()
 
 
-def test_pictures_that_show_nothing_are_like_nothing():
+def test_images_without_contrast_are_not_near_duplicates():
     flat = {f"flat {grey}": Image.new("RGB", (64, 64), (grey,) * 3) for grey in range(100, 104)}
     rng = np.random.default_rng(0)
     faint = {f"faint {i}": Image.fromarray(np.uint8(128 + rng.integers(0, 2, (64, 64, 3)))) for i in range(4)}
-    assert photos_of(flat | faint) == {} and photos_of({}) == {}
+    assert groups_of(flat | faint) == {} and groups_of({}) == {}
 
 
-def test_copies_of_copies_are_one_photo(tiny_folder):
+def test_copies_of_copies_are_in_one_group(tiny_folder):
     image = decode(next((tiny_folder / "glass").iterdir()))
     chain = {"a": image, "b": ImageOps.mirror(image), "c": recompressed(ImageOps.mirror(image))}
-    assert photos_of(chain) == dict.fromkeys("abc", "a")
+    assert groups_of(chain) == dict.fromkeys("abc", "a")
 
 
-def test_no_photo_straddles_the_split_and_own_test_folders_keep_theirs(tiny_folder, tmp_path):
+def test_near_duplicates_stay_in_one_split(tiny_folder, tmp_path):
     for label in ("glass", "paper", "metal"):
         (tmp_path / "set" / label).mkdir(parents=True)
         for path in (tiny_folder / label).iterdir():
@@ -85,32 +86,34 @@ def test_no_photo_straddles_the_split_and_own_test_folders_keep_theirs(tiny_fold
     data = scan(tmp_path / "set")
     assert len(data.near_duplicates) == 18 and {len(group) for group in data.near_duplicates} == {2}
     for seed in range(5):
-        sides = defaultdict(set)
-        for picture, item in zip(sorted(data.pictures, key=lambda p: p.path), split(data, seed).items, strict=True):
-            sides[picture.photo].add(item.split)
-        assert all(len(found) == 1 for found in sides.values()) and not leaked_images(data, split(data, seed))
+        splits = defaultdict(set)
+        for image, item in zip(sorted(data.images, key=lambda i: i.path), split(data, seed).items, strict=True):
+            splits[image.duplicate_group].add(item.split)
+        assert all(len(found) == 1 for found in splits.values()) and not leaked_images(data, split(data, seed))
     assert any(leaked_images(data, split(data, seed, leak_free=False)) for seed in range(5))
 
 
-def test_what_own_splits_share_stays_in_the_strictest(tiny_folder, tmp_path):
-    for side in ("train", "test"):
+def test_near_duplicates_in_several_predefined_splits_stay_in_the_strictest(tiny_folder, tmp_path):
+    for name in ("train", "test"):
         for label in ("glass", "paper"):
-            (tmp_path / side / label).mkdir(parents=True)
+            (tmp_path / name / label).mkdir(parents=True)
     for label in ("glass", "paper"):
         for number, path in enumerate(sorted((tiny_folder / label).iterdir())):
             decode(path).save(tmp_path / ("test" if number == 0 else "train") / label / path.name, quality=92)
-    twice = sorted((tiny_folder / "glass").iterdir())[0]
-    recompressed(decode(twice)).save(tmp_path / "train" / "glass" / "again.png")
+    original = sorted((tiny_folder / "glass").iterdir())[0]
+    recompressed(decode(original)).save(tmp_path / "train" / "glass" / "again.png")
     data = scan(tmp_path)
     assert data.problems == () and len(data.near_duplicates) == 1
     assert "train/glass/again.png" not in {item.path for item in split(data).items} and not leaked_images(
         data, split(data)
     )
-    careless = split(data, leak_free=False)
-    assert leaked_images(data, careless) == {f"test/glass/{twice.name}"} and len(careless.items) == len(data.pictures)
+    ungrouped = split(data, leak_free=False)
+    assert leaked_images(data, ungrouped) == {f"test/glass/{original.name}"} and len(ungrouped.items) == len(
+        data.images
+    )
 
 
-def test_a_class_of_one_photo_can_only_be_divided_carelessly(tiny_folder, tmp_path):
+def test_a_class_of_one_photo_can_only_be_split_without_grouping(tiny_folder, tmp_path):
     for label in ("glass", "paper"):
         (tmp_path / label).mkdir()
         for number, path in enumerate(sorted((tiny_folder / label).iterdir())[: 1 if label == "glass" else 6]):
@@ -120,21 +123,21 @@ def test_a_class_of_one_photo_can_only_be_divided_carelessly(tiny_folder, tmp_pa
     with pytest.raises(DataError, match=r"received glass: 1\. Near-duplicates count once"):
         split(data)
     assert {item.split for item in split(data, leak_free=False).items if item.label == "glass"} == set(SPLITS)
-    report = ReportCache().of(str(tmp_path))
-    assert report.manifest is None and report.leaks_without_grouping == 0 and len(report.dataset.near_duplicates) == 7
+    report = ReportCache().get(str(tmp_path))
+    assert report.manifest is None and report.leak_count_if_ungrouped == 0 and len(report.dataset.near_duplicates) == 7
 
 
-def test_many_look_alikes_cost_a_bounded_number_of_looks(monkeypatch):
-    monkeypatch.setattr(near, "MOST_LOOKED_AT", 50)
+def test_many_similar_images_load_a_bounded_number_of_matching_images(monkeypatch):
+    monkeypatch.setattr(near, "MAX_CANDIDATES", 50)
     rng = np.random.default_rng(3)
     scene = rng.integers(0, 256, (64, 64, 3))
-    alike = {
+    similar = {
         f"{i:03d}": Image.fromarray(np.uint8(np.clip(scene + rng.normal(0, 30, scene.shape), 0, 255)))
         for i in range(40)
     }
-    asked = []
-    find_near_duplicates(
-        {name: signature(image) for name, image in alike.items()},
-        lambda name: asked.append(name) or close_look(alike[name]),
+    loaded = []
+    group_near_duplicates(
+        {name: signature(image) for name, image in similar.items()},
+        lambda name: loaded.append(name) or matching_image(similar[name]),
     )
-    assert 0 < len(asked) <= 2 * 50
+    assert 0 < len(loaded) <= 2 * 50

@@ -1,19 +1,19 @@
-"""Small versions of pictures: whole, upright, made once, never a crash."""
+"""Thumbnails show the whole image upright, are created once, and never raise an exception."""
 
 import io
 from pathlib import Path
 
 import pytest
-from painted import saved
+from painted import encoded
 from PIL import Image
 
 from core.data.datasets import thumbnails
-from core.data.datasets.scan import ImageFile
+from core.data.datasets.dataset import ImageFile
 from core.data.datasets.thumbnails import ThumbnailCache, thumbnail
 
 
-def picture(folder: Path, name: str, size: tuple[int, int], content: bytes | None = None) -> ImageFile:
-    (folder / name).write_bytes(saved(Image.new("RGB", size, "red"), "JPEG") if content is None else content)
+def image_file(folder: Path, name: str, size: tuple[int, int], content: bytes | None = None) -> ImageFile:
+    (folder / name).write_bytes(encoded(Image.new("RGB", size, "red"), "JPEG") if content is None else content)
     return ImageFile(name, f"hash of {name}", "a", *size)
 
 
@@ -24,22 +24,22 @@ def opened(content: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("size", "small"),
+    ("size", "expected"),
     [((800, 600), (160, 120)), ((300, 400), (120, 160)), ((90, 50), (90, 50)), ((5_000, 3), (160, 1))],
 )
-def test_it_is_the_whole_picture_no_larger_than_asked_for(tmp_path, size, small):
-    made = opened(thumbnail(tmp_path / picture(tmp_path, "a.jpg", size).path))
-    assert made.size == small and made.getpixel((0, 0))[0] > 240
+def test_a_thumbnail_is_the_whole_image_within_the_side_length(tmp_path, size, expected):
+    result = opened(thumbnail(tmp_path / image_file(tmp_path, "a.jpg", size).path))
+    assert result.size == expected and result.getpixel((0, 0))[0] > 240
 
 
 @pytest.mark.parametrize("size", [(300, 1_200), (3, 5_000)])
-def test_beside_a_very_tall_one_is_grey(tmp_path, size):
-    made = opened(thumbnail(tmp_path / picture(tmp_path, "a.jpg", size).path))
-    assert made.size == (120, 160) and made.getpixel((0, 80)) == (128, 128, 128)
-    assert made.getpixel((60, 80))[0] > 140
+def test_a_very_tall_image_is_padded_with_grey(tmp_path, size):
+    result = opened(thumbnail(tmp_path / image_file(tmp_path, "a.jpg", size).path))
+    assert result.size == (120, 160) and result.getpixel((0, 80)) == (128, 128, 128)
+    assert result.getpixel((60, 80))[0] > 140
 
 
-def test_it_is_upright(tmp_path):
+def test_a_thumbnail_is_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (200, 100)).save(tmp_path / "turned.jpg", exif=exif)
@@ -48,21 +48,21 @@ def test_it_is_upright(tmp_path):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\xff\xd8\xff\xe0"])
-def test_what_cannot_be_read_is_grey(tmp_path, content):
-    assert opened(thumbnail(tmp_path / picture(tmp_path, "a.jpg", (9, 9), content=content).path)).getpixel(
+def test_an_unreadable_file_gives_a_grey_square(tmp_path, content):
+    assert opened(thumbnail(tmp_path / image_file(tmp_path, "a.jpg", (9, 9), content=content).path)).getpixel(
         (80, 80)
     ) == (128, 128, 128)
     assert opened(thumbnail(tmp_path / "gone.jpg")).size == (160, 160)
 
 
-def test_each_is_made_once_in_order_and_the_number_kept_is_bounded(tmp_path, monkeypatch):
-    made = []
-    monkeypatch.setattr(thumbnails, "thumbnail", lambda path: made.append(path.name) or path.name.encode())
-    pictures = [picture(tmp_path, f"{number}.jpg", (9, 9)) for number in range(5)]
-    kept = ThumbnailCache(limit=5)
+def test_each_thumbnail_is_created_once_and_their_number_is_bounded(tmp_path, monkeypatch):
+    created = []
+    monkeypatch.setattr(thumbnails, "thumbnail", lambda path: created.append(path.name) or path.name.encode())
+    images = [image_file(tmp_path, f"{number}.jpg", (9, 9)) for number in range(5)]
+    cache = ThumbnailCache(limit=5)
     for _ in range(3):
-        assert kept.of(tmp_path, pictures) == [f"{number}.jpg".encode() for number in range(5)]
-    assert sorted(made) == [f"{number}.jpg" for number in range(5)]
-    kept.of(tmp_path, [ImageFile("0.jpg", "another hash", "a", 9, 9)])
-    kept.of(tmp_path, pictures)
-    assert made.count("0.jpg") == 3
+        assert cache.get(tmp_path, images) == [f"{number}.jpg".encode() for number in range(5)]
+    assert sorted(created) == [f"{number}.jpg" for number in range(5)]
+    cache.get(tmp_path, [ImageFile("0.jpg", "another hash", "a", 9, 9)])
+    cache.get(tmp_path, images)
+    assert created.count("0.jpg") == 3

@@ -1,4 +1,4 @@
-"""What an upload becomes on disk, and what is refused with nothing left behind."""
+"""Uploads are stored as class folders or refused; a refused upload leaves no files."""
 
 import errno
 import io
@@ -20,7 +20,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.data.uploads import unpack as upload
+from core.data.uploads import unpack
 from core.data.uploads.unpack import UploadError, UploadLimits, slug, store_files, unpack_zip
 
 pytestmark = pytest.mark.faults
@@ -32,7 +32,7 @@ GOOD: Files = {"glass/1.jpg": b"one", "glass/2.jpg": b"two", "old paper/Größe 
 def zipped(
     files: Files | Iterable[tuple[str | zipfile.ZipInfo, bytes]], method: int = zipfile.ZIP_DEFLATED
 ) -> io.BytesIO:
-    """A real zip in memory; a ZipInfo as name is written as it is."""
+    """A real ZIP in memory; a ZipInfo given as name is written unchanged."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, data in files.items() if isinstance(files, dict) else files:
@@ -41,7 +41,7 @@ def zipped(
 
 
 def raw_name(name: str) -> zipfile.ZipInfo:
-    """An entry whose name ZipInfo has had no chance to clean."""
+    """An entry whose name is not normalised by ZipInfo."""
     info = zipfile.ZipInfo("placeholder")
     info.filename = name
     return info
@@ -70,15 +70,15 @@ def contents(folder: Path) -> Files:
 
 @pytest.fixture
 def into(tmp_path: Path) -> Iterator[Path]:
-    """The uploads folder; after the test nothing lies beside it, and no staging folder in it."""
+    """The uploads folder; after the test nothing is next to it and it contains no staging folder."""
     folder = tmp_path / "deep" / "uploads"
     yield folder
     assert [path.name for path in tmp_path.iterdir()] in ([], ["deep"])
     assert not list(folder.glob(".*"))
 
 
-def refused(action: Callable[[], Path], into: Path, *causes: str) -> None:
-    """The action is refused in one bounded line that holds the causes, and leaves nothing in `into`."""
+def assert_refused(action: Callable[[], Path], into: Path, *causes: str) -> None:
+    """Assert that the action is refused with one short line that names the causes, and leaves nothing in `into`."""
     with pytest.raises(UploadError, match=r"^Expected .+; received .+; .+\.$") as caught:
         action()
     message = str(caught.value)
@@ -87,10 +87,10 @@ def refused(action: Callable[[], Path], into: Path, *causes: str) -> None:
     assert not into.exists() or not list(into.iterdir())
 
 
-# What arrives
+# Uploads that are stored
 
 
-def test_a_zip_becomes_its_class_folders(into: Path) -> None:
+def test_a_zip_is_stored_as_its_class_folders(into: Path) -> None:
     archive = zipped(GOOD)
     folder = unpack_zip(archive, "My Waste.zip", into)
     assert contents(folder) == GOOD
@@ -98,7 +98,7 @@ def test_a_zip_becomes_its_class_folders(into: Path) -> None:
     assert re.fullmatch(r"my-waste-[0-9a-f]{12}", folder.name)
 
 
-def test_the_default_place_is_the_programs_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_is_the_programs_uploads_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path))
     assert unpack_zip(zipped(GOOD), "a").parent == tmp_path / "uploads"
     assert store_files(streams(GOOD), "b").parent == tmp_path / "uploads"
@@ -117,27 +117,27 @@ def test_a_zip_by_path_and_by_stream_are_the_same_upload(into: Path, tmp_path: P
 def test_the_same_zip_again_is_not_unpacked_again(into: Path) -> None:
     first = unpack_zip(zipped(GOOD), "a", into)
     (first / "mine.txt").write_text("still here")
-    seen: list[int] = []
-    assert unpack_zip(zipped(GOOD), "a", into, progress=lambda done, _: seen.append(done)) == first
-    assert (first / "mine.txt").exists() and seen == []
+    steps: list[int] = []
+    assert unpack_zip(zipped(GOOD), "a", into, progress=lambda done, _: steps.append(done)) == first
+    assert (first / "mine.txt").exists() and steps == []
     assert unpack_zip(zipped({**GOOD, "glass/3.jpg": b""}), "a", into) != first
 
 
-def test_two_at_once_both_get_the_one_folder(into: Path) -> None:
-    gate, found = threading.Barrier(2, timeout=10), []
+def test_two_uploads_of_the_same_zip_at_the_same_time_share_one_folder(into: Path) -> None:
+    barrier, folders = threading.Barrier(2, timeout=10), []
 
-    def drop() -> None:
-        # Both wait inside their unpacking, so both have passed the look for a finished folder.
-        found.append(unpack_zip(zipped(GOOD), "a", into, progress=lambda done, _: done == 1 and gate.wait()))
+    def upload_once() -> None:
+        # Both wait while unpacking, so both have already checked for an existing folder.
+        folders.append(unpack_zip(zipped(GOOD), "a", into, progress=lambda done, _: done == 1 and barrier.wait()))
 
-    threads = [threading.Thread(target=drop) for _ in range(2)]
+    threads = [threading.Thread(target=upload_once) for _ in range(2)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-    assert len(found) == 2 and found[0] == found[1]
-    assert list(into.iterdir()) == [found[0]] and contents(found[0]) == GOOD
+    assert len(folders) == 2 and folders[0] == folders[1]
+    assert list(into.iterdir()) == [folders[0]] and contents(folders[0]) == GOOD
 
 
-def test_dropped_files_become_the_same_folders_in_any_order(into: Path) -> None:
+def test_dropped_files_give_the_same_folder_in_any_order(into: Path) -> None:
     first = store_files(streams(GOOD), "waste", into)
     assert contents(first) == GOOD
     assert store_files(reversed(streams(GOOD)), "waste", into) == first
@@ -153,7 +153,7 @@ def test_streams_are_read_from_their_start_and_left_open(into: Path) -> None:
 
 
 @pytest.mark.parametrize("wrapper", ["data/", "a/b/c/", "./data/"])
-def test_a_folder_around_all_classes_is_left_out(wrapper: str, into: Path) -> None:
+def test_a_folder_that_encloses_all_classes_is_removed(wrapper: str, into: Path) -> None:
     wrapped = {wrapper + name: data for name, data in {**GOOD, "README.txt": b"."}.items()}
     for folder in (unpack_zip(zipped(wrapped), "zip", into), store_files(streams(wrapped), "files", into)):
         assert contents(folder) == {**GOOD, "README.txt": b"."}
@@ -165,51 +165,51 @@ def test_a_single_class_keeps_its_folder(files: Files, into: Path) -> None:
     assert contents(unpack_zip(zipped({f"data/{name}": data for name, data in files.items()}), "b", into)) == files
 
 
-def test_litter_is_skipped(into: Path) -> None:
-    litter = ["__MACOSX/glass/._1.jpg", ".DS_Store", "glass/.DS_Store", "glass/Thumbs.db", ".git/config", "._x.zip"]
-    files = [("glass/", b""), *((name, b"x") for name in litter), *GOOD.items(), ("empty/", b"")]
+def test_hidden_and_system_files_are_skipped(into: Path) -> None:
+    skipped = ["__MACOSX/glass/._1.jpg", ".DS_Store", "glass/.DS_Store", "glass/Thumbs.db", ".git/config", "._x.zip"]
+    files = [("glass/", b""), *((name, b"x") for name in skipped), *GOOD.items(), ("empty/", b"")]
     assert contents(unpack_zip(zipped(files), "a", into)) == GOOD
     assert contents(store_files(streams(files), "b", into)) == GOOD
 
 
-def test_names_are_kept_but_composed(into: Path) -> None:
+def test_names_are_stored_in_composed_form(into: Path) -> None:
     name = "Glas & Größe 垃圾 🗑 ①ﬁ/é.jpg"
     folder = unpack_zip(zipped({unicodedata.normalize("NFD", name): b"1", "b/1.jpg": b"2"}), "a", into)
     assert set(contents(folder)) == {unicodedata.normalize("NFC", name), "b/1.jpg"}
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"), [("Größe/é.jpg".encode(), "Größe/é.jpg"), ("Größe/é.jpg".encode("cp437"), "Größe/é.jpg")]
+    ("sent", "stored"), [("Größe/é.jpg".encode(), "Größe/é.jpg"), ("Größe/é.jpg".encode("cp437"), "Größe/é.jpg")]
 )
-def test_names_without_the_utf8_flag_are_read_as_meant(sent: bytes, kept: str, into: Path) -> None:
-    standin = b"x" * len(sent)
-    data = zipped({standin.decode(): b"1", "b/1.jpg": b"2"}).getvalue().replace(standin, sent)
-    assert set(contents(unpack_zip(io.BytesIO(data), "a", into))) == {kept, "b/1.jpg"}
+def test_names_without_the_utf8_flag_are_decoded_correctly(sent: bytes, stored: str, into: Path) -> None:
+    placeholder = b"x" * len(sent)
+    data = zipped({placeholder.decode(): b"1", "b/1.jpg": b"2"}).getvalue().replace(placeholder, sent)
+    assert set(contents(unpack_zip(io.BytesIO(data), "a", into))) == {stored, "b/1.jpg"}
 
 
-def test_an_unflagged_name_is_judged_as_it_is_stored(into: Path) -> None:
+def test_a_name_without_the_utf8_flag_is_checked_as_it_is_stored(into: Path) -> None:
     data = zipped({"xx": b"1", "b/1.jpg": b"2"}).getvalue().replace(b"xx", "\x85".encode())
-    refused(lambda: unpack_zip(io.BytesIO(data), "a", into), into, r"'\x85'")
+    assert_refused(lambda: unpack_zip(io.BytesIO(data), "a", into), into, r"'\x85'")
 
 
 def test_progress_counts_the_files(into: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    unpack_zip(zipped([("glass/", b""), *GOOD.items()]), "a", into, progress=lambda *now: seen.append(now))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    steps: list[tuple[int, int]] = []
+    unpack_zip(zipped([("glass/", b""), *GOOD.items()]), "a", into, progress=lambda *step: steps.append(step))
+    assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize("leaving", [KeyboardInterrupt, RuntimeError])
-def test_whoever_leaves_midway_leaves_nothing(leaving: type[BaseException], into: Path) -> None:
-    def leave(done: int, total: int) -> None:
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_upload_leaves_nothing(interruption: type[BaseException], into: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
         assert [path.name[:9] for path in into.iterdir()] == [".staging-"]
-        raise leaving
+        raise interruption
 
-    with pytest.raises(leaving):
-        unpack_zip(zipped(GOOD), "a", into, progress=leave)
+    with pytest.raises(interruption):
+        unpack_zip(zipped(GOOD), "a", into, progress=interrupt)
     assert list(into.iterdir()) == []
 
 
-def test_only_stale_staging_is_swept(into: Path) -> None:
+def test_only_stale_staging_folders_are_removed(into: Path) -> None:
     old, new = into / ".staging-old", into / ".staging-new"
     for folder in (old, new):
         (folder / "glass").mkdir(parents=True)
@@ -271,8 +271,10 @@ HOSTILE = {
 def test_hostile_names_are_refused(name: str, into: Path) -> None:
     start = repr(name)[1:5]
     files = [("glass/0.jpg", b"0"), (name, b"evil")]
-    refused(lambda: store_files(streams(files), "a", into), into, HOSTILE[name], start)
-    refused(lambda: unpack_zip(zipped([files[0], (raw_name(name), b"evil")]), "a", into), into, HOSTILE[name], start)
+    assert_refused(lambda: store_files(streams(files), "a", into), into, HOSTILE[name], start)
+    assert_refused(
+        lambda: unpack_zip(zipped([files[0], (raw_name(name), b"evil")]), "a", into), into, HOSTILE[name], start
+    )
 
 
 @pytest.mark.parametrize(
@@ -290,16 +292,16 @@ def test_hostile_names_are_refused(name: str, into: Path) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_names_that_some_file_system_takes_for_one_are_refused(first: str, second: str, into: Path) -> None:
+def test_names_that_are_equal_on_some_file_system_are_refused(first: str, second: str, into: Path) -> None:
     files = [("other/0.jpg", b"0"), (first, b"1"), (second, b"2")]
-    refused(lambda: unpack_zip(zipped(files), "a", into), into, "beside", repr(second))
-    refused(lambda: store_files(streams(files), "a", into), into, "beside", repr(second))
+    assert_refused(lambda: unpack_zip(zipped(files), "a", into), into, "next to", repr(second))
+    assert_refused(lambda: store_files(streams(files), "a", into), into, "next to", repr(second))
 
 
-pieces = ["..", ".", "", "a", "A", "b.jpg", "C:", "..\\..", ".. ", "\0", ".h", "x.zip", "é", "e\u0301"]
+parts = ["..", ".", "", "a", "A", "b.jpg", "C:", "..\\..", ".. ", "\0", ".h", "x.zip", "é", "e\u0301"]
 names = (
     st.text(st.characters(exclude_categories=[]) | st.sampled_from("/\\.:\0 \n"), max_size=12)
-    | st.lists(st.sampled_from(pieces), max_size=5).map("/".join)
+    | st.lists(st.sampled_from(parts), max_size=5).map("/".join)
     | st.just("/tmp/evil.jpg")
 )
 
@@ -309,7 +311,7 @@ names = (
 @example(["a/b.jpg"], True)
 @example(["../../a"], True)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_whatever_the_names_nothing_is_written_elsewhere(given_names: list[str], as_zip: bool) -> None:
+def test_no_name_writes_outside_the_uploads_folder(given_names: list[str], as_zip: bool) -> None:
     with tempfile.TemporaryDirectory() as outer:
         into = Path(outer) / "a" / "b" / "c" / "d" / "uploads"
         into.mkdir(parents=True)
@@ -321,7 +323,7 @@ def test_whatever_the_names_nothing_is_written_elsewhere(given_names: list[str],
 
 
 def outcome_of(files: list[tuple[str, bytes]], as_zip: bool, into: Path) -> Path | None:
-    """The folder the files became; None where they were refused."""
+    """Return the folder in which the files were stored; None if they were refused."""
     try:
         if not as_zip:
             return store_files(streams(files), "a", into)
@@ -337,9 +339,11 @@ def outcome_of(files: list[tuple[str, bytes]], as_zip: bool, into: Path) -> Path
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK, stat.S_IFDIR])
 def test_links_and_special_entries_are_refused(kind: int, into: Path) -> None:
     entry = with_mode("glass/link.jpg", kind | 0o777)
-    refused(lambda: unpack_zip(zipped([(entry, b"/etc/passwd")]), "a", into), into, "special entry", "glass/link.jpg")
+    assert_refused(
+        lambda: unpack_zip(zipped([(entry, b"/etc/passwd")]), "a", into), into, "special entry", "glass/link.jpg"
+    )
     folder = with_mode("glass/link/", stat.S_IFLNK | 0o777)
-    refused(lambda: unpack_zip(zipped([(folder, b"")]), "a", into), into, "special entry")
+    assert_refused(lambda: unpack_zip(zipped([(folder, b"")]), "a", into), into, "special entry")
 
 
 def test_plain_unix_modes_are_accepted(into: Path) -> None:
@@ -351,28 +355,28 @@ def test_plain_unix_modes_are_accepted(into: Path) -> None:
 @pytest.mark.parametrize("flag", [0x1, 0x41, 0x2000])
 def test_encrypted_entries_are_refused(flag: int, into: Path) -> None:
     locked = patched(zipped(GOOD), b"PK\x01\x02", 8, "<H", flag)
-    refused(lambda: unpack_zip(locked, "a", into), into, "encrypted", "glass/1.jpg")
+    assert_refused(lambda: unpack_zip(locked, "a", into), into, "encrypted", "glass/1.jpg")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_methods_that_unpack_without_bound_are_refused(method: int, into: Path) -> None:
-    refused(lambda: unpack_zip(zipped(GOOD, method), "a", into), into, "packed with", "glass/1.jpg")
+def test_compression_methods_without_a_bound_are_refused(method: int, into: Path) -> None:
+    assert_refused(lambda: unpack_zip(zipped(GOOD, method), "a", into), into, "packed with", "glass/1.jpg")
 
 
-def test_a_bomb_is_refused_by_its_ratio(into: Path) -> None:
+def test_a_decompression_bomb_is_refused_by_its_ratio(into: Path) -> None:
     bomb = zipped({**GOOD, "glass/bomb.jpg": bytes(20_000_000)})
     assert len(bomb.getvalue()) < 20_000_000 / 900
-    refused(lambda: unpack_zip(bomb, "a", into), into, "200:1", "glass/bomb.jpg")
+    assert_refused(lambda: unpack_zip(bomb, "a", into), into, "200:1", "glass/bomb.jpg")
 
 
-def test_a_small_file_may_shrink_well(into: Path) -> None:
+def test_a_small_file_may_have_a_high_ratio(into: Path) -> None:
     flat = {"a/1.bmp": bytes(500_000), "b/1.bmp": bytes(500_000)}
     assert contents(unpack_zip(zipped(flat), "a", into)) == flat
 
 
-def test_a_bomb_that_lies_about_its_packed_size_is_refused(into: Path) -> None:
+def test_a_bomb_with_a_false_packed_size_is_refused(into: Path) -> None:
     bomb = patched(zipped({"glass/bomb.jpg": bytes(20_000_000)}), b"PK\x01\x02", 20, "<I", 10_000_000)
-    refused(lambda: unpack_zip(bomb, "a", into), into, "runs into another entry or past the end")
+    assert_refused(lambda: unpack_zip(bomb, "a", into), into, "runs into another entry or past the end")
 
 
 def test_entries_that_share_their_data_are_refused(into: Path) -> None:
@@ -383,27 +387,27 @@ def test_entries_that_share_their_data_are_refused(into: Path) -> None:
         twin.header_offset, twin.CRC = original.header_offset, original.CRC
         twin.file_size = twin.compress_size = 1000
         archive.filelist.append(twin)
-    refused(lambda: unpack_zip(buffer, "a", into), into, "runs into another entry", "glass/1.jpg")
+    assert_refused(lambda: unpack_zip(buffer, "a", into), into, "runs into another entry", "glass/1.jpg")
 
 
-@pytest.mark.parametrize("lie", [0, 5, 500_000])
-def test_a_header_that_lies_about_the_size_is_refused(lie: int, into: Path) -> None:
-    liar = patched(zipped({"glass/1.jpg": b"0123456789" * 1000}), b"PK\x01\x02", 24, "<I", lie)
-    refused(lambda: unpack_zip(liar, "a", into), into, "glass/1.jpg")
+@pytest.mark.parametrize("size", [0, 5, 500_000])
+def test_a_header_with_a_false_size_is_refused(size: int, into: Path) -> None:
+    archive = patched(zipped({"glass/1.jpg": b"0123456789" * 1000}), b"PK\x01\x02", 24, "<I", size)
+    assert_refused(lambda: unpack_zip(archive, "a", into), into, "glass/1.jpg")
 
 
 def test_ten_thousand_entries_over_the_limit_are_refused(into: Path) -> None:
     many = [(f"glass/{number}.jpg", b"") for number in range(10_000)]
     limits = UploadLimits(entries=9_999)
-    refused(lambda: unpack_zip(zipped(many), "a", into, limits), into, "9,999", "10,000")
-    refused(lambda: store_files(streams(many), "a", into, limits), into, "9,999")
+    assert_refused(lambda: unpack_zip(zipped(many), "a", into, limits), into, "9,999", "10,000")
+    assert_refused(lambda: store_files(streams(many), "a", into, limits), into, "9,999")
 
 
 def test_too_many_entries_are_refused_before_they_are_listed(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = zipped({f"{number}/": b"" for number in range(50)})
-    monkeypatch.setattr(upload, "_CHUNK", 5)  # headers straddle every chunk
+    monkeypatch.setattr(unpack, "_CHUNK", 5)  # headers straddle every chunk
     monkeypatch.setattr(zipfile, "ZipFile", None)
-    refused(lambda: unpack_zip(archive, "a", into, UploadLimits(entries=49)), into, "49", "50")
+    assert_refused(lambda: unpack_zip(archive, "a", into, UploadLimits(entries=49)), into, "49", "50")
 
 
 def test_an_upload_at_its_limits_is_accepted(into: Path) -> None:
@@ -414,15 +418,15 @@ def test_an_upload_at_its_limits_is_accepted(into: Path) -> None:
 
 @pytest.mark.parametrize("limits", [UploadLimits(file_bytes=4), UploadLimits(total_bytes=10)])
 def test_sizes_over_the_limit_are_refused(limits: UploadLimits, into: Path) -> None:
-    refused(lambda: unpack_zip(zipped(GOOD), "a", into, limits), into, "at most")
-    refused(lambda: store_files(streams(GOOD), "a", into, limits), into, "at most", "old paper")
+    assert_refused(lambda: unpack_zip(zipped(GOOD), "a", into, limits), into, "at most")
+    assert_refused(lambda: store_files(streams(GOOD), "a", into, limits), into, "at most", "old paper")
 
 
 @pytest.mark.parametrize("limits", [UploadLimits(file_bytes=4), UploadLimits(total_bytes=10)])
-def test_what_says_it_is_too_large_is_refused_before_anything_is_written(limits: UploadLimits, into: Path) -> None:
-    seen: list[int] = []
-    refused(lambda: unpack_zip(zipped(GOOD), "a", into, limits, lambda done, _: seen.append(done)), into)
-    assert seen == []
+def test_a_file_whose_header_gives_too_large_a_size_is_refused_before_writing(limits: UploadLimits, into: Path) -> None:
+    steps: list[int] = []
+    assert_refused(lambda: unpack_zip(zipped(GOOD), "a", into, limits, lambda done, _: steps.append(done)), into)
+    assert steps == []
 
 
 def test_an_endless_stream_is_cut_off(into: Path) -> None:
@@ -434,79 +438,79 @@ def test_an_endless_stream_is_cut_off(into: Path) -> None:
             return bytes(size)
 
     limits = UploadLimits(file_bytes=3_000_000)
-    refused(lambda: store_files([("glass/1.jpg", Endless())], "a", into, limits), into, "glass/1.jpg")  # type: ignore[list-item]
+    assert_refused(lambda: store_files([("glass/1.jpg", Endless())], "a", into, limits), into, "glass/1.jpg")  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>", b"PK\x03\x04", b"\x89PNG" + bytes(5000)])
-def test_what_is_no_zip_is_refused(data: bytes, into: Path) -> None:
-    refused(lambda: unpack_zip(io.BytesIO(data), "photo.zip", into), into, "a sound zip", "photo.zip")
+def test_a_file_that_is_not_a_zip_is_refused(data: bytes, into: Path) -> None:
+    assert_refused(lambda: unpack_zip(io.BytesIO(data), "photo.zip", into), into, "a valid ZIP file", "photo.zip")
 
 
 def test_a_missing_archive_is_refused(into: Path) -> None:
-    refused(lambda: unpack_zip(into / "none.zip", "none.zip", into), into, "none.zip", "No such file")
+    assert_refused(lambda: unpack_zip(into / "none.zip", "none.zip", into), into, "none.zip", "No such file")
 
 
 @pytest.mark.parametrize("archive", [{}, {"glass/": b""}, {".DS_Store": b"x"}])
-def test_nothing_at_all_is_refused(archive: Files, into: Path) -> None:
-    refused(lambda: unpack_zip(zipped(archive), "a", into), into, "no file at all")
-    refused(lambda: store_files(streams(archive), "a", into), into, "no file at all")
+def test_an_upload_without_files_is_refused(archive: Files, into: Path) -> None:
+    assert_refused(lambda: unpack_zip(zipped(archive), "a", into), into, "no file at all")
+    assert_refused(lambda: store_files(streams(archive), "a", into), into, "no file at all")
 
 
 @pytest.mark.parametrize("name", ["model.keras", "MODEL.H5"])
-def test_a_model_is_refused_unopened(name: str, into: Path) -> None:
+def test_a_model_is_refused_without_being_opened(name: str, into: Path) -> None:
     class Untouchable(io.BytesIO):
         def read(self, *_: object) -> bytes:
             raise AssertionError("opened")
 
-    refused(lambda: unpack_zip(Untouchable(), name, into), into, "model file", name)
+    assert_refused(lambda: unpack_zip(Untouchable(), name, into), into, "model file", name)
 
 
 def test_every_truncation_is_refused(into: Path) -> None:
     whole = zipped(GOOD).getvalue()
     for length in range(len(whole)):
-        refused(lambda length=length: unpack_zip(io.BytesIO(whole[:length]), "a", into), into)
+        assert_refused(lambda length=length: unpack_zip(io.BytesIO(whole[:length]), "a", into), into)
 
 
-def test_a_flipped_bit_in_the_data_is_refused(into: Path) -> None:
+def test_a_flipped_bit_is_refused(into: Path) -> None:
     stored = bytearray(zipped(GOOD, zipfile.ZIP_STORED).getvalue())
     stored[stored.index(b"three")] ^= 1
-    refused(lambda: unpack_zip(io.BytesIO(bytes(stored)), "a", into), into, "CRC", "old paper")
+    assert_refused(lambda: unpack_zip(io.BytesIO(bytes(stored)), "a", into), into, "CRC", "old paper")
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6))
-def test_any_damage_ends_in_a_folder_or_a_refusal(changes: list[tuple[int, int]]) -> None:
+def test_a_damaged_archive_is_stored_or_refused(changes: list[tuple[int, int]]) -> None:
     data = bytearray(zipped(GOOD).getvalue())
     for position, value in changes:
         data[position % len(data)] = value
     with tempfile.TemporaryDirectory() as outer:
         into = Path(outer) / "uploads"
         try:
-            left = [unpack_zip(io.BytesIO(bytes(data)), "a", into)]
+            folders = [unpack_zip(io.BytesIO(bytes(data)), "a", into)]
         except UploadError:
-            left = []
-        assert (list(into.iterdir()) if into.exists() else []) == left
+            folders = []
+        assert (list(into.iterdir()) if into.exists() else []) == folders
 
 
 # The disk
 
 
-def test_a_disk_that_fills_midway(into: Path) -> None:
+def test_a_disk_that_becomes_full_during_the_upload(into: Path) -> None:
     class Full(io.BytesIO):
         def read(self, *_: object) -> bytes:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     files = [*streams(GOOD), ("glass/9.jpg", Full())]
-    refused(lambda: store_files(files, "a", into), into, "disk full", "glass/9.jpg")
+    assert_refused(lambda: store_files(files, "a", into), into, "disk full", "glass/9.jpg")
 
 
-def test_a_disk_with_too_little_room_is_not_filled(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_larger_than_the_free_space_is_refused(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(upload.shutil, "disk_usage", lambda _: usage(100, 90, 10))
-    refused(lambda: unpack_zip(zipped(GOOD), "a", into), into, "disk full", "10 bytes free")
+    monkeypatch.setattr(unpack.shutil, "disk_usage", lambda _: usage(100, 90, 10))
+    assert_refused(lambda: unpack_zip(zipped(GOOD), "a", into), into, "disk full", "10 bytes free")
 
 
-def test_an_uploads_folder_that_cannot_be_made(into: Path) -> None:
+def test_an_uploads_folder_that_cannot_be_created(into: Path) -> None:
     into.parent.mkdir()
     into.write_text("a file is in the way")
     with pytest.raises(UploadError, match=r"Expected .*; received .+; check .*uploads folder"):

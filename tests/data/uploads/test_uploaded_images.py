@@ -1,4 +1,4 @@
-"""Dropped files: every readable one is taken, every other one is named with its reason."""
+"""Uploaded files: every readable image is accepted, every other file is refused with a reason."""
 
 import hashlib
 import io
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from painted import KINDS, saved, upright
+from painted import KINDS, encoded, upright
 from PIL import Image
 
 from core.data.datasets.decode import load_image
-from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, pixels_of, read_uploads
+from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, load_pixels, read_uploads
 
 
 def received(name: str, content: bytes | Path) -> UploadedImage | RefusedFile:
@@ -20,14 +20,14 @@ def received(name: str, content: bytes | Path) -> UploadedImage | RefusedFile:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_that_training_reads_is_taken(kind):
+def test_every_image_type_that_training_reads_is_accepted(kind):
     item = received("a.jpg", KINDS[kind])
     assert isinstance(item, UploadedImage) and item.hash == hashlib.sha256(KINDS[kind]).hexdigest()
     assert Image.open(io.BytesIO(item.thumbnail)).size == (96, 64)
 
 
 def test_thumbnails_are_small():
-    large = received("a.png", saved(upright().resize((960, 640)), "PNG"))
+    large = received("a.png", encoded(upright().resize((960, 640)), "PNG"))
     assert Image.open(io.BytesIO(large.thumbnail)).size == (160, 107)
 
 
@@ -46,8 +46,8 @@ BAD = {
     "renamed.jpg": (b"\0\0\0\x18ftypavif" + bytes(500), "HEIC or AVIF"),
     "cut.jpg": (KINDS["jpeg"][:-400], "damaged"),
     "empty.jpg": (b"", "an empty file"),
-    "text.jpg": (b"hello", "not a picture"),
-    "bomb.png": (saved(Image.new("1", (12_000, 12_000)), "PNG"), "12000 x 12000 pixels"),
+    "text.jpg": (b"hello", "not an image"),
+    "bomb.png": (encoded(Image.new("1", (12_000, 12_000)), "PNG"), "12000 x 12000 pixels"),
     "model.keras": (_zip(), "a model file"),
     "MODEL.H5": (HDF5, "a model file"),
     "weights.hdf5": (HDF5, "a model file"),
@@ -59,36 +59,36 @@ BAD = {
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_picture_is_named_with_its_reason(name):
+def test_a_file_that_is_not_an_image_is_refused_with_a_reason(name):
     content, reason = BAD[name]
     item = received(name, content)
     assert isinstance(item, RefusedFile) and item.name == name and reason in item.reason and "\n" not in item.reason
 
 
 @pytest.mark.faults
-def test_a_model_is_not_even_opened(tmp_path):
-    item = received("model.keras", tmp_path / "there is nothing to open")
+def test_a_model_is_refused_without_being_opened(tmp_path):
+    item = received("model.keras", tmp_path / "missing")
     assert isinstance(item, RefusedFile) and "a model file" in item.reason
 
 
 @pytest.mark.faults
-def test_a_bad_file_spoils_no_other_and_the_order_stays(tmp_path):
+def test_an_unreadable_file_does_not_affect_others_or_the_order(tmp_path):
     files = [("1.png", KINDS["png"]), ("2.jpg", b"<html>"), ("3.gif", KINDS["gif"]), ("4.jpg", tmp_path / "gone.jpg")]
     kinds = [(item.name, type(item)) for item in read_uploads(files)]
     assert kinds == [("1.png", UploadedImage), ("2.jpg", RefusedFile), ("3.gif", UploadedImage), ("4.jpg", RefusedFile)]
 
 
-def test_models_see_what_training_sees(tmp_path):
+def test_pixels_are_loaded_as_in_training(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(KINDS["exif 6"])
-    pixels, unreadable = pixels_of({"a": path, "b": KINDS["cmyk jpeg"]}, 96)
-    assert all(each.shape == (96, 96, 3) and each.dtype == np.uint8 for each in pixels.values()) and not unreadable
+    pixels, unreadable = load_pixels({"a": path, "b": KINDS["cmyk jpeg"]}, 96)
+    assert all(image.shape == (96, 96, 3) and image.dtype == np.uint8 for image in pixels.values()) and not unreadable
     assert (pixels["a"] == load_image(path, 96)).all() and (pixels["b"] == load_image(KINDS["cmyk jpeg"], 96)).all()
 
 
 @pytest.mark.faults
-def test_what_cannot_be_read_any_more_spoils_no_other(tmp_path):
-    pixels, unreadable = pixels_of(
+def test_a_file_that_disappeared_does_not_affect_others(tmp_path):
+    pixels, unreadable = load_pixels(
         {"gone": tmp_path / "gone.jpg", "cut": KINDS["jpeg"][:-400], "odd": Path("a\0b"), "good": KINDS["png"]}, 96
     )
     assert list(pixels) == ["good"] and list(unreadable) == ["gone", "cut", "odd"]

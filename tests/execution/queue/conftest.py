@@ -1,4 +1,4 @@
-"""Fixtures of the execution tests."""
+"""Fixtures of the queue tests."""
 
 from harness import lab
 

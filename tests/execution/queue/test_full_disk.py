@@ -1,4 +1,4 @@
-"""A disk that is really full: a small file system in memory, where the tests may mount one."""
+"""Runs on a full disk: a small file system in memory. Skipped if the tests may not mount one."""
 
 import subprocess
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("job", ["fill_disk", "fill_disk_with_checkpoints"])
-def test_a_full_disk_is_said_and_everything_written_before_stands(lab: Lab, small_disk: Path, job: str):
+def test_a_full_disk_is_reported_and_everything_written_before_is_intact(lab: Lab, small_disk: Path, job: str):
     lab.store = RunStore(small_disk / "runs")
     lab.launch()
     run = lab.add(job)
@@ -34,12 +34,12 @@ def test_a_full_disk_is_said_and_everything_written_before_stands(lab: Lab, smal
     assert failed.status.error.kind == "disk full" and "resume" in failed.status.error.advice
     metrics = lab.store.metrics(run.id)
     assert metrics.epochs and [row["epoch"] for row in metrics.epochs] == list(range(1, len(metrics.epochs) + 1))
-    assert [found.state for found in RunStore(small_disk / "runs").runs()] == [State.FAILED]
+    assert [run.state for run in RunStore(small_disk / "runs").runs()] == [State.FAILED]
     if job == "fill_disk_with_checkpoints":
         assert Checkpoints(lab.store.path(run.id) / "checkpoint").load().epoch == len(metrics.epochs)
 
 
-def test_with_room_again_it_goes_on(lab: Lab, small_disk: Path):
+def test_a_run_can_be_resumed_when_space_is_free_again(lab: Lab, small_disk: Path):
     lab.store = RunStore(small_disk / "runs")
     launcher, run = lab.launch(), lab.add("fill_disk")
     lab.wait(run, State.FAILED)

@@ -1,4 +1,4 @@
-"""The queue: one run a device, in order, each in a process of its own."""
+"""The queue: runs start in order, at most one per device, each in a separate process."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import psutil
 import pytest
-from harness import Lab, hear_ctrl_c, two_devices, wait_for, worker_process
+from harness import Lab, enable_ctrl_c, two_devices, wait_for, worker_process
 
 from core.execution.queue.launcher import shutdown_notice
 from core.experiment.runs.run import State
@@ -44,7 +44,7 @@ def test_fifty_submissions_keep_their_order_and_one_trains_at_a_time(lab: Lab):
     assert all(a.ended <= b.started for a, b in pairwise(spans))
 
 
-def test_each_gpu_has_a_run_of_its_own(lab: Lab):
+def test_each_gpu_trains_a_different_run(lab: Lab):
     lab.launch(devices=two_devices)
     first, second, third = (lab.add("endless") for _ in range(3))
     lab.wait(first, State.RUNNING), lab.wait(second, State.RUNNING)
@@ -54,7 +54,7 @@ def test_each_gpu_has_a_run_of_its_own(lab: Lab):
     lab.wait(third, State.RUNNING)
 
 
-def test_a_killed_worker_fails_by_name_and_the_queue_goes_on(lab: Lab):
+def test_a_killed_worker_fails_with_the_signal_and_the_queue_continues(lab: Lab):
     lab.launch()
     victim, after = lab.add("endless"), lab.add("quick")
     lab.wait(victim, State.RUNNING)
@@ -64,14 +64,14 @@ def test_a_killed_worker_fails_by_name_and_the_queue_goes_on(lab: Lab):
     lab.wait(after, State.COMPLETED)
 
 
-def test_what_a_worker_leaves_behind_keeps_no_other_from_the_device(lab: Lab):
+def test_a_thread_left_by_a_worker_does_not_block_the_device(lab: Lab):
     lab.launch()
-    ended, after = lab.add("never_at_rest"), lab.add("quick")
+    ended, after = lab.add("leaves_a_thread"), lab.add("quick")
     lab.wait(ended, State.COMPLETED)
     lab.wait(after, State.COMPLETED)
 
 
-def test_cancel_stops_gracefully_and_resume_goes_on(lab: Lab):
+def test_cancel_stops_gracefully_and_resume_continues(lab: Lab):
     launcher, run = lab.launch(), lab.add("endless")
     lab.wait(run, State.RUNNING)
     launcher.cancel(run.id)
@@ -82,7 +82,7 @@ def test_cancel_stops_gracefully_and_resume_goes_on(lab: Lab):
     assert [row["epoch"] for row in lab.store.metrics(run.id).epochs] == [1]
 
 
-def test_each_stop_has_the_whole_grace(lab: Lab):
+def test_each_stop_has_the_whole_grace_period(lab: Lab):
     launcher, run = lab.launch(grace=2.0), lab.add("endless")
     for _ in range(2):
         lab.wait(run, State.RUNNING)
@@ -103,15 +103,15 @@ def test_a_waiting_run_is_cancelled_without_being_started(lab: Lab):
     assert lab.started == [first.id]
 
 
-def test_a_worker_that_never_looks_is_interrupted(lab: Lab):
-    launcher, run = lab.launch(grace=60.0), lab.add("busy")
+def test_a_worker_that_never_checks_for_a_stop_is_interrupted(lab: Lab):
+    launcher, run = lab.launch(grace=60.0), lab.add("never_checks")
     lab.wait(run, State.RUNNING)
     launcher.cancel(run.id)
     lab.wait(run, State.STOPPED)
 
 
 def test_a_worker_that_ignores_every_signal_is_killed_with_its_children(lab: Lab):
-    launcher, run = lab.launch(grace=0.5), lab.add("deaf")
+    launcher, run = lab.launch(grace=0.5), lab.add("ignores_signals")
     lab.wait(run, State.RUNNING)
     child = psutil.Process(int((lab.store.path(run.id) / "child").read_text()))
     launcher.cancel(run.id)
@@ -119,7 +119,7 @@ def test_a_worker_that_ignores_every_signal_is_killed_with_its_children(lab: Lab
     wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_a_frozen_worker_is_lost_and_found_again(lab: Lab):
+def test_a_suspended_worker_is_lost_until_it_continues(lab: Lab):
     lab.launch()
     run = lab.add("endless")
     lab.wait(run, State.RUNNING)
@@ -131,7 +131,7 @@ def test_a_frozen_worker_is_lost_and_found_again(lab: Lab):
 
 
 @pytest.mark.parametrize(
-    ("job", "kind", "says"),
+    ("job", "kind", "expected"),
     [
         ("import_error", "crashed", "a_module_that_does_not_exist"),
         ("crash", "crashed", "last words before the crash"),
@@ -140,22 +140,22 @@ def test_a_frozen_worker_is_lost_and_found_again(lab: Lab):
         ("limited_later", "disk full", "Free some space"),
     ],
 )
-def test_every_bad_end_has_its_kind_and_advice_and_the_queue_goes_on(lab: Lab, job: str, kind: str, says: str):
+def test_every_failure_has_a_kind_and_advice_and_the_queue_continues(lab: Lab, job: str, kind: str, expected: str):
     lab.launch()
     bad, after = lab.add(job), lab.add("quick")
     error = lab.wait(bad, State.FAILED).status.error
-    assert error.kind == kind and says in f"{error.message} {error.advice}"
+    assert error.kind == kind and expected in f"{error.message} {error.advice}"
     lab.wait(after, State.COMPLETED)
 
 
-def test_a_diverged_run_says_step_rate_and_what_to_try(lab: Lab):
+def test_a_diverged_run_reports_step_and_rate_with_advice(lab: Lab):
     lab.launch()
     run = lab.add("diverge")
     error = lab.wait(run, State.DIVERGED).status.error
     assert "step 17" in error.message and "0.01" in error.message and "0.001" in error.advice
 
 
-def test_a_corrupt_configuration_is_not_waited_for(lab: Lab):
+def test_a_corrupt_configuration_does_not_block_the_queue(lab: Lab):
     run, after = lab.add("quick"), lab.add("quick")
     (lab.store.path(run.id) / "config.json").write_text("{")
     lab.launch()
@@ -163,7 +163,7 @@ def test_a_corrupt_configuration_is_not_waited_for(lab: Lab):
     assert lab.state(run) is State.CORRUPT
 
 
-def test_a_run_that_cannot_be_started_holds_up_no_other(lab: Lab):
+def test_a_run_that_cannot_be_started_does_not_block_the_queue(lab: Lab):
     bad, after = lab.add("quick"), lab.add("quick")
     (lab.store.path(bad.id) / "log.txt").mkdir()
     lab.launch()
@@ -192,31 +192,31 @@ def test_a_folder_deleted_while_it_trains_ends_its_worker(lab: Lab):
         lab.store.get(run.id)
 
 
-def test_a_second_worker_on_a_run_leaves_it_alone(lab: Lab):
+def test_a_second_worker_on_a_run_exits_without_a_change(lab: Lab):
     lab.launch()
     run = lab.add("endless")
     lab.wait(run, State.RUNNING)
     before = lab.store.get(run.id).status.pid
-    command = lab.command(lab.store.path(run.id), "another-device", lab.leases.folder)
+    command = lab.command(lab.store.path(run.id), "another-device", lab.device_locks.folder)
     assert subprocess.run(command, timeout=60).returncode == 76
     assert lab.store.get(run.id).status.pid == before and lab.state(run) is State.RUNNING
 
 
-def test_two_folders_share_a_device_by_its_lease(lab: Lab):
+def test_two_runs_folders_share_a_device_by_its_lock(lab: Lab):
     lab.launch()
-    here = lab.add("endless")
-    lab.wait(here, State.RUNNING)
-    elsewhere = Lab(lab.root, RunStore(lab.root / "other"), lab.leases, {0: "quick"}, lab.launchers)
-    elsewhere.launch()
-    there = elsewhere.add("quick")
-    elsewhere.jobs[elsewhere.store.get(there.id).config.seed] = "quick"
+    training = lab.add("endless")
+    lab.wait(training, State.RUNNING)
+    other_lab = Lab(lab.root, RunStore(lab.root / "other"), lab.device_locks, {0: "quick"}, lab.launchers)
+    other_lab.launch()
+    waiting = other_lab.add("quick")
+    other_lab.jobs[other_lab.store.get(waiting.id).config.seed] = "quick"
     time.sleep(1.0)
-    assert elsewhere.state(there) is State.QUEUED
-    lab.launchers[0].cancel(here.id)
-    elsewhere.wait(there, State.COMPLETED)
+    assert other_lab.state(waiting) is State.QUEUED
+    lab.launchers[0].cancel(training.id)
+    other_lab.wait(waiting, State.COMPLETED)
 
 
-def test_of_two_launchers_one_leads_and_the_other_takes_over(lab: Lab):
+def test_one_of_two_launchers_leads_and_the_other_takes_over(lab: Lab):
     first = lab.launch()
     lab.launch()
     runs = [lab.add("quick") for _ in range(6)]
@@ -232,29 +232,29 @@ LEADER = """
 import sys, time
 sys.path.insert(0, {project!r})
 from pathlib import Path
-from core.machine.devices import Leases, cpu
+from core.machine.devices import DeviceLocks, cpu
 from core.execution.queue.launcher import Launcher
 from core.experiment.runs.run_store import RunStore
 command = lambda run, device, leases: [sys.executable, {stub!r}, "endless", str(run), "--device", device,
                                        "--leases", str(leases)]
-Launcher(RunStore({root!r}), Leases(Path({leases!r})), devices=lambda: (cpu(),), command=command)
+Launcher(RunStore({root!r}), DeviceLocks(Path({leases!r})), devices=lambda: (cpu(),), command=command)
 time.sleep(600)
 """
 
 
-def other_leader(lab: Lab) -> subprocess.Popen:
-    """A launcher in a process of its own, as a dashboard has one."""
+def start_leader(lab: Lab) -> subprocess.Popen:
+    """Start a launcher in another process, as a dashboard does."""
     from harness import STUB
 
     code = LEADER.format(
-        project=str(STUB.parents[2]), stub=str(STUB), root=str(lab.store.root), leases=str(lab.leases.folder)
+        project=str(STUB.parents[2]), stub=str(STUB), root=str(lab.store.root), leases=str(lab.device_locks.folder)
     )
-    return subprocess.Popen([sys.executable, "-c", code], preexec_fn=hear_ctrl_c)
+    return subprocess.Popen([sys.executable, "-c", code], preexec_fn=enable_ctrl_c)
 
 
-def test_a_run_outlives_its_killed_launcher_and_the_next_one_looks_after_it(lab: Lab):
+def test_a_run_outlives_its_killed_launcher_and_the_next_one_supervises_it(lab: Lab):
     run = lab.add("endless")
-    leader = other_leader(lab)
+    leader = start_leader(lab)
     pid = lab.wait(run, State.RUNNING).status.pid
     leader.kill()
     leader.wait()
@@ -265,9 +265,9 @@ def test_a_run_outlives_its_killed_launcher_and_the_next_one_looks_after_it(lab:
     lab.wait(run, State.STOPPED)
 
 
-def test_a_worker_that_died_while_nobody_watched_is_found(lab: Lab):
+def test_a_worker_that_died_without_a_launcher_is_recorded(lab: Lab):
     run = lab.add("endless")
-    leader = other_leader(lab)
+    leader = start_leader(lab)
     lab.wait(run, State.RUNNING)
     leader.kill()
     leader.wait()
@@ -276,9 +276,9 @@ def test_a_worker_that_died_while_nobody_watched_is_found(lab: Lab):
     assert lab.wait(run, State.FAILED).status.error.kind == "crashed"
 
 
-def test_ctrl_c_reaches_no_worker_and_the_way_to_stop_is_said(lab: Lab):
+def test_ctrl_c_reaches_no_worker_and_the_stop_command_is_printed(lab: Lab):
     run = lab.add("endless")
-    leader = other_leader(lab)
+    leader = start_leader(lab)
     lab.wait(run, State.RUNNING)
     os.kill(leader.pid, signal.SIGINT)
     leader.wait()
@@ -288,7 +288,7 @@ def test_ctrl_c_reaches_no_worker_and_the_way_to_stop_is_said(lab: Lab):
     lab.process(run).kill()
 
 
-def test_a_recycled_pid_is_never_taken_for_the_worker(lab: Lab):
+def test_a_reused_process_id_is_not_mistaken_for_the_worker(lab: Lab):
     from dataclasses import replace
 
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])

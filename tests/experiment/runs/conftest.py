@@ -1,4 +1,4 @@
-"""A run store in a folder of its own."""
+"""A run store in a temporary folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Lost is who no longer beats, whatever the clocks say."""
+"""A run is lost if its heartbeat stops, whatever the system clock shows."""
 
 import signal
 import time
@@ -18,53 +18,54 @@ def run(state: State, beat: int) -> Run:
     return Run(RUN_ID, RunConfig(), RunStatus(state, beat=beat))
 
 
-class Watch:
-    """A pulse and the clock it reads."""
+class Observer:
+    """A heartbeat monitor with a simulated clock."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
-        self.pulse = HeartbeatMonitor(stale_after=10, clock=lambda: self.now)
+        self.monitor = HeartbeatMonitor(stale_after=10, clock=lambda: self.now)
 
     def after(self, seconds: float, state: State, beat: int) -> State:
+        """The state observed after this number of seconds."""
         self.now += seconds
-        return self.pulse.observe(run(state, beat)).state
+        return self.monitor.observe(run(state, beat)).state
 
 
 @pytest.mark.parametrize("state", [State.STARTING, State.RUNNING, State.STOPPING])
-def test_lost_while_the_beat_stands_still(state):
-    watch = Watch()
-    assert watch.after(0, state, 5) is state
-    assert watch.after(10, state, 5) is state
-    assert watch.after(0.1, state, 5) is State.LOST
-    assert watch.after(0, state, 6) is state, "it beats again"
-    assert watch.after(10.1, state, 6) is State.LOST
+def test_a_run_is_lost_while_its_heartbeat_does_not_change(state):
+    observer = Observer()
+    assert observer.after(0, state, 5) is state
+    assert observer.after(10, state, 5) is state
+    assert observer.after(0.1, state, 5) is State.LOST
+    assert observer.after(0, state, 6) is state, "the heartbeat has changed again"
+    assert observer.after(10.1, state, 6) is State.LOST
 
 
-def test_a_resumed_run_begins_to_count_anew():
-    watch = Watch()
-    watch.after(0, State.RUNNING, 500)
-    assert watch.after(60, State.RUNNING, 1) is State.RUNNING, "a smaller number is a change too"
-    assert watch.after(0, State.QUEUED, 0) is State.QUEUED
-    assert watch.after(60, State.RUNNING, 1) is State.RUNNING, "what was seen before it was queued is forgotten"
+def test_a_resumed_run_is_observed_anew():
+    observer = Observer()
+    observer.after(0, State.RUNNING, 500)
+    assert observer.after(60, State.RUNNING, 1) is State.RUNNING, "a smaller number is a change too"
+    assert observer.after(0, State.QUEUED, 0) is State.QUEUED
+    assert observer.after(60, State.RUNNING, 1) is State.RUNNING, "observations before it was queued no longer count"
 
 
 @pytest.mark.parametrize("state", [state for state in State if state.is_finished or state is State.QUEUED])
-def test_who_need_not_beat_is_never_lost(state):
-    watch = Watch()
-    assert [watch.after(3_600, state, 5) for _ in range(3)] == [state] * 3
+def test_queued_and_finished_runs_are_never_lost(state):
+    observer = Observer()
+    assert [observer.after(3_600, state, 5) for _ in range(3)] == [state] * 3
 
 
-def test_runs_are_watched_one_by_one():
-    watch = Watch()
+def test_runs_are_observed_independently():
+    observer = Observer()
     other = Run("20261123-220052-417-02-fine-tuning", RunConfig(), RunStatus(State.RUNNING, beat=1))
-    watch.after(0, State.RUNNING, 1)
-    watch.pulse.observe(other)
-    assert watch.after(11, State.RUNNING, 2) is State.RUNNING
-    assert watch.pulse.observe(other).state is State.LOST
+    observer.after(0, State.RUNNING, 1)
+    observer.monitor.observe(other)
+    assert observer.after(11, State.RUNNING, 2) is State.RUNNING
+    assert observer.monitor.observe(other).state is State.LOST
 
 
 @pytest.mark.parametrize("jump", [3_600, -3_600])
-def test_a_jump_of_the_clock_changes_nothing(monkeypatch, tmp_path, jump):
+def test_a_change_of_the_system_clock_has_no_effect(monkeypatch, tmp_path, jump):
     stale, patient = RunStore(tmp_path, stale_after=0.02), RunStore(tmp_path, stale_after=600)
     run_id = stale.create(RunConfig(), "").id
     stale.write_status(run_id, RunStatus(State.RUNNING, beat=1, started=time.time()))
@@ -74,10 +75,10 @@ def test_a_jump_of_the_clock_changes_nothing(monkeypatch, tmp_path, jump):
     assert patient.get(run_id).state is State.RUNNING
     time.sleep(0.05)
     assert stale.get(run_id).state is State.LOST
-    assert [found.state for found in stale.runs()] == [State.LOST]
+    assert [run.state for run in stale.runs()] == [State.LOST]
 
 
-BEAT = """
+HEARTBEAT = """
 import itertools, sys, time
 from core.experiment.runs.run import RunStatus, State
 from core.experiment.runs.run_store import RunStore
@@ -88,10 +89,10 @@ for beat in itertools.count():
 """
 
 
-def test_a_halted_process_is_lost_and_found(tmp_path, start):
+def test_a_suspended_process_is_lost_until_it_continues(tmp_path, start):
     store = RunStore(tmp_path, stale_after=0.5)
     run_id = store.create(RunConfig(), "").id
-    worker = start(BEAT, tmp_path, run_id)
+    worker = start(HEARTBEAT, tmp_path, run_id)
 
     def becomes(state: State) -> bool:
         deadline = time.monotonic() + 30

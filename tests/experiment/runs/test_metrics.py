@@ -1,4 +1,4 @@
-"""Following metrics.jsonl while it grows, is torn, goes on after a resume, or disappears."""
+"""Read metrics.jsonl while it grows, has incomplete lines, continues after a resume, or is deleted."""
 
 import json
 from pathlib import Path
@@ -53,23 +53,23 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "metrics.jsonl"
 
 
-def test_rows_come_back_as_they_were_written(path):
+def test_rows_are_read_as_written(path):
     rows = [step(0), epoch(1, accuracy=0.1), step(1, 2), epoch(2, loss=1e-30)]
     write(path, *rows)
     metrics = MetricsReader(path).read()
     assert metrics == Metrics((rows[1], rows[3]), (rows[0], rows[2]), 0)
 
 
-def test_no_file_no_rows(path):
+def test_a_missing_file_has_no_rows(path):
     assert MetricsReader(path).read() == Metrics()
 
 
-def test_torn_last_line_waits_until_it_is_complete(path):
-    whole = line(epoch(2))
-    append(path, line(epoch(1)) + whole[:20])
+def test_an_incomplete_last_line_is_read_once_it_is_complete(path):
+    second = line(epoch(2))
+    append(path, line(epoch(1)) + second[:20])
     reader = MetricsReader(path)
     assert reader.read() == Metrics((epoch(1),))
-    append(path, whole[20:-1])
+    append(path, second[20:-1])
     assert numbers(reader.read()) == [1]
     append(path, b"\n")
     assert reader.read() == Metrics((epoch(1), epoch(2)))
@@ -94,13 +94,13 @@ def test_torn_last_line_waits_until_it_is_complete(path):
     ],
     ids=lambda damage: damage[:12].decode(errors="replace"),
 )
-def test_damaged_middle_line_is_skipped_and_counted(path, damage):
+def test_a_damaged_line_is_skipped_and_counted(path, damage):
     append(path, line(epoch(1)) + damage + b"\n" + line(epoch(2)))
     metrics = MetricsReader(path).read()
     assert numbers(metrics) == [1, 2] and metrics.skipped == 1
 
 
-def test_writer_goes_on_after_a_torn_line(path):
+def test_the_writer_continues_after_an_incomplete_line(path):
     write(path, epoch(1), epoch(2))
     path.write_bytes(path.read_bytes()[:-7])
     reader = MetricsReader(path)
@@ -110,7 +110,7 @@ def test_writer_goes_on_after_a_torn_line(path):
     assert numbers(metrics) == [1, 2, 3] and metrics.skipped == 1
 
 
-def test_line_that_lacks_only_its_end_is_kept(path):
+def test_a_line_that_lacks_only_its_line_end_is_read(path):
     append(path, line(epoch(1))[:-1])
     write(path, epoch(2))
     assert MetricsReader(path).read() == Metrics((epoch(1), epoch(2)))
@@ -131,7 +131,7 @@ except OSError as error:
 """
 
 
-def test_full_disk_is_an_error_and_loses_no_whole_row(path, output_of):
+def test_a_full_disk_is_an_error_and_loses_no_complete_row(path, output_of):
     number, full = output_of(FILL_THE_DISK, path).split()
     assert full == "True" and path.stat().st_size == 1_000
     assert [row["step"] for row in MetricsReader(path).read().steps] == list(range(int(number)))
@@ -140,13 +140,13 @@ def test_full_disk_is_an_error_and_loses_no_whole_row(path, output_of):
     assert metrics.steps[-1] == step(99) and metrics.skipped == 1
 
 
-def test_a_row_that_is_no_number_is_not_written(path):
+def test_a_row_with_nan_is_not_written(path):
     with pytest.raises(ValueError):
         write(path, epoch(1, loss=float("nan")))
     assert path.read_bytes() == b""
 
 
-def test_resume_supersedes_later_rows(path):
+def test_a_resume_replaces_later_rows(path):
     write(path, epoch(1), step(0, 2), epoch(2), step(1, 3), epoch(3), {"kind": "resume", "epoch": 1}, step(2, 2))
     reader = MetricsReader(path)
     assert reader.read() == Metrics((epoch(1),), (step(2, 2),))
@@ -154,8 +154,8 @@ def test_resume_supersedes_later_rows(path):
     assert reader.read().epochs == (epoch(1), epoch(2, accuracy=0.9))
 
 
-def test_best_epoch_and_phase_boundaries(path):
-    assert Metrics().best is None and Metrics().boundaries == ()
+def test_best_epoch_and_phase_starts(path):
+    assert Metrics().best is None and Metrics().phase_start_epochs == ()
     write(
         path,
         epoch(1, 0.7, 0.9),
@@ -166,10 +166,10 @@ def test_best_epoch_and_phase_boundaries(path):
     )
     metrics = MetricsReader(path).read()
     assert metrics.best == epoch(3, 0.8, 0.5, phase=2), "highest accuracy, then lowest loss, then the first"
-    assert metrics.boundaries == (3, 5)
+    assert metrics.phase_start_epochs == (3, 5)
 
 
-def test_shrunken_file_is_read_anew(path):
+def test_a_shortened_file_is_read_from_the_start(path):
     write(path, epoch(1), epoch(2), epoch(3))
     append(path, b"damage\n")
     reader = MetricsReader(path)
@@ -178,7 +178,7 @@ def test_shrunken_file_is_read_anew(path):
     assert reader.read() == Metrics((epoch(7),))
 
 
-def test_deleted_file_has_no_rows_until_it_is_back(path):
+def test_a_deleted_file_has_no_rows_until_it_exists_again(path):
     write(path, epoch(1), epoch(2))
     reader = MetricsReader(path)
     assert numbers(reader.read()) == [1, 2]
@@ -200,11 +200,11 @@ lines = st.one_of(
 
 
 @given(st.lists(lines, max_size=12).map(b"".join), st.data())
-def test_reading_bit_by_bit_equals_reading_at_once(tmp_path_factory, content, data):
+def test_reading_in_chunks_equals_reading_at_once(tmp_path_factory, content, data):
     path = tmp_path_factory.mktemp("chunks") / "metrics.jsonl"
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=6)))
+    offsets = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=6)))
     reader = MetricsReader(path)
-    for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True):
+    for start, end in zip([0, *offsets], [*offsets, len(content)], strict=True):
         append(path, content[start:end])
         reader.read()
     assert reader.read() == MetricsReader(path).read()
@@ -212,7 +212,7 @@ def test_reading_bit_by_bit_equals_reading_at_once(tmp_path_factory, content, da
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 1)), min_size=1, max_size=3 * MAX_STEPS))
 @settings(max_examples=5)
-def test_however_long_a_run_its_steps_stay_few_and_keep_their_extremes(tmp_path_factory, values):
+def test_steps_of_long_runs_are_thinned_and_keep_their_extremes(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("long") / "metrics.jsonl"
     values = values * (2 * MAX_STEPS // len(values) + 1)
     path.write_bytes(
@@ -223,6 +223,6 @@ def test_however_long_a_run_its_steps_stay_few_and_keep_their_extremes(tmp_path_
     kept = MetricsReader(path).read().steps
     assert len(kept) <= MAX_STEPS and [row["step"] for row in kept] == sorted({row["step"] for row in kept})
     for measure, column in (("loss", 0), ("accuracy", 1)):
-        told, true = [row[measure] for row in kept], [value[column] for value in values]
-        assert (min(told), max(told)) == (min(true), max(true))
-    assert kept[-1]["step"] == len(values) - 1, "the newest row tells how far the run is"
+        thinned, original = [row[measure] for row in kept], [value[column] for value in values]
+        assert (min(thinned), max(thinned)) == (min(original), max(original))
+    assert kept[-1]["step"] == len(values) - 1, "the newest row is kept, since it shows the progress"

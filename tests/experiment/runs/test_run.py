@@ -1,4 +1,4 @@
-"""Configurations and statuses: exact through JSON, closed to nonsense."""
+"""Configurations and statuses: exact JSON round trips, invalid values refused."""
 
 import json
 import math
@@ -27,21 +27,23 @@ def test_status_round_trip_is_exact(status):
     assert RunStatus.from_json(through_json(status)) == status
 
 
-def test_settings_left_out_take_their_defaults():
+def test_missing_settings_get_their_defaults():
     config = RunConfig.from_json({"strategy": RunConfig().strategy.to_json()})
-    assert config == replace(RunConfig(), leak_free=False), "before it was a setting nobody looked for near-duplicates"
+    assert config == replace(RunConfig(), leak_free=False), (
+        "versions without this setting did not group near-duplicates"
+    )
 
 
-def test_a_status_from_a_later_version_is_read():
+def test_a_status_of_a_later_version_is_read():
     assert RunStatus.from_json({"state": "running", "epoch": 3, "mood": "good"}) == RunStatus(State.RUNNING, epoch=3)
 
 
 @pytest.mark.faults
 @given(json_values)
-def test_json_that_is_something_else_is_refused(value):
-    for kind in (RunConfig, RunStatus):
+def test_json_of_another_structure_is_refused(value):
+    for cls in (RunConfig, RunStatus):
         with pytest.raises(ValueError, match="Expected"):
-            kind.from_json(value)
+            cls.from_json(value)
 
 
 @pytest.mark.faults
@@ -79,7 +81,7 @@ def test_unknown_settings_are_refused_by_name():
         ("augmentation", [None, True, {}]),
     ],
 )
-def test_impossible_settings(name, values):
+def test_invalid_settings(name, values):
     for value in values:
         with pytest.raises(ValueError, match=r"Expected .*received"):
             RunConfig(**{name: value})
@@ -100,7 +102,7 @@ def test_impossible_settings(name, values):
         ("contrast", None),
     ],
 )
-def test_impossible_augmentation(name, value):
+def test_invalid_augmentation(name, value):
     with pytest.raises(ValueError, match=f"Expected .*{name}.*received"):
         Augmentation(**{name: value})
 
@@ -111,7 +113,7 @@ def test_states():
     assert {state for state in State if state.is_resumable} == {State.STOPPED, State.FAILED}
 
 
-def test_a_run_knows_its_study_and_title():
+def test_study_and_title_of_a_run():
     run = Run("20261123-220052-417-01-two-phase", RunConfig(), RunStatus())
     assert run.study == "20261123-220052-417"
     assert run.title == "Two-phase"
@@ -120,11 +122,11 @@ def test_a_run_knows_its_study_and_title():
 
 
 @pytest.mark.parametrize("run_id", ["", "x", "20261123-220052-417", "20261123-220052-417-01-two-phase\n", "../x"])
-def test_other_ids_have_no_study(run_id):
+def test_invalid_ids_have_no_study(run_id):
     assert study_of(run_id) == ""
 
 
-def test_a_study_is_finished_with_its_last_run():
+def test_a_study_is_finished_if_all_its_runs_are():
     done = Run("20261123-220052-417-01-a", RunConfig(), RunStatus(State.COMPLETED))
     assert Study("20261123-220052-417", (done, done)).is_finished
     assert not Study("20261123-220052-417", (done, done.with_state(State.LOST))).is_finished

@@ -17,7 +17,7 @@ from core.experiment.runs.run_store import RunStore, StoreError
 
 pytestmark = pytest.mark.faults
 
-OPEN_AS_NOBODY = """
+OPEN_AS_UNPRIVILEGED_USER = """
 import os, sys
 from core.experiment.runs.run_store import RunStore, StoreError
 if os.getuid() == 0:
@@ -31,26 +31,25 @@ except StoreError as error:
 
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="needs Unix users")
 @pytest.mark.parametrize("inside", ["", "runs", ".active"])
-def test_read_only_folder_is_one_clear_line(output_of, inside):
+def test_a_read_only_folder_is_a_one_line_error(output_of, inside):
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     try:
         (folder / inside).mkdir(exist_ok=True)
         for path in (folder / inside, folder):
             path.chmod(0o555)
         root = folder / "runs" if inside == "runs" else folder
-        told = output_of(OPEN_AS_NOBODY, root)
-        assert told == (
-            f"Expected a folder for runs that can be written; received {root} (Permission denied). "
-            "Choose another with --runs."
+        message = output_of(OPEN_AS_UNPRIVILEGED_USER, root)
+        assert message == (
+            f"Expected a writable folder for runs; received {root} (Permission denied). Choose another with --runs."
         )
     finally:
         folder.chmod(0o755)
         shutil.rmtree(folder)
 
 
-def test_a_file_in_the_place_of_the_folder(tmp_path):
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "runs").touch()
-    with pytest.raises(StoreError, match="Expected a folder for runs"):
+    with pytest.raises(StoreError, match="Expected a writable folder for runs"):
         RunStore(tmp_path / "runs")
 
 
@@ -69,33 +68,33 @@ GARBAGE = [
 
 @pytest.mark.parametrize("name", ["status.json", "config.json"])
 @pytest.mark.parametrize("garbage", GARBAGE, ids=lambda garbage: garbage[:9].decode(errors="replace") or "empty")
-def test_a_damaged_run_is_corrupt_and_the_others_list(store, name, garbage):
-    queued, bad, done = add(store), add(store, State.RUNNING, seed=1), add(store, State.COMPLETED, seed=2)
-    path = store.path(bad.id) / name
-    whole = path.read_bytes()
+def test_a_damaged_run_is_corrupt_and_the_others_are_listed(store, name, garbage):
+    queued, corrupt, completed = add(store), add(store, State.RUNNING, seed=1), add(store, State.COMPLETED, seed=2)
+    path = store.path(corrupt.id) / name
+    original = path.read_bytes()
     path.write_bytes(garbage)
     for reader in (store, RunStore(store.root)):
         assert [(run.id, run.state) for run in reader.runs()] == [
-            (done.id, State.COMPLETED),
-            (bad.id, State.CORRUPT),
+            (completed.id, State.COMPLETED),
+            (corrupt.id, State.CORRUPT),
             (queued.id, State.QUEUED),
         ]
-        assert reader.get(bad.id).status.error.advice == "Delete the run, or put the file back."
+        assert reader.get(corrupt.id).status.error.advice == "Delete the run, or restore the file."
         assert reader.active() == (queued,)
-    path.write_bytes(whole)
-    assert [run.state for run in store.runs()] == [State.COMPLETED, State.RUNNING, State.QUEUED], "it is back"
+    path.write_bytes(original)
+    assert [run.state for run in store.runs()] == [State.COMPLETED, State.RUNNING, State.QUEUED], "restored"
 
 
-def test_missing_files_are_corrupt_and_can_be_deleted(store):
-    bad = add(store)
-    (store.path(bad.id) / "status.json").unlink()
+def test_a_run_with_a_missing_file_is_corrupt_and_can_be_deleted(store):
+    corrupt = add(store)
+    (store.path(corrupt.id) / "status.json").unlink()
     assert [run.state for run in store.runs()] == [State.CORRUPT]
-    store.delete(bad.id)
+    store.delete(corrupt.id)
     assert store.runs() == () and store.active() == ()
 
 
-@pytest.mark.parametrize("garbage", GARBAGE[:2] + GARBAGE[5:7], ids=["empty", "torn", "binary", "deep"])
-def test_damaged_evaluation_is_none(store, garbage):
+@pytest.mark.parametrize("garbage", GARBAGE[:2] + GARBAGE[5:7], ids=["empty", "truncated", "binary", "deeply nested"])
+def test_a_damaged_evaluation_is_none(store, garbage):
     run = add(store, State.COMPLETED)
     (store.path(run.id) / "evaluation.json").write_bytes(garbage)
     assert store.evaluation(run.id) is None
@@ -112,14 +111,14 @@ for beat in range(1, 10_001):
 
 
 @pytest.fixture
-def quick_folder():
-    """In memory where the system has such a place: 10,000 renames on a disk take a while."""
+def folder_in_memory():
+    """A folder in memory if the system has one, because 10,000 renames on a disk are slow."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         yield Path(folder)
 
 
-def test_a_reader_never_sees_a_part_of_10_000_writes(quick_folder, start):
-    store = RunStore(quick_folder)
+def test_a_reader_sees_only_complete_statuses_during_10_000_writes(folder_in_memory, start):
+    store = RunStore(folder_in_memory)
     run = add(store, State.RUNNING)
     writer, beats = start(WRITE, store.root, run.id), [0]
     while writer.poll() is None:
@@ -127,25 +126,25 @@ def test_a_reader_never_sees_a_part_of_10_000_writes(quick_folder, start):
             assert status.state is State.RUNNING and status.beat >= beats[-1], status
             beats.append(status.beat)
     assert writer.returncode == 0 and store.get(run.id).status.beat == 10_000
-    assert len(set(beats)) > 100, "it did read in between"
+    assert len(set(beats)) > 100, "the reader read while the writer wrote"
 
 
-def test_a_deleted_folder_is_no_such_run(store):
-    gone, stays = add(store, State.RUNNING), add(store, seed=1)
-    assert len(store.runs()) == 2 and store.metrics(gone.id)
-    shutil.rmtree(store.root / gone.id)
-    assert store.active() == store.runs() == (stays,)
-    for ask in (store.get, store.metrics, store.evaluation, store.log_tail, store.delete, store.request_stop):
+def test_a_run_whose_folder_was_deleted_does_not_exist(store):
+    deleted, other = add(store, State.RUNNING), add(store, seed=1)
+    assert len(store.runs()) == 2 and store.metrics(deleted.id)
+    shutil.rmtree(store.root / deleted.id)
+    assert store.active() == store.runs() == (other,)
+    for method in (store.get, store.metrics, store.evaluation, store.log_tail, store.delete, store.request_stop):
         with pytest.raises(NoSuchRun, match="Choose one from the list"):
-            ask(gone.id)
+            method(deleted.id)
     with pytest.raises(NoSuchRun):
-        store.write_status(gone.id, RunStatus(State.RUNNING))
+        store.write_status(deleted.id, RunStatus(State.RUNNING))
     with pytest.raises(NoSuchRun):
-        store.study(gone.study)
-    assert not (store.root / gone.id).exists()
+        store.study(deleted.study)
+    assert not (store.root / deleted.id).exists()
 
 
-def test_the_whole_folder_deleted_is_an_empty_one(store):
+def test_a_deleted_runs_folder_counts_as_empty(store):
     add(store)
     shutil.rmtree(store.root)
     assert store.runs() == () and store.active() == ()
@@ -157,15 +156,15 @@ DAMAGES = {
     "deleted": lambda path: path.unlink(),
     "emptied": lambda path: path.write_bytes(b""),
     "garbage": lambda path: path.write_bytes(b"garbage" * 1_000),
-    "torn": lambda path: path.write_bytes(path.read_bytes()[:5_000]),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:5_000]),
     "another table": lambda path: (path.unlink(), sqlite3.connect(path).execute("CREATE TABLE runs (a)")),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
 }
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory) -> Path:
-    """300 runs, of which 290 have ended, listed once."""
+def runs_folder(tmp_path_factory) -> Path:
+    """A folder with 300 runs, 290 of them finished, listed once."""
     store = RunStore(tmp_path_factory.mktemp("many"))
     study = store.create_study([(RunConfig(seed=seed), MANIFEST) for seed in range(300)])
     for run in study.runs[:290]:
@@ -175,8 +174,8 @@ def many(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_index_is_rebuilt(many, tmp_path, damage):
-    shutil.copytree(many, tmp_path / "runs")
+def test_a_damaged_index_is_rebuilt(runs_folder, tmp_path, damage):
+    shutil.copytree(runs_folder, tmp_path / "runs")
     before = RunStore(tmp_path / "runs").runs()
     damage(tmp_path / "runs" / ".index.sqlite")
     for _ in range(3):
@@ -184,20 +183,20 @@ def test_a_damaged_index_is_rebuilt(many, tmp_path, damage):
     assert len(before) == 300
 
 
-def test_markers_of_active_runs_are_rebuilt(many):
-    before = RunStore(many).active()
+def test_markers_of_active_runs_are_rebuilt(runs_folder):
+    before = RunStore(runs_folder).active()
     assert len(before) == 10
-    store = RunStore(many)
-    shutil.rmtree(many / ".active")
-    assert store.active() == before, "by the store that had them"
-    shutil.rmtree(many / ".active")
-    fresh = RunStore(many)
-    fresh.rebuild_active()
-    assert fresh.active() == before, "and by another"
+    store = RunStore(runs_folder)
+    shutil.rmtree(runs_folder / ".active")
+    assert store.active() == before, "by the same store"
+    shutil.rmtree(runs_folder / ".active")
+    other = RunStore(runs_folder)
+    other.rebuild_active()
+    assert other.active() == before, "by another store"
 
 
 VALID = "20261123-220052-417-01-two-phase"
-IDS = [
+INVALID_IDS = [
     "",
     ".",
     "..",
@@ -212,7 +211,7 @@ IDS = [
     "٢" * 8 + "-220052-417-01-a",
     None,
     7,
-    VALID,
+    VALID,  # but no run has it
 ]
 
 
@@ -220,21 +219,21 @@ IDS = [
     "method",
     ["get", "path", "metrics", "manifest", "evaluation", "log_tail", "delete", "request_stop", "requeue", "study"],
 )
-@pytest.mark.parametrize("run_id", IDS, ids=lambda run_id: ascii(run_id)[:20])
-def test_impossible_ids_are_no_such_run(store, method, run_id):
+@pytest.mark.parametrize("run_id", INVALID_IDS, ids=lambda run_id: ascii(run_id)[:20])
+def test_invalid_and_unknown_ids_are_refused(store, method, run_id):
     with pytest.raises(NoSuchRun, match=r"No such run: .{1,100}\. Choose one from the list\."):
         getattr(store, method)(run_id)
 
 
-def test_a_link_out_of_the_folder_is_no_run(store, tmp_path):
+def test_a_link_to_another_folder_is_not_a_run(store, tmp_path):
     outside = RunStore(tmp_path / "outside")
     run = add(outside, State.STOPPED)
     (store.root / run.id).symlink_to(outside.root / run.id)
     (store.root / ".active" / run.id).touch()
     assert store.runs() == store.active() == ()
-    for ask in (store.get, store.path, store.metrics, store.log_tail, store.evaluation, store.delete, store.requeue):
+    for method in (store.get, store.path, store.metrics, store.log_tail, store.evaluation, store.delete, store.requeue):
         with pytest.raises(NoSuchRun):
-            ask(run.id)
+            method(run.id)
     assert outside.runs() == (run,)
 
 
@@ -251,7 +250,7 @@ except OSError as error:
 """
 
 
-def test_a_full_disk_leaves_no_half_study(store, output_of):
+def test_a_full_disk_leaves_no_incomplete_study(store, output_of):
     assert output_of(FILL_THE_DISK, store.root) == "0 File too large"
     assert [path.name for path in store.root.iterdir() if "-01-" in path.name] == []
     assert len(store.create_study(STUDY).runs) == 3

@@ -1,4 +1,4 @@
-"""Exported files say what the model says, whoever runs them; what goes wrong leaves nothing behind."""
+"""Exported files predict the same as the model, and a failed export leaves no file."""
 
 import io
 import json
@@ -16,11 +16,12 @@ from PIL import Image
 
 from core.analysis.results.bundle import bundle
 from core.analysis.results.model_card import model_card
+from core.data.datasets.dataset import Dataset
 from core.data.datasets.decode import load_image
-from core.data.datasets.scan import Dataset, scan
+from core.data.datasets.scan import scan
 from core.data.study_plan import plan_study
 from core.execution.queue.session import Session
-from core.experiment.export_formats import FORMATS, exported
+from core.experiment.export_formats import FORMATS, load_exported_file
 from core.experiment.run_config import Augmentation, RunConfig
 from core.experiment.runs.run import Run
 from core.experiment.runs.run_store import RunStore
@@ -35,7 +36,7 @@ CLASSES = {"dark & [old]": 30, "light": 220, "middle": 125}
 
 @pytest.fixture(scope="module")
 def greys(tmp_path_factory) -> Dataset:
-    """Pictures that a hardly trained network tells apart: files that hardly agree with it shall be found out."""
+    """Images that a barely trained network can classify, so that a file that disagrees with it is detected."""
     root, rng = tmp_path_factory.mktemp("greys"), np.random.default_rng(0)
     for label, grey in CLASSES.items():
         (root / label).mkdir()
@@ -47,7 +48,7 @@ def greys(tmp_path_factory) -> Dataset:
 
 @pytest.fixture(scope="module", params=["transfer", "small"])
 def finished(request, greys, tmp_path_factory) -> tuple[RunStore, Run]:
-    """A run of each kind of network."""
+    """A run of each type of network."""
     phases = (Phase(0 if request.param == "transfer" else FROM_SCRATCH, 1e-3, 12),)
     config = RunConfig(
         data=str(greys.root),
@@ -74,58 +75,60 @@ def folder(finished) -> Path:
 
 
 def check(folder: Path, name: str) -> None:
-    """Export, and see that what is noted is what the file is."""
-    noted, form = export_model(folder, name), FORMATS[name]
-    assert noted == exported(form, folder) and noted.is_accurate and noted.images >= 20
-    assert noted.bytes == form.path(folder).stat().st_size and noted.milliseconds > 0
-    assert noted.keras_accuracy > 0.45, "more than chance, or it would not mean much to agree"
-    assert noted.keras_accuracy == json.loads((folder / "evaluation.json").read_text())["accuracy"]
+    """Export, and check that the saved measurement describes the file."""
+    exported, export_format = export_model(folder, name), FORMATS[name]
+    assert exported == load_exported_file(export_format, folder) and exported.is_accurate and exported.images >= 20
+    assert exported.bytes == export_format.path(folder).stat().st_size and exported.milliseconds > 0
+    assert exported.keras_accuracy > 0.45, "better than chance, otherwise agreement would mean little"
+    assert exported.keras_accuracy == json.loads((folder / "evaluation.json").read_text())["accuracy"]
 
 
 @pytest.mark.parametrize("name", ["keras", "onnx"])
-def test_the_file_names_every_test_image_as_keras_does(folder, name):
+def test_the_file_predicts_the_same_classes_as_keras(folder, name):
     check(folder, name)
 
 
 @pytest.mark.slow
-def test_so_do_those_for_phones_each_smaller_than_the_one_before(folder):
+def test_files_for_phones_agree_with_keras_and_are_smaller_with_fewer_bits(folder):
     for name in ("litert", "litert-float16"):
         check(folder, name)
-    noted = export_model(folder, "litert-int8")
-    assert noted.agreement > 0.7, "of 24 images that it hardly tells apart"
-    large, half, quarter = (exported(FORMATS[name], folder).bytes for name in FORMATS if name.startswith("litert"))
+    exported = export_model(folder, "litert-int8")
+    assert exported.agreement > 0.7, "of 24 images that are hard to classify"
+    large, half, quarter = (
+        load_exported_file(FORMATS[name], folder).bytes for name in FORMATS if name.startswith("litert")
+    )
     assert quarter < 0.7 * half < 0.5 * large
 
 
-def test_the_bundle_runs_where_nothing_of_this_project_is(finished, folder, greys, tmp_path):
+def test_the_bundle_runs_without_this_project(finished, folder, greys, tmp_path):
     store, run = finished
     export_model(folder, "onnx")
     zipfile.ZipFile(io.BytesIO(bundle(store, run, FORMATS["onnx"]))).extractall(tmp_path)
-    picture = next(greys.root.rglob("*.png"))
+    image = next(greys.root.rglob("*.png"))
     out = subprocess.run(
-        [sys.executable, "example.py", picture], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "example.py", image], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     lines = out.stdout.splitlines()
     assert len(lines) == 3 and all("%" in line for line in lines)
     assert {line.partition("%")[2].strip() for line in lines} == set(CLASSES)
 
 
-def test_the_card_is_one_that_hugging_face_reads(finished):
+def test_hugging_face_can_read_the_model_card(finished):
     store, run = finished
     card = ModelCard(model_card(store, run, export_model(store.path(run.id), "onnx")))
     assert card.data.library_name == "onnx" and card.data.pipeline_tag == "image-classification"
     assert {result.metric_type for result in card.data.eval_results} == {"accuracy", "f1"}
-    for told in ("Where it ends", "95% interval", "150 images", "squeezed as a whole to 96 x 96"):
-        assert told in card.text
+    for text in ("Limitations", "95% interval", "150 images", "resized to 96 x 96"):
+        assert text in card.text
 
 
 @pytest.mark.faults
-def test_what_fails_is_one_line_and_leaves_no_half_file(folder, monkeypatch):
-    def broken(model: object, data: object, path: Path) -> None:
+def test_a_failed_export_raises_a_one_line_error_and_leaves_no_file(folder, monkeypatch):
+    def write_partly(model: object, data: object, path: Path) -> None:
         path.write_bytes(b"half")
         raise RuntimeError("an operator is unknown\nand more")
 
-    monkeypatch.setitem(export.WRITERS, "litert", {"": broken})
+    monkeypatch.setitem(export.WRITERS, "litert", {"": write_partly})
     before = set(folder.rglob("*"))
     with pytest.raises(ExportError, match="the model as LiteRT, 32 bits; received: an operator is unknown") as caught:
         export_model(folder, "litert")
@@ -135,34 +138,34 @@ def test_what_fails_is_one_line_and_leaves_no_half_file(folder, monkeypatch):
 
 
 @pytest.mark.faults
-def test_a_model_that_was_changed_is_neither_asked_nor_exported_nor_are_its_old_files_offered(finished, tmp_path):
+def test_a_changed_model_is_not_exported_and_its_old_files_are_not_offered(finished, tmp_path):
     store, run = finished
     export_model(store.path(run.id), "onnx")
     folder = tmp_path / run.id
     shutil.copytree(store.path(run.id), folder)
-    assert exported(FORMATS["onnx"], folder)
+    assert load_exported_file(FORMATS["onnx"], folder)
     content = bytearray((folder / "model.keras").read_bytes())
     content[len(content) // 2] ^= 1
     (folder / "model.keras").write_bytes(content)
-    assert exported(FORMATS["onnx"], folder) is None
+    assert load_exported_file(FORMATS["onnx"], folder) is None
     with pytest.raises(ModelError, match="changed since"):
         export_model(folder, "onnx")
 
 
 @pytest.mark.faults
-def test_a_run_that_was_not_judged_is_not_exported(finished, tmp_path):
+def test_a_run_without_evaluation_is_not_exported(finished, tmp_path):
     store, run = finished
     shutil.copytree(store.path(run.id), tmp_path / run.id)
     shutil.rmtree(tmp_path / run.id / "export", ignore_errors=True)
     (tmp_path / run.id / "predictions.csv").unlink()
-    with pytest.raises(ExportError, match="Expected a run that was judged"):
+    with pytest.raises(ExportError, match="Expected a run that was evaluated"):
         export_model(tmp_path / run.id, "onnx")
 
 
-def test_maps_and_strangeness_come_with_a_trained_model(folder, greys):
+def test_a_trained_model_gives_heat_maps_and_novelty_scores(folder, greys):
     pixels = np.stack([load_image(path, 96) for path in sorted(greys.root.rglob("*.png"))[:40]])
     stripes = np.tile(np.uint8([0, 255, 60]), (1, 96, 96, 1))
     predictor = Predictor(folder / "model.keras")
-    seen, novel = predictor.predict(pixels), predictor.predict(stripes)
-    assert seen.maps.shape[0] == 40 and seen.maps.shape[-1] == len(CLASSES)
-    assert np.mean(seen.novelty <= 1) > 0.75 and novel.novelty[0] > np.max(seen.novelty)
+    known, striped = predictor.predict(pixels), predictor.predict(stripes)
+    assert known.heat_maps.shape[0] == 40 and known.heat_maps.shape[-1] == len(CLASSES)
+    assert np.mean(known.novelty <= 1) > 0.75 and striped.novelty[0] > np.max(known.novelty)

@@ -1,4 +1,4 @@
-"""Cuts are found from the graph, and what lies below one is a pure function of the image."""
+"""Cut points are found from the graph, and the layers below one are a pure function of the image."""
 
 import keras
 import numpy as np
@@ -8,14 +8,14 @@ from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
 from core.learning.network.backbone import build_base
 from core.learning.network.cut_points import POOL, CutPoint, cut_point_for, find_cut_points
-from core.learning.network.frozen_part import _through_keras, run_side_by_side
+from core.learning.network.frozen_part import _run_keras, run_in_parallel
 from core.learning.network.model import base_of, build_transfer_model
 from core.learning.network.onnx_writer import UnknownLayer, to_onnx
 from core.learning.network.trained_part import trained_part
 
 
-def through_onnx_runtime(base, cuts):
-    return run_side_by_side(to_onnx(base, cuts))
+def run_onnx_runtime(base, cut_points):
+    return run_in_parallel(to_onnx(base, cut_points))
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,11 @@ def images() -> np.ndarray:
     return np.stack([np.asarray(draw_image(label, 5, 96)) for label in SAMPLE_CLASSES[:5]])
 
 
-def expect_close(rows: np.ndarray, others: np.ndarray) -> None:
-    assert rows.shape == others.shape and np.abs(rows - others).max() <= 2e-5 * np.abs(others).max()
+def expect_close(features: np.ndarray, expected: np.ndarray) -> None:
+    assert features.shape == expected.shape and np.abs(features - expected).max() <= 2e-5 * np.abs(expected).max()
 
 
-def test_no_cut_lies_inside_a_residual_block():
+def test_no_cut_point_lies_inside_a_residual_block():
     """Ten blocks of MobileNetV2 add their input to their output (Sandler et al. 2018, table 2)."""
     base = build_base(1.0, 224, "random")
     names = [cut.name for cut in find_cut_points(base)]
@@ -58,59 +58,60 @@ def test_no_cut_lies_inside_a_residual_block():
         (ALL_LAYERS, None, None),
     ],
 )
-def test_the_course_depths_are_cut_where_the_facts_say(unfreeze, name, shape):
+def test_each_depth_has_the_expected_cut_point(unfreeze, name, shape):
     cut = cut_point_for(build_base(1.0, 224, "random"), unfreeze)
     assert (cut and cut.name) == name
     assert shape is None or cut.shape == shape
 
 
 @pytest.mark.parametrize(("alpha", "size"), [(0.35, 96), (1.4, 160)])
-def test_every_depth_is_cut_below_what_trains_and_keeps_no_more_than_an_image(alpha, size):
+def test_every_cut_point_is_below_the_trained_layers_and_no_larger_than_an_image(alpha, size):
     base = build_base(alpha, size, "random")
     for unfreeze in range(ALL_LAYERS + 1):
         cut = cut_point_for(base, unfreeze)
         if cut:
-            assert cut.below <= ALL_LAYERS - unfreeze and 2 * np.prod(cut.shape) <= size * size * 3
+            assert cut.layers_below <= ALL_LAYERS - unfreeze and 2 * np.prod(cut.shape) <= size * size * 3
             assert (cut.name == POOL) == (unfreeze == 0)
 
 
 @pytest.mark.parametrize("unfreeze", [0, 3, 11, 30, 56, 100])
-def test_trunk_and_the_model_above_it_are_the_model(model, images, unfreeze):
+def test_frozen_part_and_trained_part_together_are_the_model(model, images, unfreeze):
     base, cut = base_of(model), cut_point_for(base_of(model), unfreeze)
     expected = model.predict(images, verbose=0)
-    for build in (through_onnx_runtime, lambda base, cuts: _through_keras(base, cuts, 2)):
-        (rows,) = build(base, [cut])(images)
-        assert rows.shape == (5, *cut.shape)
-        np.testing.assert_allclose(trained_part(model, cut).predict(rows, verbose=0), expected, atol=1e-5)
+    for build in (run_onnx_runtime, lambda base, cut_points: _run_keras(base, cut_points, 2)):
+        (features,) = build(base, [cut])(images)
+        assert features.shape == (5, *cut.shape)
+        np.testing.assert_allclose(trained_part(model, cut).predict(features, verbose=0), expected, atol=1e-5)
 
 
-def test_one_pass_gives_the_rows_of_all_cuts(model, images):
+def test_one_pass_gives_the_features_at_all_cut_points(model, images):
     base = base_of(model)
-    cuts = [cut_point_for(base, unfreeze) for unfreeze in (0, 30, 11)]
-    together = through_onnx_runtime(base, cuts)(images)
-    for cut, rows, other in zip(cuts, together, _through_keras(base, cuts, 8)(images), strict=True):
-        expect_close(rows, through_onnx_runtime(base, [cut])(images)[0])
-        expect_close(rows, other)
+    cut_points = [cut_point_for(base, unfreeze) for unfreeze in (0, 30, 11)]
+    in_onnx, in_keras = run_onnx_runtime(base, cut_points)(images), _run_keras(base, cut_points, 8)(images)
+    for cut, features, expected in zip(cut_points, in_onnx, in_keras, strict=True):
+        expect_close(features, run_onnx_runtime(base, [cut])(images)[0])
+        expect_close(features, expected)
 
 
 def test_imagenet_weights_give_the_same_features_in_both_engines(imagenet_file, images):
     base = build_base(1.0, 96, str(imagenet_file))
-    cuts = [cut_point_for(base, 0), cut_point_for(base, 30)]
-    for one, two in zip(through_onnx_runtime(base, cuts)(images), _through_keras(base, cuts, 5)(images), strict=True):
-        expect_close(one, two)
+    cut_points = [cut_point_for(base, 0), cut_point_for(base, 30)]
+    in_onnx, in_keras = run_onnx_runtime(base, cut_points)(images), _run_keras(base, cut_points, 5)(images)
+    for features, expected in zip(in_onnx, in_keras, strict=True):
+        expect_close(features, expected)
 
 
-def test_the_model_above_a_cut_shares_its_weights_and_never_moves_statistics(model):
+def test_the_trained_part_shares_weights_with_the_model_and_never_changes_statistics(model):
     cut = cut_point_for(base_of(model), 30)
-    above = trained_part(model, cut)
-    assert {id(weight) for weight in above.weights} <= {id(weight) for weight in model.weights}
+    network = trained_part(model, cut)
+    assert {id(weight) for weight in network.weights} <= {id(weight) for weight in model.weights}
     statistics = [weight for weight in base_of(model).non_trainable_weights if "moving" in weight.path]
     before = [weight.numpy() for weight in statistics]
-    above(np.random.default_rng(0).normal(size=(4, *cut.shape)), training=True)
+    network(np.random.default_rng(0).normal(size=(4, *cut.shape)), training=True)
     assert all((old == weight.numpy()).all() for old, weight in zip(before, statistics, strict=True))
 
 
-def test_a_layer_of_another_kind_is_refused():
+def test_a_layer_of_another_type_is_refused():
     image = keras.Input((8, 8, 3))
     other = keras.Model(image, keras.layers.UpSampling2D()(image))
     with pytest.raises(UnknownLayer, match="Expected a layer of MobileNetV2; received UpSampling2D"):

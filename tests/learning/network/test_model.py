@@ -1,4 +1,4 @@
-"""The network is what the pages say it is."""
+"""The network has the layers, parameters and weights that the pages show."""
 
 import keras
 import numpy as np
@@ -18,21 +18,21 @@ def model() -> keras.Model:
     return build_transfer_model(10, 96, 0.35, "random")
 
 
-def test_the_stored_layer_table_equals_the_real_models(tmp_path):
+def test_the_stored_layer_table_matches_the_models(tmp_path):
     write_table(tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text() == TABLE.read_text()
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("unfreeze", [0, 1, 11, 30, ALL_LAYERS])
-def test_exactly_the_layers_asked_for_are_unfrozen(model, unfreeze):
+def test_exactly_the_requested_layers_are_unfrozen(model, unfreeze):
     unfreeze_layers(model, unfreeze)
-    open_layers = [layer.name for layer in base_of(model).layers if layer.trainable]
-    assert open_layers == [layer.name for layer in base_of(model).layers][ALL_LAYERS - unfreeze :]
+    unfrozen = [layer.name for layer in base_of(model).layers if layer.trainable]
+    assert unfrozen == [layer.name for layer in base_of(model).layers][ALL_LAYERS - unfreeze :]
     assert count_trainable(model) == trainable_parameters(unfreeze, 10, 0.35)
 
 
-def test_freezing_again_leaves_the_head_alone(model):
+def test_after_freezing_again_only_the_head_trains(model):
     unfreeze_layers(model, ALL_LAYERS)
     unfreeze_layers(model, 0)
     assert count_trainable(model) == head_parameters(10, 0.35)[1]
@@ -48,7 +48,7 @@ def test_impossible_depths_are_refused(model, unfreeze):
         unfreeze_layers(model, unfreeze)
 
 
-def test_the_base_never_moves_its_statistics_even_in_training_mode(model):
+def test_the_base_never_changes_its_statistics_even_in_training_mode(model):
     unfreeze_layers(model, ALL_LAYERS)
     before = [weight.numpy() for weight in base_of(model).non_trainable_weights]
     model(np.random.default_rng(0).integers(0, 255, (4, 96, 96, 3), np.uint8), training=True)
@@ -56,33 +56,33 @@ def test_the_base_never_moves_its_statistics_even_in_training_mode(model):
         np.testing.assert_array_equal(old, weight.numpy())
 
 
-def test_same_seed_same_first_weights():
-    one, two = (build_transfer_model(3, 96, 0.35, "random", seed=7) for _ in range(2))
-    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+def test_same_seed_same_initial_weights():
+    first, second = (build_transfer_model(3, 96, 0.35, "random", seed=7) for _ in range(2))
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_random_base_still_tells_pictures_apart():
+def test_a_random_base_still_distinguishes_images():
     base = base_of(build_transfer_model(3, 96, 0.35, "random"))
-    pictures = np.stack([draw_image(label, 99, 96) for label in SAMPLE_CLASSES]).astype("float32") / 127.5 - 1
-    features = base.predict(pictures, verbose=0).mean(axis=(1, 2))
+    images = np.stack([draw_image(label, 99, 96) for label in SAMPLE_CLASSES]).astype("float32") / 127.5 - 1
+    features = base.predict(images, verbose=0).mean(axis=(1, 2))
     assert features.std(axis=0).mean() > 0.05
 
 
-def test_imagenet_weights_from_a_file_are_taken(imagenet_file):
+def test_imagenet_weights_are_loaded_from_a_file(imagenet_file):
     model = build_transfer_model(6, 96, 1.0, str(imagenet_file))
     kernel = base_of(model).get_layer("Conv1").get_weights()[0]
     assert 0.05 < kernel.std() < 1.0 and layer_table(1.0)[1].parameters == kernel.size
 
 
 def features(weights: str) -> np.ndarray:
-    """Pooled, of two pictures of each class of the sample set."""
+    """Compute the pooled features of two images of each class of the sample set."""
     base = base_of(build_transfer_model(10, 96, 0.35, weights))
-    pictures = np.stack([draw_image(label, seed, 96) for label in SAMPLE_CLASSES for seed in (0, 1)])
-    return base.predict(pictures.astype("float32") / 127.5 - 1, verbose=0).mean(axis=(1, 2))
+    images = np.stack([draw_image(label, seed, 96) for label in SAMPLE_CLASSES for seed in (0, 1)])
+    return base.predict(images.astype("float32") / 127.5 - 1, verbose=0).mean(axis=(1, 2))
 
 
-def test_the_sample_base_loads_and_sees_otherwise_than_a_random_one():
+def test_the_sample_base_loads_and_differs_from_a_random_one():
     sample, random = features("sample"), features("random")
     assert np.isfinite(sample).all() and not np.allclose(sample, random, atol=0.1)
     again = features("sample")
@@ -99,7 +99,7 @@ def test_the_sample_base_loads_and_sees_otherwise_than_a_random_one():
     ],
     ids=["one is missing", "another shape", "not a number"],
 )
-def test_arrays_that_do_not_fit_are_refused_in_one_line(tmp_path, change):
+def test_arrays_that_do_not_fit_raise_a_one_line_error(tmp_path, change):
     with np.load(SAMPLE_FILE) as file:
         arrays = change([file[name] for name in sorted(file.files)])
     np.savez(tmp_path / "mine.npz", **{f"{number:03d}": array for number, array in enumerate(arrays)})
@@ -108,20 +108,20 @@ def test_arrays_that_do_not_fit_are_refused_in_one_line(tmp_path, change):
     assert "\n" not in str(caught.value)
 
 
-def test_weights_of_another_width_are_refused_in_one_line(imagenet_file):
+def test_weights_of_another_width_raise_a_one_line_error(imagenet_file):
     with pytest.raises(WeightsError, match=r"Expected the weights of MobileNetV2 .* alpha 0.35; received") as caught:
         build_transfer_model(6, 96, 0.35, str(imagenet_file))
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_lacks_some_weights_is_refused_and_not_filled_up_at_random(tmp_path):
+def test_a_file_with_missing_weights_is_refused(tmp_path):
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(WeightsError, match=r"received .*other"):
         build_transfer_model(6, 96, 0.35, str(path))
 
 
-def test_a_model_trained_in_16_bits_is_the_same_in_32():
+def test_a_mixed_precision_model_gives_the_same_results_in_float32():
     images = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3))
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -129,9 +129,9 @@ def test_a_model_trained_in_16_bits_is_the_same_in_32():
         model = build_transfer_model(3, 96, 0.35, "random")
     finally:
         keras.config.set_dtype_policy(before)
-    whole = in_float32(model)
-    assert all(layer.compute_dtype == "float32" for layer in [*whole.layers, *base_of(whole).layers])
-    assert all((one == other).all() for one, other in zip(model.get_weights(), whole.get_weights(), strict=True))
-    said, expected = whole.predict(images, verbose=0), model.predict(images, verbose=0)
-    np.testing.assert_allclose(said, expected, atol=0.1)
-    assert in_float32(whole) is whole
+    copy = in_float32(model)
+    assert all(layer.compute_dtype == "float32" for layer in [*copy.layers, *base_of(copy).layers])
+    assert all((a == b).all() for a, b in zip(model.get_weights(), copy.get_weights(), strict=True))
+    probabilities, expected = copy.predict(images, verbose=0), model.predict(images, verbose=0)
+    np.testing.assert_allclose(probabilities, expected, atol=0.1)
+    assert in_float32(copy) is copy

@@ -1,4 +1,4 @@
-"""A checkpoint is whole or it does not count."""
+"""Only complete checkpoints are loaded."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def checkpoints(tmp_path) -> Checkpoints:
     return Checkpoints(tmp_path / "checkpoint")
 
 
-def test_what_was_saved_comes_back_in_order(checkpoints):
+def test_a_saved_checkpoint_is_loaded_unchanged(checkpoints):
     checkpoints.save(state(1))
     loaded = checkpoints.load()
     assert loaded.rows == state(1).rows and loaded.epoch == 1
@@ -41,7 +41,7 @@ def test_only_the_two_newest_are_kept(checkpoints, tmp_path):
     ]
 
 
-def test_a_kill_between_weights_and_manifest_falls_back(checkpoints, tmp_path):
+def test_after_a_kill_between_weights_and_manifest_the_older_checkpoint_is_loaded(checkpoints, tmp_path):
     for epoch in (1, 2):
         checkpoints.save(state(epoch))
     (tmp_path / "checkpoint" / "0002.json").unlink()
@@ -50,7 +50,7 @@ def test_a_kill_between_weights_and_manifest_falls_back(checkpoints, tmp_path):
     assert checkpoints.load().epoch == 2
 
 
-def test_a_flipped_bit_is_seen_and_the_older_state_used(checkpoints, tmp_path):
+def test_a_flipped_bit_is_detected_and_the_older_checkpoint_loaded(checkpoints, tmp_path):
     for epoch in (1, 2):
         checkpoints.save(state(epoch))
     path = tmp_path / "checkpoint" / "0002.npz"
@@ -60,12 +60,12 @@ def test_a_flipped_bit_is_seen_and_the_older_state_used(checkpoints, tmp_path):
     assert checkpoints.load().epoch == 1
 
 
-@pytest.mark.parametrize("garbage", ["", "{", "[]", "{}", '{"epoch": 2}'])
-def test_a_garbage_manifest_does_not_count(checkpoints, tmp_path, garbage):
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"epoch": 2}'])
+def test_an_invalid_manifest_is_ignored(checkpoints, tmp_path, content):
     checkpoints.save(state(1))
-    (tmp_path / "checkpoint" / "0002.json").write_text(garbage)
+    (tmp_path / "checkpoint" / "0002.json").write_text(content)
     assert checkpoints.load().epoch == 1
 
 
-def test_nothing_saved_is_nothing(checkpoints):
+def test_an_empty_folder_gives_none(checkpoints):
     assert checkpoints.load() is None

@@ -1,4 +1,4 @@
-"""One loop, every strategy: what trains, what does not, and that a resumed run is the same run."""
+"""The training loop trains the right layers, and a resumed run gives the same weights as an uninterrupted one."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from core.experiment.runs.errors import Diverged
 from core.experiment.runs.metrics import best_key
 from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy
 from core.learning.network.model import base_of, build_model, build_transfer_model, unfreeze_layers
-from core.learning.training.batches import Batches, Images, TrainingData, balanced_weights, load_data
+from core.learning.training.batches import Batches, Images, TrainingData, balanced_class_weights, load_data
 from core.learning.training.checkpoint import Checkpoints
 from core.learning.training.loop import Outcome, train
 
@@ -40,11 +40,11 @@ def run(config: RunConfig, data: TrainingData, **more) -> tuple[keras.Model, Out
     return model, outcome, [row for row in rows if row["kind"] == "epoch"]
 
 
-def plain_batches(images: Images, shuffle_seed: int | None = None) -> Batches:
+def pixel_batches(images: Images, shuffle_seed: int | None = None) -> Batches:
     return Batches(lambda numbers, epoch: images.pixels[numbers], images.labels, 8, shuffle_seed)
 
 
-def test_the_baseline_trains_all_of_its_own_small_network(tiny_config, data, tmp_path):
+def test_the_baseline_trains_all_layers_of_the_small_network(tiny_config, data, tmp_path):
     config = with_phases(tiny_config, Phase(FROM_SCRATCH, 1e-3, 2), weights="missing.h5")
     model, rows = build_model(config, 10), []
     before = model.get_weights()
@@ -63,7 +63,7 @@ def weights_by_layer(model: keras.Model) -> list[list[np.ndarray]]:
 
 
 @pytest.mark.parametrize("unfreeze", [0, 1, 30, ALL_LAYERS])
-def test_exactly_the_open_layers_change_and_statistics_never(tiny_config, data, unfreeze):
+def test_exactly_the_unfrozen_layers_change_and_statistics_never(tiny_config, data, unfreeze):
     config = with_phases(tiny_config, Phase(unfreeze, 1e-3, 1))
     before = weights_by_layer(model_of(config))
     model, _, _ = run(config, data)
@@ -73,11 +73,11 @@ def test_exactly_the_open_layers_change_and_statistics_never(tiny_config, data, 
         frozen = len(old) if number < ALL_LAYERS - unfreeze else statistics
         for a, b in zip(old[len(old) - frozen :], new[len(new) - frozen :], strict=True):
             np.testing.assert_array_equal(a, b, err_msg=layer.name)
-        if frozen < len(old):  # an open layer with weights of its own
+        if frozen < len(old):  # an unfrozen layer with weights
             assert any((a != b).any() for a, b in zip(old, new, strict=True)), f"{layer.name} did not train"
 
 
-def test_phases_follow_each_other_and_rows_say_what_trained(tiny_config, data):
+def test_phases_follow_each_other_and_rows_show_their_settings(tiny_config, data):
     config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-4, 1))
     _, outcome, rows = run(config, data)
     assert [(r["epoch"], r["phase"], r["unfreeze"], r["learning_rate"]) for r in rows] == [
@@ -89,10 +89,10 @@ def test_phases_follow_each_other_and_rows_say_what_trained(tiny_config, data):
     assert outcome.best == max(rows, key=best_key) and not outcome.stopped
 
 
-def test_the_model_ends_with_its_best_epochs_weights(tiny_config, data):
+def test_the_trained_model_has_the_weights_of_its_best_epoch(tiny_config, data):
     model, outcome, _ = run(with_phases(tiny_config, Phase(0, 1e-2, 4), kept_precision="float32"), data)
     model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-    loss, accuracy = model.evaluate(plain_batches(data.validation), verbose=0)
+    loss, accuracy = model.evaluate(pixel_batches(data.validation), verbose=0)
     assert accuracy == pytest.approx(outcome.best["val_accuracy"])
     assert loss == pytest.approx(outcome.best["val_loss"], rel=1e-4)
 
@@ -106,21 +106,21 @@ def deterministic_operations() -> None:
 
 def test_same_seed_and_deterministic_gives_identical_weights(tiny_config, data):
     config = with_phases(tiny_config, Phase(11, 1e-3, 2), deterministic=True)
-    one, two = (run(config, data)[0].get_weights() for _ in range(2))
-    other = run(replace(config, seed=1), data)[0].get_weights()
-    assert all((a == b).all() for a, b in zip(one, two, strict=True))
-    assert any((a != b).any() for a, b in zip(one, other, strict=True))
+    first, second = (run(config, data)[0].get_weights() for _ in range(2))
+    other_seed = run(replace(config, seed=1), data)[0].get_weights()
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other_seed, strict=True))
 
 
 @pytest.mark.parametrize("whole_epochs", [1, 3])
-def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_end(tiny_config, data, tmp_path, whole_epochs):
+def test_a_run_stopped_within_an_epoch_resumes_to_the_same_weights(tiny_config, data, tmp_path, whole_epochs):
     config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-3, 2), deterministic=True)
     whole, _, whole_rows = run(config, data)
-    checkpoints, asked = Checkpoints(tmp_path / "checkpoint"), []
+    checkpoints, calls = Checkpoints(tmp_path / "checkpoint"), []
 
     def should_stop() -> bool:
-        asked.append(1)
-        return len(asked) > whole_epochs * 7 + 3  # five training batches and two of validation an epoch
+        calls.append(1)
+        return len(calls) > whole_epochs * 7 + 3  # five training and two validation batches per epoch
 
     _, first, first_rows = run(config, data, should_stop=should_stop, checkpoints=checkpoints)
     resumed, second, rows = run(config, data, checkpoints=checkpoints, start=checkpoints.load())
@@ -145,7 +145,7 @@ def test_patience_ends_a_phase_and_the_next_begins(tiny_config, data):
     assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
 
 
-def test_a_loss_that_is_no_number_is_said_with_step_and_rate(tiny_config, data, tmp_path):
+def test_a_diverged_loss_is_reported_with_step_and_rate(tiny_config, data, tmp_path):
     model, checkpoints = model_of(tiny_config), Checkpoints(tmp_path / "checkpoint")
     kernel = model.get_layer("classes").kernel
     kernel.assign(np.full(kernel.shape, np.nan))
@@ -154,18 +154,18 @@ def test_a_loss_that_is_no_number_is_said_with_step_and_rate(tiny_config, data, 
     assert checkpoints.load() is None
 
 
-def test_class_weights_make_rare_classes_count_as_much(tiny_config, data):
-    weights = balanced_weights(np.array([0, 0, 0, 1]))
+def test_class_weights_balance_rare_classes(tiny_config, data):
+    weights = balanced_class_weights(np.array([0, 0, 0, 1]))
     assert weights == {0: pytest.approx(2 / 3), 1: pytest.approx(2.0)}
     _, outcome, _ = run(with_phases(tiny_config, Phase(0, 1e-3, 1), class_weights=True), data)
     assert np.isfinite(outcome.best["loss"])
 
 
-def test_each_epoch_shows_every_image_once_in_a_new_order(data):
-    batches, again = (plain_batches(data.train, 3) for _ in range(2))
+def test_each_epoch_uses_every_image_once_in_a_new_order(data):
+    batches, again = (pixel_batches(data.train, 3) for _ in range(2))
 
     def labels_of(batches: Batches, epoch: int) -> np.ndarray:
-        batches.begin(epoch)
+        batches.start_epoch(epoch)
         return np.concatenate([batches[i][1] for i in range(len(batches))])
 
     first, second = labels_of(batches, 0), labels_of(batches, 1)

@@ -1,4 +1,4 @@
-"""A finished run folder is what the contract says: stock tools open it."""
+"""A finished run folder follows its contract, and standard tools can open it."""
 
 import csv
 import json
@@ -42,29 +42,29 @@ def folder(finished) -> Path:
     return store.path(run.id)
 
 
-def test_it_completed_and_says_on_what(finished):
+def test_the_status_is_completed_and_names_the_device(finished):
     _, run = finished
     assert run.state is State.COMPLETED and run.status.error is None
     assert run.status.device and run.status.precision == "float32" and run.status.ended > run.status.started
 
 
-def test_plain_keras_opens_the_model_and_agrees_with_the_predictions(folder, tiny_dataset):
+def test_keras_opens_the_model_and_agrees_with_the_predictions(folder, tiny_dataset):
     model = keras.models.load_model(folder / "model.keras")
     rows = list(csv.DictReader((folder / "predictions.csv").open()))
     images = np.stack([load_image(tiny_dataset.root / row["path"], 96) for row in rows])
-    said = model.predict(images, verbose=0)
+    probabilities = model.predict(images, verbose=0)
     names = [name.removeprefix("p_") for name in rows[0] if name.startswith("p_")]
-    assert [names[i] for i in said.argmax(axis=1)] == [row["predicted"] for row in rows]
+    assert [names[i] for i in probabilities.argmax(axis=1)] == [row["predicted"] for row in rows]
     written = np.array([[float(row[f"p_{name}"]) for name in names] for row in rows])
-    np.testing.assert_allclose(said, written, atol=1e-4)
+    np.testing.assert_allclose(probabilities, written, atol=1e-4)
 
 
 def test_the_evaluation_agrees_with_the_predictions(folder):
     evaluation = json.loads((folder / "evaluation.json").read_text())
     rows = list(csv.DictReader((folder / "predictions.csv").open()))
     assert evaluation["split"] == "test" and evaluation["images"] == len(rows) == 10
-    right = sum(row["label"] == row["predicted"] for row in rows)
-    assert evaluation["accuracy"] == pytest.approx(right / len(rows))
+    correct = sum(row["label"] == row["predicted"] for row in rows)
+    assert evaluation["accuracy"] == pytest.approx(correct / len(rows))
     assert np.sum(evaluation["confusion"]) == len(rows)
     assert LOWEST <= evaluation["temperature"] <= HIGHEST
 
@@ -72,24 +72,24 @@ def test_the_evaluation_agrees_with_the_predictions(folder):
 def test_tensorboard_shows_the_same_curves(finished, folder):
     store, run = finished
     epochs = store.metrics(run.id).epochs
-    for side, names in (
+    for part, names in (
         ("train", {"epoch_loss": "loss", "epoch_accuracy": "accuracy"}),
         ("validation", {"epoch_loss": "val_loss", "epoch_accuracy": "val_accuracy"}),
     ):
-        events = EventAccumulator(str(folder / "tensorboard" / side)).Reload()
+        events = EventAccumulator(str(folder / "tensorboard" / part)).Reload()
         for tag, name in names.items():
-            shown = [(event.step, event.value) for event in events.Scalars(tag)]
-            assert shown == [(row["epoch"], pytest.approx(row[name])) for row in epochs]
+            curve = [(event.step, event.value) for event in events.Scalars(tag)]
+            assert curve == [(row["epoch"], pytest.approx(row[name])) for row in epochs]
         assert all(abs(event.wall_time - time.time()) < 600 for event in events.Scalars("epoch_loss"))
     top = EventAccumulator(str(folder / "tensorboard")).Reload()
     assert top.Scalars("test_accuracy")[0].value == pytest.approx(store.evaluation(run.id)["accuracy"])
     assert "_hparams_/session_start_info" in top.summary_metadata
 
 
-def test_rows_hold_what_the_contract_names(finished):
+def test_rows_have_the_keys_of_the_contract(finished):
     store, run = finished
     metrics = store.metrics(run.id)
-    assert [row["epoch"] for row in metrics.epochs] == [1, 2, 3] and metrics.boundaries == (3,)
+    assert [row["epoch"] for row in metrics.epochs] == [1, 2, 3] and metrics.phase_start_epochs == (3,)
     assert {
         "kind",
         "epoch",
@@ -106,7 +106,7 @@ def test_rows_hold_what_the_contract_names(finished):
     assert {"kind", "step", "epoch", "loss", "accuracy"} <= set(metrics.steps[0])
 
 
-def test_no_half_file_is_left(folder):
+def test_no_partial_file_is_left(folder):
     names = [path.name for path in folder.rglob("*")]
     assert not [name for name in names if name.endswith(".tmp") or name.startswith((".draft-", ".reserve"))]
 

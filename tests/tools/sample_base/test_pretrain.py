@@ -1,4 +1,4 @@
-"""A pretraining that stops goes on as if it had not, and its base can be loaded."""
+"""Pretraining can be stopped and continued with an identical result; its base has features of the usual scale."""
 
 import json
 from dataclasses import asdict, replace
@@ -8,14 +8,14 @@ import pytest
 
 from core.learning.network.backbone import build_base
 from tools.sample_base.batches import Recipe
-from tools.sample_base.pretrain import BASE, even_out, pretrain
+from tools.sample_base.pretrain import BASE, pretrain, rescale_channels
 from tools.sample_base.source_world import draw_batch
 
 RECIPE = Recipe(epochs=2, images=8, passes=2, batch_size=4, size=48, small_size=32, share_small=0.5)
 
 
 @pytest.mark.slow
-def test_a_stopped_pretraining_goes_on_to_the_same_end(tmp_path):
+def test_a_stopped_pretraining_continues_to_an_identical_result(tmp_path):
     assert pretrain(tmp_path / "whole", RECIPE, lambda done: True)
     assert not pretrain(tmp_path / "parts", RECIPE, lambda done: done < 1)
     assert pretrain(tmp_path / "parts", RECIPE, lambda done: done == 1)
@@ -23,23 +23,23 @@ def test_a_stopped_pretraining_goes_on_to_the_same_end(tmp_path):
     assert all((whole[key] == parts[key]).all() for key in whole)
 
 
-def test_another_recipe_is_refused_in_a_begun_folder(tmp_path):
+def test_another_recipe_is_refused_in_a_started_folder(tmp_path):
     (tmp_path / "recipe.json").write_text(json.dumps(asdict(RECIPE)))
-    with pytest.raises(ValueError, match=r"Expected the recipe that .* was begun with.* Choose another folder\."):
+    with pytest.raises(ValueError, match=r"Expected the recipe that .* was started with.*; choose another folder\."):
         pretrain(tmp_path, replace(RECIPE, seed=1), lambda done: True)
 
 
-def test_channels_of_any_strength_are_made_as_strong_as_the_usual_ones():
-    base, pictures = build_base(0.35, 32, "random"), draw_batch((0,), 32, 32).pixels
-    before = features(base, pictures)
-    even_out(base, pictures)
-    after = features(base, pictures)
+def test_channels_are_rescaled_to_the_range_of_relu6():
+    base, pixels = build_base(0.35, 32, "random"), draw_batch((0,), 32, 32).pixels
+    before = features(base, pixels)
+    rescale_channels(base, pixels)
+    after = features(base, pixels)
     strong = np.quantile(after, 0.99, axis=0, method="lower")
-    heard = np.quantile(before, 0.99, axis=0, method="lower") > 0.03
-    assert heard.any() and strong[heard] == pytest.approx(6, rel=1e-3) and strong.max() <= 6
-    assert ((after > 0) == (before > 0)).all(), "what answers to what has not changed"
+    active = np.quantile(before, 0.99, axis=0, method="lower") > 0.03
+    assert active.any() and strong[active] == pytest.approx(6, rel=1e-3) and strong.max() <= 6
+    assert ((after > 0) == (before > 0)).all(), "the same positions are active"
 
 
-def features(base, pictures):
-    found = base.predict(pictures / np.float32(127.5) - 1, verbose=0)
-    return found.reshape(-1, found.shape[-1])
+def features(base, pixels):
+    feature_map = base.predict(pixels / np.float32(127.5) - 1, verbose=0)
+    return feature_map.reshape(-1, feature_map.shape[-1])

@@ -1,4 +1,4 @@
-"""How learning curves are looked at."""
+"""Options of learning-curve charts."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,12 +12,12 @@ class CurveOptions:
     """How learning curves are drawn.
 
     Args:
-        axis: "epoch", "step" (batches seen) or "elapsed" (seconds of training).
-        aligned: put x = 0 where fine-tuning starts. Runs that unfreeze from the start have it at their start; runs
-            that train only the head have it at their end: what fine-tuning would go on from.
-        smoothing: weight of what came before, 0 (none) to 0.99, in an exponential moving average.
-        log: draw losses on a logarithmic axis; accuracies stay as they are.
-        ignore_outliers: fit the axis to all but the lowest and the highest twentieth of the values.
+        axis: "epoch", "step" (training batches) or "elapsed" (seconds of training).
+        aligned: put x = 0 at the start of fine-tuning. For runs that unfreeze layers from the beginning this is their
+            start; for runs that train only the head it is their end, where fine-tuning would begin.
+        smoothing: weight of earlier values in an exponential moving average, 0 (none) to 0.99.
+        log: draw losses on a logarithmic axis; accuracies stay linear.
+        ignore_outliers: fit the y axis to the values between the 5th and the 95th percentile.
     """
 
     axis: str = "epoch"

@@ -1,4 +1,4 @@
-"""Learning curves of settings rather than runs: the mean over seeds, with a band that tells how they spread."""
+"""Learning curves of settings: the mean over seeds, with a band for the spread of the seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from core.experiment.runs.metrics import Metrics
 from core.experiment.runs.run import AnyRun, Row
 
 BANDS = ("range", "deviation", "interval")
-"""From the lowest seed to the highest; a standard deviation either way; the 95% interval of the mean."""
+"""Lowest to highest seed; one standard deviation on each side of the mean; 95% interval of the mean."""
 
-_MEANT = "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "elapsed", "images_per_second"
+_AVERAGED = "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "elapsed", "images_per_second"
 
 
 def has_several_seeds(runs: Sequence[AnyRun]) -> bool:
-    """Whether some of the runs differ in nothing but their seeds."""
+    """Whether some of the runs differ only in their seeds."""
     return any(len(members) > 1 for _, members in group_by_setting(runs))
 
 
@@ -29,51 +29,57 @@ def group_curves(
     runs: Sequence[AnyRun],
     metrics: Mapping[str, Metrics],
     measure: str,
-    view: CurveOptions = BY_EPOCH,
+    options: CurveOptions = BY_EPOCH,
     band: str = "range",
 ) -> go.Figure:
-    """`learning_curves` of the means over seeds, by epoch or time; the band is that of validation.
+    """Draw `learning_curves` of the means over seeds, by epoch or time, with a band around each validation curve.
 
-    A mean goes as far as all seeds of its setting have trained; runs without an epoch are left out. Raises
-    `ValueError` for the step axis, which has no mean, and an unknown band.
+    A mean ends at the last epoch that all its seeds have completed. Runs without an epoch are left out.
+
+    Args:
+        measure: "accuracy" or "loss".
+        band: one of `BANDS`.
+
+    Raises `ValueError` for the step axis, on which no mean is defined, and for an unknown band.
     """
-    if view.axis == "step" or band not in BANDS:
+    if options.axis == "step" or band not in BANDS:
         raise ValueError(
-            f"Expected the axis epoch or elapsed and one of {', '.join(BANDS)}; received {view.axis!r} and {band!r}."
+            f"Expected the axis epoch or elapsed and one of {', '.join(BANDS)}; received {options.axis!r} and {band!r}."
         )
     groups = group_by_setting([run for run in runs if metrics[run.id].epochs])
     means = {run.id: mean_metrics([metrics[member.id] for member in members]) for run, members in groups}
-    named = run_labels([run for run, _ in groups])
-    names = {run.id: f"{named[run.id]}, {_seeds(len(members))}" for run, members in groups}
-    figure = learning_curves([run for run, _ in groups], means, measure, view, names)
+    labels = run_labels([run for run, _ in groups])
+    names = {run.id: f"{labels[run.id]}, {_seed_count(len(members))}" for run, members in groups}
+    figure = learning_curves([run for run, _ in groups], means, measure, options, names)
     lines = {(trace.legendgroup, trace.meta): trace for trace in figure.data}
     for run, members in groups:
         line = lines.get((run.id, f"{plain_name(names[run.id])}, validation"))
         if len(members) > 1 and line is not None:
-            figure.add_trace(_band(line, [metrics[member.id] for member in members], measure, view, band))
+            figure.add_trace(_band(line, [metrics[member.id] for member in members], measure, options, band))
     return figure
 
 
 def mean_metrics(several: Sequence[Metrics]) -> Metrics:
-    """The rows of several runs of one setting as those of one: the mean of each epoch that all of them have."""
+    """Average the metrics of several runs of one setting, over the epochs that all of them have completed."""
     shared = min(len(metrics.epochs) for metrics in several)
     return Metrics(tuple(_mean([metrics.epochs[i] for metrics in several]) for i in range(shared)))
 
 
 def _mean(rows: Sequence[Row]) -> Row:
-    return rows[0] | {name: fmean(row[name] for row in rows) for name in _MEANT if all(name in row for row in rows)}
+    averaged = [name for name in _AVERAGED if all(name in row for row in rows)]
+    return rows[0] | {name: fmean(row[name] for row in rows) for name in averaged}
 
 
-def _seeds(count: int) -> str:
-    return "one seed" if count == 1 else f"{count} seeds"
+def _seed_count(seeds: int) -> str:
+    return "one seed" if seeds == 1 else f"{seeds} seeds"
 
 
-def _band(line: go.Scatter, several: Sequence[Metrics], measure: str, view: CurveOptions, band: str) -> go.Scatter:
-    """The spread around a line of validation: as wide as the line is long, in its colour."""
+def _band(line: go.Scatter, several: Sequence[Metrics], measure: str, options: CurveOptions, band: str) -> go.Scatter:
+    """The band around a validation line, of the same length and colour."""
     values = np.array([[row[f"val_{measure}"] for row in metrics.epochs[: len(line.x)]] for metrics in several])
     low, high = _edges(values, band)
-    if view.smoothing and view.axis == "epoch":
-        low, high = (np.array(smoothed(edge.tolist(), view.smoothing)) for edge in (low, high))
+    if options.smoothing and options.axis == "epoch":
+        low, high = (np.array(smoothed(edge.tolist(), options.smoothing)) for edge in (low, high))
     return go.Scatter(
         x=[*line.x, *line.x[::-1]],
         y=[*high, *low[::-1]],
@@ -91,7 +97,7 @@ def _band(line: go.Scatter, several: Sequence[Metrics], measure: str, view: Curv
 
 
 def _edges(values: np.ndarray, band: str) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper edge of (seeds, epochs) values."""
+    """Lower and upper edge of a band, from (seeds, epochs) values."""
     if band == "range":
         return values.min(axis=0), values.max(axis=0)
     seeds = len(values)

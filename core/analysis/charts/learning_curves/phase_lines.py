@@ -1,18 +1,18 @@
-"""Lines where phases begin, each drawn once and labelled where there is room."""
+"""Draw lines at the boundaries between phases, each once, labelled if there is room."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
-from core.analysis.charts.learning_curves.x_axis import XAxis, boundaries
+from core.analysis.charts.learning_curves.x_axis import XAxis, phase_boundaries
 from core.analysis.charts.palette import GREY
 from core.experiment.runs.metrics import Metrics
 
-_CHARACTER = 0.02
-"""Share of the axis that a letter takes on a phone."""
+_CHARACTER_WIDTH = 0.02
+"""Width of a character as a share of the x axis, on the screen of a phone."""
 
-_SAME = 6  # digits after the point in which two boundaries are one
+_DECIMALS = 6  # boundaries that are equal after rounding are drawn as one
 
 
 @dataclass
@@ -22,14 +22,18 @@ class _Boundary:
 
 
 def mark_boundaries(figure: go.Figure, runs: Iterable[tuple[Metrics, XAxis, str]], scale: float) -> None:
-    """A dotted line at each x where a phase of a run begins: in the run's colour, grey where several share it.
+    """Draw a dotted line at each x at which a phase begins, in the run's colour or, if several runs share it, grey.
 
-    `runs` holds each run's rows, places and colour. Labels stand above the plot, where no curve crosses them.
+    The labels are above the plot, where they do not cover the curves.
+
+    Args:
+        runs: metrics, x axis and colour of each run.
+        scale: the number by which x is divided.
     """
     found: dict[float, _Boundary] = {}
-    for metrics, places, colour in runs:
-        for x, label in boundaries(metrics, places).items():
-            boundary = found.setdefault(round(x / scale, _SAME), _Boundary())
+    for metrics, x_axis, colour in runs:
+        for x, label in phase_boundaries(metrics, x_axis).items():
+            boundary = found.setdefault(round(x / scale, _DECIMALS), _Boundary())
             boundary.label = max(boundary.label, label, key=len)
             boundary.colours.add(colour)
     drawn = [x for trace in figure.data for x in trace.x]
@@ -38,7 +42,7 @@ def mark_boundaries(figure: go.Figure, runs: Iterable[tuple[Metrics, XAxis, str]
 
 
 def _draw(figure: go.Figure, found: dict[float, _Boundary], low: float, high: float) -> None:
-    labels = label_places([(x, boundary.label) for x, boundary in found.items()], low, high)
+    labels = place_labels([(x, boundary.label) for x, boundary in found.items()], low, high)
     figure.update_layout(
         shapes=[
             {
@@ -73,11 +77,17 @@ def _draw(figure: go.Figure, found: dict[float, _Boundary], low: float, high: fl
     )
 
 
-def label_places(lines: Sequence[tuple[float, str]], low: float, high: float) -> list[tuple[float, str, str]]:
-    """(x, label, side of the label that touches its line) of the lines whose label has room, from left to right."""
+def place_labels(lines: Sequence[tuple[float, str]], low: float, high: float) -> list[tuple[float, str, str]]:
+    """Choose the labels that fit on the axis from `low` to `high` without overlap, from left to right.
+
+    Args:
+        lines: (x, label) of each line, sorted by x.
+
+    Returns (x, label, side of the label that touches its line).
+    """
     placed, free = [], low
     for x, text in lines:
-        width = _CHARACTER * len(text) * (high - low)
+        width = _CHARACTER_WIDTH * len(text) * (high - low)
         start = x if x + width <= high else x - width
         if start >= free:
             placed.append((x, text, "left" if start == x else "right"))

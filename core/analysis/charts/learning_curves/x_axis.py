@@ -1,4 +1,4 @@
-"""Where the rows of a run stand on the axis of a chart."""
+"""Map the rows of a run's metrics to positions on the x axis of a chart."""
 
 from collections.abc import Sequence
 
@@ -8,44 +8,46 @@ from core.experiment.runs.run import Row
 
 
 class XAxis:
-    """x of a run's rows: epochs, steps or seconds from its start or, aligned, from where fine-tuning starts.
+    """x of a run's rows: epochs, steps or seconds from its start or, if aligned, from the start of fine-tuning.
 
-    A value of an epoch stands at the epoch's end. On the step axis a run without step rows has no place.
+    Values of an epoch lie at the end of the epoch. `is_defined` is False on the step axis for a run without step rows.
     """
 
-    def __init__(self, metrics: Metrics, view: CurveOptions) -> None:
-        self._axis = view.axis
-        self._steps = _steps_an_epoch(metrics.steps)
-        self._seconds = _seconds_at_ends(metrics.epochs)
-        self._origin = self._end(_epochs_before_fine_tuning(metrics)) if view.aligned else 0.0
-        self.exist = view.axis != "step" or bool(metrics.steps)
+    def __init__(self, metrics: Metrics, options: CurveOptions) -> None:
+        self._axis = options.axis
+        self._steps = _steps_per_epoch(metrics.steps)
+        self._seconds = _seconds_at_epoch_ends(metrics.epochs)
+        self._origin = self._end(_epochs_before_fine_tuning(metrics)) if options.aligned else 0.0
+        self.is_defined = options.axis != "step" or bool(metrics.steps)
 
     def end(self, epoch: int) -> float:
-        """x of the end of an epoch, the first = 1; 0 stands for the start."""
+        """x of the end of an epoch, counted from 1; epoch 0 is the start of training."""
         return self._end(epoch) - self._origin
 
     def step(self, row: Row) -> float:
         """x of a step row."""
-        within = row["epoch"] - 1 + row.get("done", 1.0)
+        epochs = row["epoch"] - 1 + row.get("done", 1.0)
         seconds = row.get("elapsed", self._end(row["epoch"]) if self._axis == "elapsed" else 0.0)
-        return {"epoch": within, "step": row["step"], "elapsed": seconds}[self._axis] - self._origin
+        x: float = {"epoch": epochs, "step": row["step"], "elapsed": seconds}[self._axis]
+        return x - self._origin
 
     def _end(self, epoch: int) -> float:
         if self._axis != "elapsed":
             return epoch * (self._steps if self._axis == "step" else 1)
-        earlier = self._seconds.get(epoch)  # missing where a line was damaged
-        return earlier if earlier is not None else max(s for e, s in self._seconds.items() if e <= epoch)
+        seconds = self._seconds.get(epoch)  # missing if the line was damaged: use the last epoch before it
+        return seconds if seconds is not None else max(s for e, s in self._seconds.items() if e <= epoch)
 
 
-def _steps_an_epoch(steps: Sequence[Row]) -> int:
-    """Every epoch has as many steps, and each row tells how much of its epoch is done."""
+def _steps_per_epoch(steps: Sequence[Row]) -> int:
+    """The number of steps per epoch, the same in all epochs; computed from the newest row and its `done` share."""
     if not steps:
         return 1
     newest = steps[-1]
-    return max(1, round(newest["step"] / max(newest["epoch"] - 1 + newest.get("done", 1.0), 1e-9)))
+    number: int = max(1, round(newest["step"] / max(newest["epoch"] - 1 + newest.get("done", 1.0), 1e-9)))
+    return number
 
 
-def _seconds_at_ends(epochs: Sequence[Row]) -> dict[int, float]:
+def _seconds_at_epoch_ends(epochs: Sequence[Row]) -> dict[int, float]:
     """Seconds of training at the end of each epoch."""
     ends, total = {0: 0.0}, 0.0
     for row in epochs:
@@ -55,17 +57,17 @@ def _seconds_at_ends(epochs: Sequence[Row]) -> dict[int, float]:
 
 
 def _epochs_before_fine_tuning(metrics: Metrics) -> int:
-    """0 where layers of the base train from the start; all epochs so far where none does."""
+    """0 if layers of the base train from the start; the number of epochs so far if none has trained yet."""
     newest = metrics.epochs[-1]["epoch"] if metrics.epochs else 0
     return next((row["epoch"] - 1 for row in metrics.epochs if row.get("unfreeze", 0) > 0), newest)
 
 
-def boundaries(metrics: Metrics, places: XAxis) -> dict[float, str]:
-    """x of each end of a phase, and what begins there."""
-    first, pairs = metrics.boundaries, zip(metrics.epochs, metrics.epochs[1:], strict=False)
-    return {places.end(before["epoch"]): _begins(before, after) for before, after in pairs if after["epoch"] in first}
+def phase_boundaries(metrics: Metrics, x_axis: XAxis) -> dict[float, str]:
+    """x of each boundary between two phases, with a label for the phase that begins there."""
+    first, pairs = metrics.phase_start_epochs, zip(metrics.epochs, metrics.epochs[1:], strict=False)
+    return {x_axis.end(before["epoch"]): _label(before, after) for before, after in pairs if after["epoch"] in first}
 
 
-def _begins(before: Row, after: Row) -> str:
+def _label(before: Row, after: Row) -> str:
     starts = before.get("unfreeze") == 0 and after.get("unfreeze", 0) > 0
     return "fine-tuning starts" if starts else f"phase {after['phase']}"

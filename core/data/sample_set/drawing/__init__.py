@@ -1,4 +1,4 @@
-"""The things of the built-in sample set, class by class, each drawn upright on a transparent layer."""
+"""Drawing functions for the objects of the sample set, by class; each draws upright on a transparent layer."""
 
 from core.data.sample_set.drawing.battery_and_metal import (
     battery_pair,

@@ -1,6 +1,6 @@
-"""Cardboard and paper: flat faces, folds and print."""
+"""Cardboard and paper objects: flat faces, folds and print."""
 
-# ruff: noqa: RUF005 - `points + (x, y)` moves an array here; it does not join lists.
+# ruff: noqa: RUF005 - `points + (x, y)` shifts an array; it does not concatenate lists.
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from core.data.sample_set.drawing.sketch import (
 
 
 def _kraft(s: Sketch) -> np.ndarray:
-    return s.near(s.pick(KRAFT, KRAFT, KRAFT, (205, 190, 165)), 16)
+    return s.vary(s.pick(KRAFT, KRAFT, KRAFT, (205, 190, 165)), 16)
 
 
 def closed_box(s: Sketch) -> None:
@@ -36,7 +36,7 @@ def closed_box(s: Sketch) -> None:
     s.fill([front[1], front[1] + back, front[2] + back, front[2]], tint * 0.66, slope(s))
     s.fill([front[0], front[0] + back, front[1] + back, front[1]], tint * 1.12, slope(s, 0.06))
     s.fill(front, tint, folds(s, 0.08))
-    tape = s.near(s.pick((214, 190, 140), (150, 110, 66), (222, 222, 214)))
+    tape = s.vary(s.pick((214, 190, 140), (150, 110, 66), (222, 222, 214)))
     mid = (front[0] + front[1]) / 2
     s.fill([mid - (0.07, 0), mid - (0.07, 0) + back, mid + (0.07, 0) + back, mid + (0.07, 0)], tape, opacity=0.8)
     s.fill(rect(mid[0] - 0.07, mid[1], mid[0] + 0.07, mid[1] + 0.22), tape * 0.92, opacity=0.8)
@@ -99,7 +99,7 @@ def tube(s: Sketch) -> None:
 
 
 def _sheet_tint(s: Sketch) -> np.ndarray:
-    return s.near(s.pick(WHITE, (236, 230, 214), (224, 222, 214), (236, 226, 170)), 7)
+    return s.vary(s.pick(WHITE, (236, 230, 214), (224, 222, 214), (236, 226, 170)), 7)
 
 
 def lined_sheets(s: Sketch) -> None:
@@ -118,7 +118,7 @@ def lined_sheets(s: Sketch) -> None:
 
 def paper_ball(s: Sketch) -> None:
     outline = blob(s.rng, 0, 0, s.between(0.55, 0.66), 0.16, 15)
-    tint = s.near((198, 168, 128)) if s.chance(0.3) else _sheet_tint(s)
+    tint = s.vary((198, 168, 128)) if s.chance(0.3) else _sheet_tint(s)
     s.fill(outline, tint, crumple(s, 42, 0.34) * ball(s, 0) + 0.06)
     for _ in range(s.pick(0, 5, 9)):
         start = s.rng.uniform(-0.35, 0.35, 2)
@@ -126,7 +126,7 @@ def paper_ball(s: Sketch) -> None:
 
 
 def newspaper(s: Sketch) -> None:
-    tint, ink = s.near((208, 203, 190), 10), s.near((56, 54, 52), 8)
+    tint, ink = s.vary((208, 203, 190), 10), s.vary((56, 54, 52), 8)
     s.fill(rect(-0.66, -0.74, 0.7, 0.8) + s.rng.normal(0, 0.02, (4, 2)), tint * 0.82, folds(s, 0.1))
     s.fill(rect(-0.7, -0.78, 0.66, 0.76), tint, folds(s, 0.12, 3, 4))
     s.fill(rect(-0.62, -0.72, 0.58, -0.56), ink, opacity=0.85)
@@ -139,7 +139,7 @@ def newspaper(s: Sketch) -> None:
 
 
 def envelope(s: Sketch) -> None:
-    tint, ink = s.pick(_sheet_tint(s), _sheet_tint(s), s.near((200, 168, 122))), (66, 66, 84)
+    tint, ink = s.pick(_sheet_tint(s), _sheet_tint(s), s.vary((200, 168, 122))), (66, 66, 84)
     s.fill(rect(-0.82, -0.5, 0.82, 0.54), tint, folds(s, 0.08))
     if s.chance(0.5):
         s.fill([(-0.82, -0.5), (0.82, -0.5), (0, s.between(0.0, 0.16))], tint * 0.93, slope(s))

@@ -1,4 +1,4 @@
-"""Clothes and shoes: outlines of cloth and leather with seams, trims and laces."""
+"""Clothes and shoes: shapes of fabric and leather with seams, trims and laces."""
 
 import numpy as np
 
@@ -78,16 +78,16 @@ def dress(s: Sketch) -> None:
 
 def sneaker(s: Sketch) -> None:
     tint, trim, high = s.colour((0.05, 0.85), (0.2, 0.95)), s.colour((0.05, 0.85)), s.pick(0, 0, 0.3)
-    sole = s.colour() if s.chance(0.3) else s.near(WHITE)
+    sole = s.colour() if s.chance(0.3) else s.vary(WHITE)
     upper = path("-78 40, -82 10, -76 -38, -76 -38, -50 -26, -22 -44, -12 -46, 5 -20, 40 0, 72 10, 88 30, 86 42")
     upper[2:7, 1] -= high
     s.fill(smooth(upper), tint, folds(s, 0.18, 6, 4) * slope(s))
     s.fill(smooth(path("52 5, 72 10, 88 30, 86 42, 50 42, 46 20")), trim, ball(s))
     s.fill(smooth([(-0.8, 0.4), (-0.82, 0.1), (-0.77, -0.3 - high), (-0.62, -0.1), (-0.55, 0.4)]), trim, slope(s))
-    s.fill(smooth(path("-35 36, -10 5, 10 0, 2 20, -20 37")), s.near(WHITE), opacity=s.pick(0, 0.9))
+    s.fill(smooth(path("-35 36, -10 5, 10 0, 2 20, -20 37")), s.vary(WHITE), opacity=s.pick(0, 0.9))
     for t in np.linspace(0, 1, 5 if not high else 7):
         x, y = -0.13 + 0.47 * t, -0.4 - high + (0.38 + high) * t
-        s.stroke([(x - 0.12, y + 0.13), (x + 0.04, y)], s.near(WHITE), 0.04)
+        s.stroke([(x - 0.12, y + 0.13), (x + 0.04, y)], s.vary(WHITE), 0.04)
     s.fill(rect(-0.88, 0.36, 0.93, 0.56, 0.09), sole, slope(s))
     s.stroke([(-0.86, 0.47), (0.91, 0.47)], trim, 0.025, 0.8)
 
@@ -100,8 +100,8 @@ def boot(s: Sketch) -> None:
     s.fill(rect(-0.53, top - 0.04, 0.08, top + 0.12, 0.04), tint * 0.7, cylinder(s))
     if s.chance(0.7):
         for y in np.linspace(top + 0.22, 0.02, 6):
-            s.stroke([(-0.16, y + 0.03), (0.05, y)], s.near((205, 180, 120)), 0.035)
-    s.fill(rect(-0.58, 0.55, 0.86, 0.7, 0.05), s.pick(tint * 0.4, s.near((190, 160, 110))), slope(s))
+            s.stroke([(-0.16, y + 0.03), (0.05, y)], s.vary((205, 180, 120)), 0.035)
+    s.fill(rect(-0.58, 0.55, 0.86, 0.7, 0.05), s.pick(tint * 0.4, s.vary((190, 160, 110))), slope(s))
     s.fill(rect(-0.58, 0.66, -0.12, 0.82, 0.02), tint * 0.4, slope(s))
 
 
@@ -118,7 +118,7 @@ def flip_flops(s: Sketch) -> None:
     tint, strap = s.colour((0.2, 0.85), (0.3, 0.95)), s.colour((0.2, 0.9), (0.2, 0.9))
     for side in (-1, 1):
         sole = smooth(path("0 -82, 24 -62, 27 -20, 17 20, 22 60, 2 82, -20 60, -17 10, -25 -30, -22 -68"))
-        place = np.array([side * 0.38, s.between(-0.08, 0.08)])
-        s.fill(sole * (side, 1) + place + (0.02, 0.04), tint * 0.5)
-        s.fill(sole * (side, 1) + place, tint, folds(s, 0.12))
-        s.stroke(smooth(path("-20 12, -16 -20, 0 -48, 18 -20, 18 14") + place, False), strap, 0.08)
+        position = np.array([side * 0.38, s.between(-0.08, 0.08)])
+        s.fill(sole * (side, 1) + position + (0.02, 0.04), tint * 0.5)
+        s.fill(sole * (side, 1) + position, tint, folds(s, 0.12))
+        s.stroke(smooth(path("-20 12, -16 -20, 0 -48, 18 -20, 18 14") + position, False), strap, 0.08)

@@ -1,4 +1,4 @@
-"""Glass and plastic: mostly see-through, dense at the rim, with streaks of light."""
+"""Glass and plastic objects: mostly transparent, opaque at the rim, with streaks of light."""
 
 import numpy as np
 
@@ -35,7 +35,8 @@ def _shine(s: Sketch, x: float, y0: float, y1: float, width: float = 0.05) -> No
 
 def _glass_tint(s: Sketch) -> np.ndarray:
     green, brown = s.colour((0.5, 0.8), (0.25, 0.55), (0.25, 0.42)), s.colour((0.6, 0.85), (0.25, 0.5), (0.05, 0.09))
-    return s.pick(green, brown, s.colour((0.03, 0.2), (0.75, 0.95), (0.4, 0.6)))
+    tint: np.ndarray = s.pick(green, brown, s.colour((0.03, 0.2), (0.75, 0.95), (0.4, 0.6)))
+    return tint
 
 
 def glass_bottle(s: Sketch) -> None:
@@ -45,10 +46,10 @@ def glass_bottle(s: Sketch) -> None:
     lower = [(wide, shoulder + 0.12), (wide, 0.6), (wide, 0.82), (wide * 0.85, 0.88)]
     _glass(s, tint, mirrored(smooth(upper + lower, False)), s.between(0.5, 0.75))
     s.fill(oval(0, 0.83, wide * 0.9, 0.06), tint * 0.5, opacity=0.7)
-    stopper = s.pick(tint, s.colour(), s.near((196, 168, 120)))
+    stopper = s.pick(tint, s.colour(), s.vary((196, 168, 120)))
     s.fill(rect(-neck - 0.02, -0.93, neck + 0.02, -0.85, 0.02), stopper, cylinder(s))
     if s.chance(0.5):
-        s.fill(rect(-wide, shoulder + 0.25, wide, 0.62), s.near((226, 216, 190), 20), cylinder(s, 0.05))
+        s.fill(rect(-wide, shoulder + 0.25, wide, 0.62), s.vary((226, 216, 190), 20), cylinder(s, 0.05))
         lettering(s, -wide * 0.6, wide * 0.6, shoulder + 0.36, 0.5, s.colour(value=(0.1, 0.5)), 4)
     _shine(s, -wide * 0.6, shoulder + 0.1, 0.75)
     _shine(s, -neck * 0.5, -0.8, shoulder - 0.2, 0.03)
@@ -65,7 +66,7 @@ def jar(s: Sketch) -> None:
     s.stroke(oval(0, 0.68, wide * 0.85, 0.07), WHITE, 0.025, 0.6)
     if s.chance(0.65):
         lid = rect(-wide * 0.88, top - 0.18, wide * 0.88, top + 0.02, 0.03)
-        s.fill(lid, s.pick(s.near(STEEL), s.colour()), cylinder(s, 0.5))
+        s.fill(lid, s.pick(s.vary(STEEL), s.colour()), cylinder(s, 0.5))
     else:
         s.stroke(oval(0, top, wide * 0.8, 0.1), WHITE, 0.035, 0.8)
     _shine(s, -wide * 0.68, top + 0.25, 0.6, 0.07)
@@ -95,7 +96,7 @@ def broken_glass(s: Sketch) -> None:
 
 # Plastic
 
-GROOVES = 0.9 + 0.1 * np.sin(np.linspace(0, 45, 48))[None]  # Along the edge of a screw cap.
+GROOVES = 0.9 + 0.1 * np.sin(np.linspace(0, 45, 48))[None]  # along the edge of a screw cap
 
 
 def plastic_bottle(s: Sketch) -> None:
@@ -146,6 +147,6 @@ def detergent_bottle(s: Sketch) -> None:
     s.fill(smooth(body), tint, light)
     s.erase(smooth(path("20 -38, 33 -30, 35 5, 24 8, 18 -15")))
     s.fill(rect(-0.17, -0.92, 0.17, -0.66, 0.03), s.colour((0.2, 0.9)), light * GROOVES)
-    s.fill(rect(-0.36, 0.16, 0.38, 0.72, 0.08), s.near(WHITE), light)
+    s.fill(rect(-0.36, 0.16, 0.38, 0.72, 0.08), s.vary(WHITE), light)
     s.fill(blob(s.rng, 0, 0.38, 0.16, 0.3), s.colour())
     lettering(s, -0.28, 0.28, 0.58, 0.66, BLACK, 2)

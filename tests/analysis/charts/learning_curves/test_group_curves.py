@@ -5,10 +5,10 @@ import pytest
 
 from core.analysis.charts.learning_curves.curve_options import CurveOptions
 from core.analysis.charts.learning_curves.group_curves import BANDS, group_curves, has_several_seeds, mean_metrics
+from core.experiment.named_strategies import FEATURE_EXTRACTION, TWO_PHASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.metrics import Metrics
 from core.experiment.runs.run import Run, RunStatus, State
-from core.experiment.strategy import FEATURE_EXTRACTION, TWO_PHASE
 
 
 def run(number: int, strategy=TWO_PHASE, seed: int = 0) -> Run:
@@ -43,14 +43,14 @@ RUNS = [run(1), run(2, seed=1), run(3, FEATURE_EXTRACTION)]
 METRICS = {RUNS[0].id: rows(0.5, 0.6, 0.9), RUNS[1].id: rows(0.7, 0.8), RUNS[2].id: rows(0.4, 0.4)}
 
 
-def test_a_mean_goes_as_far_as_all_its_seeds_have():
+def test_a_mean_ends_at_the_last_epoch_that_all_seeds_have():
     assert [row["val_accuracy"] for row in mean_metrics([METRICS[r.id] for r in RUNS[:2]]).epochs] == [
         pytest.approx(0.6),
         pytest.approx(0.7),
     ]
     figure = group_curves(RUNS, METRICS, "accuracy")
-    named = {trace.name for trace in figure.data if trace.showlegend}
-    assert named == {"Two-phase, 2 seeds", "Feature extraction, one seed"}
+    names = {trace.name for trace in figure.data if trace.showlegend}
+    assert names == {"Two-phase, 2 seeds", "Feature extraction, one seed"}
     line = next(trace for trace in figure.data if trace.meta == "Two-phase, 2 seeds, validation")
     assert list(line.y) == [pytest.approx(0.6), pytest.approx(0.7)] and list(line.x) == [1, 2]
 
@@ -59,7 +59,7 @@ def test_a_mean_goes_as_far_as_all_its_seeds_have():
     ("band", "edges"),
     [("range", (0.5, 0.7)), ("deviation", (0.6 - 0.1414, 0.6 + 0.1414)), ("interval", (0.6 - 1.2706, 0.6 + 1.2706))],
 )
-def test_a_band_tells_how_seeds_spread(band: str, edges: tuple[float, float]):
+def test_a_band_shows_the_spread_of_the_seeds(band: str, edges: tuple[float, float]):
     figure = group_curves(RUNS, METRICS, "accuracy", CurveOptions("elapsed"), band)
     (drawn,) = [trace for trace in figure.data if trace.fill == "toself"]
     assert (drawn.y[-1], drawn.y[0]) == (pytest.approx(edges[0], abs=1e-3), pytest.approx(edges[1], abs=1e-3))
@@ -67,11 +67,11 @@ def test_a_band_tells_how_seeds_spread(band: str, edges: tuple[float, float]):
     np.testing.assert_allclose(drawn.x, [*line.x, *line.x[::-1]])
 
 
-def test_runs_without_an_epoch_are_left_out_and_wrong_wishes_refused():
+def test_runs_without_an_epoch_are_left_out_and_invalid_options_rejected():
     metrics = METRICS | {RUNS[1].id: Metrics()}
     assert not [trace for trace in group_curves(RUNS, metrics, "loss").data if trace.fill == "toself"]
     assert len(group_curves(RUNS, dict.fromkeys(METRICS, Metrics()), "loss").data) == 0
-    for view, band in ((CurveOptions("step"), BANDS[0]), (CurveOptions(), "wide")):
+    for options, band in ((CurveOptions("step"), BANDS[0]), (CurveOptions(), "wide")):
         with pytest.raises(ValueError, match="Expected the axis"):
-            group_curves(RUNS, METRICS, "loss", view, band)
+            group_curves(RUNS, METRICS, "loss", options, band)
     assert has_several_seeds(RUNS) and not has_several_seeds(RUNS[1:])

@@ -1,0 +1,45 @@
+"""Open the inputs of a run: manifest, images, feature cache and network. Training, range test and export share this."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from core.data.cache.feature_cache import FeatureCache
+from core.data.cache.run_cache import RunCache
+from core.data.datasets.folder_layout import data_folder, find_root
+from core.data.datasets.split import Manifest
+from core.experiment.run_config import RunConfig
+from core.learning.network.model import build_model
+from core.learning.training.batches import TrainingData, load_data
+
+
+class RunInputs(NamedTuple):
+    """The untrained network of a run, its images, and its access to the feature cache."""
+
+    model: keras.Model
+    data: TrainingData
+    run_cache: RunCache
+
+
+def read_manifest(run: Path) -> Manifest:
+    """Read the manifest in a run's folder. Raises `OSError`, `DataError`."""
+    return Manifest.from_csv((run / "manifest.csv").read_text(encoding="utf-8"))
+
+
+def open_inputs(config: RunConfig, manifest: Manifest, warn: Callable[[str], None] = lambda text: None) -> RunInputs:
+    """Build the network of a run, then open its images.
+
+    `warn` receives a sentence if the feature cache cannot be written. Raises `WeightsError`, `DataError`.
+    """
+    model = build_model(config, len(manifest.classes))
+    return RunInputs(model, *open_images(config, manifest, config.image_size, warn))
+
+
+def open_images(
+    config: RunConfig, manifest: Manifest, image_size: int, warn: Callable[[str], None] = lambda text: None
+) -> tuple[TrainingData, RunCache]:
+    """Open the images of a run, cached if the run reuses computed features. Raises `DataError`."""
+    run_cache = RunCache(FeatureCache() if config.reuse else None, len(manifest.items), warn)
+    return load_data(manifest, find_root(data_folder(config.data)), image_size, run_cache), run_cache
