@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,27 @@ MODULES_WITHOUT_KERAS = {
 def test_importing_loads_no_keras(modules):
     code = f"import sys, {modules}; sys.exit(bool({{'tensorflow', 'keras', 'torch', 'jax'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
+
+
+@pytest.mark.parametrize("room", ["core", "pages"])
+def test_no_folder_has_more_than_14_files(room):
+    for folder in (path for path in (PROJECT / room).rglob("*") if path.is_dir() and path.name != "__pycache__"):
+        assert len([path for path in folder.iterdir() if path.is_file()]) <= 14, folder
+
+
+def test_file_names_are_unambiguous():
+    """Only a statistic and its chart may share a name."""
+    files = [path for room in ("core", "pages", "tools") for path in (PROJECT / room).rglob("[a-z]*.py")]
+    repeated = {name for name, count in Counter(path.stem for path in files).items() if count > 1}
+    folders = {path.parent.relative_to(PROJECT).as_posix() for path in files if path.stem in repeated}
+    assert folders == {"core/analysis/comparison", "core/analysis/charts"}
+
+
+def test_the_front_door_is_small():
+    assert (
+        subprocess.run([sys.executable, "-c", "import core; assert len(core.__all__) <= 45"], cwd=PROJECT).returncode
+        == 0
+    )
 
 
 def test_no_file_in_core_mentions_streamlit():

@@ -1,6 +1,6 @@
 """The layers of MobileNetV2 as data, so that pages show exact parameter counts without importing Keras.
 
-`mobilenet_v2.csv` is written by `python -m core.learning.network.backbone`; a test compares it with the Keras model.
+`mobilenet_v2.csv` is written by `python -m tools.write_layer_table`; a test compares it with the Keras model.
 """
 
 import csv

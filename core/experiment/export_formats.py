@@ -11,6 +11,14 @@ MODEL_FILE: Final = "model.keras"
 """Name of the best epoch's model in a run's folder."""
 
 
+PACKAGES: Final = {
+    "keras": ("keras", "tensorflow"),
+    "litert": ("ai-edge-litert",),
+    "onnx": ("onnxruntime",),
+}
+"""The Python packages that each runtime needs."""
+
+
 @dataclass(frozen=True)
 class ExportFormat:
     """A file format for models.
@@ -19,7 +27,7 @@ class ExportFormat:
         name: identifier in code and files; `title` is the name on pages.
         file: file name.
         purpose: where it is used, in a few words.
-        packages: Python packages that its example imports.
+        runtime: the library that runs the file, a key of `PACKAGES`.
         min_agreement: smallest accepted share of test images for which the file and Keras predict the same class.
     """
 
@@ -27,7 +35,7 @@ class ExportFormat:
     title: str
     file: str
     purpose: str
-    packages: tuple[str, ...]
+    runtime: str
     min_agreement: float
 
     def path(self, run: Path) -> Path:
@@ -35,30 +43,24 @@ class ExportFormat:
         return run / self.file if self.name == "keras" else run / EXPORT_FOLDER / self.file
 
 
+_SMALL = "phones and small computers"
 FORMATS: Final = {
     form.name: form
     for form in (
-        ExportFormat("keras", "Keras", MODEL_FILE, "Python and further training", ("keras", "tensorflow"), 0.999),
+        ExportFormat("keras", "Keras", MODEL_FILE, "Python and further training", "keras", 0.999),
+        ExportFormat("litert", "LiteRT, 32 bits", "model.tflite", _SMALL, "litert", 0.999),
         ExportFormat(
-            "litert", "LiteRT, 32 bits", "model.tflite", "phones and small computers", ("ai-edge-litert",), 0.999
-        ),
-        ExportFormat(
-            "litert-float16",
-            "LiteRT, 16 bits",
-            "model-float16.tflite",
-            "phones and small computers, at half the size",
-            ("ai-edge-litert",),
-            0.995,
+            "litert-float16", "LiteRT, 16 bits", "model-float16.tflite", f"{_SMALL}, at half the size", "litert", 0.995
         ),
         ExportFormat(
             "litert-int8",
             "LiteRT, 8 bits",
             "model-int8.tflite",
             "phones, as the smallest and fastest file",
-            ("ai-edge-litert",),
+            "litert",
             0.97,
         ),
-        ExportFormat("onnx", "ONNX", "model.onnx", "any language, servers, browsers", ("onnxruntime",), 0.999),
+        ExportFormat("onnx", "ONNX", "model.onnx", "any language, servers, browsers", "onnx", 0.999),
     )
 }
 

@@ -22,7 +22,7 @@ from core.experiment.export_formats import MODEL_FILE
 from core.learning.network.backbone import BASE_NAME, rescale
 from core.machine.files import atomic_draft, read_json, write_atomically
 from tools.sample_base.base_file import write_base
-from tools.sample_base.batches import CLASS_COUNTS, STATISTICS_IMAGES, Batch, Recipe, batches, measure_statistics
+from tools.sample_base.drawn_batches import CLASS_COUNTS, STATISTICS_IMAGES, Batch, Recipe, batches, measure_statistics
 from tools.sample_base.source_world import draw_batch
 
 RECIPE, BASE, LOG = "recipe.json", "base.npz", "rows.jsonl"

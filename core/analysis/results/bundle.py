@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from core.analysis.results.model_card import model_card
 from core.analysis.results.trained_models import ModelError, trained_model
-from core.experiment.export_formats import FORMATS, ExportedFile, ExportFormat, load_exported_file
+from core.experiment.export_formats import FORMATS, PACKAGES, ExportedFile, ExportFormat, load_exported_file
 from core.experiment.runs.run import Run
 from core.experiment.runs.run_store import RunStore
 
@@ -31,13 +31,8 @@ import keras
 
 probabilities = keras.models.load_model("{file}").predict(pixels, verbose=0)[0]
 """
-_RUN_MODEL: Final = {
-    "keras": _KERAS,
-    "onnx": _ONNX,
-    "litert": _LITERT,
-    "litert-float16": _LITERT,
-    "litert-int8": _LITERT,
-}
+_RUN_MODEL: Final = {"keras": _KERAS, "onnx": _ONNX, "litert": _LITERT}
+"""By runtime of the format."""
 
 _EXAMPLE: Final = '''"""Classify an image with the exported model: python example.py photo.jpg
 
@@ -83,8 +78,8 @@ def bundle(store: RunStore, run: Run, form: ExportFormat) -> bytes:
 
 def example(form: ExportFormat) -> str:
     """Python script that classifies an image with a file of this format."""
-    model = _RUN_MODEL[form.name].format(file=form.file).strip()
-    return _EXAMPLE.format(packages=" ".join(form.packages), model=f"\n{model}\n")
+    model = _RUN_MODEL[form.runtime].format(file=form.file).strip()
+    return _EXAMPLE.format(packages=" ".join(PACKAGES[form.runtime]), model=f"\n{model}\n")
 
 
 def _model_info(store: RunStore, run: Run) -> dict[str, Any]:

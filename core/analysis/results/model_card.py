@@ -18,8 +18,6 @@ from core.experiment.runs.run_store import RunStore
 LICENCE = "unknown"
 """The publisher of the model chooses the licence; the licence of the data set may restrict the choice."""
 
-_LIBRARIES = {"keras": "keras", "onnx": "onnx"} | dict.fromkeys(("litert", "litert-float16", "litert-int8"), "litert")
-
 
 def model_card(store: RunStore, run: Run, file: ExportedFile) -> str:
     """Write the model card of an exported file in Hugging Face's format: metadata in YAML, then Markdown.
@@ -66,7 +64,7 @@ def _metadata(run_id: str, data: str, file: ExportedFile, result: EvaluationFigu
     ]
     metadata = ModelCardData(
         license=LICENCE,
-        library_name=_LIBRARIES[file.format],
+        library_name=FORMATS[file.format].runtime,
         pipeline_tag="image-classification",
         tags=["transfer-learning", "mobilenetv2"],
         model_name=run_id,

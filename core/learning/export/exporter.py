@@ -110,7 +110,7 @@ def _write_and_measure(
     try:
         with atomic_draft(path) as draft:
             write(model, data, draft)
-            return _measure(RUNNERS[export_format.name](draft), data.test, numbers)
+            return _measure(RUNNERS[export_format.runtime](draft), data.test, numbers)
     except UnreadableImage:
         raise
     except Exception as error:  # converters raise errors of many types

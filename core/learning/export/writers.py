@@ -110,9 +110,5 @@ WRITERS: dict[str, dict[str, Writer]] = {
 }
 """By format and kind of file. Of several kinds, the first is used that agrees with Keras, else the last."""
 
-RUNNERS: dict[str, Callable[[Path], Runner]] = {
-    "litert": litert_runner,
-    "litert-float16": litert_runner,
-    "litert-int8": litert_runner,
-    "onnx": onnx_runner,
-}
+RUNNERS: dict[str, Callable[[Path], Runner]] = {"litert": litert_runner, "onnx": onnx_runner}
+"""By runtime of the format."""

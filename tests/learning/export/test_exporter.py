@@ -83,7 +83,7 @@ def check(folder: Path, name: str) -> None:
     assert exported.keras_accuracy == json.loads((folder / "evaluation.json").read_text())["accuracy"]
 
 
-@pytest.mark.parametrize("name", ["keras", "onnx"])
+@pytest.mark.parametrize("name", [form.name for form in FORMATS.values() if form.runtime != "litert"])
 def test_the_file_predicts_the_same_classes_as_keras(folder, name):
     check(folder, name)
 

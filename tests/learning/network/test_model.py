@@ -10,7 +10,7 @@ from core.backbones.weights import SAMPLE_FILE, WeightsError
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
 from core.experiment.parameter_counts import head_parameters, total_parameters, trainable_parameters
 from core.learning.network.model import base_of, build_transfer_model, count_trainable, in_float32, unfreeze_layers
-from tools.layer_table import write_table
+from tools.write_layer_table import write_table
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.learning.network.backbone import build_base
-from tools.sample_base.batches import Recipe
+from tools.sample_base.drawn_batches import Recipe
 from tools.sample_base.pretrain import BASE, pretrain, rescale_channels
 from tools.sample_base.source_world import draw_batch
 

@@ -1,4 +1,4 @@
-"""Writes `core/backbones/mobilenet_v2.csv` from the Keras models: `python -m tools.layer_table`."""
+"""Writes `core/backbones/mobilenet_v2.csv` from the Keras models: `python -m tools.write_layer_table`."""
 
 import csv
 import re
