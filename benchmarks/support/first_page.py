@@ -29,7 +29,7 @@ def first_page(browser: "Browser", folder: Path, quick: bool) -> Iterator[Measur
     drawing = time.perf_counter() - started
     port, starts = free_port(), 1 if quick else 3
     one_button = folder / "one_button.py"
-    one_button.write_text('import streamlit as st\n\nst.button("Start")\n', encoding="utf-8")
+    one_button.write_text('import streamlit as st\n\nst.button("Try it on the sample set")\n', encoding="utf-8")
     runs = folder / "first-page"
     yield from _rows("First page after start, returning visitor", _returning(browser, runs, port, starts), TARGET)
     new = [_new(browser, lambda: dashboard(runs, port)) for _ in range(starts)]
