@@ -90,7 +90,12 @@ def _free_port() -> int:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     copy = tmp_path / "project"
-    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns(".git", "runs", "__pycache__", ".venv", ".*_cache"))
+    skipped = shutil.ignore_patterns(".git", "__pycache__", ".venv", ".*_cache")
+    shutil.copytree(
+        PROJECT,
+        copy,
+        ignore=lambda folder, names: skipped(folder, names) | ({"runs"} if Path(folder) == PROJECT else set()),
+    )
     server = Server(copy)
     server.start()
     yield server
