@@ -65,7 +65,7 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> Iterator[Measuremen
     keras_service.close()
     yield Measurement("Measuring the timings of three depths", seconds(time.perf_counter() - start))
     store, manifest = RunStore(folder / "runs"), split(dataset)
-    launcher = Launcher(store, DeviceLocks(folder / "leases"))
+    launcher = Launcher(store, DeviceLocks(folder / "locks"))
     try:
         for strategy in strategies:
             config = replace(template, strategy=strategy)

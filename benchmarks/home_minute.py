@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.common import Measurement, machine, print_table, seconds, temporary_home
-from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
+from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, open_page
 from core.experiment.runs.run import State
 from core.experiment.runs.run_store import RunStore
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _measure(store: RunStore, screenshots: Path | None) -> Iterator[Measurement]:
-    with chromium(chromium_path()) as browser, dashboard(store.root) as server, visitor(browser) as page:
+    with chromium(chromium_path()) as browser, dashboard(store.root) as server, open_page(browser) as page:
         page.set_default_timeout(1000 * TIMEOUT_SECONDS)
         page.goto(server.url)
         button = page.get_by_role("button", name="Try it on the sample set")

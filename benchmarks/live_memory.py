@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import psutil
 
 from benchmarks.support.common import Measurement, machine, print_table, temporary_home
-from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
+from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, open_page
 from benchmarks.support.paced_worker import STEP_SECONDS, STEPS
 from benchmarks.support.pages import MANIFEST, paced_launcher
 from core.experiment.run_config import RunConfig
@@ -49,7 +49,7 @@ def _measure(folder: Path, minutes: float) -> Iterator[Measurement]:
         ]
     )
     try:
-        with chromium(chromium_path()) as browser, dashboard(store.root) as server, visitor(browser) as page:
+        with chromium(chromium_path()) as browser, dashboard(store.root) as server, open_page(browser) as page:
             page.goto(f"{server.url}/runs?study={study.id}")
             page.get_by_text("images/s").first.wait_for()
             _wait(WARM_UP_MINUTES)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.common import Measurement, add_data, add_network, machine, print_table, seconds, temporary_home
-from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, visitor
+from benchmarks.support.dashboard_server import chromium, chromium_path, dashboard, open_page
 from core.data.datasets.folder_layout import data_folder
 from core.data.datasets.scan import scan
 from core.data.study_plan import plan_study
@@ -53,7 +53,7 @@ def _parse() -> argparse.Namespace:
 def _measure(folder: Path, arguments: argparse.Namespace) -> Iterator[Measurement]:
     store = RunStore(folder / "runs")
     template = _create_template(store, arguments)
-    with chromium(chromium_path()) as browser, dashboard(store.root) as server, visitor(browser) as page:
+    with chromium(chromium_path()) as browser, dashboard(store.root) as server, open_page(browser) as page:
         page.set_default_timeout(TIMEOUT_MS)
         page.goto(f"{server.url}/train?from={template}")
         page.wait_for_timeout(READING_MS)

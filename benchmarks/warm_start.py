@@ -65,7 +65,7 @@ def _time_first_step(folder: Path, plan: Plan, prewarmer: Prewarmer | None) -> f
     Raises `RuntimeError` if the run fails or does not use the prewarmed worker.
     """
     store = RunStore(folder / "runs")
-    launcher = Launcher(store, DeviceLocks(folder / "leases"), prewarmer=prewarmer)
+    launcher = Launcher(store, DeviceLocks(folder / "locks"), prewarmer=prewarmer)
     try:
         idle_pid = _wait_until_ready(prewarmer) if prewarmer else None
         return _train(store, launcher, plan, idle_pid)

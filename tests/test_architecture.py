@@ -28,15 +28,15 @@ def test_importing_loads_no_keras(modules):
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
 
 
-@pytest.mark.parametrize("room", ["core", "pages"])
-def test_no_folder_has_more_than_14_files(room):
-    for folder in (path for path in (PROJECT / room).rglob("*") if path.is_dir() and path.name != "__pycache__"):
+@pytest.mark.parametrize("package", ["core", "pages"])
+def test_no_folder_has_more_than_14_files(package):
+    for folder in (path for path in (PROJECT / package).rglob("*") if path.is_dir() and path.name != "__pycache__"):
         assert len([path for path in folder.iterdir() if path.is_file()]) <= 14, folder
 
 
 def test_file_names_are_unambiguous():
     """Only a statistic and its chart may share a name."""
-    files = [path for room in ("core", "pages", "tools") for path in (PROJECT / room).rglob("[a-z]*.py")]
+    files = [path for package in ("core", "pages", "tools") for path in (PROJECT / package).rglob("[a-z]*.py")]
     repeated = {name for name, count in Counter(path.stem for path in files).items() if count > 1}
     folders = {path.parent.relative_to(PROJECT).as_posix() for path in files if path.stem in repeated}
     assert folders == {"core/analysis/comparison", "core/analysis/charts"}

@@ -119,7 +119,7 @@ def chromium(path: str) -> Iterator["Browser"]:
 
 
 @contextmanager
-def visitor(browser: "Browser") -> Iterator["Page"]:
+def open_page(browser: "Browser") -> Iterator["Page"]:
     """Open an empty page in a new browser session, with an empty cache."""
     context = browser.new_context()
     context.set_default_timeout(1_000 * TIMEOUT_SECONDS)

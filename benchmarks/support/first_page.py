@@ -8,7 +8,14 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.support.common import Measurement, seconds
-from benchmarks.support.dashboard_server import Server, dashboard, free_port, streamlit, visitor, wait_for_first_button
+from benchmarks.support.dashboard_server import (
+    Server,
+    dashboard,
+    free_port,
+    open_page,
+    streamlit,
+    wait_for_first_button,
+)
 from core.data.sample_set.generate import sample_folder
 
 if TYPE_CHECKING:
@@ -21,7 +28,7 @@ Serve = Callable[[], AbstractContextManager[Server]]
 def first_page(browser: "Browser", folder: Path, quick: bool) -> Iterator[Measurement]:
     """Measure the seconds from `streamlit run` to the first button, with the sample set drawn; medians of 3 starts.
 
-    A returning visitor's browser has Streamlit's scripts cached. A page with one button shows how much time Streamlit
+    A returning user's browser has Streamlit's scripts cached. A page with one button shows how much time Streamlit
     and the browser need for any page.
     """
     started = time.perf_counter()
@@ -31,7 +38,7 @@ def first_page(browser: "Browser", folder: Path, quick: bool) -> Iterator[Measur
     one_button = folder / "one_button.py"
     one_button.write_text('import streamlit as st\n\nst.button("Try it on the sample set")\n', encoding="utf-8")
     runs = folder / "first-page"
-    yield from _rows("First page after start, returning visitor", _returning(browser, runs, port, starts), TARGET)
+    yield from _rows("First page after start, returning browser", _returning(browser, runs, port, starts), TARGET)
     new = [_new(browser, lambda: dashboard(runs, port)) for _ in range(starts)]
     yield from _rows("First page after start, nothing cached", new, TARGET)
     bare = [_new(browser, lambda: streamlit(one_button, port)) for _ in range(starts)]
@@ -47,12 +54,12 @@ def _rows(name: str, starts: list[tuple[float, float]], target: str = "") -> Ite
 
 def _returning(browser: "Browser", runs: Path, port: int, starts: int) -> list[tuple[float, float]]:
     """Time several starts in one browser session; the first one fills the browser's cache and is not counted."""
-    with visitor(browser) as page:
+    with open_page(browser) as page:
         return [_start(page, lambda: dashboard(runs, port)) for _ in range(1 + starts)][1:]
 
 
 def _new(browser: "Browser", serve: Serve) -> tuple[float, float]:
-    with visitor(browser) as page:
+    with open_page(browser) as page:
         return _start(page, serve)
 
 

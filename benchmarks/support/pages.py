@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from benchmarks.support.common import Measurement, epoch_row, seconds
-from benchmarks.support.dashboard_server import dashboard, visitor, wait_for_first_button
+from benchmarks.support.dashboard_server import dashboard, open_page, wait_for_first_button
 from core.execution.queue.launcher import Launcher
 from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import RunConfig
@@ -51,7 +51,7 @@ def memory(browser: "Browser", folder: Path) -> Iterator[Measurement]:
     for run in study.runs:
         _finish(store, run)
     with dashboard(store.root) as server:
-        with visitor(browser) as page:
+        with open_page(browser) as page:
             page.goto(server.url)
             wait_for_first_button(page)
             yield Measurement("Dashboard's memory after the first page", _resident(server.pid), "under 400 MB")
@@ -94,7 +94,7 @@ def following(browser: "Browser", folder: Path, quick: bool) -> Iterator[Measure
     store, epochs = RunStore(folder / "following"), 5 if quick else 20
     launcher = paced_launcher(store, folder)
     try:
-        with dashboard(store.root) as server, visitor(browser) as page:
+        with dashboard(store.root) as server, open_page(browser) as page:
             page.goto(server.url)
             wait_for_first_button(page)
             run = store.create(RunConfig(strategy=Strategy("paced", (Phase(0, 1e-3, epochs),))), MANIFEST)
@@ -110,7 +110,7 @@ def paced_launcher(store: RunStore, folder: Path) -> Launcher:
     """Return a launcher whose workers only simulate training."""
     return Launcher(
         store,
-        DeviceLocks(folder / "leases"),
+        DeviceLocks(folder / "locks"),
         lambda: (cpu(),),
         lambda run, device, locks_folder: [
             sys.executable,
@@ -118,7 +118,7 @@ def paced_launcher(store: RunStore, folder: Path) -> Launcher:
             str(run),
             "--device",
             device,
-            "--leases",
+            "--locks",
             str(locks_folder),
         ],
     )

@@ -64,7 +64,7 @@ def _train_with_launcher(folder: Path, config: RunConfig, manifest: str) -> tupl
     Returns the seconds of the epochs themselves, the seconds from row to row, and the processor time.
     """
     store = RunStore(folder / "training")
-    launcher = Launcher(store, DeviceLocks(folder / "leases"))
+    launcher = Launcher(store, DeviceLocks(folder / "locks"))
     try:
         run = store.create(config, manifest)
         launcher.submit(run.id)

@@ -14,7 +14,7 @@ def percent(share: float | None) -> str:
 
 
 def points(difference: float) -> str:
-    """0.031 -> "+3.1 points": the difference of two shares, with its sign."""
+    """0.031 -> "+3.1 points": the difference of two proportions in percentage points, with its sign."""
     return f"{round(100 * difference, 1) + 0.0:+.1f} points"  # + 0.0: there is no -0.0
 
 
@@ -50,13 +50,13 @@ def millions(number: int) -> str:
 
 
 def gigabytes(size: int) -> str:
-    """Bytes -> "23.4 GB"."""
+    """Memory in bytes -> "23.4 GB": powers of 1,024, as operating systems count memory."""
     return f"{size / 1024**3:.1f} GB"
 
 
 def size(bytes: int) -> str:
-    """2_400_000 -> "2 MB"; 3_000_000_000 -> "2.8 GB"."""
-    return gigabytes(bytes) if bytes >= 1024**3 else f"{bytes / 1024**2:.0f} MB"
+    """Size of files: 2_400_000 -> "2 MB"; 3_000_000_000 -> "3.0 GB", powers of 1,000."""
+    return f"{bytes / 1e9:.1f} GB" if bytes >= 1e9 else f"{bytes / 1e6:.0f} MB"
 
 
 def count(number: int, noun: str) -> str:

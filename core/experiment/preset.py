@@ -4,15 +4,22 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from core.experiment.named_strategies import STRATEGIES
+from core.experiment.named_strategies import STRATEGIES, SharedSettings, gradual_with_settings, unfreeze_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Strategy, expect_integer
 from core.machine.files import read_json, write_atomically
 
 MAX_STRATEGIES, MAX_SEEDS = 12, 20
 _NAME = re.compile(r"\w[\w .,()+-]{0,59}")
+
+BUILT_IN_PRESETS: Final = {
+    "Default settings": tuple(STRATEGIES.values()),
+    "Seven depths": unfreeze_sweep(),
+    "Gradual unfreezing": (gradual_with_settings(SharedSettings()),),
+}
+"""Strategies of each built-in preset, which leaves all other settings at their defaults."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Preset:
         }
 
     @classmethod
-    def from_json(cls, data: Any) -> "Preset":
+    def from_json(cls, data: dict[str, Any]) -> "Preset":
         """The preset that `to_json` wrote. Raises `ValueError` on anything else."""
         try:
             return cls(

@@ -20,12 +20,12 @@ def sample_set_folder() -> Path:
 
 
 def uploads_folder() -> Path:
-    """Data sets that visitors uploaded."""
+    """Data sets that users uploaded."""
     return app_folder() / "uploads"
 
 
 def feedback_folder() -> Path:
-    """Images whose true class a visitor marked on the Predict page, one subfolder per data set."""
+    """Images whose true class a user marked on the Predict page, one subfolder per data set."""
     return app_folder() / "feedback"
 
 

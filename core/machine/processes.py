@@ -17,7 +17,7 @@ DEVICE_TAKEN, RUN_TAKEN = 75, 76
 """Exit codes of a worker that changed nothing because another one held the lock of its device or its run."""
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
-_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # the counterpart of start_new_session on Windows
+NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # the counterpart of start_new_session on Windows
 
 
 def start_worker(command: Sequence[str], device_id: str, stdin: int, output: BinaryIO | int) -> subprocess.Popen[bytes]:
@@ -26,7 +26,7 @@ def start_worker(command: Sequence[str], device_id: str, stdin: int, output: Bin
         command,
         cwd=PROJECT,
         start_new_session=True,
-        creationflags=_NEW_GROUP,
+        creationflags=NEW_GROUP,
         stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -63,7 +63,7 @@ class Lab:
     def command(self, run: Path, device: str, locks_folder: Path) -> list[str]:
         self.started.append(run.name)
         job = self.jobs[self.store.get(run.name).config.seed]
-        return [sys.executable, str(STUB), job, str(run), "--device", device, "--leases", str(locks_folder)]
+        return [sys.executable, str(STUB), job, str(run), "--device", device, "--locks", str(locks_folder)]
 
     def add(self, job: str) -> Run:
         """Create a queued run whose worker will do `job`."""
@@ -86,7 +86,7 @@ class Lab:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path, RunStore(tmp_path / "runs", stale_after=2.0), DeviceLocks(tmp_path / "leases"))
+    lab = Lab(tmp_path, RunStore(tmp_path / "runs", stale_after=2.0), DeviceLocks(tmp_path / "locks"))
     yield lab
     for launcher in lab.launchers:
         launcher.close()

@@ -66,9 +66,9 @@ def test_the_preset_gradual_unfreezing_is_one_card_with_four_phases(root):
     assert [depth(page, 0, phase).value for phase in range(4)] == [0, 10, 20, 30]
     rates = [page.select_slider(key=f"card-0-phase-{phase}-rate").value for phase in range(4)]
     assert rates == sorted(set(rates), reverse=True), "each phase has a lower rate"
-    assert "1 run, 20 epochs" in texts(page)
+    assert "1 run, 25 epochs" in texts(page)
     button(page, "Start").click().run()
-    assert [run.config.strategy for run in RunStore(root).runs()] == [gradual_unfreezing()]
+    assert [run.config.strategy for run in RunStore(root).runs()] == [gradual_with_settings(SharedSettings())]
 
 
 @pytest.mark.faults
@@ -144,7 +144,7 @@ def test_duplicate_restores_the_settings_and_images_of_a_run(root, tiny_folder):
     )
     run = RunStore(root).create(config, "path,hash,label,split\na.jpg,0,a,train\n")
     page = open_page("train", **{"from": run.id})
-    assert "60 images" in texts(page) and "1 run, 20 epochs" in texts(page)
+    assert "60 images" in texts(page) and "1 run, 25 epochs" in texts(page)
     assert page.number_input(key="seed").value == 7
     button(page, "Start").click().run()
     assert not page.exception and RunStore(root).runs()[0].config == config

@@ -14,7 +14,7 @@ from core.experiment.runs.run_store import RunStore
 @dataclass(frozen=True)
 class ClassContrast:
     """Difference between two runs in the share of a class's test images classified correctly (first minus second), with
-    its 95% interval (Newcombe 1998 for paired shares).
+    its 95% interval (Newcombe 1998 for paired proportions).
     """
 
     label: str

@@ -16,7 +16,7 @@ class Cost:
     Args:
         title: of the chart's axis.
         amount: computes the cost of a setting.
-        unit: amount that is 1 on the chart's axis.
+        unit: divisor from amounts to units of the axis, e.g. 60 from seconds to minutes.
         format: writes an amount as text.
     """
 
@@ -52,7 +52,7 @@ def frontier(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> list[Group]
 def describe_cost(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
     """Describe the gain and cost of each step along the frontier, and name the settings that are not on it."""
     best = frontier(groups, cost)
-    sentences = [_describe_step(cheaper, dearer, cost) for cheaper, dearer in pairwise(best)]
+    sentences = [_describe_step(cheaper, costlier, cost) for cheaper, costlier in pairwise(best)]
     inferior = [group.name for group in groups if group not in best]
     if inferior:
         names = join_words([inferior[0], *map(lower_first, inferior[1:])])
@@ -61,9 +61,9 @@ def describe_cost(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
     return " ".join(sentences)
 
 
-def _describe_step(cheaper: Group, dearer: Group, cost: Cost) -> str:
-    points, more = 100 * (dearer.accuracy - cheaper.accuracy), cost.amount(dearer) - cost.amount(cheaper)
+def _describe_step(cheaper: Group, costlier: Group, cost: Cost) -> str:
+    points, more = 100 * (costlier.accuracy - cheaper.accuracy), cost.amount(costlier) - cost.amount(cheaper)
     return (
-        f"{dearer.name} gains {points:.1f} points over {lower_first(cheaper.name)} for {cost.format(more)} more: "
+        f"{costlier.name} gains {points:.1f} points over {lower_first(cheaper.name)} for {cost.format(more)} more: "
         f"{cost.format(more / points)} per point."
     )

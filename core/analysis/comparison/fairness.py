@@ -12,7 +12,7 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import AnyRun, Run
 
 HEAD_RATE, BASE_RATE = (phase.learning_rate for phase in TWO_PHASE.phases)
-"""Default learning rates; other rates count as tuned."""
+"""Default learning rates of the head and the base."""
 
 _AUGMENTATION: Final = ("Augmentation", "Augmented copies per image")
 _NETWORK: Final = ("Pretrained weights", "Width (alpha)", "Image size")
@@ -112,16 +112,19 @@ def _same_settings(aspect: str, names: Sequence[str], tables: Sequence[dict[str,
 
 
 def _describe_rates(configs: Sequence[RunConfig]) -> str:
-    """Report whether learning rates were tuned: a strategy with an unsuitable rate is compared unfairly."""
-    tuned = {
+    """Name rates that differ from the defaults: a strategy with an unsuitable rate is compared unfairly."""
+    other = {
         rate(phase.learning_rate)
         for config in configs
         for phase in config.strategy.phases
         if phase.learning_rate not in (HEAD_RATE, BASE_RATE)
     }
-    if not tuned:
+    if not other:
         return (
             f"All learning rates are the defaults: {rate(HEAD_RATE)} for the head and {rate(BASE_RATE)} for the base. "
-            "None was tuned."
+            "None was changed."
         )
-    return f"Some learning rates were tuned: {join_words(sorted(tuned))}."
+    return (
+        f"Some learning rates differ from the defaults, {rate(HEAD_RATE)} and {rate(BASE_RATE)}: "
+        f"{join_words(sorted(other))}."
+    )

@@ -133,7 +133,7 @@ def _compare_with_chance(groups: Sequence[Group]) -> str:
     classes = max(len(result.classes) for group in groups for result in group.results)
     if not classes or not best.images or wilson_interval(best.accuracy, best.images)[0] > 1 / classes:
         return ""
-    return f"That is no better than guessing among {classes} classes: {percent(1 / classes)}."
+    return f"That is not significantly better than guessing among {classes} classes: {percent(1 / classes)}."
 
 
 def _describe_excluded(verdict: Verdict) -> str:

@@ -29,7 +29,7 @@ from core.experiment.runs.run_store import RunStore
 EQUIVALENCE_MARGIN = 0.01
 """Default equivalence margin: settings that differ by at most one point are practically equal."""
 
-MAX_SEEDS, MAX_IMAGE_FACTOR = 100, 20
+MAX_SUGGESTED_SEEDS, MAX_IMAGE_FACTOR = 100, 20
 """Largest number of seeds, and largest multiple of the test images, that are suggested to decide a comparison."""
 
 
@@ -91,7 +91,7 @@ class Contrast:
     def seeds_to_decide(self) -> int | None:
         """Number of seeds at which a difference of this size would be significant.
 
-        None if it is unknown or more than `MAX_SEEDS`.
+        None if it is unknown or more than `MAX_SUGGESTED_SEEDS`.
         """
         if self.error is None or self.error == 0:
             return None
@@ -99,7 +99,7 @@ class Contrast:
         return next(
             (
                 seeds
-                for seeds in range(self.seeds + 1, MAX_SEEDS + 1)
+                for seeds in range(self.seeds + 1, MAX_SUGGESTED_SEEDS + 1)
                 if two_sided_t(seeds - 1) * corrected_standard_error(deviation, seeds, self.test_to_train)
                 < abs(self.difference)
             ),

@@ -1,19 +1,17 @@
-"""Suggest a learning rate from the loss curve of a range test, and build the configuration of such a test."""
+"""Suggest a learning rate from the loss curve of a range test."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from core.analysis.text import rate
-from core.experiment.run_config import RunConfig
-from core.experiment.strategy import Strategy
 
 MIN_POINTS = 20
 MIN_FALL = 0.03
 """Smallest fall of the loss, relative to its highest value, that counts: a smaller fall may be chance."""
 
-_SKIP_SHARE, _SKIP_END, _HALF_WINDOW = 10, 5, 3
+_SKIP_END, _HALF_WINDOW = 5, 3
 _DIGITS = (1, 2, 3, 5, 10)
 
 Point = tuple[float, float]
@@ -50,7 +48,7 @@ def suggest_rate(points: Sequence[Point]) -> RateSuggestion:
     Raises `ValueError` if the rates do not rise or a loss is not a finite number.
     """
     _expect_curve(points)
-    inner = points[len(points) // _SKIP_SHARE : len(points) - _SKIP_END]
+    inner = points[len(points) // 10 : len(points) - _SKIP_END]
     if len(inner) < MIN_POINTS:
         return RateSuggestion(None, "The loss diverged after a few batches: there are too few points for a suggestion")
     start, end = _longest_fall([loss for _, loss in inner])
@@ -58,7 +56,7 @@ def suggest_rate(points: Sequence[Point]) -> RateSuggestion:
     if high - low < MIN_FALL * high:
         rises = max(loss for _, loss in inner) > (1 + MIN_FALL) * inner[0][1]
         return RateSuggestion(None, f"The loss {'only rises' if rises else 'hardly changes'}: no rate stands out")
-    length = end - start
+    length = end - start  # fastai takes the middle of the second third
     valley, steepest = inner[start + length // 3 + length // 6][0], _steepest(inner[start : end + 1])
     return RateSuggestion(
         _rounded(valley),
@@ -66,18 +64,6 @@ def suggest_rate(points: Sequence[Point]) -> RateSuggestion:
         valley,
         steepest,
     )
-
-
-def range_test_config(template: RunConfig, strategy: Strategy, phase: int) -> RunConfig:
-    """Configuration of a range test of phase number `phase` (from 1).
-
-    Settings that do not affect the result have fixed values: the numbers of epochs, the learning rate of the tested
-    phase and the phases after it. So tests with the same result have equal configurations and can share a cached
-    result. Training and split use the template's seed, as in a study.
-    """
-    phases = [replace(earlier, epochs=1) for earlier in strategy.phases[:phase]]
-    phases[-1] = replace(phases[-1], learning_rate=1e-3)
-    return replace(template, strategy=replace(strategy, phases=tuple(phases)), split_seed=template.seed)
 
 
 def _expect_curve(points: Sequence[Point]) -> None:

@@ -1,6 +1,6 @@
 """Tests and confidence intervals for the difference between two accuracies.
 
-Accuracies are shares from 0 to 1, differences from -1 to 1. `docs/method.md` explains when each test is used and
+Accuracies are proportions from 0 to 1, differences from -1 to 1. `docs/method.md` explains when each test is used and
 reports its error rates.
 """
 
@@ -114,7 +114,7 @@ def corrected_t_test(
     """Test whether the mean difference over replicates is zero.
 
     `test_to_train` is the number of test images divided by the number of training images of a replicate.
-    Raises `ValueError` for fewer than two differences.
+    Raises `ValueError` for fewer than two differences, or a ratio that is not above 0 and finite.
     """
     if len(differences) < 2 or not 0 < test_to_train < math.inf:
         raise ValueError(
@@ -134,7 +134,7 @@ def corrected_standard_error(deviation: float, replicates: int, test_to_train: f
 
 
 def two_sided_t(freedom: int, confidence: float = CONFIDENCE) -> float:
-    """Half width of a two-sided t interval in standard errors, for `freedom` degrees of freedom."""
+    """Two-sided critical value of Student's t distribution with `freedom` degrees of freedom."""
     return float(stdtrit(freedom, (1 + confidence) / 2))
 
 

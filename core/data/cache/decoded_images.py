@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.cache.keys import decoded_images
+from core.data.cache.keys import decoded_image_rows
 from core.data.cache.run_cache import RunCache
 from core.data.datasets.decode import THREADS, UnreadableImage, load_image
 from core.data.datasets.split import ManifestRow
@@ -24,7 +24,7 @@ class DecodedImages:
 
     def __init__(self, root: Path, items: Sequence[ManifestRow], size: int, run_cache: RunCache) -> None:
         self._root, self._items, self._size, self._run_cache = root, items, size, run_cache
-        self._kind = decoded_images(size)
+        self._kind = decoded_image_rows(size)
 
     def __len__(self) -> int:
         return len(self._items)

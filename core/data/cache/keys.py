@@ -9,7 +9,7 @@ DECODER_VERSION = 1
 """Increase it when `load_image` returns different pixels than before: older cached rows are then no longer used."""
 
 
-def decoded_images(size: int) -> Kind:
+def decoded_image_rows(size: int) -> Kind:
     """Unchanged decoded images, (size, size, 3) uint8."""
     return Kind("decoded images", (size, size, 3), "uint8", {"size": size, "ingest": DECODER_VERSION})
 

@@ -97,13 +97,13 @@ def _assign(sizes: Mapping[str, int], into: Sequence[str], seed: int) -> dict[st
     Every split receives a group if there are enough groups. `sizes` is the number of different images per group.
     """
     order = sorted(sizes, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
-    room = {name: max(1, round(share * sum(sizes.values()))) for name, share in FRACTIONS.items() if name in into}
+    capacity = {name: max(1, round(share * sum(sizes.values()))) for name, share in FRACTIONS.items() if name in into}
     assigned: dict[str, str] = {}
     for group in order:
-        assigned[group] = next((name for name in room if sizes[group] <= room[name]), "train")
-        if assigned[group] in room:
-            room[assigned[group]] -= sizes[group]
-    for name in room:  # if no group fitted, take the smallest one from a split that keeps another, training first
+        assigned[group] = next((name for name in capacity if sizes[group] <= capacity[name]), "train")
+        if assigned[group] in capacity:
+            capacity[assigned[group]] -= sizes[group]
+    for name in capacity:  # if no group fitted, take the smallest one from a split that keeps another, training first
         groups_in = Counter(assigned.values())
         movable = sorted(
             (group for group in order if groups_in[assigned[group]] > 1),

@@ -19,7 +19,7 @@ from core.experiment.export_formats import ExportedFile
 from core.experiment.run_config import RunConfig
 from core.experiment.timings import Timings
 from core.machine.devices import CPU, device_environment
-from core.machine.processes import PROJECT
+from core.machine.processes import NEW_GROUP, PROJECT
 
 IDLE_SECONDS = 600.0
 """Without a request for this time, the process exits to free its memory."""
@@ -29,8 +29,6 @@ TIMEOUT_SECONDS = 180.0
 
 LONG_TIMEOUT_SECONDS = 900.0
 """The same for a learning rate range test or an export, which may decode and process many images."""
-
-_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # the counterpart of start_new_session on Windows
 
 
 class KerasServiceError(RuntimeError):
@@ -146,7 +144,7 @@ class _ServiceProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            creationflags=_NEW_GROUP,
+            creationflags=NEW_GROUP,
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | device_environment(CPU),
         )
         assert self._process.stdin is not None and self._process.stdout is not None  # both are pipes

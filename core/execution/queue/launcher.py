@@ -38,7 +38,7 @@ def worker_command(run: Path, device_id: str, locks_folder: Path) -> Sequence[st
         str(run),
         "--device",
         device_id,
-        "--leases",
+        "--locks",
         str(locks_folder),
     ]
 
@@ -53,8 +53,8 @@ class _Worker:
 class Launcher:
     """Submit, cancel and resume runs. A background thread starts and stops the workers.
 
-    All state is on disk, so several launchers may share a runs folder. Only one of them leads: it holds
-    `.launcher.lock`, and another takes over when it closes. Workers outlive their launcher; the next leader
+    All state is on disk, so several launchers may share a runs folder. Only one of them is active: it
+    holds `.launcher.lock`, and another takes over when it closes. Workers outlive their launcher; the next active one
     supervises them.
 
     Args:
@@ -85,7 +85,7 @@ class Launcher:
         self._thread.start()
 
     def submit(self, run_id: str) -> None:
-        """Have a queued run trained in its turn; no effect on a run that is training or has ended."""
+        """Wake the launcher, which trains queued runs in order; no effect on other runs. Raises `NoSuchRun`."""
         self._store.get(run_id)
         self._wake.set()
 

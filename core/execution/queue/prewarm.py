@@ -28,7 +28,7 @@ def prewarmed_worker_command(device_id: str, locks_folder: Path) -> Sequence[str
         "--wait",
         "--device",
         device_id,
-        "--leases",
+        "--locks",
         str(locks_folder),
     ]
 

@@ -37,7 +37,7 @@ def _redirect(path: str | Path, mode: int, *targets: int) -> None:
 
 
 @contextlib.contextmanager
-def first_choice_when_out_of_memory() -> Iterator[None]:
+def killed_first_when_out_of_memory() -> Iterator[None]:
     """Within the block, let Linux kill this process before others if memory runs out; a training is worth more."""
     if not _OOM_SCORE_FILE.exists():
         yield

@@ -64,7 +64,7 @@ class Session:
             )
 
     def resume_from(self, rows: Sequence[Row]) -> None:
-        """Make the metrics agree with the epoch rows of the checkpoint: each epoch once, and none after it."""
+        """Append the epoch rows of the checkpoint that are missing in the metrics, and cancel the rows after it."""
         written = MetricsReader(self.folder / "metrics.jsonl").read()
         for row in rows[len(written.epochs) :]:
             self._metrics.append(row)
@@ -81,7 +81,7 @@ class Session:
         return self.run.config.depths_of_similar_runs(run.config for run in waiting)
 
     def should_stop(self) -> bool:
-        """Return whether a stop was requested. After True, training stops without being interrupted."""
+        """Return whether a stop was requested. After True, the heartbeat thread does not interrupt training."""
         self._stop_noticed = self._stop_noticed or self._stop_requested.is_set()
         return self._stop_noticed
 
@@ -132,7 +132,7 @@ class Session:
                     self._stop_requested.set()
                     self._write_status_unless_finished(state=State.STOPPING)
             except NoSuchRun:
-                return _thread.interrupt_main()  # the folder was deleted: no need to train on
+                return _thread.interrupt_main()  # the folder was deleted: training need not continue
             except OSError:
                 _log_traceback()  # if the disk is full, the training fails and reports it
             if stop_seen and not self._stop_noticed and time.monotonic() - stop_seen > INTERRUPT_AFTER_SECONDS:

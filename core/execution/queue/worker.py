@@ -1,4 +1,4 @@
-"""Train one run, then exit: `python -m core.execution.queue.worker RUN_DIR --device ID --leases DIR`.
+"""Train one run, then exit: `python -m core.execution.queue.worker RUN_DIR --device ID --locks DIR`.
 
 With `--wait` instead of the folder the worker imports Keras and waits for a line on stdin that names the run folder,
 then trains that run. If stdin is closed first, the worker exits.
@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from filelock import Timeout
 
-from core.execution.queue.prewarm_pipe import first_choice_when_out_of_memory, receive_run
+from core.execution.queue.prewarm_pipe import killed_first_when_out_of_memory, receive_run
 from core.execution.queue.session import Job, Session
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run_store import RunStore
@@ -31,7 +31,7 @@ def main(argv: list[str], job: Job | None = None) -> int:
         return 0
     store = RunStore(run.parent)
     try:
-        with DeviceLocks(arguments.leases).lock(arguments.device).acquire(blocking=False):
+        with DeviceLocks(arguments.locks).lock(arguments.device).acquire(blocking=False):
             return _train_locked(store, run.name, arguments.device, job or _train)
     except Timeout:
         return DEVICE_TAKEN
@@ -51,7 +51,7 @@ def exit_at_once(exit_code: int) -> NoReturn:
 
 def _wait_for_run(prepare: bool) -> Path | None:
     """Wait for the run of a prewarmed worker; `prepare` first imports Keras and the training code."""
-    with first_choice_when_out_of_memory():
+    with killed_first_when_out_of_memory():
         if prepare:
             import core.learning.training.job  # noqa: F401
         return receive_run()
@@ -80,7 +80,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("run", type=Path, nargs="?", help="folder of the run to train")
     parser.add_argument("--wait", action="store_true", help="import Keras, then read the run's folder from stdin")
     parser.add_argument("--device", default=CPU, help="id of the device to train on")
-    parser.add_argument("--leases", type=Path, required=True, help="folder of the device locks")
+    parser.add_argument("--locks", type=Path, required=True, help="folder of the device locks")
     arguments = parser.parse_args(argv)
     if (arguments.run is None) != arguments.wait:
         parser.error("Expected a run folder or --wait; received both or neither. Give one of them.")

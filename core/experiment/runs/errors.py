@@ -8,7 +8,7 @@ class Diverged(ArithmeticError):
     """The loss is infinite or not a number."""
 
     def __init__(self, step: int, learning_rate: float) -> None:
-        super().__init__(f"The loss stopped being a number at step {step:,}, at a learning rate of {learning_rate:g}.")
+        super().__init__(f"The loss became infinite or NaN at step {step:,}, at a learning rate of {learning_rate:g}.")
         self.learning_rate = learning_rate
 
 

@@ -15,7 +15,12 @@ Row = dict[str, Any]
 
 
 class State(StrEnum):
-    """State of a run. `LOST` and `CORRUPT` are computed by readers and never written."""
+    """State of a run. `LOST` and `CORRUPT` are computed by readers and never written.
+
+    `STARTING`: a worker is alive but has not trained a batch. `STOPPING`: a stop was requested and noticed. `STOPPED`:
+    ended on request. `DIVERGED`: the loss became infinite or NaN. `LOST`: the worker's heartbeat ceased. `CORRUPT`: the
+    configuration or the status cannot be read.
+    """
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -66,6 +71,8 @@ class RunStatus:
         started, ended: Unix seconds.
         beat: the heartbeat, a counter that the worker increments every second.
         host, pid, pid_created: identity of the worker process; `pid_created` is its start time in Unix seconds.
+        device, precision: what the run trains on, and in which dtype policy of Keras.
+        images_per_second: training speed in the current epoch.
         saved_seconds: computing time saved by cached features.
     """
 

@@ -33,7 +33,7 @@ MAX_MEASURED = 1_000
 """The most test images on which an exported file is measured, spread evenly over the split."""
 
 _LOCK = Lock()
-"""One export at a time: a second request for the same file gets the first one's, and timings stay undisturbed."""
+"""One export at a time: a second request for the same file gets the result of the first; timings are undisturbed."""
 
 
 class ExportError(ValueError):
@@ -43,7 +43,7 @@ class ExportError(ValueError):
 def export_model(run: Path, name: str) -> ExportedFile:
     """Write the model in the folder `run` in the format `name`, measure that file on test images and save the result.
 
-    An up-to-date file is not written again. Raises `ExportError`, `ModelError` or `DataError`; then no file is left.
+    An up-to-date file is not written again. Raises `ExportError`, `ModelFileError`, `DataError`; then no file is left.
     """
     export_format = _find_format(name)
     with _LOCK:

@@ -18,7 +18,7 @@ BATCH_SIZE = 8
 """The most images that go through the network at once."""
 
 
-class ModelError(ValueError):
+class ModelFileError(ValueError):
     """A model file is missing, was changed, or cannot be used."""
 
 
@@ -27,7 +27,7 @@ class Predictor:
 
     ONNX Runtime computes it on the CPU: it takes a quarter of the time of Keras, and no tracing.
 
-    Raises `ModelError` if the file is missing, was changed since its training, or cannot be opened by Keras.
+    Raises `ModelFileError` if the file is missing, was changed since its training, or cannot be opened by Keras.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,14 +65,14 @@ class Predictor:
 
 
 def load_model(path: Path) -> keras.Model:
-    """Load the Keras model of a trained run. Raises `ModelError` if it is not a usable model of this project."""
+    """Load the Keras model of a trained run. Raises `ModelFileError` if it is not a usable model of this project."""
     _expect_unchanged(path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
         GradCamHead.from_model(model)
         return model
     except Exception as error:  # Keras raises errors of many types for damaged files
-        raise ModelError(_unusable(path, error)) from error
+        raise ModelFileError(_unusable(path, error)) from error
 
 
 def write_hash(model: Path, hash_file: Path) -> None:
@@ -81,10 +81,10 @@ def write_hash(model: Path, hash_file: Path) -> None:
 
 
 def _expect_unchanged(path: Path) -> None:
-    """Raise `ModelError` if the model differs from its hash. Runs of early versions have no hash file."""
+    """Raise `ModelFileError` if the model differs from its hash. Runs of early versions have no hash file."""
     hash_file = path.with_suffix(".sha256")
     if path.is_file() and hash_file.is_file() and hash_file.read_text(errors="replace").split()[:1] != [sha256(path)]:
-        raise ModelError(
+        raise ModelFileError(
             f"Expected the model as it was trained; received {path}, which was changed since (its SHA-256 "
             "differs). Restore the file, or train it again."
         )
@@ -92,7 +92,7 @@ def _expect_unchanged(path: Path) -> None:
 
 def _unusable(path: Path, error: Exception) -> str:
     if not path.is_file():
-        return f"Expected the model {path}; received nothing: it is gone. Choose another run."
+        return f"Expected the model {path}; the file does not exist. Choose another run."
     return (
         f"Expected a model that Keras can open; received {path} ({first_line(error)[:120]}). "
         "Train it again, or choose another run."

@@ -39,14 +39,14 @@ class PredictorCache:
         self._lock = Lock()
 
     def get(self, path: Path) -> Predictor:
-        """Return the model of this file, loaded again if the file has changed. Raises `ModelError`."""
+        """Return the model of this file, loaded again if the file has changed. Raises `ModelFileError`."""
         entry = self._entry(path)
         with entry.lock:
             entry.predictor = entry.predictor or Predictor(path)  # if this fails, the next request tries again
             return entry.predictor
 
     def predict(self, path: Path, pixels: np.ndarray) -> ModelOutput:
-        """Compute the output of this file's model. Raises `ModelError`; `ValueError` for images of another size."""
+        """Compute the output of this file's model. Raises `ModelFileError`; `ValueError` for images of another size."""
         return self.get(path).predict(pixels)
 
     def _entry(self, path: Path) -> _Entry:

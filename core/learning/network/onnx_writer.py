@@ -96,7 +96,8 @@ class _Graph:
         graph = helper.make_graph(self._nodes, "model", [input_info], output_infos, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
         helper.set_model_props(model, dict(metadata or {}))
-        return model.SerializeToString()
+        content: bytes = model.SerializeToString()
+        return content
 
 
 def _write(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:

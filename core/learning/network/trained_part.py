@@ -16,7 +16,7 @@ def trained_part(model: keras.Model, cut_point: CutPoint | None) -> keras.Model:
     if cut_point is None:
         return model
     inputs, _, probabilities = _tensors_above(model, cut_point)
-    return keras.Model(inputs, probabilities, name="model_above")
+    return keras.Model(inputs, probabilities, name="trained_part")
 
 
 def trained_part_with_features(model: keras.Model, cut_point: CutPoint | None) -> keras.Model:
@@ -24,7 +24,7 @@ def trained_part_with_features(model: keras.Model, cut_point: CutPoint | None) -
     inputs, features, probabilities = _tensors_above(model, cut_point)
     if len(features.shape) == 4:
         features = layers.GlobalAveragePooling2D(name="average")(features)
-    return keras.Model(inputs, [features, probabilities], name="described_above")
+    return keras.Model(inputs, [features, probabilities], name="trained_part_with_features")
 
 
 def _tensors_above(model: keras.Model, cut_point: CutPoint | None) -> tuple[keras.KerasTensor, ...]:

@@ -126,7 +126,7 @@ class _Training:
         self.emit(row)
 
     def is_out_of_patience(self, number: int) -> bool:
-        """Return True if the validation loss of the phase has not improved for `patience` epochs."""
+        """Early stopping: return True if the validation loss of the phase has not improved for `patience` epochs."""
         losses = [row["val_loss"] for row in self.rows if row["phase"] == number]
         patience = self.config.patience
         return bool(patience and losses) and len(losses) - 1 - int(np.argmin(losses)) >= patience
@@ -233,14 +233,15 @@ def compile_phase(model: keras.Model, phase: Phase, cut_point: CutPoint | None) 
     unfreeze_layers(model, phase.unfreeze)
     network = trained_part(model, cut_point)
     on_gpu = bool(keras.distribution.list_devices("gpu"))
-    # The variables of the accuracy and the optimizer are created here: created in the first step, it is traced twice.
+    # The variables of the accuracy and the optimizer are created here: if the first step created them, TensorFlow would
+    # trace it twice.
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
     network.compile(
         keras.optimizers.Adam(phase.learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=[accuracy],
-        jit_compile="auto" if on_gpu else False,
-    )  # XLA is 15x slower on CPUs
+        jit_compile="auto" if on_gpu else False,  # XLA is 15x slower on CPUs
+    )
     network.optimizer.build(network.trainable_variables)
     return network
 

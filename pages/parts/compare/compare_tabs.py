@@ -155,5 +155,5 @@ def _show_course_ranges(
             "Train feature extraction or two-phase to compare."
         )
         return
-    show_table(ranges, "promised", "Best validation accuracy of each phase and its range")
+    show_table(ranges, "course-ranges", "Best validation accuracy of each phase and its range")
     st.caption("Best validation accuracy of each phase: the head alone, and fine-tuning after it.")

@@ -29,7 +29,7 @@ def show_cache_usage(runs: Sequence[AnyRun]) -> None:
                     {"Content": entry.description, "Size": entry.bytes, "Last used": local_time(entry.last_used)}
                     for entry in entries
                 ],
-                "kept",
+                "feature-cache",
                 "Entries of the feature cache",
                 {"Size": size},
             )

@@ -24,7 +24,7 @@ def navigate() -> StreamlitPage:
 def ensure_navigation() -> None:
     """Rerun through `dashboard.py` if Streamlit has run a page's file directly.
 
-    That happens if the first visitor of a server opens the URL of a page: before the first call of `st.navigation`,
+    That happens if the first browser of a server opens the URL of a page: before the first call of `st.navigation`,
     Streamlit treats every file in a folder named pages as a page.
     """
     if _NAVIGATED not in st.session_state:

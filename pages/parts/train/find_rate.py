@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.analysis.charts.lr_range import rate_chart
-from core.analysis.statistics.lr_suggestion import range_test_config, suggest_rate
+from core.analysis.statistics.lr_suggestion import suggest_rate
 from core.analysis.text import escape_markdown, rate
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.split import split
 from core.execution.keras_service.client import KerasServiceError
+from core.experiment.range_test_config import range_test_config
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Strategy
 from pages.parts.shared.form import widget_key

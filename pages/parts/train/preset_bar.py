@@ -4,23 +4,15 @@ import streamlit as st
 
 from core.analysis.text import escape_markdown
 from core.experiment.guidelines import rules_of_thumb
-from core.experiment.named_strategies import STRATEGIES, gradual_unfreezing, unfreeze_sweep
-from core.experiment.preset import Preset
+from core.experiment.preset import BUILT_IN_PRESETS, Preset
 from core.machine.devices import gpu_memory
 from pages.parts.shared.form import fill, fill_default, select_data
 from pages.parts.shared.services import Services, error_text
 
-BUILT_IN = {
-    "Default settings": tuple(STRATEGIES.values()),
-    "Seven depths": unfreeze_sweep(),
-    "Gradual unfreezing": (gradual_unfreezing(),),
-}
-"""Strategies of each built-in preset, which leaves all other settings at their defaults."""
-
 
 def choose_preset(services: Services, images: int | None) -> None:
     """Show the list of presets to apply or delete, and the rules of thumb for this number of images."""
-    names = [*BUILT_IN, *services.presets.names()]
+    names = [*BUILT_IN_PRESETS, *services.presets.names()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
             "Preset",
@@ -30,7 +22,7 @@ def choose_preset(services: Services, images: int | None) -> None:
             help="Settings saved under a name. To start from an earlier run, use Duplicate on the Runs page.",
         )
         st.button("Apply preset", on_click=_apply, args=(services, name))
-        if name not in BUILT_IN:
+        if name not in BUILT_IN_PRESETS:
             with st.popover("Delete", type="tertiary"):
                 st.button("Delete this preset permanently", on_click=_delete, args=(services, name))
         with st.popover("Rules of thumb", type="tertiary", icon=":material/lightbulb:"):
@@ -66,8 +58,8 @@ def _delete(services: Services, name: str) -> None:
 
 
 def _apply(services: Services, name: str) -> None:
-    if name in BUILT_IN:
-        fill_default(BUILT_IN[name])
+    if name in BUILT_IN_PRESETS:
+        fill_default(BUILT_IN_PRESETS[name])
         return
     try:
         preset = services.presets.load(name)

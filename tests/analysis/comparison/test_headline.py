@@ -249,7 +249,7 @@ def test_results_no_better_than_guessing_are_reported(store):
     runs = study(store, [0.12, 0.11, 0.12], images=90)
     for run in runs:
         write_evaluation(store, run, {"accuracy": 0.12, "images": 90, "classes": [f"class {i}" for i in range(10)]})
-    assert "no better than guessing among 10 classes: 10.0%" in describe(store, runs)
+    assert "not significantly better than guessing among 10 classes: 10.0%" in describe(store, runs)
     for run in runs:
         write_evaluation(store, run, {"accuracy": 0.4, "images": 90, "classes": [f"class {i}" for i in range(10)]})
     assert "guessing" not in describe(store, runs)

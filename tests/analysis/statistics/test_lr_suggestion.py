@@ -8,10 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.analysis.charts.lr_range import rate_chart
-from core.analysis.statistics.lr_suggestion import range_test_config, suggest_rate
-from core.experiment.named_strategies import TWO_PHASE
-from core.experiment.run_config import RunConfig
-from core.experiment.strategy import Phase
+from core.analysis.statistics.lr_suggestion import suggest_rate
 
 RATES = np.geomspace(1e-7, 1, 100)
 DIGITS = {"1", "2", "3", "5"}
@@ -99,17 +96,3 @@ def test_the_chart_marks_both_points_on_the_curve_or_none_without_a_suggestion()
         assert (mark.x[0], mark.y[0]) in points and mark.x[0] == rate
     flat = [(rate, 1.0) for rate, _ in points]
     assert len(rate_chart(flat, suggest_rate(flat)).data) == 1
-
-
-def test_equivalent_range_tests_have_equal_configurations():
-    template, (first, second) = RunConfig(seed=3), TWO_PHASE.phases
-    config = range_test_config(template, TWO_PHASE, 1)
-    assert config.strategy.phases == (Phase(0, 1e-3, 1),) and config.split_seed == 3
-
-    def second_phase_test(*phases: Phase) -> RunConfig:
-        return range_test_config(template, type(TWO_PHASE)("two-phase", phases), 2)
-
-    expected = second_phase_test(first, second)
-    assert expected == second_phase_test(Phase(0, first.learning_rate, 99), Phase(second.unfreeze, 0.5, 7))
-    assert expected != second_phase_test(Phase(0, 0.1, 15), second), "the rate of an earlier phase matters"
-    assert expected != second_phase_test(first, Phase(31, 1e-4, 10))

@@ -235,9 +235,9 @@ from pathlib import Path
 from core.machine.devices import DeviceLocks, cpu
 from core.execution.queue.launcher import Launcher
 from core.experiment.runs.run_store import RunStore
-command = lambda run, device, leases: [sys.executable, {stub!r}, "endless", str(run), "--device", device,
-                                       "--leases", str(leases)]
-Launcher(RunStore({root!r}), DeviceLocks(Path({leases!r})), devices=lambda: (cpu(),), command=command)
+command = lambda run, device, locks: [sys.executable, {stub!r}, "endless", str(run), "--device", device,
+                                       "--locks", str(locks)]
+Launcher(RunStore({root!r}), DeviceLocks(Path({locks!r})), devices=lambda: (cpu(),), command=command)
 time.sleep(600)
 """
 
@@ -247,7 +247,7 @@ def start_leader(lab: Lab) -> subprocess.Popen:
     from harness import STUB
 
     code = LEADER.format(
-        project=str(STUB.parents[2]), stub=str(STUB), root=str(lab.store.root), leases=str(lab.device_locks.folder)
+        project=str(STUB.parents[2]), stub=str(STUB), root=str(lab.store.root), locks=str(lab.device_locks.folder)
     )
     return subprocess.Popen([sys.executable, "-c", code], preexec_fn=enable_ctrl_c)
 

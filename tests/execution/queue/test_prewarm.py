@@ -29,7 +29,7 @@ DELAYED = PrewarmPolicy(delay=0.5, memory_to_start=0, memory_to_keep=0)  # a que
 
 
 def stub_command(device: str, locks_folder: Path) -> list[str]:
-    return [sys.executable, str(STUB), "job_from_folder", "--wait", "--device", device, "--leases", str(locks_folder)]
+    return [sys.executable, str(STUB), "job_from_folder", "--wait", "--device", device, "--locks", str(locks_folder)]
 
 
 def stub_prewarmer(policy: PrewarmPolicy = AT_ONCE, **options) -> Prewarmer:
@@ -254,7 +254,7 @@ def test_it_exits_when_its_stdin_is_closed(lab: Lab, sent: bytes):
 
 @pytest.mark.parametrize("arguments", [[], ["--wait", "/a/run"]])
 def test_a_worker_needs_either_a_run_or_the_wait_option(arguments: list[str]):
-    command = [sys.executable, "-m", "core.execution.queue.worker", *arguments, "--leases", "/nowhere"]
+    command = [sys.executable, "-m", "core.execution.queue.worker", *arguments, "--locks", "/nowhere"]
     process = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert process.returncode == 2 and "Expected a run folder or --wait" in process.stderr
 
@@ -267,14 +267,14 @@ from test_prewarm import stub_prewarmer
 from core.machine.devices import DeviceLocks, cpu
 from core.execution.queue.launcher import Launcher
 from core.experiment.runs.run_store import RunStore
-Launcher(RunStore({root!r}), DeviceLocks(Path({leases!r})), devices=lambda: (cpu(),), prewarmer=stub_prewarmer())
+Launcher(RunStore({root!r}), DeviceLocks(Path({locks!r})), devices=lambda: (cpu(),), prewarmer=stub_prewarmer())
 time.sleep(600)
 """
 
 
 def test_after_a_killed_launcher_the_run_trains_on_and_no_idle_process_is_left(lab: Lab):
     code = LEADER.format(
-        project=str(PROJECT), tests=str(STUB.parent), root=str(lab.store.root), leases=str(lab.device_locks.folder)
+        project=str(PROJECT), tests=str(STUB.parent), root=str(lab.store.root), locks=str(lab.device_locks.folder)
     )
     leader = subprocess.Popen([sys.executable, "-c", code])
     worker = wait_for(lambda: psutil.Process(leader.pid).children())[0].pid

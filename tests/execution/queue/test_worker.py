@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> RunStore:
 
 @pytest.fixture
 def launcher(store: RunStore, tmp_path: Path):
-    launcher = Launcher(store, DeviceLocks(tmp_path / "leases"), devices=lambda: (cpu(),))
+    launcher = Launcher(store, DeviceLocks(tmp_path / "locks"), devices=lambda: (cpu(),))
     yield launcher
     for run in store.active():
         launcher.cancel(run.id)

@@ -28,7 +28,7 @@ from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy
 from core.learning.export import exporter as export
 from core.learning.export.exporter import ExportError, export_model
-from core.learning.inference.predictor import ModelError, Predictor
+from core.learning.inference.predictor import ModelFileError, Predictor
 from core.learning.training.job import train_run
 
 CLASSES = {"dark & [old]": 30, "light": 220, "middle": 125}
@@ -148,7 +148,7 @@ def test_a_changed_model_is_not_exported_and_its_old_files_are_not_offered(finis
     content[len(content) // 2] ^= 1
     (folder / "model.keras").write_bytes(content)
     assert load_exported_file(FORMATS["onnx"], folder) is None
-    with pytest.raises(ModelError, match="changed since"):
+    with pytest.raises(ModelFileError, match="changed since"):
         export_model(folder, "onnx")
 
 

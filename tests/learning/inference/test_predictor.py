@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from core.learning.inference.predictor import BATCH_SIZE, ModelError, Predictor, write_hash
+from core.learning.inference.predictor import BATCH_SIZE, ModelFileError, Predictor, write_hash
 from core.learning.inference.predictor_cache import MIN_FREE_MEMORY, PredictorCache
 from core.learning.network.model import build_transfer_model
 
@@ -67,17 +67,17 @@ def test_a_model_changed_since_its_training_is_refused(tmp_path, model):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="changed since"):
+    with pytest.raises(ModelFileError, match="changed since"):
         Predictor(path)
 
 
 @pytest.mark.faults
 def test_a_missing_and_a_damaged_file_are_refused(tmp_path, model):
-    with pytest.raises(ModelError, match="it is gone"):
+    with pytest.raises(ModelFileError, match="does not exist"):
         Predictor(tmp_path / "gone.keras")
     for content in (b"", b"hello", model.read_bytes()[:10_000]):
         (tmp_path / "bad.keras").write_bytes(content)
-        with pytest.raises(ModelError, match="Expected a model that Keras can open") as caught:
+        with pytest.raises(ModelFileError, match="Expected a model that Keras can open") as caught:
             Predictor(tmp_path / "bad.keras")
         assert "\n" not in str(caught.value)
 
