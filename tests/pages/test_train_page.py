@@ -6,7 +6,12 @@ import pytest
 from pages_harness import MANIFEST, button, make_study, open_page, texts
 
 from core.execution.keras_service.client import KerasService, KerasServiceError
-from core.experiment.named_strategies import STRATEGIES, gradual_unfreezing
+from core.experiment.named_strategies import (
+    STRATEGIES,
+    SharedSettings,
+    gradual_unfreezing,
+    gradual_with_settings,
+)
 from core.experiment.preset import PresetStore
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run_store import RunStore
@@ -144,7 +149,7 @@ def test_duplicate_restores_the_settings_and_images_of_a_run(root, tiny_folder):
     )
     run = RunStore(root).create(config, "path,hash,label,split\na.jpg,0,a,train\n")
     page = open_page("train", **{"from": run.id})
-    assert "60 images" in texts(page) and "1 run, 25 epochs" in texts(page)
+    assert "60 images" in texts(page) and "1 run, 20 epochs" in texts(page)
     assert page.number_input(key="seed").value == 7
     button(page, "Start").click().run()
     assert not page.exception and RunStore(root).runs()[0].config == config
