@@ -63,7 +63,7 @@ class Launcher:
         devices: returns the devices that may be used.
         command: returns a worker's command line, given the run's folder, the device and the folder of the locks.
         grace: seconds that a worker has to stop on request before it is killed with all its child processes.
-        prewarmer: keeps a prewarmed worker while this launcher leads; None to keep none.
+        prewarmer: keeps a prewarmed worker while this launcher is active; None to keep none.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Launcher:
                 self._wait()
         finally:
             if self._prewarmer:
-                self._prewarmer.close()  # the next leader has its own
+                self._prewarmer.close()  # the next active launcher has its own
 
     def _wait(self) -> None:
         self._wake.wait(POLL_SECONDS)
@@ -146,10 +146,15 @@ class Launcher:
         active = self._store.active()
         waiting = [run for run in active if self._attempt(self._check_run, run)]
         for device in self._free_devices() if waiting else ():
-            while waiting and not self._attempt(self._start, waiting.pop(0), device):
-                continue  # a run that cannot be started does not block the device
+            self._start_first(waiting, device)
         if self._prewarmer:
             self._attempt(self._update_prewarmer, self._prewarmer, active)
+
+    def _start_first(self, waiting: list[Run], device: Device) -> None:
+        """Start the first of these runs that can be started, and remove it and those before it from the list."""
+        while waiting:
+            if self._attempt(self._start, waiting.pop(0), device):
+                return
 
     def _attempt(self, action: Callable[..., bool | None], *arguments: object) -> bool | None:
         """Call `action`, report its error and return None then: an error of one run must not block the others."""

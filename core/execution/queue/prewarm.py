@@ -63,7 +63,7 @@ class _IdleWorker:
 
 
 class Prewarmer:
-    """Keep at most one idle worker, for one device. Used only by the launcher's thread while it leads.
+    """Keep at most one idle worker, for one device. Used only by the launcher's thread while it is active.
 
     The idle worker exits when this process does, because its stdin is then closed.
 

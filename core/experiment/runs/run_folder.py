@@ -19,7 +19,7 @@ class NoSuchRun(KeyError):
     """No run has this id."""
 
     def __str__(self) -> str:
-        return f"No such run: {str(self.args[0])[:80]!r}. Choose one from the list."
+        return f"No such run: {str(self.args[0])[:80]!r}. Check the id and the folder of the runs."
 
 
 def read_run(path: Path) -> AnyRun:

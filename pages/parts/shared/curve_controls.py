@@ -17,7 +17,7 @@ from pages.parts.shared.show import show_chart
 _AXES = {"Epoch": "epoch", "Step": "step", "Time": "elapsed"}
 _BANDS = {
     "Mean and range": "range",
-    "Mean and deviation": "deviation",
+    "Mean and standard deviation": "deviation",
     "Mean and 95% interval": "interval",
     "Each run": None,
 }

@@ -71,7 +71,10 @@ def test_it_finds_a_rate_or_reports_the_error_in_one_line(keras_service, tiny_co
 @pytest.mark.faults
 def test_a_failed_request_is_one_line_with_advice(keras_service, models, tmp_path):
     (tmp_path / "bad.keras").write_text("no model")
-    for path, message in ((tmp_path / "gone.keras", "does not exist. Choose"), (tmp_path / "bad.keras", "Train it again")):
+    for path, message in (
+        (tmp_path / "gone.keras", "does not exist. Choose"),
+        (tmp_path / "bad.keras", "Train it again"),
+    ):
         with pytest.raises(KerasServiceError, match=message) as caught:
             keras_service.predict(path, PIXELS)
         assert "\n" not in str(caught.value)

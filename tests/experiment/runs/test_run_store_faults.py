@@ -221,7 +221,7 @@ INVALID_IDS = [
 )
 @pytest.mark.parametrize("run_id", INVALID_IDS, ids=lambda run_id: ascii(run_id)[:20])
 def test_invalid_and_unknown_ids_are_refused(store, method, run_id):
-    with pytest.raises(NoSuchRun, match=r"No such run: .{1,100}\. Choose one from the list\."):
+    with pytest.raises(NoSuchRun, match=r"No such run: .{1,100}\. Check the id and the folder of the runs\."):
         getattr(store, method)(run_id)
 
 
