@@ -26,9 +26,9 @@ class FrozenFeatures:
 
     A phase that trains the top n layers starts from the features at the highest cut point below them; a phase that
     trains all layers starts from the images. A phase that trains fewer layers than an earlier one starts at the earlier
-    one's cut point, because the earlier phase changed the layers above it. One pass through the frozen part caches the features at the
-    cut points of all remaining phases, and at those of later runs that it passes on its way up. `images_computed` counts the
-    images that went through the frozen part.
+    one's cut point, because the earlier phase changed the layers above it. One pass through the frozen part caches the
+    features at the cut points of all remaining phases, and at those of later runs that it passes on its way up.
+    `images_computed` counts the images that went through the frozen part.
 
     Args:
         later_depths: how many layers the later runs of the study unfreeze.
