@@ -135,7 +135,7 @@ def test_a_run_whose_folder_was_deleted_does_not_exist(store):
     shutil.rmtree(store.root / deleted.id)
     assert store.active() == store.runs() == (other,)
     for method in (store.get, store.metrics, store.evaluation, store.log_tail, store.delete, store.request_stop):
-        with pytest.raises(NoSuchRun, match="Choose one from the list"):
+        with pytest.raises(NoSuchRun, match="Check the id and the folder"):
             method(deleted.id)
     with pytest.raises(NoSuchRun):
         store.write_status(deleted.id, RunStatus(State.RUNNING))
