@@ -49,7 +49,7 @@ def greys(tmp_path_factory) -> Dataset:
 @pytest.fixture(scope="module", params=["transfer", "small"])
 def finished(request, greys, tmp_path_factory) -> tuple[RunStore, Run]:
     """A run of each type of network."""
-    phases = (Phase(0 if request.param == "transfer" else FROM_SCRATCH, 1e-3, 12),)
+    phases = (Phase(0, 1e-3, 12) if request.param == "transfer" else Phase(FROM_SCRATCH, 1e-3, 4),)
     config = RunConfig(
         data=str(greys.root),
         batch_size=8,
