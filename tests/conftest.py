@@ -11,9 +11,6 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores: more threads only wait for them
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ["TRANSFER_LAB_HOME"] = tempfile.mkdtemp(prefix="lab-home-")
 
 from core.data.datasets.dataset import Dataset

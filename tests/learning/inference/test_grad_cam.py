@@ -86,6 +86,7 @@ def mass_on_object(maps: np.ndarray, labels: np.ndarray, positions: np.ndarray) 
     return float(np.mean(shares))
 
 
+@pytest.mark.slow
 def test_the_map_lies_on_the_object_and_changes_when_the_weights_are_shuffled():
     """Adebayo et al. 2018, arXiv 1810.03292: a map that does not change with the weights explains nothing."""
     rng = np.random.default_rng(0)

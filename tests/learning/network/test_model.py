@@ -18,6 +18,7 @@ def model() -> keras.Model:
     return build_transfer_model(10, 96, 0.35, "random")
 
 
+@pytest.mark.slow
 def test_the_stored_layer_table_matches_the_models(tmp_path):
     write_table(tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text() == TABLE.read_text()

@@ -52,6 +52,7 @@ class RunParts:
         return list(outcome.rows)
 
 
+@pytest.mark.slow
 def test_one_pass_caches_the_features_for_the_other_depths_of_a_study(config, tiny_dataset, feature_cache):
     sweep = [replace(config, strategy=strategy) for strategy in unfreeze_sweep([0, 11, 56], *config.strategy.phases)]
     later_depths = sweep[0].depths_of_similar_runs(sweep[1:])
@@ -69,6 +70,7 @@ def losses(rows: list[dict]) -> np.ndarray:
     return np.array([(row["loss"], row["val_loss"]) for row in rows])
 
 
+@pytest.mark.slow
 def test_losses_are_the_same_with_and_without_the_feature_cache(config, tiny_dataset, feature_cache):
     cached = RunParts(config, tiny_dataset, feature_cache)
     whole = RunParts(replace(config, reuse=False), tiny_dataset, None)

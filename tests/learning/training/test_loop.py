@@ -62,7 +62,7 @@ def weights_by_layer(model: keras.Model) -> list[list[np.ndarray]]:
     return [layer.get_weights() for layer in base_of(model).layers]
 
 
-@pytest.mark.parametrize("unfreeze", [0, 1, 30, ALL_LAYERS])
+@pytest.mark.parametrize("unfreeze", [0, 1, 30, pytest.param(ALL_LAYERS, marks=pytest.mark.slow)])
 def test_exactly_the_unfrozen_layers_change_and_statistics_never(tiny_config, data, unfreeze):
     config = with_phases(tiny_config, Phase(unfreeze, 1e-3, 1))
     before = weights_by_layer(model_of(config))
@@ -112,7 +112,7 @@ def test_same_seed_and_deterministic_gives_identical_weights(tiny_config, data):
     assert any((a != b).any() for a, b in zip(first, other_seed, strict=True))
 
 
-@pytest.mark.parametrize("whole_epochs", [1, 3])
+@pytest.mark.parametrize("whole_epochs", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_run_stopped_within_an_epoch_resumes_to_the_same_weights(tiny_config, data, tmp_path, whole_epochs):
     config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-3, 2), deterministic=True)
     whole, _, whole_rows = run(config, data)
