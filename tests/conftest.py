@@ -1,5 +1,6 @@
 """Fixtures of all tests: a temporary application folder, a tiny drawn data set, real photos, processes."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -41,6 +42,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the files whose tests train first: the last of them would otherwise run alone, while other workers wait."""
     long = "tests/execution/", "tests/learning/", "tests/test_", "tests/pages/", "tests/tools/"
     items.sort(key=lambda item: next((i for i, name in enumerate(long) if name in item.nodeid), len(long)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_garbage_collections() -> Iterator[None]:
+    """Exempt what a file leaves behind from garbage collection: with Keras' graphs in memory one takes seconds."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
