@@ -15,6 +15,7 @@ RECIPE = Recipe(epochs=2, images=8, passes=2, batch_size=4, size=48, small_size=
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it traces six large graphs, on one core if other tests run
 def test_a_stopped_pretraining_continues_to_an_identical_result(tmp_path):
     assert pretrain(tmp_path / "whole", RECIPE, lambda done: True)
     assert not pretrain(tmp_path / "parts", RECIPE, lambda done: done < 1)
