@@ -18,7 +18,7 @@ from pages.parts.compare.depth_section import show_depth_curve
 from pages.parts.compare.fairness_badge import show_fairness
 from pages.parts.shared.accuracy_bars import show_accuracy_bars
 from pages.parts.shared.curve_controls import show_curves
-from pages.parts.shared.run_picker import choose_runs
+from pages.parts.shared.run_picker import choose_runs, select_run
 from pages.parts.shared.services import Services, get_services
 from pages.parts.shared.show import show_empty_page, show_table
 
@@ -92,14 +92,13 @@ def _show_unfinished(runs: Sequence[AnyRun]) -> None:
 def _show_table(rows: Sequence[Summary], names: dict[str, str]) -> str:
     """Show the measurements of each run, and return the id of the baseline."""
     st.subheader("Measurements")
-    baseline = st.selectbox(
+    baseline = select_run(
         "Baseline",
         [row.id for row in rows],
-        key="baseline",
-        bind="query-params",
+        names,
+        "baseline",
+        "Differences are relative to this run, in percentage points.",
         width=360,
-        format_func=lambda run_id: names.get(run_id, run_id),
-        help="Differences are relative to this run, in percentage points.",
     )
     table, formats = comparison_table(rows, names, baseline)
     show_table(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.keys import frozen_feature_rows
 from core.data.cache.row_store import Kind
-from core.data.datasets.augmentation import copy_for_epoch
+from core.data.datasets.augmentation import copy_for_epoch, copy_recurs
 from core.data.datasets.dataset import SPLITS
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
@@ -83,8 +83,8 @@ def _feature_seconds(
                 )
                 for depth in in_one_pass
             ]
-            is_cached = copy is None or config.views > 0
-            yield (slowest + timings.decode) * forecast.count_missing(images[split], kinds, is_cached, weights)
+            recurs = copy_recurs(config, copy)
+            yield (slowest + timings.decode) * forecast.count_missing(images[split], kinds, recurs, weights)
     last = timings.phases[depths[-1]]
     if last.cut:  # features of the test images are computed in full precision
         kind = frozen_feature_rows(last.cut, last.shape, last.weights, config.image_size, None, "float32")

@@ -43,6 +43,11 @@ def copy_for_epoch(config: RunConfig, epoch: int) -> AugmentedCopy | None:
     return AugmentedCopy(config.augmentation, epoch % config.views)
 
 
+def copy_recurs(config: RunConfig, copy: AugmentedCopy | None) -> bool:
+    """Return whether later epochs use this copy again, so that its features are worth caching; no if `views` is 0."""
+    return copy is None or config.views > 0
+
+
 def augment_batch(pixels: np.ndarray, images: Sequence[str], copy: AugmentedCopy | None) -> np.ndarray:
     """Augment (n, H, W, 3) uint8 images, identified by their SHA-256; the result has the same shape and type."""
     if copy is None:

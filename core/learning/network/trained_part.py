@@ -32,7 +32,7 @@ def _tensors_above(model: keras.Model, cut_point: CutPoint | None) -> tuple[kera
 
     The features of the head are the input of its first dense layer, before flattening if the model flattens them.
     """
-    inputs = keras.Input(model.input_shape[1:] if cut_point is None else cut_point.shape, name="rows")
+    inputs = keras.Input(model.input_shape[1:] if cut_point is None else cut_point.shape, name="features")
     x, entering = inputs, {}
     for layer in _layers_above(model, cut_point):
         entering[layer.name] = x

@@ -11,7 +11,7 @@ import numpy as np
 from core.data.cache.keys import frozen_feature_rows
 from core.data.cache.row_store import Kind
 from core.data.cache.run_cache import RunCache
-from core.data.datasets.augmentation import AugmentedCopy, augment_batch, copy_for_epoch
+from core.data.datasets.augmentation import AugmentedCopy, augment_batch, copy_for_epoch, copy_recurs
 from core.experiment.run_config import RunConfig
 from core.learning.network.cut_points import CutPoint, cut_point_for
 from core.learning.network.frozen_part import FrozenPart, build_frozen_part
@@ -98,8 +98,8 @@ class FrozenFeatures:
             copy, hashes = copy_for(epoch), [images.hashes[number] for number in numbers]
             if not cut_points:
                 return augment_batch(images.pixels[numbers], hashes, copy)
-            is_repeated = copy is None or self._config.views > 0  # views = 0: every epoch draws new copies
-            run_cache, targets = (self._run_cache, cut_points) if is_repeated else (_NO_CACHE, cut_points[:1])
+            recurs = copy_recurs(self._config, copy)
+            run_cache, targets = (self._run_cache, cut_points) if recurs else (_NO_CACHE, cut_points[:1])
             kinds = [self._kind(cut_point, copy, precision) for cut_point in targets]
             features, found = run_cache.read(kinds[0], hashes)
             if not found.all():

@@ -12,6 +12,7 @@ from core.execution.keras_service.client import KerasServiceError
 from core.experiment.export_formats import FORMATS, ExportedFile, ExportFormat
 from core.experiment.runs.run import AnyRun, Run, State
 from core.experiment.runs.run_folder import NoSuchRun
+from pages.parts.shared.run_picker import select_run
 from pages.parts.shared.services import Services, show_error
 from pages.parts.shared.show import show_table
 
@@ -34,13 +35,7 @@ def show_export(services: Services, runs: Sequence[AnyRun], names: dict[str, str
     if not completed:
         return
     with st.expander("Export model"):
-        run_id = st.selectbox(
-            "Run",
-            [run.id for run in completed],
-            key="export",
-            bind="query-params",
-            format_func=lambda run_id: names.get(run_id, run_id),
-        )
+        run_id = select_run("Run", [run.id for run in completed], names, "export")
         run = next(run for run in completed if run.id == run_id)
         files = exported_files(services.store, run)
         missing = [form for form in FORMATS.values() if form.name not in {file.format for file in files}]

@@ -8,6 +8,7 @@ from core.analysis.results.settings import settings_of
 from core.analysis.results.summary import summarise
 from core.analysis.text import duration, escape_markdown, percent
 from core.experiment.runs.run import AnyRun, Run
+from pages.parts.shared.run_picker import select_run
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_table
 
@@ -22,13 +23,7 @@ def show_details(services: Services, runs: Sequence[AnyRun], names: dict[str, st
     """Show the test results of all runs, then the settings and the log of one run."""
     _show_results(services, runs, names)
     with st.expander("Settings, device and log"):
-        run_id = st.selectbox(
-            "Run",
-            [run.id for run in runs],
-            key="details",
-            bind="query-params",
-            format_func=lambda run_id: names.get(run_id, run_id),
-        )
+        run_id = select_run("Run", [run.id for run in runs], names, "details")
         run = next(run for run in runs if run.id == run_id)
         st.caption(_device_and_folder(services, run))
         settings, log = st.columns(2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from itertools import groupby, islice
+from typing import Literal
 
 import streamlit as st
 
@@ -32,6 +33,26 @@ def choose_runs(runs: Sequence[AnyRun]) -> list[AnyRun]:
     if len(chosen) > MAX_SHOWN:
         st.caption(f"The first {MAX_SHOWN} of {len(chosen):,} chosen runs are shown.")
     return chosen[:MAX_SHOWN]
+
+
+def select_run(
+    label: str,
+    run_ids: Sequence[str],
+    names: dict[str, str],
+    key: str,
+    help: str | None = None,
+    width: int | Literal["stretch"] = "stretch",
+) -> str:
+    """Show a list of runs by name, and return the id of the selected one. `key` is also the name in the URL."""
+    return st.selectbox(
+        label,
+        run_ids,
+        key=key,
+        bind="query-params",
+        width=width,
+        format_func=lambda run_id: names.get(run_id, run_id),
+        help=help,
+    )
 
 
 def deselect_run(run_id: str) -> None:
