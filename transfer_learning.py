@@ -17,8 +17,9 @@ from core.analysis.comparison.verdict import judge
 from core.analysis.results.settings import run_labels
 from core.analysis.results.summary import progress, summarise
 from core.analysis.text import count, duration, percent
-from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
-from core.backbones.weights import BUILT_IN_WEIGHTS, WeightsError, offline_weights, resolve_weights
+from core.backbones.registry import DEFAULT_BASE, backbone, backbones
+from core.backbones.weights import BUILT_IN_WEIGHTS, offline_weights, resolve_weights
+from core.backbones.weights_file import WeightsError
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.folder_layout import data_folder
 from core.data.datasets.scan import scan
@@ -37,6 +38,7 @@ from core.experiment.runs.run import AnyRun, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Strategy
+from core.machine.keras_backend import expect_backend
 
 DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 POLL_SECONDS = 0.5
@@ -56,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         store = RunStore(arguments.runs)
         if arguments.stop:
             return _stop(store, arguments.stop)
+        expect_backend()
         launcher = Launcher(store, prewarmer=Prewarmer(PrewarmPolicy(when_queue_is_empty=False)))
         if arguments.resume:
             launcher.resume(arguments.resume)
@@ -92,10 +95,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--phase1-lr", type=float, default=1e-3, help="learning rate of phase 1")
     add("--phase2-lr", type=float, default=1e-4, help="learning rate of phase 2; gradual: at 10 layers, then lower")
-    add("--unfreeze", type=int, default=30, help="two-phase: layers unfrozen in phase 2, from the top of the base")
+    add(
+        "--unfreeze",
+        type=int,
+        metavar="N",
+        help=f"two-phase: layers unfrozen in phase 2, from the top of the base; {DEFAULT_BASE.default_depth} of "
+        f"{DEFAULT_BASE.title}",
+    )
     add("--batch-size", type=int, default=32, help="images per training step")
-    add("--image-size", type=int, choices=IMAGE_SIZES, help="side in pixels; 224, or 96 with the sample base")
-    add("--alpha", type=float, choices=ALPHAS, help="width of MobileNetV2; 1.0, or 0.35 with the sample base")
+    add("--base", default=DEFAULT_BASE.name, choices=backbones(), help="base network")
+    add("--image-size", type=int, metavar="PIXELS", help="side of the input; 224, or 96 with the sample base")
+    add("--alpha", type=float, metavar="WIDTH", help="width of the base; 1.0, or 0.35 with the sample base")
     add("--weights", metavar="imagenet|sample|random|PATH", help="imagenet, or sample if that is unavailable")
     add("--seed", type=int, default=0, help="first seed")
     add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")
@@ -115,8 +125,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _build_preset(arguments: argparse.Namespace) -> Preset:
     data = SAMPLE if arguments.data == SAMPLE else str(Path(arguments.data).expanduser().resolve())
+    base = backbone(arguments.base)
     template = RunConfig(
         data=data,
+        base=base.name,
+        image_size=base.default_size,
+        alpha=base.default_width,
         seed=arguments.seed,
         batch_size=arguments.batch_size,
         views=arguments.views,
@@ -134,6 +148,7 @@ def _choose_strategies(arguments: argparse.Namespace) -> tuple[Strategy, ...]:
         arguments.phase1_lr,
         arguments.phase2_lr,
         arguments.unfreeze,
+        backbone(arguments.base),
     )
     return STRATEGY_CHOICES[arguments.strategy](settings)
 
@@ -144,9 +159,9 @@ def _choose_weights(arguments: argparse.Namespace, template: RunConfig) -> str:
         weights = arguments.weights or "random"
         return weights if weights in BUILT_IN_WEIGHTS else str(Path(weights).expanduser().resolve())
     try:
-        resolve_weights("imagenet", template.alpha, template.image_size)
+        resolve_weights(template.backbone, "imagenet", template.alpha, template.image_size)
     except WeightsError as error:
-        weights, notice = offline_weights()
+        weights, notice = offline_weights(template.backbone)
         console.print(f"{notice} ({error})", style="yellow", markup=False)
         return weights
     return "imagenet"
@@ -155,7 +170,7 @@ def _choose_weights(arguments: argparse.Namespace, template: RunConfig) -> str:
 def _start(store: RunStore, preset: Preset) -> list[str]:
     template = preset.template
     if preset.needs_base:
-        resolve_weights(template.weights, template.alpha, template.image_size)
+        resolve_weights(template.backbone, template.weights, template.alpha, template.image_size)
     with Progress(
         TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=console, transient=True
     ) as bars:
@@ -164,7 +179,7 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
     planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
     _print_data_report(dataset, Manifest.from_csv(planned[0][1]))
     for strategy in preset.strategies:
-        for warning in warnings(strategy):
+        for warning in warnings(strategy, base=template.backbone):
             console.print(warning, style="yellow", markup=False)
     return [run.id for run in store.create_study(planned).runs]
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.common import Measurement, add_data, add_network, machine, print_table, seconds, temporary_home
 from core.analysis.results.duration_estimate import estimate_duration
-from core.backbones.mobilenet_v2 import ALL_LAYERS
+from core.backbones.registry import DEFAULT_BASE
 from core.data.cache.feature_cache import FeatureCache
 from core.data.datasets.folder_layout import data_folder
 from core.data.datasets.scan import scan
@@ -61,7 +61,7 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> Iterator[Measuremen
     strategies = [strategy for name in ORDER for strategy in STRATEGY_CHOICES[name](settings)]
     files = [dataset.root / image.path for image in dataset.images[:16]]
     start, keras_service = time.perf_counter(), KerasService()
-    timings = keras_service.measure_timings(template, len(dataset.classes), files, (0, 30, ALL_LAYERS))
+    timings = keras_service.measure_timings(template, len(dataset.classes), files, (0, 30, DEFAULT_BASE.layers))
     keras_service.close()
     yield Measurement("Measuring the timings of three depths", seconds(time.perf_counter() - start))
     store, manifest = RunStore(folder / "runs"), split(dataset)

@@ -18,8 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks.support.common import Measurement, add_network, machine, print_table, run_python, seconds
-from core.backbones.mobilenet_v2 import ALL_LAYERS
-from core.experiment.strategy import Phase
+from core.experiment.strategy import ALL_LAYERS, Phase
 
 DEPTHS = 0, 30, ALL_LAYERS
 BATCH_SIZE = 32

@@ -95,7 +95,8 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
     """Return images per second, and the largest difference from Keras' features relative to their mean magnitude."""
     import keras
 
-    from core.learning.network.backbone import build_base
+    from core.backbones.registry import DEFAULT_BASE
+    from core.learning.network.base import build_base
     from core.learning.network.cut_points import cut_point_for
     from core.learning.network.onnx_writer import to_onnx
 
@@ -105,12 +106,14 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    base = build_base(arguments.alpha, arguments.image_size, arguments.weights)
+    base = build_base(DEFAULT_BASE, arguments.alpha, arguments.image_size, arguments.weights)
     reference = _keras(base)
     engines = {ONNX: _onnx, PARALLEL: _onnx_parallel, OPENVINO: _openvino}
-    forward = (
-        reference if runtime == KERAS else engines[runtime](to_onnx(base, [cut_point_for(base, 0)]), threads, batch)
-    )
+    if runtime == KERAS:
+        forward = reference
+    else:
+        graph = to_onnx(base, [cut_point_for(base, 0)], DEFAULT_BASE.scaling)
+        forward = engines[runtime](graph, threads, batch)
     pixels = np.random.default_rng(0).integers(0, 256, (batch, arguments.image_size, arguments.image_size, 3), np.uint8)
     expected, features = reference(pixels), forward(pixels)
     return {**_rates(forward, pixels), "difference": float(np.abs(features - expected).max() / np.abs(expected).mean())}
@@ -128,10 +131,11 @@ def _rates(forward: Forward, pixels: np.ndarray) -> dict[str, float]:
 def _keras(base: "keras.Model") -> Forward:  # noqa: F821 - Keras is imported only where it is needed
     import keras
 
-    from core.learning.network.backbone import rescale
+    from core.backbones.registry import DEFAULT_BASE
+    from core.learning.network.base import scale_pixels
 
     model = keras.Model(base.input, keras.layers.GlobalAveragePooling2D()(base.output))
-    return lambda pixels: model.predict_on_batch(rescale(pixels))
+    return lambda pixels: model.predict_on_batch(scale_pixels(pixels, DEFAULT_BASE.scaling))
 
 
 def _onnx(graph: bytes, threads: int, batch: int) -> Forward:

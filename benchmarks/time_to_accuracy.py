@@ -28,13 +28,12 @@ from benchmarks.support.time_report import (
     read,
     report,
 )
-from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.cache.feature_cache import FeatureCache
 from core.data.datasets.folder_layout import data_folder
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import Phase, Strategy
+from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
 
 
 def main() -> None:

@@ -17,12 +17,13 @@ import numpy as np
 from scipy.stats import rankdata
 
 from benchmarks.support.common import Measurement, machine, print_table
+from core.backbones.registry import DEFAULT_BASE
 from core.data.datasets.decode import load_image
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.data.sample_set.generate import sample_folder
 from core.learning.inference.novelty import NEIGHBOURS, QUANTILE, NoveltyReference
-from core.learning.network.backbone import build_base
+from core.learning.network.base import build_base
 from core.learning.network.cut_points import find_cut_points
 from core.learning.network.frozen_part import build_frozen_part
 
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--others", type=Path, help="folder of images of anything else")
     arguments = parser.parse_args()
     print(*machine(), "", sep="\n")
-    base = build_base(1.0, SIZE, arguments.weights)
+    base = build_base(DEFAULT_BASE, 1.0, SIZE, arguments.weights)
     frozen_part = build_frozen_part(base, find_cut_points(base)[-1:], 32)
     print_table(_evaluate(frozen_part, arguments.data, arguments.others))
 

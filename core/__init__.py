@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.verdict import Verdict, judge
 from core.analysis.results.summary import Summary, summarise
-from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.backbones.weights import resolve_weights
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.decode import load_image
@@ -38,7 +37,7 @@ from core.experiment.run_config import Augmentation, RunConfig
 from core.experiment.runs.metrics import Metrics
 from core.experiment.runs.run import Run, RunStatus, State, Study
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import Phase, Strategy
+from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
 
 if TYPE_CHECKING:
     from core.analysis.charts.bars import accuracy_bars, setting_bars

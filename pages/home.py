@@ -11,7 +11,7 @@ from core.analysis.results.evaluation_file import evaluation_figures
 from core.analysis.results.settings import data_name
 from core.analysis.results.summary import summarise
 from core.analysis.text import escape_markdown, percent, study_time
-from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_SIZE
+from core.backbones.weights import SAMPLE_BASE
 from core.data.study_plan import quick_study
 from core.experiment.run_config import SAMPLE
 from core.experiment.runs.run import AnyRun, Run
@@ -43,7 +43,8 @@ def main() -> None:
             help="Trains the three strategies for a few epochs each, which takes about a minute on two CPU cores.",
         )
         st.page_link("pages/data.py", label="Use my own images", icon=":material/photo_library:")
-    weights, notice = available_weights(SAMPLE_ALPHA, SAMPLE_SIZE)
+    study = quick_study(SAMPLE_BASE).template
+    weights, notice = available_weights(study.base, study.alpha, study.image_size)
     if notice:
         st.caption(escape_markdown(notice))
     if is_pressed:

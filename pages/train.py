@@ -49,7 +49,7 @@ def main() -> None:
             show_error(error)
     if strategies and template:
         preset = Preset(strategies, template, choose_seeds(report))
-    if preset and (notice := weights_notice(preset.template.weights)):
+    if preset and (notice := weights_notice(preset.template)):
         st.caption(f":material/info: {notice} Advanced shows where to put the ImageNet file.")
     st.caption(_plan(strategies, preset.seeds if preset else 1))
     if preset and report:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,14 @@ def run(command: list[str], folder: Path, text: str | None = None) -> None:
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
 
 
-def test_there_are_examples_for_a_strategy_a_format_and_a_page():
-    assert list(EXAMPLES) == ["Add a strategy", "Add an export format", "Add a page"]
+def test_there_are_examples_for_every_seam():
+    assert list(EXAMPLES) == [
+        "Add a strategy",
+        "Add a base",
+        "Run on another backend",
+        "Add an export format",
+        "Add a page",
+    ]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -47,6 +54,8 @@ def test_an_example_applies_and_is_formatted(copy, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_works(copy, name):
+    if name == "Run on another backend" and not (find_spec("jax") and find_spec("torch")):
+        pytest.skip("needs requirements-jax.txt and requirements-torch.txt")
     apply(copy, name)
     for commands in re.findall(r"^```sh\n(.*?)^```", EXAMPLES[name], re.DOTALL | re.MULTILINE):
         run(["bash", "-e", "-c", commands], copy)

@@ -1,55 +1,53 @@
-"""Writes `core/backbones/mobilenet_v2.csv` from the Keras models: `python -m tools.write_layer_table`."""
+"""Write the table of a base's layers, from its Keras models: `python -m tools.write_layer_table [NAME]`."""
 
 import csv
 import re
+import sys
 from pathlib import Path
 
 import keras
 
-from core.backbones.layer_table import TABLE
-from core.backbones.mobilenet_v2 import ALPHAS
-from core.learning.network.backbone import build_base
+from core.backbones.backbone import Backbone
+from core.backbones.registry import DEFAULT_BASE, backbone
+from core.learning.network.base import build_base
 
 
-def describe_layers() -> list[dict[str, str | int]]:
-    """Return one row per layer for `mobilenet_v2.csv`: name, block, stride, and channels and parameters per alpha."""
-    tables = [_describe_layers_at(alpha) for alpha in ALPHAS]
+def describe_layers(base: Backbone) -> list[dict[str, str | int]]:
+    """Return one row per layer: name, block, and number of channels and parameters per width."""
+    tables = [_describe_layers_at(base, width) for width in base.widths]
     return [{key: value for table in tables for key, value in table[i].items()} for i in range(len(tables[0]))]
 
 
-def _describe_layers_at(alpha: float) -> list[dict[str, str | int]]:
-    base = build_base(alpha, 224, "random")
+def _describe_layers_at(base: Backbone, width: float) -> list[dict[str, str | int]]:
+    layers = build_base(base, width, base.default_size, "random").layers
+    names = ["input", *(layer.name for layer in layers[1:])]
     return [
         {
-            "name": layer.name if i else "input",
-            "block": _block(layer.name if i else "input"),
-            "stride": round(224 / _shape(layer)[1]),
-            f"channels@{alpha}": _shape(layer)[-1],
-            f"parameters@{alpha}": layer.count_params(),
-            f"trainable@{alpha}": sum(w.size for w in map(keras.ops.convert_to_numpy, layer.trainable_weights)),
+            "name": name,
+            "block": block,
+            f"channels@{width}": tuple(layer.output.shape)[-1],
+            f"parameters@{width}": layer.count_params(),
+            f"trainable@{width}": sum(w.size for w in map(keras.ops.convert_to_numpy, layer.trainable_weights)),
         }
-        for i, layer in enumerate(base.layers)
+        for name, block, layer in zip(names, _blocks(names, base.block), layers, strict=True)
     ]
 
 
-def _shape(layer: keras.Layer) -> tuple[int, ...]:
-    shape = layer.output.shape
-    return tuple(shape)
+def _blocks(names: list[str], pattern: str) -> list[str]:
+    """Name the block of each layer; layers before the first block are the stem, those after the last one the top."""
+    matches = [re.match(pattern, name) for name in names]
+    first = next((i for i, match in enumerate(matches) if match), len(names))
+    return [match.group() if match else "stem" if i < first else "top" for i, match in enumerate(matches)]
 
 
-def _block(name: str) -> str:
-    match = re.match(r"block_\d+|expanded_conv", name)
-    return match.group() if match else "top" if name.startswith(("Conv_1", "out_relu")) else "stem"
-
-
-def write_table(path: Path = TABLE) -> None:
-    """Write `mobilenet_v2.csv` from the Keras models of all alphas."""
-    rows = describe_layers()
-    with path.open("w", newline="") as file:
+def write_table(base: Backbone, path: Path | None = None) -> None:
+    """Write the table to `path`, by default to where `layer_table` reads it."""
+    rows = describe_layers(base)
+    with (path or base.layer_table).open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
 if __name__ == "__main__":
-    write_table()
+    write_table(backbone(sys.argv[1]) if sys.argv[1:] else DEFAULT_BASE)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.analysis.text import gigabytes
-from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
+from core.backbones.registry import DEFAULT_BASE
 from core.experiment.run_config import SAMPLE, RunConfig
 from core.machine.devices import cpu, gpus
 
@@ -86,8 +86,9 @@ def add_data(parser: ArgumentParser) -> None:
 
 def add_network(parser: ArgumentParser, image_size: int = 224, alpha: float = 1.0) -> None:
     """Add `--image-size` and `--alpha`."""
-    parser.add_argument("--image-size", type=int, default=image_size, choices=IMAGE_SIZES, help="side in pixels")
-    parser.add_argument("--alpha", type=float, default=alpha, choices=ALPHAS, help="width of MobileNetV2")
+    sizes = DEFAULT_BASE.image_sizes
+    parser.add_argument("--image-size", type=int, default=image_size, choices=sizes, help="side in pixels")
+    parser.add_argument("--alpha", type=float, default=alpha, choices=DEFAULT_BASE.widths, help="width of the base")
 
 
 def run_python(*command: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.support.common import Measurement, seconds
-from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
+from core.backbones.registry import DEFAULT_BASE
 from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import RunStatus, State
@@ -38,7 +38,7 @@ def listing(folder: Path, quick: bool) -> Iterator[Measurement]:
 
 def write_runs(root: Path, number: int) -> None:
     """Write completed runs with varied configurations, three per study, as the store would have written them."""
-    strategies = tuple(STRATEGIES.values())
+    strategies, widths, sizes = tuple(STRATEGIES.values()), DEFAULT_BASE.widths, DEFAULT_BASE.image_sizes
     root.mkdir()
     for i in range(number):
         study, position = divmod(i, len(strategies))
@@ -46,8 +46,8 @@ def write_runs(root: Path, number: int) -> None:
             strategy=strategies[position],
             seed=study,
             split_seed=study,
-            alpha=ALPHAS[study % len(ALPHAS)],
-            image_size=IMAGE_SIZES[study % len(IMAGE_SIZES)],
+            alpha=widths[study % len(widths)],
+            image_size=sizes[study % len(sizes)],
         )
         started = 1_750_000_000.0 + 60 * study
         status = RunStatus(

@@ -1,12 +1,20 @@
-"""MobileNetV2 as data: its widths, image sizes and number of layers. Sandler et al. 2018, arXiv 1801.04381."""
+"""MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) as data."""
 
-from typing import Final
+from pathlib import Path
 
-ALPHAS: Final = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-"""Width multipliers for which Keras publishes ImageNet weights."""
+from core.backbones.backbone import Backbone, DepthRange, SampleWeights
 
-IMAGE_SIZES: Final = (96, 128, 160, 192, 224)
-"""Side lengths in pixels for which Keras publishes ImageNet weights."""
-
-ALL_LAYERS: Final = 154
-"""Number of layers without the ImageNet classifier, the same at every width and image size."""
+BACKBONE = Backbone(
+    name="mobilenet-v2",
+    title="MobileNetV2",
+    network="keras.applications:MobileNetV2",
+    layers=154,
+    block=r"block_\d+|expanded_conv",
+    width_argument="alpha",
+    widths=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+    sweep_depths=(0, 11, 20, 30, 56, 100, 154),  # all but 30 are block boundaries
+    depth_ranges=(DepthRange(4_999, 10, 20), DepthRange(10_000, 20, 40), DepthRange(float("inf"), 40, 80)),
+    weights_url="https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_{size}_no_top.h5",
+    sample=SampleWeights(Path(__file__).with_name("sample_weights.npz"), width=0.35, image_size=96),
+)

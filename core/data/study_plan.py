@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_BASE, SAMPLE_SIZE
+from core.backbones.weights import SAMPLE_BASE
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.split import split
 from core.experiment.named_strategies import SharedSettings, all_three
@@ -18,8 +18,10 @@ def plan_study(
     """Return (configuration, manifest as CSV) of each run: every strategy with every seed.
 
     A seed determines both the split and the training, so runs with the same seed share a split and can be compared in
-    pairs. Raises `ValueError` if there is no strategy or no seed, `DataError` if the data set cannot be split.
+    pairs. Raises `ValueError` if there is no strategy, no seed or no such base, `DataError` if the data set cannot
+    be split.
     """
+    template.backbone  # noqa: B018 - raises if it is unknown
     if not strategies or not seeds:
         raise ValueError(f"Expected at least one strategy and one seed; received {len(strategies)} and {len(seeds)}.")
     planned = []
@@ -32,12 +34,12 @@ def plan_study(
 def quick_study(weights: str) -> Preset:
     """Return the three strategies on the sample set, short enough to finish in about a minute on two CPU cores."""
     strategies = all_three(SharedSettings(phase1_epochs=4, phase2_epochs=3))
-    template = RunConfig(data=SAMPLE, image_size=SAMPLE_SIZE, alpha=SAMPLE_ALPHA, weights=weights)
-    return Preset(strategies, template)
+    return Preset(strategies, replace(with_weights(RunConfig(data=SAMPLE), SAMPLE_BASE), weights=weights))
 
 
 def with_weights(template: RunConfig, weights: str) -> RunConfig:
     """Return the template with these weights; the sample base also sets its width and image size."""
-    if weights == SAMPLE_BASE:
-        template = replace(template, image_size=SAMPLE_SIZE, alpha=SAMPLE_ALPHA)
+    sample = template.backbone.sample
+    if weights == SAMPLE_BASE and sample:
+        template = replace(template, image_size=sample.image_size, alpha=sample.width)
     return replace(template, weights=weights)

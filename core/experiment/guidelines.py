@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
-from core.experiment.strategy import Strategy
+from core.backbones.backbone import Backbone
+from core.backbones.registry import DEFAULT_BASE
+from core.experiment.strategy import ALL_LAYERS, Strategy
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,12 @@ def fine_tuning_rate(head_rate: float) -> Guideline:
     )
 
 
-def layers_to_unfreeze(images: int) -> Guideline:
-    """How many layers to unfreeze for a data set with this number of images."""
-    low, high = (10, 20) if images < 5_000 else (20, 40) if images <= 10_000 else (40, 80)
+def layers_to_unfreeze(images: int | None, base: Backbone = DEFAULT_BASE) -> Guideline | None:
+    """How many layers of a base to unfreeze for this number of images; None if it is unknown, or no advice is."""
+    fitting = next((advice for advice in base.depth_ranges if images and images <= advice.max_images), None)
+    if images is None or fitting is None:
+        return None
+    low, high = fitting.low, fitting.high
     return Guideline(low, high, f"{low}-{high} layers for {images:,} images: unfrozen layers need data to learn from.")
 
 
@@ -38,20 +42,20 @@ def batch_size(gpu_memory_bytes: int | None) -> Guideline:
     return Guideline(low, high, f"{low}-{high} for {gpu_memory_bytes / 1024**3:.0f} GB of GPU memory.")
 
 
-def rules_of_thumb(images: int | None, gpu_memory_bytes: int | None) -> tuple[str, ...]:
+def rules_of_thumb(images: int | None, gpu_memory_bytes: int | None, base: Backbone = DEFAULT_BASE) -> tuple[str, ...]:
     """All rules as sentences, for this number of images (None = unknown) and this GPU memory (None = no GPU)."""
+    advice = layers_to_unfreeze(images, base)
     rules = (
         f"Learning rate once the base trains: {fine_tuning_rate(1e-3).reason}",
         f"Batch size: {batch_size(gpu_memory_bytes).reason}",
     )
-    return (f"Layers to unfreeze: {layers_to_unfreeze(images).reason}", *rules) if images else rules
+    return (f"Layers to unfreeze: {advice.reason}", *rules) if advice else rules
 
 
-def warnings(strategy: Strategy, images: int | None = None) -> tuple[str, ...]:
+def warnings(strategy: Strategy, images: int | None = None, base: Backbone = DEFAULT_BASE) -> tuple[str, ...]:
     """One sentence for each setting of `strategy` that contradicts a guideline."""
     sentences = _rate_warnings(strategy)
-    if images is not None:
-        advice = layers_to_unfreeze(images)
+    if advice := layers_to_unfreeze(images, base):
         partial = [phase.unfreeze for phase in strategy.phases if 0 < phase.unfreeze < ALL_LAYERS]
         sentences += [
             f"{strategy.title} unfreezes {depth} layers. Suggested: {advice.reason}"

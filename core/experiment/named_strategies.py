@@ -4,14 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
-from core.experiment.strategy import FROM_SCRATCH, MAX_LEARNING_RATE, Phase, Strategy, expect_number
-
-DEPTHS: Final = (0, 11, 20, 30, 56, 100, 154)
-"""Default depths of a sweep: the number of unfrozen layers. All but 30 are block boundaries."""
-
-GRADUAL_DEPTHS: Final = (0, 10, 20, 30)
-"""Default depths of gradual unfreezing, one per phase; in the first phase the base is frozen."""
+from core.backbones.backbone import Backbone
+from core.backbones.registry import DEFAULT_BASE
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, MAX_LEARNING_RATE, Phase, Strategy, expect_number
 
 GRADUAL_DECAY: Final = 0.3
 """Default factor between the learning rates of successive phases of gradual unfreezing."""
@@ -24,14 +19,16 @@ class SharedSettings:
     Args:
         phase1_epochs, phase1_rate: of the phase that trains the head on the frozen base.
         phase2_epochs, phase2_rate: of the phase or phases with unfrozen layers.
-        unfreeze: number of layers that two-phase unfreezes, from the top of the base.
+        base: the base network, which determines how many layers are unfrozen.
+        unfreeze: number of layers that two-phase unfreezes, from the top of the base; None = the base's default.
     """
 
     phase1_epochs: int = 15
     phase2_epochs: int = 10
     phase1_rate: float = 1e-3
     phase2_rate: float = 1e-4
-    unfreeze: int = 30
+    unfreeze: int | None = None
+    base: Backbone = DEFAULT_BASE
 
     @property
     def epochs(self) -> int:
@@ -43,7 +40,8 @@ class SharedSettings:
 
     @property
     def fine_tuning(self) -> Phase:
-        return Phase(self.unfreeze, self.phase2_rate, self.phase2_epochs)
+        unfreeze = self.base.default_depth if self.unfreeze is None else self.unfreeze
+        return Phase(unfreeze, self.phase2_rate, self.phase2_epochs)
 
 
 def feature_extraction(settings: SharedSettings) -> Strategy:
@@ -67,7 +65,7 @@ def baseline_cnn(settings: SharedSettings) -> Strategy:
 
 
 def unfreeze_sweep(
-    depths: Sequence[int] = DEPTHS,
+    depths: Sequence[int] = DEFAULT_BASE.sweep_depths,
     head: Phase = SharedSettings().head,
     fine_tuning: Phase = SharedSettings().fine_tuning,
 ) -> tuple[Strategy, ...]:
@@ -76,7 +74,7 @@ def unfreeze_sweep(
 
 
 def gradual_unfreezing(
-    depths: Sequence[int] = GRADUAL_DEPTHS,
+    depths: Sequence[int] = DEFAULT_BASE.gradual_depths,
     learning_rate: float = 1e-3,
     epochs: int = 5,
     decay: float = GRADUAL_DECAY,
@@ -99,7 +97,7 @@ def gradual_with_settings(settings: SharedSettings) -> Strategy:
     The phases after the first divide `phase2_epochs` evenly; the last one has the remainder. Their learning rate
     starts at `phase2_rate`. Raises `ValueError` for less than one epoch per unfrozen phase.
     """
-    unfrozen = gradual_unfreezing(GRADUAL_DEPTHS[1:], settings.phase2_rate).phases
+    unfrozen = gradual_unfreezing(settings.base.gradual_depths[1:], settings.phase2_rate).phases
     share, remainder = divmod(settings.phase2_epochs, len(unfrozen))
     if share < 1:
         raise ValueError(
@@ -132,7 +130,7 @@ STRATEGY_CHOICES: Final[Mapping[str, Callable[[SharedSettings], tuple[Strategy, 
     "two-phase": lambda settings: (two_phase(settings),),
     "baseline-cnn": lambda settings: (baseline_cnn(settings),),
     "all": all_three,
-    "depths": lambda settings: unfreeze_sweep(head=settings.head, fine_tuning=settings.fine_tuning),
+    "depths": lambda settings: unfreeze_sweep(settings.base.sweep_depths, settings.head, settings.fine_tuning),
     "gradual": lambda settings: (gradual_with_settings(settings),),
 }
 """The values of the terminal's `--strategy`, and the strategies that each trains."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from core.experiment.named_strategies import STRATEGIES, SharedSettings, gradual_with_settings, unfreeze_sweep
+from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Strategy, expect_integer
 from core.machine.files import read_json, write_atomically
@@ -14,12 +14,8 @@ from core.machine.files import read_json, write_atomically
 MAX_STRATEGIES, MAX_SEEDS = 12, 20
 _NAME = re.compile(r"\w[\w .,()+-]{0,59}")
 
-BUILT_IN_PRESETS: Final = {
-    "Default settings": tuple(STRATEGIES.values()),
-    "Seven depths": unfreeze_sweep(),
-    "Gradual unfreezing": (gradual_with_settings(SharedSettings()),),
-}
-"""Strategies of each built-in preset, which leaves all other settings at their defaults."""
+BUILT_IN_PRESETS: Final = {"Default settings": "all", "Seven depths": "depths", "Gradual unfreezing": "gradual"}
+"""By name, the value of `STRATEGY_CHOICES` that gives a preset its strategies; other settings have their defaults."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +23,7 @@ class Preset:
     """Settings of a study: its strategies, its number of seeds and, in `template`, all other settings.
 
     The template's strategy is ignored. The template's seed is the first of `seeds` consecutive ones.
+    Raises `ValueError` for strategies that the template's base cannot train.
     """
 
     strategies: tuple[Strategy, ...] = tuple(STRATEGIES.values())
@@ -37,6 +34,8 @@ class Preset:
         if not 1 <= len(self.strategies) <= MAX_STRATEGIES:
             raise ValueError(f"Expected 1 to {MAX_STRATEGIES} strategies in a preset; received {len(self.strategies)}.")
         expect_integer("seeds", self.seeds, 1, MAX_SEEDS)
+        valid = tuple(replace(self.template, strategy=strategy).strategy for strategy in self.strategies)
+        object.__setattr__(self, "strategies", valid)
 
     @property
     def seed_range(self) -> range:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
-from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
+from core.backbones.backbone import Backbone
+from core.backbones.registry import DEFAULT_BASE, backbone, backbones
 from core.experiment.named_strategies import TWO_PHASE
-from core.experiment.strategy import Strategy, expect_integer, expect_number
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Strategy, expect_integer, expect_number
 
 PRECISIONS: Final = ("float16", "float32")
 SAMPLE: Final = "sample"
@@ -40,6 +41,7 @@ class RunConfig:
 
     Args:
         data: folder with one subfolder per class, or `SAMPLE`.
+        alpha: width multiplier of the base.
         weights: "imagenet", "sample", "random", or the path of a weights file for the base.
         seed: determines the head's initial weights, the order of images, augmentation and dropout.
         split_seed: determines which images go to train, validation and test.
@@ -53,6 +55,8 @@ class RunConfig:
             of them in each epoch.
         kept_precision: precision of cached features, "float16" or "float32".
         leak_free: keep near-duplicates in one part of the split; False ignores them, to show the effect of leaks.
+        base: name of the base network. An unknown one is accepted, so that runs on a base that is no longer there can
+            be shown; `backbone` refuses it.
     """
 
     data: str = SAMPLE
@@ -60,8 +64,8 @@ class RunConfig:
     seed: int = 0
     split_seed: int = 0
     batch_size: int = 32
-    image_size: int = 224
-    alpha: float = 1.0
+    image_size: int = DEFAULT_BASE.default_size
+    alpha: float = DEFAULT_BASE.default_width
     weights: str = "imagenet"
     augmentation: Augmentation = field(default_factory=Augmentation)
     patience: int = 0
@@ -72,6 +76,7 @@ class RunConfig:
     reuse: bool = True
     kept_precision: str = "float16"
     leak_free: bool = True
+    base: str = DEFAULT_BASE.name
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
@@ -89,13 +94,32 @@ class RunConfig:
         for name in ("class_weights", "deterministic", "mixed_precision", "reuse", "leak_free"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
-        _expect_one_of("image_size", self.image_size, IMAGE_SIZES)
-        _expect_one_of("alpha", self.alpha, ALPHAS)
         _expect_one_of("kept_precision", self.kept_precision, PRECISIONS)
-        for name in ("data", "weights"):
+        for name in ("data", "base", "weights"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
                 raise ValueError(f"Expected {name} to name a folder or file; received {str(value)[:80]!r}.")
+        if self.base in backbones():
+            self._expect_fitting_base(self.backbone)
+
+    def _expect_fitting_base(self, base: Backbone) -> None:
+        """Validate the settings that depend on the base, and write "all of its layers" in one way only."""
+        _expect_one_of("image_size", self.image_size, base.image_sizes)
+        _expect_one_of("alpha", self.alpha, base.widths)
+        strategy = self.strategy.with_depths({base.layers: ALL_LAYERS})
+        for depth in strategy.depths - {ALL_LAYERS, FROM_SCRATCH}:
+            expect_integer(f"unfreeze (layers of {base.title}, from its top)", depth, 0, base.layers)
+        object.__setattr__(self, "strategy", strategy)
+
+    @property
+    def backbone(self) -> Backbone:
+        """The base network. Raises `UnknownBase` if there is none of this name."""
+        return backbone(self.base)
+
+    @property
+    def counted_strategy(self) -> Strategy:
+        """The strategy with `ALL_LAYERS` replaced by the base's number of layers. Raises `UnknownBase`."""
+        return self.strategy.with_depths({ALL_LAYERS: self.backbone.layers})
 
     def without_seeds(self) -> "RunConfig":
         """The configuration with both seeds set to 0, equal for all replicates of a setting."""
@@ -105,7 +129,7 @@ class RunConfig:
         """Depths trained by those of the other configurations that differ from this one only in strategy."""
         return frozenset().union(
             *(
-                other.strategy.cumulative_max_depths
+                other.counted_strategy.cumulative_max_depths
                 for other in others
                 if replace(self, strategy=other.strategy) == other and not other.strategy.is_from_scratch
             )
@@ -118,7 +142,8 @@ class RunConfig:
     def from_json(cls, data: dict[str, Any]) -> "RunConfig":
         """The configuration that `to_json` wrote. Raises `ValueError` that names the invalid setting.
 
-        A missing `leak_free` is read as False, since versions without this setting did not group near-duplicates.
+        A missing `leak_free` is read as False, since versions without this setting did not group near-duplicates, and a
+        missing `base` as the default, which was the only one.
         """
         if not isinstance(data, dict) or "strategy" not in data:
             raise ValueError(f"Expected a run configuration; received {str(data)[:80]}.")

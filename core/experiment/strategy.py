@@ -1,18 +1,21 @@
 """Training strategies as data: a strategy is a name and a sequence of phases."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from typing import Any, Final
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
-
 FROM_SCRATCH: Final = -1
 """Value of `unfreeze` for the baseline: there is no base; a small network trains from random weights."""
+
+ALL_LAYERS: Final = 100_000
+"""Value of `unfreeze` for all layers of any base; greater than the number of layers of every base. "all" in files."""
 
 
 MAX_EPOCHS: Final = 1_000
 MAX_LEARNING_RATE: Final = 10.0
+_ALL: Final = "all"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PARTIAL, _SWEPT = re.compile(r"fine-tuning-(\d+)"), re.compile(r"unfreeze-(\d+)")
 
@@ -51,6 +54,14 @@ class Phase:
             expect_integer("unfreeze (layers of the base, from its top)", self.unfreeze, 0, ALL_LAYERS)
         expect_number("learning_rate", self.learning_rate, 0, MAX_LEARNING_RATE)
         expect_integer("epochs", self.epochs, 1, MAX_EPOCHS)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | ({"unfreeze": _ALL} if self.unfreeze == ALL_LAYERS else {})
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Phase":
+        """The phase that `to_json` wrote. Raises `ValueError`, `TypeError` on other data."""
+        return cls(**data | ({"unfreeze": ALL_LAYERS} if data.get("unfreeze") == _ALL else {}))
 
 
 @dataclass(frozen=True)
@@ -110,15 +121,19 @@ class Strategy:
         """Number of epochs planned before each phase but the first."""
         return tuple(accumulate(phase.epochs for phase in self.phases[:-1]))
 
+    def with_depths(self, depths: Mapping[int, int]) -> "Strategy":
+        """The same strategy with some values of `unfreeze` replaced."""
+        return replace(self, phases=tuple(replace(p, unfreeze=depths.get(p.unfreeze, p.unfreeze)) for p in self.phases))
+
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "phases": [asdict(phase) for phase in self.phases]}
+        return {"name": self.name, "phases": [phase.to_json() for phase in self.phases]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Strategy":
         """The strategy that `to_json` wrote. Raises `ValueError` on other data."""
         try:
-            return cls(**data | {"phases": tuple(Phase(**phase) for phase in data["phases"])})
-        except (TypeError, KeyError) as error:
+            return cls(**data | {"phases": tuple(Phase.from_json(phase) for phase in data["phases"])})
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"Expected a strategy with name and phases; received {data!r}.") from error
 
 
@@ -137,13 +152,16 @@ _TITLES: Final = {
 }
 
 
-def with_phases(strategy: Strategy, phases: tuple[Phase, ...]) -> Strategy:
-    """The strategy with other phases. If it has one phase or belongs to a sweep, the depth gives it a new name."""
+def with_phases(strategy: Strategy, phases: tuple[Phase, ...], layers: int) -> Strategy:
+    """The strategy with other phases, for a base with this number of layers.
+
+    If it has one phase or belongs to a sweep, the depth gives it a new name.
+    """
     if strategy.is_from_scratch:
         return replace(strategy, phases=phases)
     if len(phases) > 1:
         name = f"unfreeze-{phases[-1].unfreeze}" if swept_depth(strategy.name) is not None else strategy.name
         return Strategy(name, phases)
     depth = phases[0].unfreeze
-    names = {0: "feature-extraction", ALL_LAYERS: "fine-tuning"}
+    names = {0: "feature-extraction", layers: "fine-tuning", ALL_LAYERS: "fine-tuning"}
     return Strategy(names.get(depth, f"fine-tuning-{depth}"), phases)

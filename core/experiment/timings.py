@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.backbones.weights import SAMPLE_FILE
+from core.backbones.weights import SAMPLE_BASE
 from core.experiment.run_config import RunConfig
 from core.machine.files import read_json, write_atomically
+from core.machine.keras_backend import backend_name
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class TimingStore:
 
         Random weights depend on the seed. A weights file may be replaced, so its time and size count too.
         """
-        file = SAMPLE_FILE if config.weights == "sample" else Path(config.weights)
+        sample = config.backbone.sample
+        file = sample.file if config.weights == SAMPLE_BASE and sample else Path(config.weights)
         stamp = file.stat() if file.is_file() else None
         settings = [
             platform.node(),
@@ -94,5 +96,7 @@ class TimingStore:
             stamp and (stamp.st_mtime_ns, stamp.st_size),
             config.seed if config.weights == "random" else None,
             config.reuse,
+            config.base,
+            backend_name(),
         ]
         return self._folder / f"{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:24]}.json"

@@ -16,7 +16,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 DEVICE_TAKEN, RUN_TAKEN = 75, 76
 """Exit codes of a worker that changed nothing because another one held the lock of its device or its run."""
 
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "PYTHONUNBUFFERED": "1",
+    # JAX and TensorFlow take GPU memory as they need it, not all of it at the start
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+}
 NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # the counterpart of start_new_session on Windows
 
 
@@ -30,7 +36,7 @@ def start_worker(command: Sequence[str], device_id: str, stdin: int, output: Bin
         stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env=os.environ | _QUIET | device_environment(device_id),
+        env=os.environ | _ENVIRONMENT | device_environment(device_id),
     )
 
 

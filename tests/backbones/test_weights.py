@@ -11,17 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
-from core.backbones.weights import (
-    SAMPLE_FILE,
-    WeightsError,
-    fetch_imagenet,
-    imagenet_is_available,
-    imagenet_is_cached,
-    imagenet_path,
-    is_readable,
-    offline_weights,
-    resolve_weights,
-)
+from core.backbones.imagenet_weights import fetch_imagenet, imagenet_is_available, imagenet_is_cached, imagenet_path
+from core.backbones.registry import DEFAULT_BASE
+from core.backbones.weights import offline_weights, resolve_weights
+from core.backbones.weights_file import WeightsError, is_readable
 
 pytestmark = pytest.mark.faults
 
@@ -84,11 +77,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "keras" / "models"
 
 
+def set_address(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    file = DEFAULT_BASE.weights_url.rpartition("/")[2]
+    monkeypatch.setitem(vars(DEFAULT_BASE), "weights_url", address + file)
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.requested, server.respond = [], send(COMPLETE)
-        monkeypatch.setattr("core.backbones.weights.IMAGENET_URL", f"http://127.0.0.1:{server.server_port}/")
+        set_address(monkeypatch, f"http://127.0.0.1:{server.server_port}/")
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
@@ -99,12 +97,12 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A download address that refuses connections."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        monkeypatch.setattr("core.backbones.weights.IMAGENET_URL", f"http://127.0.0.1:{bound.getsockname()[1]}/")
+        set_address(monkeypatch, f"http://127.0.0.1:{bound.getsockname()[1]}/")
         yield  # bound but not listening, so that no other process gets the port
 
 
 def put_in_cache(content: bytes) -> Path:
-    path = imagenet_path(0.35, 96)
+    path = imagenet_path(DEFAULT_BASE, 0.35, 96)
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     return path
@@ -113,7 +111,7 @@ def put_in_cache(content: bytes) -> Path:
 def test_weights_are_downloaded_once_and_no_other_file_is_left(server, cache):
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5"
     for _ in range(2):
-        assert resolve_weights("imagenet", 0.35, 96) == cache / name
+        assert resolve_weights(DEFAULT_BASE, "imagenet", 0.35, 96) == cache / name
     assert server.requested == [f"/{name}"]
     assert (cache / name).read_bytes() == COMPLETE and list(cache.iterdir()) == [cache / name]
     (cache / "other").touch()
@@ -122,27 +120,27 @@ def test_weights_are_downloaded_once_and_no_other_file_is_left(server, cache):
 
 def test_cached_weights_need_no_network(no_server):
     path = put_in_cache(COMPLETE)
-    assert fetch_imagenet(0.35, 96) == path
-    assert imagenet_is_cached(0.35, 96) and imagenet_is_available(0.35, 96)
-    assert not imagenet_is_cached(0.5, 96)
+    assert fetch_imagenet(DEFAULT_BASE, 0.35, 96) == path
+    assert imagenet_is_cached(DEFAULT_BASE, 0.35, 96) and imagenet_is_available(DEFAULT_BASE, 0.35, 96)
+    assert not imagenet_is_cached(DEFAULT_BASE, 0.5, 96)
 
 
 @pytest.mark.parametrize("length", [0, 4, 100, len(COMPLETE) // 2, len(COMPLETE) - 1])
 def test_truncated_weights_in_the_cache_are_downloaded_again(server, length):
     path = put_in_cache(COMPLETE[:length])
-    assert not imagenet_is_cached(0.35, 96)
-    assert fetch_imagenet(0.35, 96) == path and path.read_bytes() == COMPLETE
+    assert not imagenet_is_cached(DEFAULT_BASE, 0.35, 96)
+    assert fetch_imagenet(DEFAULT_BASE, 0.35, 96) == path and path.read_bytes() == COMPLETE
 
 
 def test_truncated_weights_are_refused_without_network(no_server):
     path = put_in_cache(COMPLETE[:-100])
     with pytest.raises(WeightsError) as caught:
-        fetch_imagenet(0.35, 96)
+        fetch_imagenet(DEFAULT_BASE, 0.35, 96)
     message = str(caught.value)
     assert message.startswith(f"Expected ImageNet weights at {path}; that file is damaged, and ")
     assert "Connection refused" in message and "or choose a weights file or random weights" in message
     assert "\n" not in message
-    assert not imagenet_is_available(0.35, 96)
+    assert not imagenet_is_available(DEFAULT_BASE, 0.35, 96)
 
 
 BAD_RESPONSES = {
@@ -164,7 +162,7 @@ def test_bad_responses_are_refused_and_leave_no_file(server, cache, response, ca
     before = [put_in_cache(cached)] if cached else []
     server.respond = response
     with pytest.raises(WeightsError, match=r"^Expected ImageNet weights at .*random weights\.$"):
-        fetch_imagenet(0.35, 96)
+        fetch_imagenet(DEFAULT_BASE, 0.35, 96)
     assert list(cache.iterdir()) == before
     assert all(path.read_bytes() == cached for path in before)
 
@@ -180,31 +178,31 @@ def test_bad_responses_are_refused_and_leave_no_file(server, cache, response, ca
 )
 def test_weights_that_can_be_downloaded_are_available(server, response, available):
     server.respond = response
-    assert imagenet_is_available(0.35, 96) is available
-    assert len(server.requested) == 1 and not imagenet_is_cached(0.35, 96)
+    assert imagenet_is_available(DEFAULT_BASE, 0.35, 96) is available
+    assert len(server.requested) == 1 and not imagenet_is_cached(DEFAULT_BASE, 0.35, 96)
 
 
 def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
     with pytest.raises(WeightsError, match=r"could not be downloaded \(.*Not a directory"):
-        fetch_imagenet(0.35, 96)
+        fetch_imagenet(DEFAULT_BASE, 0.35, 96)
 
 
 def test_random_weights_need_no_file(no_server):
-    assert resolve_weights("random", 0.35, 96) is None
+    assert resolve_weights(DEFAULT_BASE, "random", 0.35, 96) is None
 
 
 def test_the_sample_base_needs_no_network(no_server):
-    assert resolve_weights("sample", 0.35, 96) == resolve_weights("sample", 0.35, 224) == SAMPLE_FILE
-    weights, notice = offline_weights()
+    assert all(resolve_weights(DEFAULT_BASE, "sample", 0.35, size) == DEFAULT_BASE.sample.file for size in (96, 224))
+    weights, notice = offline_weights(DEFAULT_BASE)
     assert weights == "sample" and notice.startswith("The ImageNet weights are not on this machine")
     assert "drawn" in notice
 
 
 def test_the_sample_base_has_one_width():
     with pytest.raises(WeightsError, match=r"^Expected width \(alpha\) 0.35 for the sample base; received 1.0"):
-        resolve_weights("sample", 1.0, 224)
+        resolve_weights(DEFAULT_BASE, "sample", 1.0, 224)
 
 
 @pytest.mark.parametrize(
@@ -212,9 +210,9 @@ def test_the_sample_base_has_one_width():
     [
         None,
         b"",
-        SAMPLE_FILE.read_bytes()[:-100],
+        DEFAULT_BASE.sample.file.read_bytes()[:-100],
         b"x" * 100,
-        SAMPLE_FILE.read_bytes()[:9_000] + b"?" + SAMPLE_FILE.read_bytes()[9_001:],
+        DEFAULT_BASE.sample.file.read_bytes()[:9_000] + b"?" + DEFAULT_BASE.sample.file.read_bytes()[9_001:],
     ],
     ids=["missing", "empty", "truncated", "other format", "one byte changed"],
 )
@@ -222,11 +220,11 @@ def test_the_error_for_a_missing_or_damaged_sample_base_offers_random_weights(tm
     path = tmp_path / "sample_weights.npz"
     if content is not None:
         path.write_bytes(content)
-    monkeypatch.setattr("core.backbones.weights.SAMPLE_FILE", path)
+    monkeypatch.setitem(vars(DEFAULT_BASE.sample), "file", path)
     state = "missing" if content is None else "damaged"
     with pytest.raises(WeightsError, match=rf"^Expected the sample base.*it is {state}\..* or choose random weights"):
-        resolve_weights("sample", 0.35, 96)
-    weights, notice = offline_weights()
+        resolve_weights(DEFAULT_BASE, "sample", 0.35, 96)
+    weights, notice = offline_weights(DEFAULT_BASE)
     assert weights == "random" and f"it is {state}." in notice and "nothing is transferred" in notice
     assert "\n" not in notice
 
@@ -234,16 +232,16 @@ def test_the_error_for_a_missing_or_damaged_sample_base_offers_random_weights(tm
 def test_weights_from_a_file_of_the_user(tmp_path):
     path = tmp_path / "my weights.h5"
     path.write_bytes(COMPLETE)
-    assert resolve_weights(str(path), 0.35, 96) == path
+    assert resolve_weights(DEFAULT_BASE, str(path), 0.35, 96) == path
     path.write_bytes(COMPLETE[:-1])
     with pytest.raises(WeightsError, match=r"received .*my weights\.h5, which is truncated or of another format"):
-        resolve_weights(str(path), 0.35, 96)
+        resolve_weights(DEFAULT_BASE, str(path), 0.35, 96)
 
 
 @pytest.mark.parametrize("weights", ["gone.h5", "/", "x" * 300, "~nobody-of-this-name/a.h5"])
 def test_a_path_without_a_file(weights):
     with pytest.raises(WeightsError, match=r"Expected weights to be imagenet, sample, .*; received .*which is no file"):
-        resolve_weights(weights, 0.35, 96)
+        resolve_weights(DEFAULT_BASE, weights, 0.35, 96)
 
 
 def npz() -> bytes:

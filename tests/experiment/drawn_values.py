@@ -2,13 +2,14 @@
 
 from hypothesis import strategies as st
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS, ALPHAS, IMAGE_SIZES
+from core.backbones.registry import DEFAULT_BASE
 from core.experiment.run_config import PRECISIONS, Augmentation, RunConfig
 from core.experiment.runs.run import RunError, RunStatus, State
-from core.experiment.strategy import MAX_LEARNING_RATE, Phase, Strategy
+from core.experiment.strategy import ALL_LAYERS, MAX_LEARNING_RATE, Phase, Strategy
 
 rates = st.floats(0, MAX_LEARNING_RATE, exclude_min=True)
-phases = st.builds(Phase, st.integers(0, ALL_LAYERS), rates, st.integers(1, 200))
+depths = st.integers(0, DEFAULT_BASE.layers) | st.just(ALL_LAYERS)
+phases = st.builds(Phase, depths, rates, st.integers(1, 200))
 names = st.lists(st.text("abcxyz059", min_size=1, max_size=9), min_size=1, max_size=4).map("-".join)
 strategies = st.builds(Strategy, names, st.lists(phases, min_size=1, max_size=5).map(tuple))
 
@@ -24,8 +25,8 @@ configs = st.builds(
     seeds,
     seeds,
     st.integers(1, 1_024),
-    st.sampled_from(IMAGE_SIZES),
-    st.sampled_from(ALPHAS),
+    st.sampled_from(DEFAULT_BASE.image_sizes),
+    st.sampled_from(DEFAULT_BASE.widths),
     paths,
     augmentations,
     st.integers(0, 1_000),

@@ -8,7 +8,7 @@ from drawn_values import json_values, names, phases, rates, strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
+from core.backbones.registry import DEFAULT_BASE
 from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
 from core.experiment.named_strategies import (
     BASELINE,
@@ -22,12 +22,13 @@ from core.experiment.named_strategies import (
     gradual_with_settings,
     unfreeze_sweep,
 )
-from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy, with_phases
+from core.experiment.run_config import RunConfig
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy, with_phases
 
 
 def test_the_three_strategies():
     assert FEATURE_EXTRACTION.phases == (Phase(0, 1e-3, 15),)
-    assert FINE_TUNING.phases == (Phase(154, 1e-4, 25),)
+    assert FINE_TUNING.phases == (Phase(ALL_LAYERS, 1e-4, 25),)
     assert TWO_PHASE.phases == (Phase(0, 1e-3, 15), Phase(30, 1e-4, 10))
     assert list(STRATEGIES) == ["feature-extraction", "fine-tuning", "two-phase"]
     assert [strategy.title for strategy in STRATEGIES.values()] == [
@@ -76,11 +77,11 @@ INVALID_RATES = [True, None, "0.1", math.nan, math.inf, -math.inf, 0, -1e-4, 11,
 @pytest.mark.faults
 @pytest.mark.parametrize(
     "unfreeze",
-    [*(value for value in INVALID_COUNTS if value != FROM_SCRATCH), -2, -1.0, 155],
+    [*(value for value in INVALID_COUNTS if value != FROM_SCRATCH), -2, -1.0, ALL_LAYERS + 1],
     ids=lambda value: repr(value)[:9],
 )
 def test_invalid_unfreeze(unfreeze):
-    with pytest.raises(ValueError, match=r"Expected unfreeze .* whole number from 0 to 154; received "):
+    with pytest.raises(ValueError, match=r"Expected unfreeze .* whole number from 0 to 100,000; received "):
         Phase(unfreeze, 1e-3, 1)
 
 
@@ -143,8 +144,8 @@ def test_unfreeze_sweep():
     assert (shallow.name, deep.name) == ("unfreeze-0", "unfreeze-154")
     assert shallow.phases == (Phase(0, 1e-3, 15), Phase(0, 1e-4, 10))
     assert deep.phases == (Phase(0, 1e-3, 15), Phase(154, 1e-4, 10))
-    with pytest.raises(ValueError, match="received 155"):
-        unfreeze_sweep([155])
+    with pytest.raises(ValueError, match=r"layers of MobileNetV2, from its top\) to be a .* 0 to 154; received 155"):
+        RunConfig(strategy=unfreeze_sweep([155])[0])
 
 
 def test_gradual_unfreezing():
@@ -218,7 +219,7 @@ def test_rules_of_thumb_state_the_guidelines():
 
 @given(st.sampled_from(list(STRATEGIES.values())), st.lists(phases, min_size=1, max_size=3).map(tuple))
 def test_a_strategy_of_one_phase_is_named_after_its_depth(strategy, drawn):
-    renamed = with_phases(strategy, drawn)
+    renamed = with_phases(strategy, drawn, DEFAULT_BASE.layers)
     assert renamed.phases == drawn
     if len(drawn) == 1:
         depth = drawn[0].unfreeze
@@ -238,6 +239,6 @@ def test_the_baseline_has_no_base():
     assert Strategy.from_json(BASELINE.to_json()) == BASELINE and BASELINE.title == "Small CNN from scratch"
     (shared,) = STRATEGY_CHOICES["baseline-cnn"](SharedSettings(5, 3, 1e-3, 1e-4))
     assert shared.phases == (Phase(FROM_SCRATCH, 1e-3, 8),)
-    assert with_phases(BASELINE, shared.phases).name == BASELINE.name
+    assert with_phases(BASELINE, shared.phases, DEFAULT_BASE.layers).name == BASELINE.name
     with pytest.raises(ValueError, match="from scratch, or none; received both"):
         Strategy("mixed", (Phase(FROM_SCRATCH, 1e-3, 1), Phase(0, 1e-3, 1)))

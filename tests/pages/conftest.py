@@ -11,7 +11,8 @@ import streamlit as st
 from filelock import FileLock
 from streamlit.components.v2 import manifest_scanner
 
-from core.backbones.weights import imagenet_path
+from core.backbones.imagenet_weights import imagenet_path
+from core.backbones.registry import DEFAULT_BASE
 
 # Streamlit searches all installed packages for components each time AppTest opens a page: do it once.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
@@ -34,7 +35,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> 
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """ImageNet weights are neither cached nor available for download."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("core.backbones.weights.IMAGENET_URL", "http://127.0.0.1:9/")
+    file = DEFAULT_BASE.weights_url.rpartition("/")[2]
+    monkeypatch.setitem(vars(DEFAULT_BASE), "weights_url", f"http://127.0.0.1:9/{file}")
     st.cache_data.clear()
     yield
     st.cache_data.clear()
@@ -43,7 +45,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def imagenet(offline: None) -> None:
     """A small file in place of the cached ImageNet weights."""
-    path = imagenet_path(1.0, 224)
+    path = imagenet_path(DEFAULT_BASE, 1.0, 224)
     path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:
         file["kernel"] = 1.0

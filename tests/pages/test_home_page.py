@@ -5,6 +5,7 @@ import time
 import pytest
 from pages_harness import button, finish, make_study, open_page, texts
 
+from core.backbones.registry import DEFAULT_BASE
 from core.experiment.runs.run import RunError, RunStatus, State
 from core.experiment.runs.run_store import RunStore
 
@@ -33,7 +34,7 @@ def test_without_imagenet_weights_it_names_the_weights_used_instead(root, offlin
 
 @pytest.mark.faults
 def test_without_the_sample_base_it_shows_a_notice_and_trains_from_random_weights(root, offline, tmp_path, monkeypatch):
-    monkeypatch.setattr("core.backbones.weights.SAMPLE_FILE", tmp_path / "gone.npz")
+    monkeypatch.setitem(vars(DEFAULT_BASE.sample), "file", tmp_path / "gone.npz")
     page = open_page()
     assert "it is missing" in texts(page) and "nothing is transferred" in texts(page)
     button(page, "Try it on the sample set").click().run()

@@ -5,6 +5,7 @@ from typing import ClassVar
 import pytest
 from pages_harness import MANIFEST, button, make_study, open_page, texts
 
+from core.backbones.registry import DEFAULT_BASE
 from core.execution.keras_service.client import KerasService, KerasServiceError
 from core.experiment.named_strategies import (
     STRATEGIES,
@@ -59,7 +60,7 @@ def test_the_preset_seven_depths_fills_the_form(root):
     assert not page.exception
     button(page, "Start").click().run()
     runs = RunStore(root).runs()
-    assert sorted(run.config.strategy.phases[-1].unfreeze for run in runs) == [0, 11, 20, 30, 56, 100, 154]
+    assert sorted(run.config.counted_strategy.phases[-1].unfreeze for run in runs) == [0, 11, 20, 30, 56, 100, 154]
     assert len({run.config.strategy.phases[0] for run in runs}) == 1, "the same first phase trains the head"
 
 
@@ -227,7 +228,7 @@ def test_selecting_the_sample_base_sets_its_width_and_size(root):
 
 @pytest.mark.faults
 def test_a_missing_sample_base_shows_an_error_and_random_weights_are_selected(root, offline, tmp_path, monkeypatch):
-    monkeypatch.setattr("core.backbones.weights.SAMPLE_FILE", tmp_path / "gone.npz")
+    monkeypatch.setitem(vars(DEFAULT_BASE.sample), "file", tmp_path / "gone.npz")
     page = open_page("train")
     assert "it is missing" in texts(page) and page.selectbox(key="weights").value == "None (random)"
     page.selectbox(key="weights").set_value("Sample base (drawn images)").run()

@@ -14,15 +14,18 @@ import keras
 import numpy as np
 
 from benchmarks.support.common import Measurement, machine, print_table
-from core.backbones.weights import SAMPLE_ALPHA, SAMPLE_BASE, SAMPLE_SIZE
+from core.backbones.registry import DEFAULT_BASE
+from core.backbones.weights import SAMPLE_BASE
 from core.data.datasets.decode import load_image
 from core.data.datasets.folder_layout import data_folder, find_root
 from core.data.datasets.scan import scan
 from core.experiment.run_config import SAMPLE
-from core.learning.network.backbone import build_base, rescale
+from core.learning.network.base import build_base, scale_pixels
 from tools.sample_base import colours_and_edges
 
 FOLDS: Final = 5
+WIDTH, SIZE = 0.35, 96
+"""Width and image size of the sample base."""
 STRENGTHS: Final = (1e-4, 1e-3, 1e-2, 0.1, 1, 10)
 
 
@@ -34,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = find_root(data_folder(str(arguments.photos.resolve()) if arguments.photos else SAMPLE))
     dataset = scan(folder)
-    pixels = np.stack([load_image(folder / image.path, SAMPLE_SIZE) for image in dataset.images])
+    pixels = np.stack([load_image(folder / image.path, SIZE) for image in dataset.images])
     labels = np.unique([image.label for image in dataset.images], return_inverse=True)[1]
     print(*machine(), f"{len(labels):,} images, {labels.max() + 1} classes", "", sep="\n", flush=True)
     print_table(
@@ -52,14 +55,14 @@ def _feature_sets(pixels: np.ndarray, arguments: argparse.Namespace) -> Iterator
     )
     keras.utils.set_random_seed(0)  # for the random base
     for weights in ("random", SAMPLE_BASE, *map(str, arguments.bases)):
-        yield f"{Path(weights).stem} base", pooled(build_base(SAMPLE_ALPHA, SAMPLE_SIZE, weights), pixels)
+        yield f"{Path(weights).stem} base", pooled(build_base(DEFAULT_BASE, WIDTH, SIZE, weights), pixels)
     if arguments.imagenet:
-        yield "ImageNet base, alpha 1.0", pooled(build_base(1.0, SAMPLE_SIZE, str(arguments.imagenet)), pixels)
+        yield "ImageNet base, alpha 1.0", pooled(build_base(DEFAULT_BASE, 1.0, SIZE, str(arguments.imagenet)), pixels)
 
 
 def pooled(base: keras.Model, pixels: np.ndarray) -> np.ndarray:
     """Compute the mean of each channel of the last feature map: (images, channels)."""
-    features: np.ndarray = base.predict(rescale(pixels), verbose=0).mean((1, 2))
+    features: np.ndarray = base.predict(scale_pixels(pixels, DEFAULT_BASE.scaling), verbose=0).mean((1, 2))
     return features
 
 

@@ -18,8 +18,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from core.backbones.backbone import TO_UNIT_RANGE
 from core.experiment.export_formats import MODEL_FILE
-from core.learning.network.backbone import BASE_NAME, rescale
+from core.learning.network.base import BASE_NAME, scale_pixels
 from core.machine.files import atomic_draft, read_json, write_atomically
 from tools.sample_base.base_file import write_base
 from tools.sample_base.drawn_batches import CLASS_COUNTS, STATISTICS_IMAGES, Batch, Recipe, batches, measure_statistics
@@ -71,7 +72,7 @@ def rescale_channels(base: keras.Model, pixels: np.ndarray) -> None:
     Pretraining does not determine the scale of the features; if they are small, a new head learns slowly at the usual
     learning rates. After scaling they are about as large as those of the ImageNet weights.
     """
-    features = base.predict(rescale(pixels), batch_size=64, verbose=0)
+    features = base.predict(scale_pixels(pixels, TO_UNIT_RANGE), batch_size=64, verbose=0)
     strong = np.quantile(features.reshape(-1, features.shape[-1]), 0.99, axis=0, method="lower")
     last = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)][-1]
     factor = 6 / np.maximum(strong, 0.03)  # limit the factor for channels that are hardly ever active

@@ -9,21 +9,23 @@ from core.analysis.charts.common import LEGEND_BELOW
 from core.analysis.charts.palette import GREY, STRATEGY_COLOURS
 from core.analysis.comparison.depth import Depth
 from core.experiment.guidelines import Guideline
-from core.experiment.named_strategies import TWO_PHASE
 
 MEASURES = {"accuracy": "Test accuracy", "seconds": "Minutes of training", "gap": "Training minus validation"}
 """The measures that can be drawn, with the titles of their axes."""
 
 _COLOUR, _BAND = STRATEGY_COLOURS["two-phase"], "rgba(0, 158, 115, 0.2)"
-_HEIGHT, _DEFAULT_DEPTH = 320, TWO_PHASE.phases[-1].unfreeze
+_HEIGHT = 320
 
 
-def depth_chart(depths: Sequence[Depth], measure: str, rule: Guideline | None = None) -> go.Figure:
+def depth_chart(
+    depths: Sequence[Depth], measure: str, rule: Guideline | None = None, default: int | None = None
+) -> go.Figure:
     """Draw the mean over seeds at each depth, with a band from the lowest to the highest seed.
 
     Args:
         measure: one of `MEASURES`.
-        rule: suggested range of unfrozen layers. If given, it is shaded, and a dotted line marks the default depth.
+        rule: suggested range of unfrozen layers, which is shaded.
+        default: default depth, which a dotted line marks.
 
     Raises `ValueError` for another measure.
     """
@@ -53,7 +55,9 @@ def depth_chart(depths: Sequence[Depth], measure: str, rule: Guideline | None = 
         hovertemplate=f"%{{x}} layers: %{{y:{_format(measure)}}}<extra></extra>",
     )
     if rule:
-        _mark_guideline(figure, rule)
+        figure.add_vrect(rule.low, rule.high, fillcolor=GREY, opacity=0.18, line_width=0, layer="below")
+    if default is not None:
+        figure.add_vline(default, line={"color": GREY, "dash": "dot", "width": 1.5})
     return _set_layout(figure, layers, measure)
 
 
@@ -68,11 +72,6 @@ def _values(depth: Depth, measure: str) -> tuple[float, ...]:
 
 def _format(measure: str) -> str:
     return ".1f" if measure == "seconds" else ".1%"
-
-
-def _mark_guideline(figure: go.Figure, rule: Guideline) -> None:
-    figure.add_vrect(rule.low, rule.high, fillcolor=GREY, opacity=0.18, line_width=0, layer="below")
-    figure.add_vline(_DEFAULT_DEPTH, line={"color": GREY, "dash": "dot", "width": 1.5})
 
 
 def _set_layout(figure: go.Figure, layers: Sequence[int], measure: str) -> go.Figure:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from zlib import crc32
 
-from core.experiment.named_strategies import DEPTHS
+from core.backbones.registry import DEFAULT_BASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import swept_depth
@@ -18,7 +18,7 @@ STRATEGY_COLOURS: Final = {
     "baseline-cnn": "#7F7F7F",
 }
 DEPTH_COLOURS: Final = ("#5B6ABF", "#3F8FC4", "#2AA8A8", "#3DB57A", "#8AB33F", "#C2A52A", "#D98E2B")
-"""Colours of a depth sweep, one for each of `DEPTHS`; a depth in between has the colour of the next larger one."""
+"""Colours of a depth sweep, one for each depth of the default base's; others have the colour of the next larger one."""
 
 GREY: Final = "#7F7F7F"
 EXTRA_COLOURS: Final = ("#CC79A7", "#E69F00", "#56B4E9", "#B8A800")
@@ -35,7 +35,8 @@ def strategy_colours(names: Iterable[str]) -> dict[str, str]:
 def fixed_colour(name: str) -> str | None:
     """The fixed colour of a built-in strategy or of a depth in a sweep (from cold to warm), or None."""
     if (depth := swept_depth(name)) is not None:
-        return DEPTH_COLOURS[min(bisect_left(DEPTHS, depth), len(DEPTHS) - 1)]
+        depths = DEFAULT_BASE.sweep_depths
+        return DEPTH_COLOURS[min(bisect_left(depths, depth), len(depths) - 1)]
     return STRATEGY_COLOURS.get(name)
 
 

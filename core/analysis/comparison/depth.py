@@ -7,6 +7,8 @@ from statistics import fmean
 from core.analysis.comparison.replicates import Group
 from core.analysis.results.summary import Summary
 from core.analysis.text import join_words
+from core.backbones.backbone import Backbone
+from core.backbones.registry import backbones
 from core.experiment.guidelines import Guideline, layers_to_unfreeze
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import AnyRun, Run
@@ -42,9 +44,9 @@ def depth_curve(groups: Sequence[Group], runs: Sequence[AnyRun], rows: Sequence[
     comparable: dict[RunConfig, dict[int, Group]] = {}
     for group in groups:
         config = configs.get(group.results[0].run_id)
-        if config and not config.strategy.is_from_scratch:
+        if config and config.base in backbones() and not config.strategy.is_from_scratch:
             depths = comparable.setdefault(_without_depth(config), {})
-            layers = config.strategy.phases[-1].unfreeze
+            layers = config.counted_strategy.phases[-1].unfreeze
             results = depths[layers].results if layers in depths else ()  # same phases, strategy with another name
             depths[layers] = replace(group, results=results + group.results)
     largest = max(comparable.values(), key=len, default={})
@@ -69,10 +71,16 @@ def _depth(layers: int, group: Group, summaries: Mapping[str, Summary]) -> Depth
     )
 
 
-def guideline_depth(groups: Sequence[Group]) -> Guideline | None:
-    """Recommended number of layers to unfreeze for the number of images; None if that number is unknown."""
+def common_base(runs: Sequence[AnyRun]) -> Backbone | None:
+    """The base of all runs that have one; None if they have several, or one that is no longer there."""
+    names = {run.config.base for run in runs if isinstance(run, Run) and not run.config.strategy.is_from_scratch}
+    return backbones().get(names.pop()) if len(names) == 1 else None
+
+
+def guideline_depth(groups: Sequence[Group], base: Backbone) -> Guideline | None:
+    """Recommended number of layers of a base to unfreeze for the number of images; None if that number is unknown."""
     images = next((result.split.images for group in groups for result in group.results if result.split.images), None)
-    return layers_to_unfreeze(images) if images else None
+    return layers_to_unfreeze(images, base)
 
 
 def describe_depths(depths: Sequence[Depth]) -> str:

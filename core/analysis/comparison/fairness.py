@@ -15,7 +15,7 @@ HEAD_RATE, BASE_RATE = (phase.learning_rate for phase in TWO_PHASE.phases)
 """Default learning rates of the head and the base."""
 
 _AUGMENTATION: Final = ("Augmentation", "Augmented copies per image")
-_NETWORK: Final = ("Pretrained weights", "Width (alpha)", "Image size")
+_NETWORK: Final = ("Base", "Pretrained weights", "Width (alpha)", "Image size")
 _TRAINING: Final = ("Batch size", "Patience", "Class weights", "Near-duplicates", "Mixed precision")
 
 

@@ -31,7 +31,7 @@ def estimate_duration(
 
     None if the timings of one of their depths have not been measured.
     """
-    depths = {depth for config, _ in plan for depth in config.strategy.depths}
+    depths = {depth for config, _ in plan for depth in config.counted_strategy.depths}
     if not plan or not depths <= timings.phases.keys():
         return None
     forecast, seconds = _CacheForecast(feature_cache), 0.0
@@ -41,10 +41,10 @@ def estimate_duration(
         counts = manifest.counts()
         seconds += timings.build + sum(
             _phase_seconds(config, phase, timings.phases[depth], counts)
-            for phase, depth in zip(config.strategy.phases, config.strategy.cumulative_max_depths, strict=True)
+            for phase, depth in zip(config.strategy.phases, config.counted_strategy.cumulative_max_depths, strict=True)
         )
         test_batches = -(-counts["test"] // config.batch_size)
-        seconds += test_batches * timings.phases[config.strategy.cumulative_max_depths[-1]].check
+        seconds += test_batches * timings.phases[config.counted_strategy.cumulative_max_depths[-1]].check
         seconds += sum(_feature_seconds(config, manifest, timings, forecast, later))
     return DurationEstimate(seconds, forecast.needed, forecast.cached)
 
@@ -63,7 +63,7 @@ def _feature_seconds(
     Args:
         later: depths of later runs, whose features are computed and cached in the same pass.
     """
-    epoch, depths = 0, config.strategy.cumulative_max_depths
+    epoch, depths = 0, config.counted_strategy.cumulative_max_depths
     weights = config.seed if config.weights == "random" else None  # random weights differ between seeds
     images = {split: [item.hash for item in manifest.in_split(split)] for split in SPLITS}
     for number, phase in enumerate(config.strategy.phases):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from core.analysis.results.evaluation_file import EvaluationFigures, evaluation_figures
-from core.analysis.results.settings import data_name, settings_of
+from core.analysis.results.settings import base_name, data_name, settings_of
 from core.analysis.results.summary import Summary, summarise
 from core.analysis.statistics.wilson_interval import wilson_interval
 from core.analysis.text import count, duration, percent, shorten
@@ -42,10 +42,10 @@ def model_card(store: RunStore, run: Run, file: ExportedFile) -> str:
         "## Limitations",
         _limitations(result),
     ]
-    return f"---\n{_metadata(run.id, name, file, result)}\n---\n\n" + "\n\n".join(parts) + "\n"
+    return f"---\n{_metadata(run, name, file, result)}\n---\n\n" + "\n\n".join(parts) + "\n"
 
 
-def _metadata(run_id: str, data: str, file: ExportedFile, result: EvaluationFigures) -> str:
+def _metadata(run: Run, data: str, file: ExportedFile, result: EvaluationFigures) -> str:
     """The metadata of the card as YAML."""
     from huggingface_hub import EvalResult, ModelCardData  # takes half a second to import, so only when needed
 
@@ -66,8 +66,8 @@ def _metadata(run_id: str, data: str, file: ExportedFile, result: EvaluationFigu
         license=LICENCE,
         library_name=FORMATS[file.format].runtime,
         pipeline_tag="image-classification",
-        tags=["transfer-learning", "mobilenetv2"],
-        model_name=run_id,
+        tags=["transfer-learning", run.config.base.replace("-", "")],
+        model_name=run.id,
         eval_results=evaluation or None,
     )
     yaml: str = metadata.to_yaml()
@@ -78,7 +78,7 @@ def _description(run: Run, manifest: Manifest) -> str:
     network = (
         "A small convolutional network"
         if run.config.strategy.is_from_scratch
-        else f"MobileNetV2 (alpha {run.config.alpha:g})"
+        else f"{base_name(run.config.base)} (alpha {run.config.alpha:g})"
     )
     return (
         f"{network} that classifies images into {count(len(manifest.classes), 'class')}: "

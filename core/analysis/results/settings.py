@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.analysis.text import count, rate, shorten, study_time
-from core.backbones.mobilenet_v2 import ALL_LAYERS
+from core.backbones.registry import backbones
 from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.runs.run import AnyRun, Run
-from core.experiment.strategy import FROM_SCRATCH, Phase
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase
 
 _WEIGHTS = {"imagenet": "ImageNet", "sample": "sample base (drawn images)", "random": "none (random)"}
 
@@ -26,7 +26,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         )
         if is_on
     ]
-    phases = {f"Phase {i}": describe_phase(phase) for i, phase in enumerate(config.strategy.phases, start=1)}
+    phases = {f"Phase {i}": describe_phase(config, phase) for i, phase in enumerate(config.strategy.phases, start=1)}
     return {
         "Strategy": config.strategy.title,
         **phases,
@@ -34,6 +34,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         "Seed": _seed(config),
         "Batch size": str(config.batch_size),
         "Image size": f"{config.image_size} px",
+        "Base": base_name(config.base),
         "Width (alpha)": f"{config.alpha:g}",
         "Pretrained weights": weights_name(config.weights),
         "Augmentation": ", ".join(changes) or "none",
@@ -47,16 +48,23 @@ def settings_of(config: RunConfig) -> dict[str, str]:
     }
 
 
-def describe_phase(phase: Phase) -> str:
-    """`10 epochs, 30 of 154 layers, rate 1e-4`."""
-    special = {0: "head only", FROM_SCRATCH: "whole network"}
-    depth = special.get(phase.unfreeze, f"{phase.unfreeze} of {ALL_LAYERS} layers")
+def describe_phase(config: RunConfig, phase: Phase) -> str:
+    """A phase of this configuration, e.g. `10 epochs, 30 of 100 layers, rate 1e-4`."""
+    base = backbones().get(config.base)
+    number = base.layers if base and phase.unfreeze == ALL_LAYERS else phase.unfreeze
+    special = {0: "head only", FROM_SCRATCH: "whole network", ALL_LAYERS: "all layers"}
+    depth = special.get(number, f"{number} of {base.layers} layers" if base else f"{number} layers")
     return f"{count(phase.epochs, 'epoch')}, {depth}, rate {rate(phase.learning_rate)}"
 
 
 def data_name(data: str) -> str:
     """Display name of a run's data set."""
     return "Sample set" if data == SAMPLE else shorten(Path(data).name or data, 40)
+
+
+def base_name(base: str) -> str:
+    """Display name of a base network; its name in the configuration if it is not there any more."""
+    return backbones()[base].title if base in backbones() else f"{base} (no longer available)"
 
 
 def weights_name(weights: str) -> str:

@@ -19,6 +19,7 @@ from core.experiment.export_formats import ExportedFile
 from core.experiment.run_config import RunConfig
 from core.experiment.timings import Timings
 from core.machine.devices import CPU, device_environment
+from core.machine.keras_backend import BackendError, expect_backend
 from core.machine.processes import NEW_GROUP, PROJECT
 
 IDLE_SECONDS = 600.0
@@ -122,6 +123,8 @@ class KerasService:
             if not self._process or not self._process.is_alive:
                 try:
                     self._process = _ServiceProcess(self._idle_seconds)
+                except BackendError as error:
+                    raise KerasServiceError(str(error)) from error
                 except OSError as error:
                     raise KerasServiceError(
                         f"Expected to start the Keras service; received {error.strerror or error}. "
@@ -138,6 +141,7 @@ class _ServiceProcess:
     """One process and its pending requests. It exits when this process does, because its stdin is then closed."""
 
     def __init__(self, idle_seconds: float) -> None:
+        expect_backend()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "core.execution.keras_service.server", "--idle", str(idle_seconds)],
             cwd=PROJECT,

@@ -54,7 +54,7 @@ class RunError:
 
 _FIELD_TYPES: Final = {
     **dict.fromkeys(("phase", "epoch", "beat", "pid"), int),
-    **dict.fromkeys(("note", "remark", "host", "device", "precision"), str),
+    **dict.fromkeys(("note", "remark", "host", "device", "precision", "backend"), str),
     **dict.fromkeys(("started", "ended"), float | int | None),
     **dict.fromkeys(("pid_created", "images_per_second", "saved_seconds"), float | int),
 }
@@ -71,7 +71,7 @@ class RunStatus:
         started, ended: Unix seconds.
         beat: the heartbeat, a counter that the worker increments every second.
         host, pid, pid_created: identity of the worker process; `pid_created` is its start time in Unix seconds.
-        device, precision: what the run trains on, and in which dtype policy of Keras.
+        device, precision, backend: what the run trains on, in which dtype policy, and with which backend of Keras.
         images_per_second: training speed in the current epoch.
         saved_seconds: computing time saved by cached features.
     """
@@ -92,6 +92,7 @@ class RunStatus:
     images_per_second: float = 0.0
     saved_seconds: float = 0.0
     error: RunError | None = None
+    backend: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -245,6 +245,7 @@ class RunStore:
         run = self.get(run_id)
         if isinstance(run, CorruptRun) or not run.state.is_resumable:
             raise ValueError(f"Expected a stopped or failed run to resume; received {run_id}, {run.state}.")
+        run.config.backbone  # noqa: B018 - raises if it is no longer there
         return run
 
     def _find_identical_study(self, planned: Sequence[tuple[RunConfig, str]]) -> Study | None:

@@ -133,5 +133,5 @@ def _measure(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.nd
 
 
 def _keras_runner(model: keras.Model) -> Runner:
-    model.jit_compile = False  # XLA makes this network slower on CPUs
+    model.jit_compile = keras.backend.backend() == "jax"  # XLA makes this network slower on TensorFlow and CPUs
     return lambda pixels: model.predict_on_batch(pixels[None])[0]

@@ -8,7 +8,6 @@ between two levels. GPTQ compensates the error of each quantised weight in the w
 import keras
 import numpy as np
 
-from core.learning.network.backbone import rescale
 from core.learning.network.model import base_of
 
 MAX_LEVEL = 127
@@ -40,7 +39,7 @@ def quantise_model(model: keras.Model, pixels: np.ndarray) -> keras.Model:
         and not isinstance(layer, keras.layers.DepthwiseConv2D)
         and layer.kernel_size == (1, 1)
     ]
-    for layer, inputs in zip(layers, _sample_inputs(base, layers, pixels), strict=True):
+    for layer, inputs in zip(layers, _sample_inputs(copy, base, layers, pixels), strict=True):
         kernel, *rest = layer.get_weights()
         layer.set_weights([quantise_kernel(kernel[0, 0], inputs)[None, None], *rest])
     return copy
@@ -68,12 +67,15 @@ def quantise_kernel(kernel: np.ndarray, inputs: np.ndarray, damping: float = 0.0
     return quantised.astype(np.float32)
 
 
-def _sample_inputs(base: keras.Model, layers: list[keras.Layer], pixels: np.ndarray) -> list[np.ndarray]:
+def _sample_inputs(
+    model: keras.Model, base: keras.Model, layers: list[keras.Layer], pixels: np.ndarray
+) -> list[np.ndarray]:
     """Sample for each layer some of its input vectors (n, channels), at random positions of the images."""
     rng, probe = np.random.default_rng(0), keras.Model(base.input, [layer.input for layer in layers])
+    scale = model.get_layer("rescale")
     samples: list[list[np.ndarray]] = [[] for _ in layers]
     for start in range(0, len(pixels), _BATCH_SIZE):
-        batch = rescale(pixels[start : start + _BATCH_SIZE])
+        batch = keras.ops.convert_to_numpy(scale(pixels[start : start + _BATCH_SIZE].astype(np.float32)))
         for sample, maps in zip(samples, probe.predict_on_batch(batch), strict=True):
             vectors = maps.reshape(-1, maps.shape[-1])
             sample.append(vectors[rng.permutation(len(vectors))[: _BATCH_SIZE * _POSITIONS]])

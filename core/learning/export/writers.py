@@ -25,12 +25,14 @@ def _write_litert(model: keras.Model, data: TrainingData, path: Path) -> None:
 
 
 def _write_float16(model: keras.Model, data: TrainingData, path: Path) -> None:
+    _expect_tensorflow()
     import tensorflow as tf  # Keras has no names for LiteRT's precisions
 
     _to_litert(model, path, optimizations=[tf.lite.Optimize.DEFAULT], target_spec={"supported_types": [tf.float16]})
 
 
 def _write_int8(model: keras.Model, data: TrainingData, path: Path) -> None:
+    _expect_tensorflow()
     import tensorflow as tf
 
     _to_litert(
@@ -44,9 +46,17 @@ def _write_int8(model: keras.Model, data: TrainingData, path: Path) -> None:
 
 
 def _write_int8_weights(model: keras.Model, data: TrainingData, path: Path) -> None:
+    _expect_tensorflow()
     import tensorflow as tf
 
     _to_litert(_quantise(model, data.train), path, optimizations=[tf.lite.Optimize.DEFAULT])
+
+
+def _expect_tensorflow() -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"LiteRT needs the Keras backend tensorflow, not {keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
+        )
 
 
 def _quantise(model: keras.Model, images: Images) -> keras.Model:
@@ -59,6 +69,7 @@ def evenly_spaced(count: int, most: int) -> np.ndarray:
 
 
 def _to_litert(model: keras.Model, path: Path, **options: object) -> None:
+    _expect_tensorflow()
     model.export(path, format="litert", verbose=False, **options)
 
 

@@ -1,6 +1,7 @@
 """Prediction with the model of a trained run."""
 
 from pathlib import Path
+from threading import Lock
 
 import keras
 import numpy as np
@@ -10,8 +11,8 @@ from core.experiment.export_formats import MODEL_FILE
 from core.experiment.runs.errors import first_line
 from core.learning.inference.grad_cam import GradCamHead, head_input_layer
 from core.learning.inference.novelty import NoveltyReference
-from core.learning.network.frozen_part import run_onnx
-from core.learning.network.onnx_writer import model_to_onnx
+from core.learning.network.frozen_part import FrozenPart, run_onnx, warn_of_unknown_layer
+from core.learning.network.onnx_writer import UnknownLayer, model_to_onnx
 from core.machine.files import sha256
 
 BATCH_SIZE = 8
@@ -25,7 +26,8 @@ class ModelFileError(ValueError):
 class Predictor:
     """The model of a trained run, in memory. Thread-safe.
 
-    ONNX Runtime computes it on the CPU: it takes a quarter of the time of Keras, and no tracing.
+    ONNX Runtime computes it on the CPU: it takes a quarter of the time of Keras, and no tracing. Keras computes models
+    with layers that cannot be written for ONNX Runtime.
 
     Raises `ModelFileError` if the file is missing, was changed since its training, or cannot be opened by Keras.
     """
@@ -34,7 +36,7 @@ class Predictor:
         model = load_model(path)
         self.size = model.input_shape[1]
         self._head, self._novelty_reference = GradCamHead.from_model(model), NoveltyReference.load(path.parent)
-        self._run = run_onnx(model_to_onnx(model, feature_layer=head_input_layer(model)))
+        self._run = _features_and_probabilities(model)
 
     def predict(self, pixels: np.ndarray) -> ModelOutput:
         """Compute probabilities, heat maps and novelty scores of (n, size, size, 3) uint8 images.
@@ -62,6 +64,23 @@ class Predictor:
         reference = self._novelty_reference
         novelty = reference.score(features.mean(axis=(1, 2))) if reference else None
         return ModelOutput(probabilities, self._head.heat_maps(features), novelty)
+
+
+def _features_and_probabilities(model: keras.Model) -> FrozenPart:
+    """Return a function from images to the last feature map and the probabilities of a model."""
+    try:
+        return run_onnx(model_to_onnx(model, feature_layer=head_input_layer(model)))
+    except UnknownLayer as error:
+        warn_of_unknown_layer(str(error))
+    network, lock = keras.Model(model.input, [model.get_layer(head_input_layer(model)).input, model.output]), Lock()
+
+    def compute(pixels: np.ndarray) -> list[np.ndarray]:
+        padded = np.zeros((BATCH_SIZE, *pixels.shape[1:]), np.float32)  # one batch shape, so that Keras traces once
+        padded[: len(pixels)] = pixels
+        with lock:
+            return [output[: len(pixels)] for output in network.predict_on_batch(padded)]
+
+    return compute
 
 
 def load_model(path: Path) -> keras.Model:

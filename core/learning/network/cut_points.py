@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
-
 POOL = "pool"
 
 
@@ -46,7 +44,7 @@ def find_cut_points(base: keras.Model) -> tuple[CutPoint, ...]:
 
 
 def input_tensors(layer: keras.Layer) -> list[keras.KerasTensor]:
-    """Return the input tensors of a layer of the base: one, or two for an addition."""
+    """Return the input tensors of a layer of the base: one, or several for an addition or a multiplication."""
     return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
@@ -57,5 +55,6 @@ def cut_point_for(base: keras.Model, unfreeze: int) -> CutPoint | None:
     """
     _, height, width, channels = base.input_shape
     small = [cut for cut in find_cut_points(base) if 2 * math.prod(cut.shape) <= height * width * channels]
-    below = [cut for cut in small if cut.layers_below <= ALL_LAYERS - unfreeze and (unfreeze == 0 or cut.name != POOL)]
+    frozen = len(base.layers) - unfreeze
+    below = [cut for cut in small if cut.layers_below <= frozen and (unfreeze == 0 or cut.name != POOL)]
     return below[-1] if below else None

@@ -1,16 +1,22 @@
 """Compute the frozen part of a base: images in, features at its cut points out."""
 
+import logging
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import keras
 import numpy as np
 
-from core.learning.network.backbone import rescale
+from core.backbones.backbone import PixelScaling
+from core.learning.network.accelerator import has_gpu
+from core.learning.network.base import scale_pixels
 from core.learning.network.cut_points import POOL, CutPoint
-from core.learning.network.onnx_writer import INPUT, to_onnx
+from core.learning.network.onnx_writer import INPUT, UnknownLayer, to_onnx
+
+_LOG = logging.getLogger(__name__)
 
 FrozenPart = Callable[[np.ndarray], list[np.ndarray]]
 """(n, size, size, 3) uint8 -> the features (n, ...) at each cut point, as floats. Thread-safe."""
@@ -23,14 +29,26 @@ _ONNX_BATCH = 4
 the next layer reads it (`benchmarks/forward.py`)."""
 
 
-def build_frozen_part(base: keras.Model, cut_points: Sequence[CutPoint], batch_size: int) -> FrozenPart:
+def build_frozen_part(
+    base: keras.Model, cut_points: Sequence[CutPoint], batch_size: int, scaling: PixelScaling
+) -> FrozenPart:
     """Build a function from the layers below the highest of these cut points, with their current weights.
 
-    On a GPU, Keras computes them in batches of `batch_size`; on a CPU, ONNX Runtime does, about twice as fast.
+    On a GPU, Keras computes them in batches of `batch_size`; on a CPU, ONNX Runtime does, about twice as fast. Layers
+    that cannot be written for ONNX Runtime are computed by Keras everywhere; a warning reports it once per process.
     """
-    if keras.distribution.list_devices("gpu"):
-        return _run_keras(base, cut_points, batch_size)
-    return run_in_parallel(to_onnx(base, cut_points))
+    if not has_gpu():
+        try:
+            return run_in_parallel(to_onnx(base, cut_points, scaling))
+        except UnknownLayer as error:
+            warn_of_unknown_layer(str(error))
+    return _run_keras(base, cut_points, batch_size, scaling)
+
+
+@cache
+def warn_of_unknown_layer(reason: str) -> None:
+    """Log once that Keras computes a network that ONNX Runtime cannot."""
+    _LOG.warning("Keras computes this network instead of ONNX Runtime, which is slower: %s", reason)
 
 
 def run_in_parallel(graph: bytes) -> FrozenPart:
@@ -67,12 +85,13 @@ def _run_in_batches(predict: FrozenPart, pixels: np.ndarray, batch_size: int, ma
     return [np.concatenate(features) for features in zip(*batches, strict=True)]
 
 
-def _run_keras(base: keras.Model, cut_points: Sequence[CutPoint], batch_size: int) -> FrozenPart:
+def _run_keras(base: keras.Model, cut_points: Sequence[CutPoint], batch_size: int, scaling: PixelScaling) -> FrozenPart:
     model = keras.Model(base.input, [_tensor_at(base, cut_point) for cut_point in cut_points])
 
     def compute(pixels: np.ndarray) -> list[np.ndarray]:
+        # one batch shape: Keras would trace the model again for each other
         padded = np.zeros((-(-len(pixels) // batch_size) * batch_size, *pixels.shape[1:]), np.float32)
-        padded[: len(pixels)] = rescale(pixels)  # one batch shape: Keras would trace the model again for each other
+        padded[: len(pixels)] = scale_pixels(pixels, scaling)
         batches = [
             _as_list(model.predict_on_batch(padded[start : start + batch_size]))
             for start in range(0, len(padded), batch_size)

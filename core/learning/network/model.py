@@ -1,39 +1,45 @@
-"""The network that a run trains: rescaling to [-1, 1] - pretrained base - head, all in one model."""
+"""The network that a run trains: scaling of the pixels - pretrained base - head, all in one model."""
 
 import math
 
 import keras
 from keras import layers
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
+from core.backbones.registry import DEFAULT_BASE, backbone
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import FROM_SCRATCH, expect_integer
-from core.learning.network.backbone import BASE_NAME, always_infer, build_base
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, expect_integer
+from core.learning.network.base import BASE_NAME, always_infer, build_base
 from core.learning.network.head import build_head
 from core.learning.network.small_cnn import build_small_cnn
 
 
 def build_transfer_model(
-    classes: int, image_size: int = 224, alpha: float = 1.0, weights: str = "imagenet", seed: int = 0
+    classes: int,
+    image_size: int = 224,
+    alpha: float = 1.0,
+    weights: str = "imagenet",
+    seed: int = 0,
+    base: str = DEFAULT_BASE.name,
 ) -> keras.Model:
     """Build a model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities.
 
-    The base is frozen. Raises `WeightsError` if the weights are not available.
+    The base is frozen. Raises `UnknownBase`, and `WeightsError` if the weights are not available.
     """
+    network, scaling = backbone(base), backbone(base).scaling
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(pixels)
-    x = build_base(alpha, image_size, weights)(x, training=False)
+    x = layers.Rescaling(scaling.scale, scaling.offset, name="rescale")(pixels)
+    x = build_base(network, alpha, image_size, weights)(x, training=False)
     model = keras.Model(pixels, build_head(x, classes, seed), name="transfer_model")
     unfreeze_layers(model, 0)
     return model
 
 
 def build_model(config: RunConfig, classes: int) -> keras.Model:
-    """Build the network that a run trains: the base with its head, or the baseline. Raises `WeightsError`."""
+    """Build the network that a run trains: the base with its head, or the baseline. Raises like the former."""
     if config.strategy.is_from_scratch:
         return build_small_cnn(classes, config.image_size, config.seed)
-    return build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed)
+    return build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed, config.base)
 
 
 def base_of(model: keras.Model) -> keras.Model | None:
@@ -63,13 +69,14 @@ def unfreeze_layers(model: keras.Model, unfreeze: int) -> None:
     """Make exactly the head and the top `unfreeze` layers of the base trainable. Compile afterwards.
 
     A model without a base takes only `FROM_SCRATCH` and stays as it is. Raises `ValueError` for any other value, and
-    unless 0 <= unfreeze <= `ALL_LAYERS` for a model with a base.
+    for a model with a base unless `unfreeze` is at most its number of layers, or `ALL_LAYERS`.
     """
     base = base_of(model)
     if base is None:
         expect_integer("unfreeze (of a model without a base)", unfreeze, FROM_SCRATCH, FROM_SCRATCH)
         return
-    expect_integer("unfreeze (layers of the base, from its top)", unfreeze, 0, ALL_LAYERS)
+    unfreeze = len(base.layers) if unfreeze == ALL_LAYERS else unfreeze
+    expect_integer("unfreeze (layers of the base, from its top)", unfreeze, 0, len(base.layers))
     base.trainable = True
     boundary = len(base.layers) - unfreeze  # counted from the front: a slice [-0:] would be all layers
     for number, layer in enumerate(base.layers):

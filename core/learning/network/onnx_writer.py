@@ -1,4 +1,4 @@
-"""Write the frozen part of MobileNetV2, or a whole model, as an ONNX graph.
+"""Write the frozen part of a base, or a whole model, as an ONNX graph.
 
 On CPUs, ONNX Runtime is twice as fast as TensorFlow. The graph is written layer by layer for the types of layers in
 these networks, because the export of Keras takes many seconds and a graph is needed for every cut point. ONNX Runtime
@@ -6,6 +6,7 @@ folds BatchNormalization into the convolutions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import keras
@@ -13,20 +14,27 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from core.backbones.backbone import PixelScaling
 from core.learning.network.cut_points import POOL, CutPoint, input_tensors
 
 OPSET = 17
 INPUT = "pixels"
+
+_Numbers = float | Sequence[float]
+"""One number for all channels, or one per channel."""
 
 
 class UnknownLayer(ValueError):
     """The model has a layer of a type that cannot be written."""
 
 
-def to_onnx(base: keras.Model, cut_points: Sequence[CutPoint]) -> bytes:
-    """Write a graph from (n, size, size, 3) uint8 images to the float32 features at these cut points, channels last."""
+def to_onnx(base: keras.Model, cut_points: Sequence[CutPoint], scaling: PixelScaling) -> bytes:
+    """Write a graph from (n, size, size, 3) uint8 images to the float32 features at these cut points, channels last.
+
+    Raises `UnknownLayer`.
+    """
     graph = _Graph()
-    image = _scale_and_shift(graph, graph.image(), 1 / 127.5, -1)
+    image = _scale_and_shift(graph, graph.image(), scaling.scale, scaling.offset)
     values = _write_layers(graph, base, image, max(cut_point.layers_below for cut_point in cut_points))
     outputs = {
         _output(graph, cut_point, values[id(base.layers[cut_point.layers_below - 1].output)]): cut_point.shape
@@ -103,7 +111,7 @@ class _Graph:
 def _write(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
     writer = _WRITERS.get(type(layer).__name__)
     if writer is None:
-        raise UnknownLayer(f"Expected a layer of MobileNetV2; received {type(layer).__name__} ({layer.name}).")
+        raise _unknown(layer)
     return writer(graph, layer, inputs)
 
 
@@ -135,12 +143,22 @@ def _padding(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
 
 
 def _relu(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
+    if layer.negative_slope or layer.threshold:
+        raise _unknown(layer)
+    if layer.max_value is None:
+        return graph.add("Relu", inputs)
     return graph.add("Clip", [*inputs, graph.constant(np.float32(0)), graph.constant(np.float32(layer.max_value))])
 
 
-def _scale_and_shift(graph: _Graph, value: str, scale: float, offset: float) -> str:
-    value = graph.add("Mul", [value, graph.constant(np.float32(scale))])
-    return graph.add("Add", [value, graph.constant(np.float32(offset))])
+def _scale_and_shift(graph: _Graph, value: str, scale: _Numbers, offset: _Numbers) -> str:
+    value = graph.add("Mul", [value, graph.constant(_per_channel(scale))])
+    return graph.add("Add", [value, graph.constant(_per_channel(offset))])
+
+
+def _per_channel(numbers: _Numbers) -> np.ndarray:
+    """Shape numbers for images with channels first: a scalar stays one."""
+    array = np.asarray(numbers, np.float32)
+    return array.reshape(-1, 1, 1) if array.ndim else array
 
 
 def _rescaling(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
@@ -158,12 +176,39 @@ def _dense(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
 
 
 def _activate(graph: _Graph, layer: keras.Layer, value: str) -> str:
-    operator = {"linear": None, "relu": "Relu", "softmax": "Softmax"}[layer.activation.__name__]
-    return graph.add(operator, [value]) if operator else value
+    name = layer.activation.__name__
+    if name == "linear":
+        return value
+    if name in ("silu", "swish"):
+        return graph.add("Mul", [value, graph.add("Sigmoid", [value])])
+    if name == "relu6":
+        return graph.add("Clip", [value, graph.constant(np.float32(0)), graph.constant(np.float32(6))])
+    if name not in _OPERATORS:
+        raise _unknown(layer)
+    return graph.add(_OPERATORS[name], [value])
+
+
+def _activation(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
+    return _activate(graph, layer, inputs[0])
+
+
+def _unknown(layer: keras.Layer) -> UnknownLayer:
+    return UnknownLayer(
+        f"Expected a layer and settings that can be written as ONNX; received {type(layer).__name__} ({layer.name})."
+    )
 
 
 def _average(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
-    return graph.add("Flatten", [graph.add("GlobalAveragePool", inputs)])
+    value = graph.add("GlobalAveragePool", inputs)
+    return value if layer.keepdims else graph.add("Flatten", [value])
+
+
+def _reshape(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
+    """Write a reshape of channels (n, c) to a map of one cell (n, 1, 1, c), as squeeze-and-excitation blocks use."""
+    if len(layer.input.shape) != 2 or tuple(layer.target_shape[:2]) != (1, 1):
+        raise _unknown(layer)
+    axes = numpy_helper.from_array(np.array([2, 3], np.int64))
+    return graph.add("Unsqueeze", [*inputs, graph.add("Constant", [], value=axes)])
 
 
 def _maximum(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
@@ -175,6 +220,9 @@ def _flatten(graph: _Graph, layer: keras.Layer, inputs: list[str]) -> str:
     return graph.add("Flatten", [graph.add("Transpose", inputs, perm=[0, 2, 3, 1])])
 
 
+_OPERATORS = {"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}
+"""ONNX operators by the name of an activation."""
+
 _WRITERS: dict[str, Callable[[_Graph, keras.Layer, list[str]], str]] = {
     "Conv2D": _convolution,
     "DepthwiseConv2D": _convolution,
@@ -182,6 +230,9 @@ _WRITERS: dict[str, Callable[[_Graph, keras.Layer, list[str]], str]] = {
     "ZeroPadding2D": _padding,
     "ReLU": _relu,
     "Add": lambda graph, layer, inputs: graph.add("Add", inputs),
+    "Multiply": lambda graph, layer, inputs: reduce(lambda a, b: graph.add("Mul", [a, b]), inputs),
+    "Activation": _activation,
+    "Reshape": _reshape,
     "Rescaling": _rescaling,
     "Functional": _network,
     "GlobalAveragePooling2D": _average,

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from core.backbones.backbone import TO_UNIT_RANGE
 from core.experiment.parameter_counts import HEAD_UNITS, SMALL_CNN_FILTERS
 
 
@@ -14,7 +15,7 @@ def build_small_cnn(classes: int, image_size: int = 224, seed: int = 0) -> keras
     """
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(pixels)
+    x = layers.Rescaling(TO_UNIT_RANGE.scale, TO_UNIT_RANGE.offset, name="rescale")(pixels)
     for number, filters in enumerate(SMALL_CNN_FILTERS, start=1):
         x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"convolution_{number}")(x)
         x = layers.MaxPooling2D(name=f"pool_{number}")(x)

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from core.learning.network.backbone import always_infer
+from core.learning.network.base import always_infer
 from core.learning.network.cut_points import POOL, CutPoint
 from core.learning.network.model import base_of
 

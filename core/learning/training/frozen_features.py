@@ -8,6 +8,7 @@ from functools import cache
 import keras
 import numpy as np
 
+from core.backbones.registry import DEFAULT_BASE
 from core.data.cache.keys import frozen_feature_rows
 from core.data.cache.row_store import Kind
 from core.data.cache.run_cache import RunCache
@@ -38,10 +39,11 @@ class FrozenFeatures:
         self, config: RunConfig, model: keras.Model, run_cache: RunCache, later_depths: Collection[int] = ()
     ) -> None:
         self._config, self._base, self._run_cache = config, base_of(model), run_cache
-        self._cut_points = [starting_point(config, self._base, n) for n in config.strategy.cumulative_max_depths]
+        depths = config.counted_strategy.cumulative_max_depths
+        self._cut_points = [starting_point(config, self._base, depth) for depth in depths]
         self._later = [cut for depth in sorted(later_depths) if (cut := starting_point(config, self._base, depth))]
         self._frozen_part = cache(self._build_frozen_part)
-        self._fingerprint = cache(lambda cut_point: fingerprint(self._base, cut_point))
+        self._fingerprint = cache(lambda cut_point: fingerprint(config, self._base, cut_point))
         self.images_computed = 0
 
     def cut_point(self, phase: int) -> CutPoint | None:
@@ -134,7 +136,7 @@ class FrozenFeatures:
         return frozen_feature_rows(cut_point.name, cut_point.shape, weights, self._config.image_size, copy, precision)
 
     def _build_frozen_part(self, cut_points: tuple[CutPoint, ...]) -> FrozenPart:
-        return build_frozen_part(self._base, cut_points, self._config.batch_size)
+        return build_frozen_part(self._base, cut_points, self._config.batch_size, self._config.backbone.scaling)
 
 
 def starting_point(config: RunConfig, base: keras.Model | None, depth: int) -> CutPoint | None:
@@ -142,9 +144,12 @@ def starting_point(config: RunConfig, base: keras.Model | None, depth: int) -> C
     return cut_point_for(base, depth) if config.reuse and base is not None else None
 
 
-def fingerprint(base: keras.Model, cut_point: CutPoint) -> str:
-    """Compute the SHA-256 of all weights below the cut point: the same for equal weights of any origin."""
-    digest = hashlib.sha256()
+def fingerprint(config: RunConfig, base: keras.Model, cut_point: CutPoint) -> str:
+    """Compute the SHA-256 of the network and all weights below the cut point: the same for weights of any origin.
+
+    The default base has no name in it, so that features cached by versions without other bases are still found.
+    """
+    digest = hashlib.sha256(b"" if config.backbone is DEFAULT_BASE else config.base.encode())
     for layer in base.layers[: cut_point.layers_below]:
         for weight in layer.get_weights():
             digest.update(weight.tobytes())

@@ -10,6 +10,7 @@ from core.experiment.export_formats import MODEL_FILE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Row, State
 from core.learning.inference.predictor import write_hash
+from core.learning.network.accelerator import has_gpu, make_deterministic
 from core.learning.network.model import in_float32
 from core.learning.training.batches import TrainingData
 from core.learning.training.checkpoint import Checkpoints
@@ -19,6 +20,7 @@ from core.learning.training.loop import Outcome, train
 from core.learning.training.run_inputs import open_inputs, read_manifest
 from core.learning.training.tensorboard import TensorBoard, write_hparams
 from core.machine.files import atomic_draft
+from core.machine.keras_backend import gpu_advice
 
 
 class Reporter(Protocol):
@@ -59,16 +61,15 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
 
 
 def _configure_keras(config: RunConfig, precision: str, reporter: Reporter) -> None:
-    if reporter.device_id.startswith("gpu") and not keras.distribution.list_devices("gpu"):
+    backend = keras.backend.backend()
+    if reporter.device_id.startswith("gpu") and not has_gpu():
         precision = "float32"
-        reporter.set_status(device="CPU: Keras finds no GPU, install requirements-gpu.txt")
+        reporter.set_status(device=f"CPU: Keras finds no GPU, {gpu_advice(backend)}")
     policy = precision if config.mixed_precision else "float32"
     keras.config.set_dtype_policy(policy)
-    reporter.set_status(precision=policy)
-    if config.deterministic and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # Keras has no function for it
-
-        tf.config.experimental.enable_op_determinism()
+    reporter.set_status(precision=policy, backend=backend)
+    if config.deterministic:
+        make_deterministic()
 
 
 def _train(

@@ -14,6 +14,7 @@ from core.experiment.runs.errors import Diverged
 from core.experiment.runs.metrics import best_key
 from core.experiment.runs.run import Row
 from core.experiment.strategy import Phase
+from core.learning.network.accelerator import jit_compile, sync_variables
 from core.learning.network.cut_points import CutPoint
 from core.learning.network.model import base_of, count_trainable, unfreeze_layers
 from core.learning.network.trained_part import trained_part
@@ -61,7 +62,7 @@ def train(
         training.restore(start)
     stopped = False
     try:
-        for number, phase in enumerate(config.strategy.phases, start=1):
+        for number, phase in enumerate(config.counted_strategy.phases, start=1):
             training.run_phase(number, phase)
     except KeyboardInterrupt:
         stopped = True
@@ -86,7 +87,7 @@ class _Training:
         self.emit, self.should_stop, self.checkpoints = emit, should_stop, checkpoints
         self.frozen_features = frozen_features
         self.rows: list[Row] = []
-        self._weights = changeable_weights(model, max(phase.unfreeze for phase in config.strategy.phases))
+        self._weights = changeable_weights(model, max(config.counted_strategy.depths))
         self.best: Arrays = ()
         self._optimizer: Arrays = ()
 
@@ -105,15 +106,18 @@ class _Training:
         batches = training_batches(self.config, self.data.train, features.training_inputs(self.data.train, number))
         validation = Batches(features.validation_inputs(images, number), images.labels, self.config.batch_size)
         # shuffle=False: Keras would shuffle the batches again, in an order that does not follow the seed
-        network.fit(
-            batches,
-            validation_data=validation,
-            shuffle=False,
-            verbose=0,
-            initial_epoch=done,
-            epochs=done + left,
-            callbacks=[_PhaseCallback(self, number, phase, batches)],
-        )
+        try:
+            network.fit(
+                batches,
+                validation_data=validation,
+                shuffle=False,
+                verbose=0,
+                initial_epoch=done,
+                epochs=done + left,
+                callbacks=[_PhaseCallback(self, number, phase, batches)],
+            )
+        finally:
+            sync_variables(network)
 
     def finish_epoch(self, row: Row, optimizer: keras.Optimizer) -> None:
         """Save the epoch: the checkpoint before the row, so that training can resume after every written row."""
@@ -232,7 +236,6 @@ def compile_phase(model: keras.Model, phase: Phase, cut_point: CutPoint | None) 
     """Return the part of a model above a cut point, compiled for a phase, with a new optimizer."""
     unfreeze_layers(model, phase.unfreeze)
     network = trained_part(model, cut_point)
-    on_gpu = bool(keras.distribution.list_devices("gpu"))
     # The variables of the accuracy and the optimizer are created here: if the first step created them, TensorFlow would
     # trace it twice.
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
@@ -240,7 +243,7 @@ def compile_phase(model: keras.Model, phase: Phase, cut_point: CutPoint | None) 
         keras.optimizers.Adam(phase.learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=[accuracy],
-        jit_compile="auto" if on_gpu else False,  # XLA is 15x slower on CPUs
+        jit_compile=jit_compile(),
     )
     network.optimizer.build(network.trainable_variables)
     return network

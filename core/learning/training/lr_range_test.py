@@ -136,7 +136,8 @@ class _RangeTest:
         return float(network.train_on_batch(*batch)[0])
 
     def _compile(self, phase: int) -> keras.Model:
-        return compile_phase(self._model, self._config.strategy.phases[phase - 1], self._features.cut_point(phase))
+        phases = self._config.counted_strategy.phases
+        return compile_phase(self._model, phases[phase - 1], self._features.cut_point(phase))
 
     def _batches(self, phase: int) -> Iterator[Batch]:
         """Yield the batches of the run, epoch after epoch."""

@@ -7,7 +7,8 @@ from typing import Self
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.hparams import summary as hparams
+from tensorboard.plugins.hparams import api_pb2, metadata
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from core.experiment.run_config import RunConfig
@@ -54,9 +55,12 @@ class TensorBoard:
 
 
 def write_hparams(folder: Path, config: RunConfig, test_accuracy: float) -> None:
-    """Write the settings and the test accuracy for TensorBoard's HParams page."""
-    phases = config.strategy.phases
-    settings = {
+    """Write the settings and the test accuracy for TensorBoard's HParams page.
+
+    `tensorboard.plugins.hparams.summary` does the same, but only if TensorFlow is installed.
+    """
+    phases = config.counted_strategy.phases
+    settings: dict[str, str | float] = {
         "strategy": config.strategy.name,
         "unfreeze": phases[-1].unfreeze,
         "batch_size": config.batch_size,
@@ -64,15 +68,25 @@ def write_hparams(folder: Path, config: RunConfig, test_accuracy: float) -> None
         "epochs": config.strategy.epochs,
         "seed": config.seed,
         "image_size": config.image_size,
+        "base": config.base,
         "alpha": config.alpha,
         "weights": config.weights,
     }
+    start = SessionStartInfo(start_time_secs=time.time())
+    for name, value in settings.items():
+        setattr(start.hparams[name], "string_value" if isinstance(value, str) else "number_value", value)
+    end = SessionEndInfo(status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time())
     writer = EventFileWriter(str(folder))
-    for proto in (hparams.session_start_pb(settings), hparams.session_end_pb("STATUS_SUCCESS")):
-        summary = Summary.FromString(proto.SerializeToString())
-        writer.add_event(Event(wall_time=time.time(), summary=summary))
+    _add_session(writer, metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start))
+    _add_session(writer, metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
     _add_scalar(writer, "test_accuracy", test_accuracy, config.strategy.epochs)
     writer.close()
+
+
+def _add_session(writer: EventFileWriter, tag: str, data: HParamsPluginData) -> None:
+    described = metadata.create_summary_metadata(data)
+    value = Summary.Value(tag=tag, metadata=described, tensor=metadata.NULL_TENSOR)
+    writer.add_event(Event(wall_time=time.time(), summary=Summary(value=[value])))
 
 
 def _add_scalar(writer: EventFileWriter, tag: str, value: float, step: int) -> None:

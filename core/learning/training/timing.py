@@ -69,7 +69,7 @@ def _time_phase(config: RunConfig, model: keras.Model, classes: int, depth: int)
     return PhaseTimings(
         cut_point.name if cut_point else "",
         tuple(shape),
-        fingerprint(base, cut_point) if cut_point else "",
+        fingerprint(config, base, cut_point) if cut_point else "",
         total - 2 * (clock.training + clock.validation),
         clock.training / steps,
         clock.validation / steps,
@@ -95,7 +95,7 @@ class _Clock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
 
 def _time_frozen_part(config: RunConfig, base: keras.Model, cut_point: CutPoint) -> float:
     """Measure the seconds per image from pixels to features, with augmentation; the first batch is not counted."""
-    frozen_part = build_frozen_part(base, (cut_point,), config.batch_size)
+    frozen_part = build_frozen_part(base, (cut_point,), config.batch_size, config.backbone.scaling)
     pixels = np.random.default_rng(0).integers(0, 256, (config.batch_size, *base.input_shape[1:]), np.uint8)
     images = [f"{number:064x}" for number in range(len(pixels))]
     for _ in range(2):

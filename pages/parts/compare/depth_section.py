@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.analysis.charts.depth import depth_chart
-from core.analysis.comparison.depth import depth_curve, describe_depths, guideline_depth
+from core.analysis.comparison.depth import common_base, depth_curve, describe_depths, guideline_depth
 from core.analysis.comparison.verdict import Verdict
 from core.analysis.results.summary import Summary
 from core.analysis.text import escape_markdown
@@ -25,9 +25,13 @@ def show_depth_curve(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Su
     if not depths:
         return
     st.subheader("How deep to unfreeze")
-    rule = guideline_depth(verdict.groups)
+    base = common_base(runs)
+    rule = guideline_depth(verdict.groups, base) if base else None
     for column, (measure, alt) in zip(st.columns([2, 1, 1]), _SHOWN.items(), strict=True):
         with column:
-            show_chart(depth_chart(depths, measure, rule if measure == "accuracy" else None), f"depth-{measure}", alt)
-    marks = f"Shaded: rule of thumb, {rule.reason} Dotted: the default, 30 layers." if rule else ""
-    st.caption(escape_markdown(f"{describe_depths(depths)} {marks}".strip()))
+            marks = (rule, base.default_depth) if measure == "accuracy" and rule and base else ()
+            show_chart(depth_chart(depths, measure, *marks), f"depth-{measure}", alt)
+    legend = ""
+    if rule and base:
+        legend = f"Shaded: rule of thumb, {rule.reason} Dotted: the default, {base.default_depth} layers."
+    st.caption(escape_markdown(f"{describe_depths(depths)} {legend}".strip()))

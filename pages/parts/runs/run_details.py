@@ -43,7 +43,7 @@ def _show_log(services: Services, run_id: str) -> None:
 
 
 def _device_and_folder(services: Services, run: AnyRun) -> str:
-    parts = [run.status.device, run.status.precision]
+    parts = [run.status.device, run.status.precision, run.status.backend]
     if run.status.started and run.status.ended:
         parts.append(f"{duration(run.status.ended - run.status.started)} from start to end")
     device = ", ".join(part for part in parts if part) or "not started yet"

@@ -8,25 +8,25 @@ import streamlit as st
 
 from core.analysis.results.settings import weights_name
 from core.analysis.text import shorten
+from core.backbones.backbone import Backbone
+from core.backbones.imagenet_weights import imagenet_is_available
+from core.backbones.registry import DEFAULT_BASE, backbone
 from core.backbones.weights import (
     BUILT_IN_WEIGHTS,
     RANDOM_WEIGHTS_NOTICE,
-    SAMPLE_ALPHA,
     SAMPLE_BASE,
-    SAMPLE_SIZE,
-    imagenet_is_available,
     offline_weights,
     resolve_weights,
 )
 from core.data.datasets.allowed_folders import AllowedFolders
 from core.data.study_plan import with_weights
-from core.experiment.named_strategies import BASELINE, STRATEGIES
+from core.experiment.named_strategies import BASELINE, SharedSettings, all_three
 from core.experiment.preset import Preset
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, study_of
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import Strategy
+from core.experiment.strategy import ALL_LAYERS, Strategy
 
 WEIGHT_LABELS = {
     weights: name[0].upper() + name[1:]
@@ -54,21 +54,29 @@ def fill_once() -> None:
         fill_default()
 
 
-def fill_default(strategies: Sequence[Strategy] = tuple(STRATEGIES.values())) -> None:
-    """Fill the form with these strategies, default settings and the best available weights."""
-    template = RunConfig()
-    weights, _ = available_weights(template.alpha, template.image_size)
-    fill(Preset(tuple(strategies), with_weights(template, weights)))
+def fill_default(base: Backbone = DEFAULT_BASE, strategies: Sequence[Strategy] = ()) -> None:
+    """Fill the form with these strategies (by default the three), default settings and the best available weights."""
+    template = RunConfig(base=base.name, image_size=base.default_size, alpha=base.default_width)
+    weights, _ = available_weights(base.name, base.default_width, base.default_size)
+    fill(Preset(tuple(strategies) or all_three(SharedSettings(base=base)), with_weights(template, weights)))
+
+
+def selected_base() -> Backbone:
+    """Return the base that is selected in the form."""
+    return backbone(st.session_state["base"])
 
 
 def fill(preset: Preset) -> None:
-    """Set every control to the preset's value; add a card for the baseline if the preset has none."""
-    state = st.session_state
+    """Set every control to the preset's value; add a card for the baseline if the preset has none.
+
+    Raises `UnknownBase`; then no control is changed.
+    """
+    state, layers = st.session_state, preset.template.backbone.layers
     has_baseline = any(strategy.is_from_scratch for strategy in preset.strategies)
     state["cards"] = (*preset.strategies, *(() if has_baseline else (BASELINE,)))
     for i, strategy in enumerate(state["cards"]):
         state[f"card-{i}-use"] = i < len(preset.strategies)
-        for j, phase in enumerate(strategy.phases):
+        for j, phase in enumerate(strategy.with_depths({ALL_LAYERS: layers}).phases):
             state[widget_key(i, j, "depth")] = phase.unfreeze
             state[widget_key(i, j, "rate")] = phase.learning_rate
             state[widget_key(i, j, "epochs")] = phase.epochs
@@ -82,6 +90,7 @@ def _fill_settings(template: RunConfig) -> None:
         "image_size",
         "batch_size",
         "seed",
+        "base",
         "alpha",
         "patience",
         "class_weights",
@@ -117,34 +126,41 @@ def select_data(data: str) -> None:
 
 def match_sample_base() -> None:
     """Set width and image size to those of the sample base if it was selected."""
-    if st.session_state["weights"] == WEIGHT_LABELS[SAMPLE_BASE]:
-        st.session_state.update({"alpha": SAMPLE_ALPHA, "image-size": SAMPLE_SIZE})
+    sample = selected_base().sample
+    if sample and st.session_state["weights"] == WEIGHT_LABELS[SAMPLE_BASE]:
+        st.session_state.update({"alpha": sample.width, "image-size": sample.image_size})
+
+
+def match_base() -> None:
+    """Fill the form with the default settings of the base that was selected."""
+    fill_default(selected_base())
 
 
 @st.cache_data(ttl=600, show_spinner=False)
-def available_weights(alpha: float, image_size: int) -> tuple[str, str]:
+def available_weights(base: str, alpha: float, image_size: int) -> tuple[str, str]:
     """Return the best weights that are available now, and a notice if they are not ImageNet's."""
-    return ("imagenet", "") if can_use_imagenet(alpha, image_size) else offline_weights()
+    return ("imagenet", "") if can_use_imagenet(base, alpha, image_size) else offline_weights(backbone(base))
 
 
-def weights_notice(weights: str) -> str:
-    """Return a notice if these weights are expected to give worse results than ImageNet's; otherwise ""."""
-    available, notice = available_weights(RunConfig.alpha, RunConfig.image_size)
+def weights_notice(template: RunConfig) -> str:
+    """Return a notice if the weights are expected to give worse results than ImageNet's; otherwise ""."""
+    weights, base = template.weights, template.backbone
+    available, notice = available_weights(base.name, base.default_width, base.default_size)
     if weights == available:
         return notice
     return RANDOM_WEIGHTS_NOTICE if weights == "random" else ""
 
 
 @st.cache_data(ttl=600, show_spinner=False)
-def expect_sample_base(alpha: float) -> None:
-    """Raise `WeightsError` if the sample base cannot be used at this width."""
-    resolve_weights(SAMPLE_BASE, alpha, SAMPLE_SIZE)
+def expect_sample_base(base: str, alpha: float) -> None:
+    """Raise `WeightsError` if the sample base is of another base or width."""
+    resolve_weights(backbone(base), SAMPLE_BASE, alpha, backbone(base).default_size)
 
 
 @st.cache_data(ttl=600, show_spinner=False)
-def can_use_imagenet(alpha: float, image_size: int) -> bool:
+def can_use_imagenet(base: str, alpha: float, image_size: int) -> bool:
     """Return whether ImageNet's weights are on this machine or can be downloaded now."""
-    return imagenet_is_available(alpha, image_size)
+    return imagenet_is_available(backbone(base), alpha, image_size)
 
 
 def weights_path(folders: AllowedFolders, text: str) -> str:

@@ -6,6 +6,7 @@ from core.backbones.weights import resolve_weights
 from core.data.datasets.dataset import Dataset
 from core.data.study_plan import plan_study
 from core.experiment.preset import Preset
+from core.machine.keras_backend import expect_backend
 from pages.parts.shared.services import Services, show_error
 
 
@@ -13,9 +14,10 @@ def start_study(services: Services, preset: Preset, dataset: Dataset) -> None:
     """Start the study and open it on Runs, or show the error if that is not possible."""
     template = preset.template
     try:
+        expect_backend()
         with st.spinner("Preparing the study"):
             if preset.needs_base:
-                resolve_weights(template.weights, template.alpha, template.image_size)
+                resolve_weights(template.backbone, template.weights, template.alpha, template.image_size)
             study = services.store.create_study(plan_study(template, preset.strategies, dataset, preset.seed_range))
         for run in study.runs:
             services.launcher.submit(run.id)

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.analysis.results.settings import base_name
 from core.analysis.text import escape_markdown
-from core.backbones.mobilenet_v2 import ALPHAS, IMAGE_SIZES
-from core.backbones.weights import SAMPLE_BASE, imagenet_path
+from core.backbones.imagenet_weights import imagenet_path
+from core.backbones.registry import backbones
+from core.backbones.weights import SAMPLE_BASE
 from core.experiment.guidelines import batch_size
 from core.experiment.run_config import RunConfig
 from core.machine.devices import gpu_memory
@@ -17,7 +19,9 @@ from pages.parts.shared.form import (
     WEIGHTS_FILE,
     can_use_imagenet,
     expect_sample_base,
+    match_base,
     match_sample_base,
+    selected_base,
     weights_path,
 )
 from pages.parts.shared.services import Services
@@ -28,7 +32,7 @@ def choose_template(services: Services, data: str) -> RunConfig:
     with st.expander("Advanced"):
         left, middle, right = st.columns(3)
         with left:
-            template = _choose_sizes(RunConfig(data=data))
+            template = _choose_sizes(_choose_base(data))
         with middle:
             template = _choose_training(replace(template, weights=_choose_weights(services, template)))
         with right:
@@ -36,12 +40,28 @@ def choose_template(services: Services, data: str) -> RunConfig:
     return template
 
 
+def _choose_base(data: str) -> RunConfig:
+    """Offer the bases if there are several; return a configuration with the selected one."""
+    base = selected_base()
+    if len(backbones()) > 1:
+        st.selectbox(
+            "Base",
+            list(backbones()),
+            format_func=base_name,
+            key="base",
+            **PERSISTENT,
+            on_change=match_base,
+            help="The pretrained network. Another base fills the form with its default settings.",
+        )
+    return RunConfig(data=data, base=base.name, image_size=base.default_size, alpha=base.default_width)
+
+
 def _choose_sizes(template: RunConfig) -> RunConfig:
     return replace(
         template,
         image_size=st.select_slider(
             "Image size",
-            IMAGE_SIZES,
+            template.backbone.image_sizes,
             key="image-size",
             **PERSISTENT,
             help="Pixels per side of the network's input. Smaller images train faster and show less detail.",
@@ -50,12 +70,14 @@ def _choose_sizes(template: RunConfig) -> RunConfig:
             "Batch size", _batch_sizes(), key="batch-size", **PERSISTENT, help=batch_size(gpu_memory()).reason
         ),
         alpha=st.select_slider(
-            "Width of MobileNetV2 (alpha)",
-            ALPHAS,
+            f"Width of {template.backbone.title} (alpha)",
+            template.backbone.widths,
             key="alpha",
             **PERSISTENT,
             help="1.0 is the standard network; 0.35 has a third of its channels.",
-        ),
+        )
+        if len(template.backbone.widths) > 1
+        else template.alpha,
         seed=st.number_input(
             "Seed",
             0,
@@ -128,12 +150,12 @@ def _choose_weights(services: Services, template: RunConfig) -> str:
         help="Initial weights of the base.",
     )
     if choice == WEIGHTS_FILE:
-        return weights_path(services.allowed_folders, _enter_file())
+        return weights_path(services.allowed_folders, _enter_file(template.backbone.title))
     weights = next(name for name, label in WEIGHT_LABELS.items() if label == choice)
     if weights == SAMPLE_BASE:
-        expect_sample_base(template.alpha)
-    if not can_use_imagenet(template.alpha, template.image_size):
-        path = imagenet_path(template.alpha, template.image_size)
+        expect_sample_base(template.base, template.alpha)
+    if not can_use_imagenet(template.base, template.alpha, template.image_size):
+        path = imagenet_path(template.backbone, template.alpha, template.image_size)
         st.caption(
             "The ImageNet weights for this width and image size cannot be downloaded now. To use them, put the file "
             f"at {escape_markdown(str(path))}."
@@ -141,11 +163,11 @@ def _choose_weights(services: Services, template: RunConfig) -> str:
     return weights
 
 
-def _enter_file() -> str:
+def _enter_file(title: str) -> str:
     return st.text_input(
         "Weights file on this machine",
         key="weights-file",
         **PERSISTENT,
         placeholder="~/weights.h5",
-        help="A Keras file with the weights of MobileNetV2 without its top, for this width.",
+        help=f"A Keras file with the weights of {title} without its top, for this width.",
     )

@@ -13,6 +13,7 @@ from core.data.datasets.split import split
 from core.execution.keras_service.client import KerasServiceError
 from core.experiment.preset import Preset
 from core.experiment.run_config import RunConfig
+from core.experiment.strategy import ALL_LAYERS
 from core.experiment.timings import Timings
 from core.machine.devices import gpu_memory
 from pages.parts.shared.services import Services, show_error
@@ -23,7 +24,9 @@ def show_estimate(services: Services, preset: Preset, report: Report) -> None:
     if report.manifest is None or gpu_memory() is not None:
         return  # timings are measured on the CPU only
     timings = services.timings.load(preset.template)
-    missing = sorted(frozenset().union(*(strategy.depths for strategy in preset.strategies)) - set(timings.phases))
+    layers = preset.template.backbone.layers
+    strategies = (strategy.with_depths({ALL_LAYERS: layers}) for strategy in preset.strategies)
+    missing = sorted(frozenset().union(*(strategy.depths for strategy in strategies)) - set(timings.phases))
     if missing:
         if st.button(
             "Estimate training time",

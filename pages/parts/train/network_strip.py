@@ -4,21 +4,22 @@ from html import escape
 
 import streamlit as st
 
+from core.backbones.backbone import Backbone
 from core.backbones.layer_table import blocks
-from core.backbones.mobilenet_v2 import ALL_LAYERS
 
 _UNTRAINED_COLOUR = "rgba(127, 127, 127, 0.22)"
 _HEAD_WIDTH = 8  # in layers; wider than its six layers, so that it is visible
 
 
-def show_network(unfreeze: int, colour: str) -> None:
+def show_network(base: Backbone, unfreeze: int, colour: str) -> None:
     """Draw the base from the image (left) to the head (right), with its top `unfreeze` layers in colour."""
     strip = "".join(
-        _block(name, len(layers), sum(layer.depth <= unfreeze for layer in layers), colour) for name, layers in blocks()
+        _block(name, len(layers), sum(layer.depth <= unfreeze for layer in layers), colour)
+        for name, layers in blocks(base)
     )
     head = _block("head", _HEAD_WIDTH, _HEAD_WIDTH, colour)
     st.html(
-        f'<div role="img" aria-label="Trained: the head and {unfreeze} of {ALL_LAYERS} layers of the base" '
+        f'<div role="img" aria-label="Trained: the head and {unfreeze} of {base.layers} layers of the base" '
         f'style="display:flex;gap:2px;height:18px">{strip}{head}</div>'
     )
 

@@ -4,9 +4,10 @@ import streamlit as st
 
 from core.analysis.text import escape_markdown
 from core.experiment.guidelines import rules_of_thumb
+from core.experiment.named_strategies import STRATEGY_CHOICES, SharedSettings
 from core.experiment.preset import BUILT_IN_PRESETS, Preset
 from core.machine.devices import gpu_memory
-from pages.parts.shared.form import fill, fill_default, select_data
+from pages.parts.shared.form import fill, fill_default, select_data, selected_base
 from pages.parts.shared.services import Services, error_text
 
 
@@ -26,7 +27,7 @@ def choose_preset(services: Services, images: int | None) -> None:
             with st.popover("Delete", type="tertiary"):
                 st.button("Delete this preset permanently", on_click=_delete, args=(services, name))
         with st.popover("Rules of thumb", type="tertiary", icon=":material/lightbulb:"):
-            for rule in rules_of_thumb(images, gpu_memory()):
+            for rule in rules_of_thumb(images, gpu_memory(), selected_base()):
                 st.markdown(f"- {escape_markdown(rule)}")
 
 
@@ -59,12 +60,13 @@ def _delete(services: Services, name: str) -> None:
 
 def _apply(services: Services, name: str) -> None:
     if name in BUILT_IN_PRESETS:
-        fill_default(BUILT_IN_PRESETS[name])
+        base = selected_base()
+        fill_default(base, STRATEGY_CHOICES[BUILT_IN_PRESETS[name]](SharedSettings(base=base)))
         return
     try:
         preset = services.presets.load(name)
+        fill(preset)
     except ValueError as error:
         st.toast(escape_markdown(str(error)))
         return
-    fill(preset)
     select_data(preset.template.data)

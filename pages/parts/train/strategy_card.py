@@ -7,12 +7,11 @@ import streamlit as st
 from core.analysis.charts.palette import strategy_colours
 from core.analysis.text import escape_markdown, millions, rate
 from core.backbones.layer_table import describe_depth
-from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.datasets.dataset import Dataset
 from core.experiment.guidelines import fine_tuning_rate, layers_to_unfreeze, warnings
 from core.experiment.parameter_counts import small_cnn_parameters, total_parameters, trainable_parameters
 from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy, with_phases
-from pages.parts.shared.form import PERSISTENT, widget_key
+from pages.parts.shared.form import PERSISTENT, selected_base, widget_key
 from pages.parts.train.find_rate import RangeTestSetup, find_rate
 from pages.parts.train.network_strip import show_network
 
@@ -33,18 +32,18 @@ def strategy_card(
             phases += (_choose_phase(number, j, origin, dataset),)
             if range_test:
                 find_rate(range_test, number, replace(origin, phases=phases), _colour(origin, phases[-1]))
-        strategy = with_phases(origin, phases)
+        strategy = with_phases(origin, phases, selected_base().layers)
         colour = strategy_colours([strategy.name])[strategy.name]
         strip.html(f'<div style="height:4px;border-radius:2px;background:{colour}"></div>')
         included = head.checkbox(f"**{strategy.title}**", key=f"card-{number}-use", **PERSISTENT)
-        for warning in warnings(strategy, len(dataset.images) if dataset else None):
+        for warning in warnings(strategy, len(dataset.images) if dataset else None, selected_base()):
             st.caption(f":material/warning: {warning}")
     return strategy if included else None
 
 
 def _colour(origin: Strategy, phase: Phase) -> str:
     """Return the card's colour at this phase: a strategy with a single phase is named, and coloured, by its depth."""
-    name = (with_phases(origin, (phase,)) if len(origin.phases) == 1 else origin).name
+    name = (with_phases(origin, (phase,), selected_base().layers) if len(origin.phases) == 1 else origin).name
     return strategy_colours([name])[name]
 
 
@@ -77,17 +76,18 @@ def _choose_phase(card: int, number: int, origin: Strategy, dataset: Dataset | N
 
 
 def _choose_depth(card: int, number: int, origin: Strategy, dataset: Dataset | None) -> int:
-    guideline = layers_to_unfreeze(len(dataset.images)).reason if dataset else ""
+    base = selected_base()
+    guideline = layers_to_unfreeze(len(dataset.images) if dataset else None, base)
     unfreeze = st.slider(
         "Layers to unfreeze",
         0,
-        ALL_LAYERS,
+        base.layers,
         key=widget_key(card, number, "depth"),
         **PERSISTENT,
         help="Number of base layers that train, counted from the top; 0 trains only the head. The strip below shows "
-        f"the network from the image (left) to the head (right). {guideline}",
+        f"the network from the image (left) to the head (right). {guideline.reason if guideline else ''}",
     )
-    show_network(unfreeze, _colour(origin, Phase(unfreeze, 1e-3, 1)))
+    show_network(base, unfreeze, _colour(origin, Phase(unfreeze, 1e-3, 1)))
     _show_parameter_count(unfreeze, dataset)
     return unfreeze
 
@@ -106,8 +106,7 @@ def _rates(card: int, number: int) -> list[float]:
 
 
 def _show_parameter_count(unfreeze: int, dataset: Dataset | None) -> None:
-    classes, alpha = len(dataset.classes) if dataset else 10, st.session_state["alpha"]
-    trained, total = trainable_parameters(unfreeze, classes, alpha), total_parameters(classes, alpha)
-    st.caption(
-        escape_markdown(f"{describe_depth(unfreeze).capitalize()}: {trained:,} of {millions(total)} parameters train")
-    )
+    base, alpha, classes = selected_base(), st.session_state["alpha"], len(dataset.classes) if dataset else 10
+    trained, total = trainable_parameters(base, alpha, classes, unfreeze), total_parameters(base, alpha, classes)
+    depth = describe_depth(base, unfreeze).capitalize()
+    st.caption(escape_markdown(f"{depth}: {trained:,} of {millions(total)} parameters train"))

@@ -6,9 +6,10 @@ import pytest
 
 from core.analysis.charts.common import chart_points
 from core.analysis.charts.depth import depth_chart
-from core.analysis.comparison.depth import depth_curve, describe_depths, guideline_depth
+from core.analysis.comparison.depth import common_base, depth_curve, describe_depths, guideline_depth
 from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.results.summary import Summary
+from core.backbones.registry import DEFAULT_BASE
 from core.experiment.named_strategies import TWO_PHASE, unfreeze_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, RunStatus, State
@@ -63,7 +64,7 @@ def groups_of(runs: list[Run], accuracy: dict[int, list[float]]) -> list[Group]:
             tuple(
                 Result(
                     run.id,
-                    accuracy[config.strategy.phases[-1].unfreeze][run.config.seed],
+                    accuracy[config.counted_strategy.phases[-1].unfreeze][run.config.seed],
                     100,
                     ("a", "b"),
                     Split(run.config.seed, 0.2, 600),
@@ -137,9 +138,9 @@ def test_the_chart_shows_the_mean_of_the_seeds_within_a_band():
 def test_one_seed_has_no_band_and_the_guideline_is_marked():
     runs = runs_of([*unfreeze_sweep([0, 30, 56])])
     groups = groups_of(runs, {0: [0.7], 30: [0.8], 56: [0.9]})
-    guideline = guideline_depth(groups)
+    guideline = guideline_depth(groups, common_base(runs))
     assert (guideline.low, guideline.high) == (10, 20) and "600 images" in guideline.reason
-    figure = depth_chart(depth_curve(groups, runs, [summary(run) for run in runs]), "accuracy", guideline)
+    figure = depth_chart(depth_curve(groups, runs, [summary(run) for run in runs]), "accuracy", guideline, 30)
     assert [trace.name for trace in figure.data] == ["one seed"]
     assert [(shape.x0, shape.x1) for shape in figure.layout.shapes] == [(10, 20), (30, 30)]
 
@@ -147,6 +148,6 @@ def test_one_seed_has_no_band_and_the_guideline_is_marked():
 def test_the_name_of_a_sweep_strategy_follows_its_depth():
     strategy = unfreeze_sweep([30])[0]
     head, tuned = strategy.phases
-    deeper = with_phases(strategy, (head, replace(tuned, unfreeze=56)))
+    deeper = with_phases(strategy, (head, replace(tuned, unfreeze=56)), DEFAULT_BASE.layers)
     assert (strategy.title, deeper.title) == ("Top 30 layers", "Top 56 layers") and deeper.name == "unfreeze-56"
     assert unfreeze_sweep([0])[0].title == "Head alone"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from harness import wait_for, worker_process
 
+from core.backbones.registry import DEFAULT_BASE
 from core.data.datasets.dataset import Dataset
 from core.data.study_plan import plan_study
 from core.execution.queue.launcher import Launcher
@@ -125,4 +126,4 @@ def assert_complete(metrics: Metrics, phases: tuple[Phase, ...]) -> None:
     assert [row["epoch"] for row in metrics.epochs] == list(range(1, len(planned) + 1))
     assert [(row["phase"], row["unfreeze"]) for row in metrics.epochs] == planned
     for row in metrics.epochs:
-        assert row["trainable_parameters"] == trainable_parameters(row["unfreeze"], 10, 0.35)
+        assert row["trainable_parameters"] == trainable_parameters(DEFAULT_BASE, 0.35, 10, row["unfreeze"])

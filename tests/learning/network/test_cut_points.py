@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
+from core.backbones.registry import DEFAULT_BASE
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
-from core.learning.network.backbone import build_base
+from core.experiment.strategy import ALL_LAYERS
+from core.learning.network.base import build_base
 from core.learning.network.cut_points import POOL, CutPoint, cut_point_for, find_cut_points
 from core.learning.network.frozen_part import _run_keras, run_in_parallel
 from core.learning.network.model import base_of, build_transfer_model
@@ -15,7 +16,11 @@ from core.learning.network.trained_part import trained_part
 
 
 def run_onnx_runtime(base, cut_points):
-    return run_in_parallel(to_onnx(base, cut_points))
+    return run_in_parallel(to_onnx(base, cut_points, DEFAULT_BASE.scaling))
+
+
+def run_keras(base, cut_points, batch_size):
+    return _run_keras(base, cut_points, batch_size, DEFAULT_BASE.scaling)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def expect_close(features: np.ndarray, expected: np.ndarray) -> None:
 
 def test_no_cut_point_lies_inside_a_residual_block():
     """Ten blocks of MobileNetV2 add their input to their output (Sandler et al. 2018, table 2)."""
-    base = build_base(1.0, 224, "random")
+    base = build_base(DEFAULT_BASE, 1.0, 224, "random")
     names = [cut.name for cut in find_cut_points(base)]
     for block in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15):
         assert [name for name in names if name.startswith(f"block_{block}_")] == [f"block_{block}_add"]
@@ -59,18 +64,18 @@ def test_no_cut_point_lies_inside_a_residual_block():
     ],
 )
 def test_each_depth_has_the_expected_cut_point(unfreeze, name, shape):
-    cut = cut_point_for(build_base(1.0, 224, "random"), unfreeze)
+    cut = cut_point_for(build_base(DEFAULT_BASE, 1.0, 224, "random"), unfreeze)
     assert (cut and cut.name) == name
     assert shape is None or cut.shape == shape
 
 
 @pytest.mark.parametrize(("alpha", "size"), [(0.35, 96), (1.4, 160)])
 def test_every_cut_point_is_below_the_trained_layers_and_no_larger_than_an_image(alpha, size):
-    base = build_base(alpha, size, "random")
-    for unfreeze in range(ALL_LAYERS + 1):
+    base = build_base(DEFAULT_BASE, alpha, size, "random")
+    for unfreeze in range(DEFAULT_BASE.layers + 1):
         cut = cut_point_for(base, unfreeze)
         if cut:
-            assert cut.layers_below <= ALL_LAYERS - unfreeze and 2 * np.prod(cut.shape) <= size * size * 3
+            assert cut.layers_below <= DEFAULT_BASE.layers - unfreeze and 2 * np.prod(cut.shape) <= size * size * 3
             assert (cut.name == POOL) == (unfreeze == 0)
 
 
@@ -78,7 +83,7 @@ def test_every_cut_point_is_below_the_trained_layers_and_no_larger_than_an_image
 def test_frozen_part_and_trained_part_together_are_the_model(model, images, unfreeze):
     base, cut = base_of(model), cut_point_for(base_of(model), unfreeze)
     expected = model.predict(images, verbose=0)
-    for build in (run_onnx_runtime, lambda base, cut_points: _run_keras(base, cut_points, 2)):
+    for build in (run_onnx_runtime, lambda base, cut_points: run_keras(base, cut_points, 2)):
         (features,) = build(base, [cut])(images)
         assert features.shape == (5, *cut.shape)
         np.testing.assert_allclose(trained_part(model, cut).predict(features, verbose=0), expected, atol=1e-5)
@@ -87,16 +92,16 @@ def test_frozen_part_and_trained_part_together_are_the_model(model, images, unfr
 def test_one_pass_gives_the_features_at_all_cut_points(model, images):
     base = base_of(model)
     cut_points = [cut_point_for(base, unfreeze) for unfreeze in (0, 30, 11)]
-    in_onnx, in_keras = run_onnx_runtime(base, cut_points)(images), _run_keras(base, cut_points, 8)(images)
+    in_onnx, in_keras = run_onnx_runtime(base, cut_points)(images), run_keras(base, cut_points, 8)(images)
     for cut, features, expected in zip(cut_points, in_onnx, in_keras, strict=True):
         expect_close(features, run_onnx_runtime(base, [cut])(images)[0])
         expect_close(features, expected)
 
 
 def test_imagenet_weights_give_the_same_features_in_both_engines(imagenet_file, images):
-    base = build_base(1.0, 96, str(imagenet_file))
+    base = build_base(DEFAULT_BASE, 1.0, 96, str(imagenet_file))
     cut_points = [cut_point_for(base, 0), cut_point_for(base, 30)]
-    in_onnx, in_keras = run_onnx_runtime(base, cut_points)(images), _run_keras(base, cut_points, 5)(images)
+    in_onnx, in_keras = run_onnx_runtime(base, cut_points)(images), run_keras(base, cut_points, 5)(images)
     for features, expected in zip(in_onnx, in_keras, strict=True):
         expect_close(features, expected)
 
@@ -114,5 +119,5 @@ def test_the_trained_part_shares_weights_with_the_model_and_never_changes_statis
 def test_a_layer_of_another_type_is_refused():
     image = keras.Input((8, 8, 3))
     other = keras.Model(image, keras.layers.UpSampling2D()(image))
-    with pytest.raises(UnknownLayer, match="Expected a layer of MobileNetV2; received UpSampling2D"):
-        to_onnx(other, [CutPoint("x", 2, (16, 16, 3))])
+    with pytest.raises(UnknownLayer, match="can be written as ONNX; received UpSampling2D"):
+        to_onnx(other, [CutPoint("x", 2, (16, 16, 3))], DEFAULT_BASE.scaling)

@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from core.backbones.layer_table import TABLE, layer_table
-from core.backbones.mobilenet_v2 import ALL_LAYERS
-from core.backbones.weights import SAMPLE_FILE, WeightsError
+from core.backbones.layer_table import layer_table
+from core.backbones.registry import DEFAULT_BASE, backbones
+from core.backbones.weights_file import WeightsError
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
 from core.experiment.parameter_counts import head_parameters, total_parameters, trainable_parameters
+from core.experiment.strategy import ALL_LAYERS
 from core.learning.network.model import base_of, build_transfer_model, count_trainable, in_float32, unfreeze_layers
 from tools.write_layer_table import write_table
 
@@ -19,31 +20,33 @@ def model() -> keras.Model:
 
 
 @pytest.mark.slow
-def test_the_stored_layer_table_matches_the_models(tmp_path):
-    write_table(tmp_path / "table.csv")
-    assert (tmp_path / "table.csv").read_text() == TABLE.read_text()
+@pytest.mark.parametrize("base", backbones().values(), ids=backbones())
+def test_the_stored_layer_table_matches_the_models(base, tmp_path):
+    write_table(base, tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text() == base.layer_table.read_text()
+    assert len(layer_table(base, base.default_width)) == base.layers
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("unfreeze", [0, 1, 11, 30, ALL_LAYERS])
+@pytest.mark.parametrize("unfreeze", [0, 1, 11, 30, DEFAULT_BASE.layers, ALL_LAYERS])
 def test_exactly_the_requested_layers_are_unfrozen(model, unfreeze):
     unfreeze_layers(model, unfreeze)
     unfrozen = [layer.name for layer in base_of(model).layers if layer.trainable]
-    assert unfrozen == [layer.name for layer in base_of(model).layers][ALL_LAYERS - unfreeze :]
-    assert count_trainable(model) == trainable_parameters(unfreeze, 10, 0.35)
+    assert unfrozen == [layer.name for layer in base_of(model).layers][max(0, DEFAULT_BASE.layers - unfreeze) :]
+    assert count_trainable(model) == trainable_parameters(DEFAULT_BASE, 0.35, 10, unfreeze)
 
 
 def test_after_freezing_again_only_the_head_trains(model):
     unfreeze_layers(model, ALL_LAYERS)
     unfreeze_layers(model, 0)
-    assert count_trainable(model) == head_parameters(10, 0.35)[1]
+    assert count_trainable(model) == head_parameters(DEFAULT_BASE, 0.35, 10)[1]
 
 
 def test_all_parameters_are_counted(model):
-    assert model.count_params() == total_parameters(10, 0.35)
+    assert model.count_params() == total_parameters(DEFAULT_BASE, 0.35, 10)
 
 
-@pytest.mark.parametrize("unfreeze", [-1, ALL_LAYERS + 1, True, 3.0])
+@pytest.mark.parametrize("unfreeze", [-1, DEFAULT_BASE.layers + 1, ALL_LAYERS + 1, True, 3.0])
 def test_impossible_depths_are_refused(model, unfreeze):
     with pytest.raises(ValueError, match=r"Expected unfreeze.*received"):
         unfreeze_layers(model, unfreeze)
@@ -73,7 +76,7 @@ def test_a_random_base_still_distinguishes_images():
 def test_imagenet_weights_are_loaded_from_a_file(imagenet_file):
     model = build_transfer_model(6, 96, 1.0, str(imagenet_file))
     kernel = base_of(model).get_layer("Conv1").get_weights()[0]
-    assert 0.05 < kernel.std() < 1.0 and layer_table(1.0)[1].parameters == kernel.size
+    assert 0.05 < kernel.std() < 1.0 and layer_table(DEFAULT_BASE, 1.0)[1].parameters == kernel.size
 
 
 def features(weights: str) -> np.ndarray:
@@ -101,7 +104,7 @@ def test_the_sample_base_loads_and_differs_from_a_random_one():
     ids=["one is missing", "another shape", "not a number"],
 )
 def test_arrays_that_do_not_fit_raise_a_one_line_error(tmp_path, change):
-    with np.load(SAMPLE_FILE) as file:
+    with np.load(DEFAULT_BASE.sample.file) as file:
         arrays = change([file[name] for name in sorted(file.files)])
     np.savez(tmp_path / "mine.npz", **{f"{number:03d}": array for number, array in enumerate(arrays)})
     with pytest.raises(WeightsError, match=r"^Expected the weights of MobileNetV2 .* alpha 0.35; received") as caught:
@@ -112,6 +115,7 @@ def test_arrays_that_do_not_fit_raise_a_one_line_error(tmp_path, change):
 def test_weights_of_another_width_raise_a_one_line_error(imagenet_file):
     with pytest.raises(WeightsError, match=r"Expected the weights of MobileNetV2 .* alpha 0.35; received") as caught:
         build_transfer_model(6, 96, 0.35, str(imagenet_file))
+    assert "(the weights of MobileNetV2 at alpha 1)" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

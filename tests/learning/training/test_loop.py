@@ -6,13 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.datasets.split import split
 from core.experiment.parameter_counts import small_cnn_parameters
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.errors import Diverged
 from core.experiment.runs.metrics import best_key
-from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy
 from core.learning.network.model import base_of, build_model, build_transfer_model, unfreeze_layers
 from core.learning.training.batches import Batches, Images, TrainingData, balanced_class_weights, load_data
 from core.learning.training.checkpoint import Checkpoints
@@ -70,7 +69,7 @@ def test_exactly_the_unfrozen_layers_change_and_statistics_never(tiny_config, da
     for number, layer in enumerate(base_of(model).layers):
         statistics = 2 if isinstance(layer, keras.layers.BatchNormalization) else 0
         old, new = before[number], layer.get_weights()
-        frozen = len(old) if number < ALL_LAYERS - unfreeze else statistics
+        frozen = len(old) if number < len(before) - unfreeze else statistics
         for a, b in zip(old[len(old) - frozen :], new[len(new) - frozen :], strict=True):
             np.testing.assert_array_equal(a, b, err_msg=layer.name)
         if frozen < len(old):  # an unfrozen layer with weights

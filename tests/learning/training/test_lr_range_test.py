@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.backbones.mobilenet_v2 import ALL_LAYERS
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
 from core.data.datasets.split import split
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import Phase, Strategy
+from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
 from core.learning.network.model import base_of, build_transfer_model
 from core.learning.training import lr_range_test
 from core.learning.training.batches import load_data

@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from core.learning.network.backbone import build_base
+from core.backbones.registry import DEFAULT_BASE
+from core.learning.network.base import build_base
 from tools.sample_base.drawn_batches import Recipe
 from tools.sample_base.pretrain import BASE, pretrain, rescale_channels
 from tools.sample_base.source_world import draw_batch
@@ -31,7 +32,7 @@ def test_another_recipe_is_refused_in_a_started_folder(tmp_path):
 
 
 def test_channels_are_rescaled_to_the_range_of_relu6():
-    base, pixels = build_base(0.35, 32, "random"), draw_batch((0,), 32, 32).pixels
+    base, pixels = build_base(DEFAULT_BASE, 0.35, 32, "random"), draw_batch((0,), 32, 32).pixels
     before = features(base, pixels)
     rescale_channels(base, pixels)
     after = features(base, pixels)

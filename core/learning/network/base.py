@@ -1,55 +1,65 @@
-"""MobileNetV2 without its classification layers: build it and load its weights."""
+"""The base: a pretrained network without its classification layers. Build it and load its weights."""
 
+import pkgutil
 import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from core.backbones.weights import WeightsError, resolve_weights
+from core.backbones.backbone import Backbone, PixelScaling
+from core.backbones.weights import resolve_weights
+from core.backbones.weights_file import WeightsError, owner
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
 
 BASE_NAME = "base"
 
 
-def build_base(alpha: float, image_size: int, weights: str) -> keras.Model:
-    """Build MobileNetV2 for square RGB images in [-1, 1], up to its last feature map, always in inference mode.
+def build_base(backbone: Backbone, alpha: float, image_size: int, weights: str) -> keras.Model:
+    """Build a base for square RGB images, scaled as it expects, up to its last feature map, always in inference mode.
 
     Args:
         weights: "imagenet", "sample", "random", or the path of a weights file for this alpha.
 
     Raises `WeightsError` if the weights are not available or do not fit.
     """
-    base = keras.applications.MobileNetV2(
-        input_shape=(image_size, image_size, 3), alpha=alpha, include_top=False, weights=None, name=BASE_NAME
+    width = {backbone.width_argument: alpha} if backbone.width_argument else {}
+    base = pkgutil.resolve_name(backbone.network)(
+        input_shape=(image_size, image_size, 3),
+        include_top=False,
+        weights=None,
+        name=BASE_NAME,
+        **width,
+        **backbone.arguments,
     )
-    path = resolve_weights(weights, alpha, image_size)
+    path = resolve_weights(backbone, weights, alpha, image_size)
     if path:
-        _load(base, path, alpha)
+        _load(base, path, backbone, alpha)
     else:
-        _initialise_statistics(base, image_size)
+        _initialise_statistics(base, backbone.scaling)
     always_infer(base)
     return base
 
 
-def rescale(pixels: np.ndarray) -> np.ndarray:
-    """Convert uint8 images to the input of a base: float32 in [-1, 1]. A whole model does this in its first layer."""
-    return pixels / np.float32(127.5) - 1
+def scale_pixels(pixels: np.ndarray, scaling: PixelScaling) -> np.ndarray:
+    """Convert uint8 images to the float32 input of a base. A whole model does this in its first layer."""
+    scaled: np.ndarray = pixels / np.asarray(scaling.divisor, np.float32) + np.asarray(scaling.offset, np.float32)
+    return scaled
 
 
-def _initialise_statistics(base: keras.Model, image_size: int) -> None:
+def _initialise_statistics(base: keras.Model, scaling: PixelScaling) -> None:
     """Set the BatchNormalization statistics of a base with random weights, measured on a few drawn images.
 
     The base always runs in inference mode, so it would keep the initial statistics, mean 0 and variance 1, and its
     activations would fade to zero from block to block.
     """
-    images = [np.asarray(draw_image(label, 0, image_size)) for label in SAMPLE_CLASSES]
+    images = [np.asarray(draw_image(label, 0, base.input_shape[1])) for label in SAMPLE_CLASSES]
     norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    momentum = norms[0].momentum
+    momenta = [layer.momentum for layer in norms]
     for layer in norms:
         layer.momentum = 0.0
-    base(rescale(np.stack(images)), training=True)
-    for layer in norms:
+    base(scale_pixels(np.stack(images), scaling), training=True)
+    for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
 
 
@@ -63,7 +73,7 @@ def always_infer(base: keras.Model) -> None:
     base.call = lambda inputs, training=None, mask=None: call(inputs, training=False, mask=mask)
 
 
-def _load(base: keras.Model, path: Path, alpha: float) -> None:
+def _load(base: keras.Model, path: Path, backbone: Backbone, alpha: float) -> None:
     """Load every weight or raise `WeightsError`: Keras only warns of weights that are missing in the file."""
     base.set_weights([np.full(weight.shape, np.nan) for weight in base.weights])
     try:
@@ -77,9 +87,12 @@ def _load(base: keras.Model, path: Path, alpha: float) -> None:
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).splitlines()[0][:120]
     if reason:
+        other = owner(path)
+        if other and other != (backbone, alpha):
+            reason = f"the weights of {other[0].title} at alpha {other[1]:g}"
         raise WeightsError(
-            f"Expected the weights of MobileNetV2 without its top at alpha {alpha}; received {path} "
-            f"({reason}). Choose the file for this alpha."
+            f"Expected the weights of {backbone.title} without its top at alpha {alpha:g}; received {path} "
+            f"({reason}). Choose the file for this network and width."
         )
 
 
