@@ -32,7 +32,7 @@ class Terminal:
 
     def __init__(self, backend: str, folder: Path, data: Path) -> None:
         self.runs, self.data = folder / "runs", data
-        self.environment = os.environ | {"KERAS_BACKEND": backend, "TMPDIR": str(folder)}
+        self.environment = os.environ | {"KERAS_BACKEND": backend, "TMPDIR": str(folder), "PYTHONPATH": str(PROJECT)}
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -4,10 +4,10 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import core.backbones
 from core.backbones.backbone import Backbone
 from core.backbones.mobilenet_v2 import BACKBONE as MOBILENET_V2
 
@@ -22,7 +22,7 @@ class UnknownBase(ValueError):
 @cache
 def backbones() -> Mapping[str, Backbone]:
     """All bases by name, the default first."""
-    names = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    names = sorted(module.name for module in pkgutil.iter_modules(core.backbones.__path__))
     modules = (import_module(f"{__package__}.{name}") for name in names)
     found = [module.BACKBONE for module in modules if isinstance(getattr(module, "BACKBONE", None), Backbone)]
     return MappingProxyType({base.name: base for base in (DEFAULT_BASE, *found)})

@@ -3,6 +3,8 @@
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -101,7 +103,13 @@ def test_from_the_first_button_to_a_comparison_and_a_prediction(server, page, ti
     page.get_by_text("Show heat maps").click()
     expect(page.locator('img[alt^="Heat map of "]')).to_have_count(30, timeout=60 * SECOND)
     assert page.get_by_test_id("stException").count() == 0
-    page.get_by_role("link", name="Runs", exact=True).click()
+
+
+def test_a_run_of_the_terminal_is_exported_on_its_page(server, page, tiny_folder):
+    options = "--strategy", "feature-extraction", "--phase1-epochs", "1", "--weights", "sample"
+    command = sys.executable, "transfer_learning.py", "--data", str(tiny_folder), "--runs", str(server.runs), *options
+    subprocess.run(command, cwd=server.folder, check=True, capture_output=True, timeout=120)
+    page.goto(f"{server.url}/runs")
     wait_until_idle(page)
     page.get_by_text("Export model").click()
     page.get_by_role("button", name="Export all formats").click()

@@ -12,7 +12,7 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.errors import Diverged
 from core.experiment.runs.metrics import best_key
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy
-from core.learning.network.model import base_of, build_model, build_transfer_model, unfreeze_layers
+from core.learning.network.model import base_of, build_model, unfreeze_layers
 from core.learning.training.batches import Batches, Images, TrainingData, balanced_class_weights, load_data
 from core.learning.training.checkpoint import Checkpoints
 from core.learning.training.loop import Outcome, train
@@ -30,7 +30,7 @@ def with_phases(config: RunConfig, *phases: Phase, **changes) -> RunConfig:
 
 
 def model_of(config: RunConfig) -> keras.Model:
-    return build_transfer_model(10, config.image_size, config.alpha, config.weights, config.seed)
+    return build_model(config, 10)
 
 
 def run(config: RunConfig, data: TrainingData, **more) -> tuple[keras.Model, Outcome, list[dict]]:
@@ -61,7 +61,7 @@ def weights_by_layer(model: keras.Model) -> list[list[np.ndarray]]:
     return [layer.get_weights() for layer in base_of(model).layers]
 
 
-@pytest.mark.parametrize("unfreeze", [0, 1, 30, pytest.param(ALL_LAYERS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("unfreeze", [0, 1, 13, ALL_LAYERS])
 def test_exactly_the_unfrozen_layers_change_and_statistics_never(tiny_config, data, unfreeze):
     config = with_phases(tiny_config, Phase(unfreeze, 1e-3, 1))
     before = weights_by_layer(model_of(config))
@@ -111,7 +111,7 @@ def test_same_seed_and_deterministic_gives_identical_weights(tiny_config, data):
     assert any((a != b).any() for a, b in zip(first, other_seed, strict=True))
 
 
-@pytest.mark.parametrize("whole_epochs", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("whole_epochs", [1, 3])
 def test_a_run_stopped_within_an_epoch_resumes_to_the_same_weights(tiny_config, data, tmp_path, whole_epochs):
     config = with_phases(tiny_config, Phase(0, 1e-3, 2), Phase(11, 1e-3, 2), deterministic=True)
     whole, _, whole_rows = run(config, data)

@@ -10,7 +10,7 @@ from core.data.cache.run_cache import RunCache
 from core.data.datasets.split import split
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
-from core.learning.network.model import base_of, build_transfer_model
+from core.learning.network.model import base_of, build_model
 from core.learning.training import lr_range_test
 from core.learning.training.batches import load_data
 from core.learning.training.frozen_features import FrozenFeatures
@@ -29,7 +29,7 @@ class RangeTest:
 
     def __init__(self, config: RunConfig, dataset, feature_cache: FeatureCache) -> None:
         self.config = config
-        self.model = build_transfer_model(10, config.image_size, config.alpha, config.weights, config.seed)
+        self.model = build_model(config, 10)
         manifest = split(dataset, config.split_seed)
         run_cache = RunCache(feature_cache, len(manifest.items))
         self.data = load_data(manifest, dataset.root, config.image_size, run_cache)
@@ -43,7 +43,7 @@ def with_depths(config: RunConfig, *depths: int) -> RunConfig:
     return replace(config, strategy=Strategy("tiny", tuple(Phase(depth, 1e-3, 1) for depth in depths)))
 
 
-@pytest.mark.parametrize("depths", [(0,), (ALL_LAYERS,), (0, 30)], ids=str)
+@pytest.mark.parametrize("depths", [(0,), (ALL_LAYERS,), (0, 20)], ids=str)
 def test_the_curve_is_finite_ordered_and_flat_at_low_rates(tiny_config, tiny_dataset, feature_cache, depths):
     points = RangeTest(with_depths(tiny_config, *depths), tiny_dataset, feature_cache).points(phase=len(depths))
     rates, losses = map(np.array, zip(*points, strict=True))
@@ -59,7 +59,7 @@ def test_the_head_learns_at_middle_rates(tiny_config, tiny_dataset, feature_cach
 
 
 def test_it_is_reproducible_and_the_second_test_computes_no_features(tiny_config, tiny_dataset, feature_cache):
-    config = with_depths(tiny_config, 0, 30)
+    config = with_depths(tiny_config, 0, 20)
     first, second = (RangeTest(config, tiny_dataset, feature_cache) for _ in range(2))
     before = first.points(phase=2)
     assert first.frozen_features.images_computed > 0

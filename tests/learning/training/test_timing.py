@@ -12,7 +12,7 @@ from core.experiment.named_strategies import unfreeze_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase, Strategy
 from core.experiment.timings import Timings, TimingStore
-from core.learning.network.model import build_transfer_model
+from core.learning.network.model import build_model
 from core.learning.training.batches import load_data
 from core.learning.training.evaluation import evaluate
 from core.learning.training.frozen_features import FrozenFeatures
@@ -22,7 +22,7 @@ from core.learning.training.timing import measure_timings
 
 @pytest.fixture
 def config(tiny_config) -> RunConfig:
-    return replace(tiny_config, strategy=Strategy("tiny", (Phase(0, 1e-3, 2), Phase(30, 1e-4, 1))), views=2)
+    return replace(tiny_config, strategy=Strategy("tiny", (Phase(0, 1e-3, 2), Phase(20, 1e-4, 1))), views=2)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def timings(tiny_dataset) -> Timings:
     """Real measurements, made once for all tests."""
     files = [tiny_dataset.root / image.path for image in tiny_dataset.images[:4]]
     return measure_timings(
-        RunConfig(batch_size=8, image_size=96, alpha=0.35, weights="random"), 10, files, [0, 30, 154]
+        RunConfig(batch_size=8, image_size=96, weights="random", base="made-up"), 10, files, [0, 20, 32]
     )
 
 
@@ -48,7 +48,7 @@ def test_every_part_takes_some_time(timings):
 def test_an_estimate_counts_exactly_the_images_that_the_run_computes(config, tiny_dataset, manifest, timings, tmp_path):
     feature_cache = FeatureCache(tmp_path / "cache", budget=10**9)
     before = estimate_duration([(config, manifest)], timings, feature_cache)
-    model = build_transfer_model(10, 96, 0.35, "random", config.seed)
+    model = build_model(config, 10)
     run_cache = RunCache(feature_cache, len(manifest.items))
     frozen_features = FrozenFeatures(config, model, run_cache)
     data = load_data(manifest, tiny_dataset.root, 96, run_cache)
@@ -72,7 +72,7 @@ def test_the_next_run_of_a_study_reuses_the_features_of_the_first(config, manife
     assert both.needed == alone.needed + test_images and both.seconds > alone.seconds, (
         "two-phase runs first and the other reuses its features"
     )
-    all_layers, other = (replace(config, strategy=Strategy("x", (Phase(depth, 1e-4, 1),))) for depth in (154, 7))
+    all_layers, other = (replace(config, strategy=Strategy("x", (Phase(depth, 1e-4, 1),))) for depth in (32, 7))
     everything = estimate_duration([(all_layers, manifest)], timings, feature_cache)
     assert everything.needed == 0 and everything.seconds > 0
     assert estimate_duration([(other, manifest)], timings, feature_cache) is None
@@ -80,7 +80,7 @@ def test_the_next_run_of_a_study_reuses_the_features_of_the_first(config, manife
 
 def test_one_pass_computes_features_for_all_depths_of_a_study(config, manifest, timings, tmp_path):
     feature_cache = FeatureCache(tmp_path / "cache")
-    sweep = unfreeze_sweep([0, 30], *config.strategy.phases)
+    sweep = unfreeze_sweep([0, 20], *config.strategy.phases)
     plan = [(replace(config, strategy=strategy), manifest) for strategy in sweep]
     alone, both = estimate_duration(plan[1:], timings, feature_cache), estimate_duration(plan, timings, feature_cache)
     assert both.needed == alone.needed + manifest.counts()["test"], (
@@ -103,8 +103,8 @@ def test_timings_are_saved_per_setting(config, timings, tmp_path):
     assert store.load(config).phases == {}
     assert store.add(config, timings) == timings == store.load(replace(config, patience=3))
     assert store.load(replace(config, batch_size=4)).phases == store.load(replace(config, seed=1)).phases == {}
-    other = Timings(1.0, 0.0, {30: timings.phases[0]})
-    assert set(store.add(config, other).phases) == {0, 30}
+    other = Timings(1.0, 0.0, {20: timings.phases[0]})
+    assert set(store.add(config, other).phases) == {0, 20}
     for path in (tmp_path / "timings").iterdir():
         path.write_text("{")
     assert store.load(config) == Timings(0.0, 0.0, {})
