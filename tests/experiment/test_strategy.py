@@ -223,7 +223,8 @@ def test_a_strategy_of_one_phase_is_named_after_its_depth(strategy, drawn):
     assert renamed.phases == drawn
     if len(drawn) == 1:
         depth = drawn[0].unfreeze
-        titles = {0: "Feature extraction", ALL_LAYERS: "Fine-tuning all layers"}
+        all_layers = "Fine-tuning all layers"
+        titles = {0: "Feature extraction", DEFAULT_BASE.layers: all_layers, ALL_LAYERS: all_layers}
         assert renamed.title == titles.get(depth, f"Fine-tuning {depth} layers")
     else:
         assert renamed.name == strategy.name
