@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.backbones.backbone import Backbone
 from core.backbones.registry import DEFAULT_BASE
-from core.experiment.strategy import ALL_LAYERS, Strategy
+from core.experiment.strategy import Strategy
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def warnings(strategy: Strategy, images: int | None = None, base: Backbone = DEF
     """One sentence for each setting of `strategy` that contradicts a guideline."""
     sentences = _rate_warnings(strategy)
     if advice := layers_to_unfreeze(images, base):
-        partial = [phase.unfreeze for phase in strategy.phases if 0 < phase.unfreeze < ALL_LAYERS]
+        partial = [phase.unfreeze for phase in strategy.phases if 0 < phase.unfreeze < base.layers]
         sentences += [
             f"{strategy.title} unfreezes {depth} layers. Suggested: {advice.reason}"
             for depth in partial

@@ -202,6 +202,8 @@ def test_guidelines():
 def test_warnings():
     assert not any(warnings(strategy, images=7_000) for strategy in STRATEGIES.values())
     assert warnings(TWO_PHASE) == ()
+    for all_layers in (DEFAULT_BASE.layers, ALL_LAYERS):  # asked for, so no advice on how many
+        assert warnings(Strategy("all", (Phase(all_layers, 1e-4, 1),)), images=300) == ()
     (deep,) = warnings(TWO_PHASE, images=300)
     assert "Two-phase unfreezes 30 layers" in deep and "10-20 layers for 300 images" in deep
     (fast,) = warnings(Strategy("mine", (Phase(0, 1e-3, 1), Phase(30, 1e-3, 1))))
