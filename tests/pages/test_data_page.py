@@ -96,7 +96,7 @@ def test_the_sample_set_is_shown_by_default(root):
         "Duplicate groups": "0",
         "Near-duplicate groups": "0",
     }
-    assert "420 for training, 90 for validation, 90 for testing, split by file content" in texts(page)
+    assert "420 for training, 90 for validation, 90 for testing. Split by file content" in texts(page)
     assert len(page.image) == 24 + 1 and not page.error and not button(page, "Train on these images").disabled
 
 
