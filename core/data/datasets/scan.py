@@ -17,6 +17,7 @@ from core.data.datasets.folder_layout import ListedFile, find_root, list_files, 
 from core.data.datasets.layout.alike import alike_classes
 from core.data.datasets.layout.class_folders import read_layout
 from core.data.datasets.layout.folder_tree import Folder
+from core.data.datasets.layout.left_out import read_left_out
 from core.data.datasets.near_duplicates import MATCHING_SIDE, group_near_duplicates, matching_image, signature
 
 _CHECK_SIZE = 32  # pixels: decoding this small reads all bytes of a file and is fast
@@ -37,7 +38,7 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
     unambiguous, contradictions = _drop_contradictions(read)
     separate, leaks = _drop_leaks(unambiguous)
     images = _assign_duplicate_groups(root, separate, signatures)
-    problems = misplaced(folder, folders) + unreadable + contradictions + leaks
+    problems = read_left_out(folder) + misplaced(folder, folders) + unreadable + contradictions + leaks
     problems += _empty_classes(folders.labels, images) + alike_classes(folders.labels) + _absent_classes(images)
     return Dataset(root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)))
 
