@@ -137,7 +137,7 @@ def test_names_in_a_windows_zip_are_shown_and_can_be_corrected(make):
         for name, path in names.items():
             writer.writestr(RawName(name.encode("gb18030")), (source / path).read_bytes())
     page = drop_zip(archive.getvalue())
-    assert page.radio[0].options[0] == "猫, 狗 – Simplified Chinese (GBK)" and not page.metric
+    assert page.radio[0].options[0].replace("\\", "") == "猫, 狗 – Simplified Chinese (GBK)" and not page.metric
     button(page, "Unpack").click().run()
     assert metrics(page)["Images"] == "8" and "猫" in page.selectbox(key="class").options
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from core.experiment.run_config import SAMPLE
 from core.machine.litter import is_litter
 
 _LISTED_SINGLY = 3
+_IMAGES_TRIED = 100
 
 
 class ListedFile(NamedTuple):
@@ -40,12 +42,14 @@ def images_root(data: str, paths: Iterable[str]) -> Path:
     """Return the folder that the image paths of a run's manifest are relative to. Raises `DataError`.
 
     Folders may have been added or removed since the run was planned; so it is the folder, at or around `find_root`, in
-    which one of the images is.
+    which one of the first images is.
     """
     folder = data_folder(data)
     root = find_root(folder)
-    candidates = [root, *(parent for parent in root.parents if parent.is_relative_to(folder))]
-    return next((found for path in paths for found in candidates if os.path.exists(found / path)), root)  # noqa: PTH110
+    around = [parent for parent in root.parents if parent.is_relative_to(folder)]
+    candidates = [root, *around, *(inner.path for inner in Folder(root).folders)]
+    tried = islice(paths, _IMAGES_TRIED)
+    return next((found for path in tried for found in candidates if os.path.exists(found / path)), root)  # noqa: PTH110
 
 
 def list_files(layout: FolderLayout) -> list[ListedFile]:

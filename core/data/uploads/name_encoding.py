@@ -5,6 +5,7 @@ character classes in ordinary text (naive Bayes). Names are few and short, so th
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +21,9 @@ class _Encoding:
     title: str
     prior: float
     log_probability: Callable[[str, bytes], float]
+
+
+_WORD = re.compile(r"[^\d\s./_()-]+")  # with \ and other signs that Japanese characters contain as a second byte
 
 
 def _share(share: float, size: int) -> float:
@@ -79,10 +83,10 @@ def likely_encodings(names: Iterable[bytes]) -> list[str]:
 
     Text in another encoding hardly ever is valid UTF-8. Code page 437 can decode everything.
     """
-    parts = sorted({part for name in names for part in name.split(b"/") if not part.isascii()})
-    if _decodes("utf-8", parts):
+    names = list(names)
+    if _decodes("utf-8", names):
         return ["utf-8"]
-    ratings = {codec: _rating(codec, parts) for codec in _ENCODINGS if _decodes(codec, parts)}
+    ratings = {codec: _rating(codec, names) for codec in _ENCODINGS if _decodes(codec, names)}
     return sorted(ratings, key=ratings.__getitem__, reverse=True)
 
 
@@ -96,19 +100,20 @@ def decode_name(name: bytes, encoding: str) -> str:
     return name.decode("cp437")
 
 
-def _decodes(codec: str, parts: Sequence[bytes]) -> bool:
+def _decodes(codec: str, names: Sequence[bytes]) -> bool:
     try:
-        for part in parts:
-            part.decode(codec)
+        for name in names:
+            name.decode(codec)
     except UnicodeError:
         return False
     return True
 
 
-def _rating(codec: str, parts: Sequence[bytes]) -> float:
-    """Logarithm of the probability of these names in this encoding, up to a constant."""
+def _rating(codec: str, names: Sequence[bytes]) -> float:
+    """Logarithm of the probability of the words in these names, each counted once, up to a constant."""
     encoding = _ENCODINGS[codec]
-    return encoding.prior + sum(_rate_text(part.decode(codec), codec, encoding) for part in parts)
+    words = {word for name in names for word in _WORD.findall(name.decode(codec)) if not word.isascii()}
+    return encoding.prior + sum(_rate_text(word, codec, encoding) for word in words)
 
 
 def _rate_text(text: str, codec: str, encoding: _Encoding) -> float:

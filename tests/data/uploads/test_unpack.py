@@ -348,6 +348,11 @@ def test_names_in_an_encoding_that_is_not_declared_are_detected(encoding: str, s
         assert unpack_zip(archive, "a", into) == chosen
 
 
+def test_a_word_in_many_names_counts_once(into: Path) -> None:
+    names = [f"{label}\\{label} {number}.jpg" for label in ("猫", "狗") for number in range(50)]
+    assert name_choices(zipped_raw([(name.encode("gb18030"), b"x") for name in names]), "a")[0].encoding == "gb18030"
+
+
 def test_another_encoding_is_another_upload(into: Path) -> None:
     archive = zipped_raw([("猫/1.jpg".encode("gb18030"), b"1"), ("狗/2.jpg".encode("gb18030"), b"2")])
     first, second = unpack_zip(archive, "a", into), unpack_zip(archive, "a", into, encoding="cp437")
