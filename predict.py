@@ -17,6 +17,7 @@ from core.execution.keras_service.client import KerasService, KerasServiceError
 from core.execution.prediction_cache import PredictionCache
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
+from core.machine.litter import contains_litter
 
 DONE, FAILED = 0, 1
 
@@ -62,15 +63,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _find_files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """Yield (name, path) of each file in `paths`, and of all files below each folder except hidden ones."""
+    """Yield (name, path) of each file in `paths`, and of all files below each folder except litter."""
     for path in paths:
         if path.is_dir():
             found = ((entry.relative_to(path), entry) for entry in sorted(path.rglob("*")) if entry.is_file())
-            yield from (
-                (name.as_posix(), entry)
-                for name, entry in found
-                if not any(part.startswith(".") for part in name.parts)
-            )
+            yield from ((name.as_posix(), entry) for name, entry in found if not contains_litter(name.parts))
         else:
             yield str(path), path
 

@@ -22,6 +22,7 @@ from core.backbones.weights import BUILT_IN_WEIGHTS, offline_weights, resolve_we
 from core.backbones.weights_file import WeightsError
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.folder_layout import data_folder
+from core.data.datasets.reports import split_origin
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study, with_weights
@@ -33,7 +34,7 @@ from core.experiment.named_strategies import (
     SharedSettings,
 )
 from core.experiment.preset import Preset
-from core.experiment.run_config import SAMPLE, RunConfig
+from core.experiment.run_config import LAYOUTS, SAMPLE, RunConfig
 from core.experiment.runs.run import AnyRun, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
@@ -79,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--data", default=SAMPLE, metavar="DIR", help="folder with one subfolder per class; sample: the drawn images")
+    add(
+        "--layout",
+        default="auto",
+        choices=LAYOUTS,
+        help="how to read DIR. split: train, validation and test folders contain the classes; classes: each outer "
+        "folder is a class; nested: each innermost folder is a class; auto: decide, or ask",
+    )
     add(
         "--strategy",
         default="two-phase",
@@ -135,6 +143,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         batch_size=arguments.batch_size,
         views=arguments.views,
         reuse=not arguments.no_reuse,
+        layout=arguments.layout,
     )
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
     template = replace(with_weights(template, _choose_weights(arguments, replace(template, **given))), **given)
@@ -175,7 +184,12 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
         TextColumn("Reading images"), BarColumn(), TaskProgressColumn(), console=console, transient=True
     ) as bars:
         task = bars.add_task("", total=None)
-        dataset = scan(data_folder(template.data), lambda done, total: bars.update(task, completed=done, total=total))
+        dataset = scan(
+            data_folder(template.data),
+            lambda done, total: bars.update(task, completed=done, total=total),
+            template.layout,
+        )
+    _print_problems(dataset)
     planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
     _print_data_report(dataset, Manifest.from_csv(planned[0][1]))
     for strategy in preset.strategies:
@@ -190,6 +204,10 @@ def _print_data_report(dataset: Dataset, manifest: Manifest) -> None:
         f"{dataset.root}: {count(len(dataset.images), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
         markup=False,
     )
+    console.print(split_origin(dataset), markup=False)
+
+
+def _print_problems(dataset: Dataset) -> None:
     for problem in dataset.problems[:10]:
         console.print(f"  {problem.location}: {problem.reason}; {problem.consequence}", style="yellow", markup=False)
     if len(dataset.problems) > 10:

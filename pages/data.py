@@ -5,7 +5,7 @@ import streamlit as st
 from core.analysis.charts.classes import class_bars
 from core.analysis.text import count, escape_markdown
 from core.data.datasets.dataset import Dataset
-from core.data.datasets.reports import Report
+from core.data.datasets.reports import Report, split_origin
 from core.data.datasets.split import Manifest
 from pages.parts.data.augmentation_preview import show_augmented_copies
 from pages.parts.data.gallery import show_gallery
@@ -27,7 +27,7 @@ def main() -> None:
     if not data or not report:
         st.caption(
             "Each class is a folder of images, named after the class. If the class folders are inside folders named "
-            "train, validation and test, that split is used."
+            "train, validation and test (or alike), that split is used; a part that is missing is drawn from train."
         )
         return
     _show_metrics(report.dataset)
@@ -72,15 +72,7 @@ def _show_contents(report: Report) -> None:
 
 def _show_classes(dataset: Dataset, manifest: Manifest) -> None:
     st.subheader("Classes")
-    has_split_folders = any(image.split for image in dataset.images)
-    st.caption(
-        f"{split_summary(manifest)}, "
-        + (
-            "as in the folders train, validation and test."
-            if has_split_folders
-            else "split by file content: the same way every time."
-        )
-    )
+    st.caption(f"{split_summary(manifest)}. {escape_markdown(split_origin(dataset))}")
     show_chart(class_bars(manifest), "classes", "Images per class, divided into training, validation and test")
     if dataset.imbalance > UNBALANCED:
         _offer_class_weights(dataset)

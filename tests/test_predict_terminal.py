@@ -73,6 +73,16 @@ def test_predictions_are_printed_and_all_probabilities_written(trained, images, 
 
 
 @pytest.mark.faults
+def test_litter_is_neither_predicted_nor_refused(trained, images):
+    root, run = trained
+    for name in ("@eaDir/a.png", "$RECYCLE.BIN/a.png", "lost+found/x", ".@__thumb/a.png", "Thumbs.db", "Icon\r"):
+        (images / name).parent.mkdir(exist_ok=True)
+        (images / name).write_bytes(b"x")
+    assert main([run, str(images), "--runs", str(root), "--csv", str(images / "all.csv")]) == 0
+    assert len(list(csv.DictReader((images / "all.csv").open()))) == 2
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("run", "message"), [("../../etc", "No such run"), ("20200101-000000-000-01-x", "No such run")]
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 from harness import enable_ctrl_c
 
+from core.data.datasets.split import Manifest
 from core.experiment.runs.run import State
 from core.experiment.runs.run_store import RunStore
-from transfer_learning import _build_preset, _parser, main
+from transfer_learning import _build_preset, _parser, _start, main
 
 PROJECT = Path(__file__).parents[1]
 SMALL = ["--weights", "random", "--alpha", "0.35", "--image-size", "96", "--batch-size", "8"]
@@ -157,6 +159,41 @@ def test_wrong_arguments_exit_with_2_and_state_what_was_expected(wrong, capsys):
 def test_impossible_requests_exit_with_1_and_state_what_to_do(terminal, wrong, message):
     code, _, err = terminal.run(*wrong, *([] if "--weights" in wrong else ["--weights", "random"]))
     assert code == 1 and "Traceback" not in err and message in " ".join(err.split())
+
+
+@pytest.fixture
+def animals(tmp_path: Path, tiny_folder: Path) -> Path:
+    """Two folders that contain folders of images, beside the folder of the runs."""
+    for number, label in enumerate(sorted(path.name for path in tiny_folder.iterdir() if path.is_dir())[:4]):
+        shutil.copytree(tiny_folder / label, tmp_path / "images" / f"group {number % 2}" / label)
+    return tmp_path / "images"
+
+
+@pytest.mark.faults
+def test_folders_of_folders_are_asked_about_and_read_as_told(animals, tmp_path, capsys):
+    arguments = ["--runs", str(tmp_path / "runs"), "--data", str(animals), "--weights", "random"]
+    assert main(arguments) == 1
+    message = " ".join(capsys.readouterr().err.split())
+    assert (
+        "folders instead of images in group 0, group 1" in message and "--layout" in message and "nested =" in message
+    )
+    store = RunStore(tmp_path / "runs")
+    assert store.runs() == ()
+    for layout, classes in (("nested", 4), ("classes", 2)):
+        (run_id,) = _start(store, _build_preset(_parser().parse_args([*arguments, "--layout", layout])))
+        assert store.get_intact(run_id).config.layout == layout
+        assert len(Manifest.from_csv(store.manifest(run_id)).classes) == classes
+
+
+@pytest.mark.faults
+def test_earlier_runs_below_the_images_are_skipped_in_one_line(animals, capsys):
+    data = animals / "group 0"
+    arguments = ["--runs", str(data / "runs"), "--data", str(data), "--weights", "random"]
+    store = RunStore(data / "runs")
+    for _ in range(2):
+        (run_id,) = _start(store, _build_preset(_parser().parse_args(arguments)))
+        assert len(Manifest.from_csv(store.manifest(run_id)).classes) == 2
+    assert capsys.readouterr().err.count("runs: earlier runs; skipped") == 2
 
 
 @pytest.mark.faults

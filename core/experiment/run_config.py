@@ -13,6 +13,9 @@ PRECISIONS: Final = ("float16", "float32")
 SAMPLE: Final = "sample"
 """The `data` of a run on the built-in drawn data set."""
 
+LAYOUTS: Final = ("auto", "split", "classes", "nested")
+"""How the folders of a data set are read; "auto" decides, or asks if several ways are possible."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -57,6 +60,7 @@ class RunConfig:
         leak_free: keep near-duplicates in one part of the split; False ignores them, to show the effect of leaks.
         base: name of the base network. An unknown one is accepted, so that runs on a base that is no longer there can
             be shown; `backbone` refuses it.
+        layout: how the folders in `data` were read, one of `LAYOUTS`.
     """
 
     data: str = SAMPLE
@@ -77,6 +81,7 @@ class RunConfig:
     kept_precision: str = "float16"
     leak_free: bool = True
     base: str = DEFAULT_BASE.name
+    layout: str = "auto"
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
@@ -95,6 +100,7 @@ class RunConfig:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
         _expect_one_of("kept_precision", self.kept_precision, PRECISIONS)
+        _expect_one_of("layout", self.layout, LAYOUTS)
         for name in ("data", "base", "weights"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pages_harness import button, finish, open_page, texts
 from PIL import Image, ImageOps
+from raw_zip import RawName
 from streamlit.testing.v1 import AppTest
 
 from core.data.datasets import reports
@@ -96,8 +97,49 @@ def test_the_sample_set_is_shown_by_default(root):
         "Duplicate groups": "0",
         "Near-duplicate groups": "0",
     }
-    assert "420 for training, 90 for validation, 90 for testing, split by file content" in texts(page)
+    assert "420 for training, 90 for validation, 90 for testing. Split by file content" in texts(page)
     assert len(page.image) == 24 + 1 and not page.error and not button(page, "Train on these images").disabled
+
+
+@pytest.mark.faults
+def test_the_page_asks_how_to_read_folders_of_folders(make):
+    folder = make("set", **{"animals": 0, "plants": 0})
+    for label in ("animals/cat", "animals/dog", "plants/oak"):
+        make("set", **{label: 4})
+    page = open_folder(folder)
+    assert "there are folders instead of images in animals, plants" in texts(page) and not page.metric
+    page.radio[0].set_value("nested").run()
+    assert metrics(page)["Classes"] == "3" and not page.error and not button(page, "Train on these images").disabled
+    page.radio[0].set_value("classes").run()
+    assert metrics(page)["Classes"] == "2"
+    switch(page, "train")
+    button(page, "Start").click().run()
+    assert {run.config.layout for run in RunStore(sys.argv[sys.argv.index("--runs") + 1]).runs()} == {"classes"}
+
+
+@pytest.mark.faults
+def test_the_page_says_which_part_is_drawn(make):
+    for part in ("train", "val"):
+        make("set", **{f"{part}/glass": 0, f"{part}/paper": 0})
+        for label in ("glass", "paper"):
+            for number in range(6):
+                paint(make("set") / part / label / f"{number}.png", f"{part} {label} {number}")
+    caption = "Split as in the folders train and val. There is no test folder with classes: test images are drawn from"
+    assert caption in texts(open_folder(make("set")))
+
+
+@pytest.mark.faults
+def test_names_in_a_windows_zip_are_shown_and_can_be_corrected(make):
+    names = {f"{label}\\{i}.jpg": f"{label}/{i}.png" for label in ("猫", "狗") for i in range(4)}
+    source = make("set", **{"猫": 4, "狗": 4})
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        for name, path in names.items():
+            writer.writestr(RawName(name.encode("gb18030")), (source / path).read_bytes())
+    page = drop_zip(archive.getvalue())
+    assert page.radio[0].options[0].replace("\\", "") == "猫, 狗 – Simplified Chinese (GBK)" and not page.metric
+    button(page, "Unpack").click().run()
+    assert metrics(page)["Images"] == "8" and "猫" in page.selectbox(key="class").options
 
 
 def test_without_a_folder_the_page_explains_the_folder_layout(root):

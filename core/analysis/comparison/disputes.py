@@ -9,7 +9,7 @@ import numpy as np
 
 from core.analysis.comparison.replicates import SavedPredictions, saved_predictions, split_of
 from core.data.datasets.dataset import DataError
-from core.data.datasets.folder_layout import data_folder, find_root
+from core.data.datasets.folder_layout import images_root
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.runs.run_store import RunStore
 
@@ -74,7 +74,7 @@ def disputes(store: RunStore, runs: Sequence[AnyRun]) -> Disputes:
     wrong = ~np.array([saved.correct for _, saved in compared])
     return Disputes(
         tuple(run for run, _ in compared),
-        _find_images_root(first),
+        _find_images_root(first, of_first.paths),
         _most_confident_mistakes_first(np.flatnonzero((predicted != predicted[0]).any(axis=0)), compared),
         _most_confident_mistakes_first(np.flatnonzero(wrong.all(axis=0)), compared),
     )
@@ -113,8 +113,8 @@ def _highest_confidence_of_mistakes(image: DisputedImage) -> float:
     return max((prediction.confidence or 0.0 for prediction in wrong), default=-1.0)
 
 
-def _find_images_root(run: AnyRun) -> Path | None:
+def _find_images_root(run: AnyRun, paths: Sequence[str]) -> Path | None:
     try:
-        return find_root(data_folder(run.config.data)) if isinstance(run, Run) else None
+        return images_root(run.config.data, paths) if isinstance(run, Run) else None
     except (DataError, OSError):
         return None

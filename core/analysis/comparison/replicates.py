@@ -1,6 +1,7 @@
 """Group runs into settings and replicates, and read their test splits and saved test predictions."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -153,7 +154,7 @@ def split_of(store: RunStore, run: AnyRun) -> Split:
     """Split of a run, derived from its settings if its manifest cannot be read. Raises `NoSuchRun`."""
     try:
         return _read_split(store, run.id, file_stamp(store.path(run.id) / "manifest.csv"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, csv.Error):
         return Split(hash((run.config.data, run.config.split_seed) if isinstance(run, Run) else run.id))
 
 
@@ -163,12 +164,12 @@ def _read_split(store: RunStore, run_id: str, _stamp: FileStamp) -> Split:
 
     Raises `OSError`, and `ValueError` if there are no test images.
     """
-    lines = store.manifest(run_id).splitlines()
-    tests = [line for line in lines if line.endswith((',"test"', ",test"))]
+    rows = [tuple(row) for row in csv.reader(io.StringIO(store.manifest(run_id), newline=""))]
+    tests = [row for row in rows if row[-1:] == ("test",)]
     if not tests:
         raise ValueError(f"Expected test images in the manifest of {run_id}; received none.")
-    train = sum(line.endswith((',"train"', ",train")) for line in lines)
-    return Split(hash(tuple(tests)), len(tests) / max(1, train), len(lines) - 1)
+    train = sum(row[-1:] == ("train",) for row in rows)
+    return Split(hash(tuple(tests)), len(tests) / max(1, train), len(rows) - 1)
 
 
 def saved_predictions(store: RunStore, run_id: str) -> SavedPredictions | None:
@@ -182,7 +183,7 @@ def saved_predictions(store: RunStore, run_id: str) -> SavedPredictions | None:
 @lru_cache(_MAX_PREDICTIONS)
 def _read_predictions(store: RunStore, run_id: str, _stamp: FileStamp) -> SavedPredictions:
     """Read predictions.csv. Raises `OSError`, `csv.Error`, and `ValueError` for a damaged file."""
-    header, *rows = csv.reader(store.predictions(run_id).splitlines())
+    header, *rows = csv.reader(io.StringIO(store.predictions(run_id), newline=""))
     columns = [header.index(name) for name in ("path", "label", "predicted")]
     class_columns = [number for number, name in enumerate(header) if name.startswith("p_")]
     if not rows or any(len(row) != len(header) for row in rows):

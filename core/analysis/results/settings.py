@@ -31,6 +31,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         "Strategy": config.strategy.title,
         **phases,
         "Images": data_name(config.data),
+        "Folders read as": config.layout,
         "Seed": _seed(config),
         "Batch size": str(config.batch_size),
         "Image size": f"{config.image_size} px",

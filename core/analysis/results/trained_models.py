@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.analysis.results.evaluation_file import evaluation_figures
 from core.data.datasets.dataset import DataError
-from core.data.datasets.folder_layout import data_folder, find_root
+from core.data.datasets.folder_layout import images_root
 from core.data.datasets.split import Manifest
 from core.experiment.export_formats import MODEL_FILE
 from core.experiment.runs.run import AnyRun, CorruptRun, Run
@@ -91,7 +91,7 @@ def sample_test_images(store: RunStore, run: Run, count: int) -> list[tuple[str,
     Raises `DataError`, `NoSuchRun`, and `OSError` if the data set's folder cannot be read.
     """
     items = sorted(_read_manifest(store, run).in_split("test"), key=lambda item: (item.label, item.path))
-    root = find_root(data_folder(run.config.data))
+    root = images_root(run.config.data, (item.path for item in items))
     step = max(1, len(items) // count)
     return [(item.path, root / item.path) for item in items[step // 2 :: step][:count]]
 

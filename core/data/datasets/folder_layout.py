@@ -1,27 +1,20 @@
 """Find the class folders, predefined splits and image files of a data set folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from core.data.datasets.dataset import DataError, Problem
-from core.data.datasets.decode import UnreadableImage, open_image
+from core.data.datasets.layout.class_folders import FolderLayout
+from core.data.datasets.layout.folder_tree import Folder, is_runs_folder
 from core.data.sample_set.generate import sample_folder
 from core.experiment.run_config import SAMPLE
+from core.machine.litter import is_litter
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""Recognised folder names of predefined splits, in lower case."""
-
-_IGNORED = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+_LISTED_SINGLY = 3
+_IMAGES_TRIED = 100
 
 
 class ListedFile(NamedTuple):
@@ -42,40 +35,61 @@ def data_folder(data: str) -> Path:
 
 def find_root(folder: Path) -> Path:
     """Return the folder that contains the class folders, skipping folders that only wrap it, as in many ZIPs."""
-    children = [path for path in _entries(folder) if path.is_dir()]
-    if len(children) == 1 and any(path.is_dir() for path in _entries(children[0])):
-        return find_root(children[0])
-    return folder
+    return _wrappers(folder)[-1].path
 
 
-def class_folders(root: Path) -> Iterator[tuple[Path, str]]:
-    """Yield (class folder, split); split is "" if the data set has no predefined splits."""
-    folders = [path for path in _entries(root) if path.is_dir()]
-    splits = {path: SPLIT_NAMES[path.name.lower()] for path in folders if path.name.lower() in SPLIT_NAMES}
-    if "train" not in splits.values() or len(splits) < 2:
-        yield from ((path, "") for path in folders)
-        return
-    for split_folder, split in splits.items():
-        yield from ((path, split) for path in _entries(split_folder) if path.is_dir())
+def images_root(data: str, paths: Iterable[str]) -> Path:
+    """Return the folder that the image paths of a run's manifest are relative to. Raises `DataError`.
+
+    Folders may have been added or removed since the run was planned; so it is the folder, at or around `find_root`, in
+    which one of the first images is.
+    """
+    folder = data_folder(data)
+    root = find_root(folder)
+    around = [parent for parent in root.parents if parent.is_relative_to(folder)]
+    candidates = [root, *around, *(inner.path for inner in Folder(root).folders)]
+    tried = islice(paths, _IMAGES_TRIED)
+    return next((found for path in tried for found in candidates if os.path.exists(found / path)), root)  # noqa: PTH110
 
 
-def list_files(root: Path) -> tuple[list[ListedFile], list[Problem]]:
-    """List all files in class folders, and report images and folders outside every class folder."""
-    folders = list(class_folders(root))
-    listed = [ListedFile(path, folder.name, split) for folder, split in folders for path in _files_below(folder)]
-    used = {root} | {path for folder, _ in folders for path in (folder, folder.parent)}
-    loose_images = [
-        Problem(path_text(path.relative_to(root)), "in no class folder", "left out")
-        for parent in sorted({root} | {folder.parent for folder, _ in folders})
-        for path in _entries(parent)
-        if path.is_file() and _is_image(path)
+def list_files(layout: FolderLayout) -> list[ListedFile]:
+    """List all files in class folders."""
+    return [ListedFile(path, *found[1:]) for found in layout.class_folders for path in found.folder.files_below()]
+
+
+def misplaced(folder: Path, layout: FolderLayout) -> list[Problem]:
+    """Report images and folders outside every class folder, and folders of earlier runs."""
+    root = layout.root.path
+    found = {class_folder.folder.path for class_folder in layout.class_folders}
+    around = {root} | {parent for path in found for parent in path.parents if parent.is_relative_to(root)}
+    skipped = [
+        Problem(path_text(runs.path.relative_to(wrapper.path)), "earlier runs", "skipped")
+        for wrapper in _wrappers(folder)
+        for runs in wrapper.runs_folders
     ]
-    unused_folders = [
-        Problem(path_text(path.relative_to(root)), "next to the split folders", "left out")
-        for path in _entries(root)
-        if path.is_dir() and path not in used
-    ]
-    return listed, loose_images + unused_folders
+    return [*_misplaced(layout.root, root, found, around), *skipped]
+
+
+def _misplaced(folder: Folder, root: Path, found: set[Path], around: set[Path]) -> Iterator[Problem]:
+    """Report what is directly in `folder`, and in its sub-folders that enclose class folders."""
+    yield from _loose_images(folder, root)
+    for inner in folder.folders:
+        if inner.path in around - found:
+            yield from _misplaced(inner, root, found, around)
+        elif inner.path not in found and any(inner.images) and not inner.folders:
+            yield from _loose_images(inner, root)
+        elif inner.path not in found:
+            yield Problem(path_text(inner.path.relative_to(root)), "outside the class folders", "left out")
+
+
+def _loose_images(folder: Folder, root: Path) -> Iterator[Problem]:
+    """Name up to three images; more are one line."""
+    images = list(folder.images)
+    if len(images) <= _LISTED_SINGLY:
+        yield from (Problem(path_text(path.relative_to(root)), "in no class folder", "left out") for path in images)
+    else:
+        name = path_text(folder.path.relative_to(root) if folder.path != root else Path(root.name))
+        yield Problem(name, f"{len(images):,} images in no class folder", "left out")
 
 
 def path_text(path: Path) -> str:
@@ -94,29 +108,16 @@ def folder_stamp(folder: Path) -> tuple[tuple[str, int], ...]:
     return tuple((path, os.stat(path).st_mtime_ns) for path in folders)  # noqa: PTH116
 
 
-def _entries(folder: Path) -> list[Path]:
-    """Visible files and folders, by name."""
-    visible = (p for p in folder.iterdir() if not p.name.startswith(".") and p.name not in _IGNORED)
-    return sorted(visible, key=lambda path: path.name)
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    for path in _entries(folder):
-        if path.is_dir() and not path.is_symlink():
-            yield from _files_below(path)
-        elif path.is_file():
-            yield path
-
-
-def _is_image(path: Path) -> bool:
-    try:
-        with open_image(path):
-            return True
-    except UnreadableImage:
-        return False
+def _wrappers(folder: Path) -> list[Folder]:
+    """The folder and those inside it that only wrap one other; the last contains the class folders."""
+    found = [Folder(folder)]
+    while len(inner := found[-1].folders) == 1 and inner[0].folders:
+        found.append(inner[0])
+    return found
 
 
 def _folders_in(folder: str) -> list[str]:
-    """Visible folders, by path. `scandir` is ten times faster than `_entries`, which creates a `Path` per file."""
+    """Folders that may contain images, by path. Unlike `Folder`, it creates no `Path` per file: ten times faster."""
     with os.scandir(folder) as entries:
-        return sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        found = [entry.path for entry in entries if not is_litter(entry.name) and entry.is_dir()]
+    return sorted(path for path in found if not is_runs_folder(Path(path)))

@@ -3,11 +3,13 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 from threading import Lock
 
-from core.data.datasets.dataset import DataError, Dataset, ImageFile
+from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
 from core.data.datasets.decode import Progress
 from core.data.datasets.folder_layout import data_folder, folder_stamp
+from core.data.datasets.layout.split_names import split_name
 from core.data.datasets.leakage import leaked_images
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
@@ -46,26 +48,43 @@ class ReportCache:
 
     def __init__(self, limit: int = 8) -> None:
         self._limit = limit
-        self._reports: OrderedDict[str, tuple[_Stamp, Report]] = OrderedDict()
+        self._reports: OrderedDict[tuple[str, str], tuple[_Stamp, Report]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, data: str, progress: Progress | None = None) -> Report:
-        """Return the report on a run's `data`; scan again only if files were added or removed.
+    def get(self, data: str, progress: Progress | None = None, layout: str = "auto") -> Report:
+        """Return the report on a run's `data`, read as `layout` says; scan again only if files were added or removed.
 
-        Raises `DataError`, `OSError`.
+        Raises `LayoutQuestion`, `DataError`, `OSError`.
         """
         folder = data_folder(data)
-        stamp = folder_stamp(folder)
+        stamp, key = folder_stamp(folder), (data, layout)
         with self._lock:
-            cached_stamp, report = self._reports.get(data, (None, None))
+            cached_stamp, report = self._reports.get(key, (None, None))
         if report is None or cached_stamp != stamp:
-            report = _report(scan(folder, progress))
+            report = _report(scan(folder, progress, layout))
         with self._lock:
-            self._reports[data] = stamp, report
-            self._reports.move_to_end(data)
+            self._reports[key] = stamp, report
+            self._reports.move_to_end(key)
             while len(self._reports) > self._limit:
                 self._reports.popitem(last=False)
         return report
+
+
+def split_origin(dataset: Dataset) -> str:
+    """Say in a sentence which parts are as in the user's folders, and which are drawn."""
+    folders = {image.split: _split_folder(image) for image in reversed(dataset.images) if image.split}
+    if not folders:
+        return "Split by file content: the same way every time."
+    given = " and ".join(", ".join(folders[split] for split in SPLITS if split in folders).rsplit(", ", 1))
+    missing = " and ".join(split for split in SPLITS[1:] if split not in folders)
+    drawn = f" There is no {missing} folder with classes: {missing} images are drawn from {folders.get('train')}."
+    return f"Split as in the folders {given}.{drawn if missing else ''}"
+
+
+def _split_folder(image: ImageFile) -> str:
+    """Name of the folder that puts an image into its split."""
+    parts = PurePosixPath(image.path).parts[:-1]
+    return next((part for part in parts if (name := split_name(part)) and name.split == image.split), image.split)
 
 
 def _report(dataset: Dataset) -> Report:

@@ -13,7 +13,11 @@ import numpy as np
 
 from core.data.datasets.dataset import Dataset, ImageFile, Problem, strictest_splits
 from core.data.datasets.decode import THREADS, Progress, UnreadableImage, decode, open_image
-from core.data.datasets.folder_layout import ListedFile, class_folders, find_root, list_files, path_text
+from core.data.datasets.folder_layout import ListedFile, find_root, list_files, misplaced, path_text
+from core.data.datasets.layout.alike import alike_classes
+from core.data.datasets.layout.class_folders import read_layout
+from core.data.datasets.layout.folder_tree import Folder
+from core.data.datasets.layout.left_out import read_left_out
 from core.data.datasets.near_duplicates import MATCHING_SIDE, group_near_duplicates, matching_image, signature
 
 _CHECK_SIZE = 32  # pixels: decoding this small reads all bytes of a file and is fast
@@ -21,19 +25,21 @@ _CHECK_SIZE = 32  # pixels: decoding this small reads all bytes of a file and is
 _ReadResult = tuple[ImageFile, np.ndarray] | Problem
 
 
-def scan(folder: Path, progress: Progress | None = None) -> Dataset:
+def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -> Dataset:
     """Read every file below `folder` once and report. Calls `progress` with (files read, all files).
 
     A class is a folder directly below `folder`, or below its train/, val(idation)/ and test/ folders. A single folder
-    that wraps all of them is skipped. Folders inside a class folder belong to that class.
+    that wraps all of them is skipped. Folders inside a class folder belong to that class. `layout` (one of `LAYOUTS`)
+    may say otherwise. Raises `LayoutQuestion` if the folders can be read in several ways, `DataError`.
     """
     root = find_root(folder)
-    files, misplaced = list_files(root)
-    read, signatures, unreadable = _read_files(root, files, progress)
+    folders = read_layout(Folder(root), layout)
+    read, signatures, unreadable = _read_files(root, list_files(folders), progress)
     unambiguous, contradictions = _drop_contradictions(read)
     separate, leaks = _drop_leaks(unambiguous)
     images = _assign_duplicate_groups(root, separate, signatures)
-    problems = misplaced + unreadable + contradictions + leaks + _empty_classes(root, images) + _absent_classes(images)
+    problems = read_left_out(folder) + misplaced(folder, folders) + unreadable + contradictions + leaks
+    problems += _empty_classes(folders.labels, images) + alike_classes(folders.labels) + _absent_classes(images)
     return Dataset(root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)))
 
 
@@ -120,9 +126,8 @@ def _assign_duplicate_groups(root: Path, images: list[ImageFile], signatures: di
     return [replace(image, duplicate_group=groups.get(image.hash, image.hash)) for image in images]
 
 
-def _empty_classes(root: Path, images: list[ImageFile]) -> list[Problem]:
+def _empty_classes(names: set[str], images: list[ImageFile]) -> list[Problem]:
     """Report class folders without any usable image."""
-    names = {folder.name for folder, _ in class_folders(root)}
     return [
         Problem(path_text(Path(name)), "no usable image", "class left out")
         for name in sorted(names - {image.label for image in images})

@@ -3,45 +3,46 @@
 import re
 import unicodedata
 
-from core.data.uploads.limits import UploadLimits, quoted, upload_error
+from core.data.uploads.limits import UnusableFile, UploadLimits, quoted, upload_error
 
 PathParts = tuple[str, ...]
 
-_SYSTEM_FILES = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
-# Control characters and lone surrogates are not allowed in a name. A backslash or a colon (drive letter, NTFS stream)
-# has another meaning on Windows than elsewhere, so neither is accepted on any system.
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:]")
+# Control characters and lone surrogates are not allowed in a name. A colon (drive letter, NTFS stream) has another
+# meaning on Windows than elsewhere, so it is not accepted on any system.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff:]")
+
+_DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 def split_name(name: str, limits: UploadLimits) -> PathParts:
-    """Split a name into its path parts, in Unicode's composed form.
+    """Split a name into its path parts, in Unicode's composed form. A backslash separates, as Windows writes it.
 
-    Raises UploadError for a name that could leave the folder.
+    Raises UnusableFile for a name that some system cannot store, UploadError for one that could leave the folder.
     """
-    name = unicodedata.normalize("NFC", name)
+    given, name = name, with_slashes(unicodedata.normalize("NFC", name))
     parts = tuple(part for part in name.removesuffix("/").split("/") if part != ".")
-    if name.startswith("/"):
-        raise upload_error("relative names", f"the absolute name {quoted(name)}", "upload the folder itself again")
-    if found := _FORBIDDEN.search(name):
-        raise upload_error("names without \\, : or control characters", f"{found[0]!r} in {quoted(name)}", "rename it")
+    if name.startswith("/") or _DRIVE.match(name):
+        raise upload_error("relative names", f"the absolute name {quoted(given)}", "upload the folder itself again")
     # Windows drops dots and spaces at the end of a name, so ".. " is ".." there.
     if any(not part.strip(". ") for part in parts):
-        raise upload_error("names that stay inside the upload", quoted(name), "rename it, without '..' or empty parts")
+        raise upload_error("names that stay inside the upload", quoted(given), "rename it, without '..' or empty parts")
+    if found := _FORBIDDEN.search(name):
+        raise UnusableFile(f"{found[0]!r} in its name, which not every system can store")
     _check_length(name, parts, limits)
     return parts
 
 
+def with_slashes(name: str) -> str:
+    """The name with slashes between its parts."""
+    return name.replace("\\", "/")
+
+
 def _check_length(name: str, parts: PathParts, limits: UploadLimits) -> None:
-    """Raise UploadError if the path or one of its parts is too long for some file system."""
+    """Raise UnusableFile if the path or one of its parts is too long for some file system."""
     if len(name.encode()) > limits.path_bytes:
-        raise upload_error(f"paths of at most {limits.path_bytes} bytes", f"{quoted(name)}, a longer one", "shorten it")
+        raise UnusableFile(f"its path is longer than {limits.path_bytes} bytes")
     if any(len(part.encode()) > limits.name_bytes for part in parts):
-        raise upload_error(f"names of at most {limits.name_bytes} bytes", f"{quoted(name)}, a longer one", "shorten it")
-
-
-def is_skipped(parts: PathParts) -> bool:
-    """Whether the file is skipped without an error: it has no name, is hidden or was added by an operating system."""
-    return not parts or any(part.startswith(".") or part.lower() in _SYSTEM_FILES for part in parts)
+        raise UnusableFile(f"its name is longer than {limits.name_bytes} bytes")
 
 
 def reserve_path(parts: PathParts, name: str, reserved: dict[PathParts, tuple[PathParts, bool]]) -> None:

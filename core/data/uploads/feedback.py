@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from core.data.datasets.decode import open_image
 from core.data.uploads.entry_names import split_name
-from core.data.uploads.limits import UploadLimits, quoted, upload_error
+from core.data.uploads.limits import UnusableFile, UploadLimits, quoted, upload_error
 from core.data.uploads.unpack import slug
 from core.data.uploads.uploaded_images import Content, read_content
 from core.machine.files import write_atomically
@@ -67,7 +67,10 @@ class Feedback:
 
 
 def _folder_name(label: str) -> str:
-    parts = split_name(label, UploadLimits())
+    try:
+        parts = split_name(label, UploadLimits())
+    except UnusableFile as error:
+        raise upload_error("the name of a class", f"{quoted(label)}: {error}", "rename the class") from error
     if len(parts) != 1 or label.startswith("."):
         raise upload_error("the name of a class", quoted(label), "choose a class from the list")
     return parts[0]

@@ -1,7 +1,7 @@
 """Limits of an upload, and the error raised when an upload is refused."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,10 @@ from core.machine.files import ZIP_ERRORS
 
 class UploadError(ValueError):
     """Raised for a refused upload; the message names the entry, the cause and the remedy."""
+
+
+class UnusableFile(ValueError):
+    """One file of an upload cannot be used; the others can. The message says why in a few words."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,15 @@ def as_upload_errors(name: str) -> Iterator[None]:
 def upload_error(expected: str, received: str, advice: str) -> UploadError:
     """Return an UploadError with the project's three-part message."""
     return UploadError(f"Expected {expected}; received {received}; {advice}.")
+
+
+def joined(errors: Sequence[UploadError]) -> UploadError:
+    """Return one error that contains up to three of the refused entries, so that all can be mended at once."""
+    if len(errors) == 1:
+        return errors[0]
+    causes = [str(error).split("; ")[1].removeprefix("received ") for error in errors[1:3]]
+    more = f" and {len(errors) - 3:,} more" if len(errors) > 3 else ""
+    return UploadError(f"{str(errors[0]).removesuffix('.')}; refused too: {', '.join(causes)}{more}.")
 
 
 def size_error(name: str, limits: UploadLimits) -> UploadError:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from core.data.datasets.layout.left_out import read_left_out
 from core.data.uploads.limits import UploadError, UploadLimits, as_upload_errors
 from core.data.uploads.unpack import unpack_zip
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads
@@ -80,7 +81,7 @@ class SessionImages:
                 path = self._temporary_folder() / hashlib.sha256(file.id.encode()).hexdigest()
                 file.stream.seek(0)
             if PurePosixPath(file.name.lower()).suffix == ".zip":
-                return _unpack(file, path)
+                return self._unpack(file, path)
             with as_upload_errors(file.name), path.open("wb") as target:
                 shutil.copyfileobj(file.stream, target)
             return [(file.name, path)]
@@ -93,8 +94,9 @@ class SessionImages:
             self._folder = tempfile.TemporaryDirectory(prefix="transfer-lab-visit-", ignore_cleanup_errors=True)
         return Path(self._folder.name)
 
-
-def _unpack(file: NewFile, into: Path) -> list[tuple[str, Path]]:
-    folder = unpack_zip(file.stream, file.name, into, LIMITS)
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [(path.relative_to(folder).as_posix(), path) for path in paths]
+    def _unpack(self, file: NewFile, into: Path) -> list[tuple[str, Path]]:
+        folder = unpack_zip(file.stream, file.name, into, LIMITS)
+        for problem in read_left_out(folder):
+            self._add_refused(RefusedFile(problem.location, problem.reason))
+        paths = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
+        return [(path.relative_to(folder).as_posix(), path) for path in paths]

@@ -15,7 +15,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from core.data.uploads.entries import MODEL_SUFFIXES, Entry, plan_entries
+from core.data.datasets.layout.left_out import write_left_out
+from core.data.uploads.entries import MODEL_SUFFIXES, Entry, UploadPlan, plan_entries
 from core.data.uploads.entry_names import PathParts
 from core.data.uploads.limits import (
     UploadError,
@@ -25,8 +26,9 @@ from core.data.uploads.limits import (
     size_error,
     upload_error,
 )
+from core.data.uploads.name_encoding import ENCODINGS, likely_encodings
 from core.data.uploads.staging import move_into_place, staging_folder
-from core.data.uploads.zip_archive import open_archive, zip_entries
+from core.data.uploads.zip_archive import open_archive, undeclared_names, zip_entries
 from core.machine.paths import uploads_folder
 
 __all__ = ["Progress", "UploadError", "UploadLimits", "slug", "store_files", "unpack_zip"]
@@ -44,25 +46,35 @@ def unpack_zip(
     into: Path | None = None,
     limits: UploadLimits | None = None,
     progress: Progress | None = None,
+    encoding: str = "",
 ) -> Path:
     """Unpack a ZIP of class folders and return the new folder, `into/<slug of name>-<12 hex digits of its SHA-256>`.
 
     An archive that was unpacked before is not unpacked again; its folder is returned. A folder that encloses all class
-    folders is removed; hidden files and files added by operating systems are skipped. `into` defaults to the program's
-    uploads folder.
+    folders is removed; hidden files and files added by operating systems are skipped. Files that cannot be used are
+    left out and recorded (`read_left_out`). `into` defaults to the program's uploads folder. `encoding` decodes names
+    whose encoding the archive does not say, by default the first of `name_choices`.
 
     Raises UploadError unless the file is a valid, harmless ZIP within `limits`; no files are then left on disk.
     """
     limits, into = limits or UploadLimits(), into or uploads_folder()
     if PurePosixPath(name.lower()).suffix in MODEL_SUFFIXES:
         raise upload_error("a ZIP of class folders", f"the model file {quoted(name)}", "upload images, not models")
-    with _as_stream(archive) as stream:
-        final = into / f"{slug(name)}-{_archive_hash(stream, name, limits)[:12]}"
-        if final.is_dir():
-            return final
-        with open_archive(stream, name) as zip_file, staging_folder(into) as staging:
-            _write(plan_entries(zip_entries(zip_file, limits), limits), staging, limits, progress)
-            return move_into_place(staging, final)
+    if encoding not in ("", *ENCODINGS):
+        raise upload_error(f"an encoding of {', '.join(ENCODINGS)}", repr(encoding), "choose one of them")
+    with as_stream(archive) as stream:
+        digest = archive_hash(stream, name, limits)
+        with open_archive(stream, name) as zip_file:
+            encoding = encoding or likely_encodings(undeclared_names(zip_file))[0]
+            if encoding != "utf-8":  # other names are another upload
+                digest = hashlib.sha256(f"{digest} {encoding}".encode()).hexdigest()
+            final = into / f"{slug(name)}-{digest[:12]}"
+            if final.is_dir():
+                return final
+            plan = plan_entries(zip_entries(zip_file, limits, encoding), limits)
+            with staging_folder(into) as staging:
+                _write(plan, staging, limits, progress)
+                return move_into_place(staging, final)
 
 
 def store_files(
@@ -93,7 +105,7 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:40].strip("-") or "upload"
 
 
-def _as_stream(archive: BinaryIO | Path) -> AbstractContextManager[BinaryIO]:
+def as_stream(archive: BinaryIO | Path) -> AbstractContextManager[BinaryIO]:
     """Return the archive as a context-managed stream: a path is opened and closed, a given stream is left open."""
     if not isinstance(archive, Path):
         return nullcontext(archive)
@@ -101,7 +113,7 @@ def _as_stream(archive: BinaryIO | Path) -> AbstractContextManager[BinaryIO]:
         return archive.open("rb")
 
 
-def _archive_hash(stream: BinaryIO, name: str, limits: UploadLimits) -> str:
+def archive_hash(stream: BinaryIO, name: str, limits: UploadLimits) -> str:
     """Compute the archive's SHA-256; raises UploadError if it has too many entries.
 
     Entries are counted here, by the signature of their headers, because ZipFile creates an object for every entry when
@@ -133,22 +145,22 @@ def _rewind(stream: BinaryIO) -> BinaryIO:
     return stream
 
 
-def _write(
-    plan: Sequence[tuple[PathParts, Entry]], staging: Path, limits: UploadLimits, progress: Progress | None
-) -> str:
-    """Copy every entry to its path below `staging` and return the SHA-256 of all paths and contents.
+def _write(plan: UploadPlan, staging: Path, limits: UploadLimits, progress: Progress | None) -> str:
+    """Copy every entry to its path below `staging`, record those left out, and return the SHA-256 of all copied.
 
     Raises UploadError if the files exceed `limits` or the free space on the disk.
     """
-    _check_free_space(plan, staging)
+    _check_free_space(plan.files, staging)
     written, lines = 0, []
-    for number, (parts, entry) in enumerate(plan, start=1):
+    for number, (parts, entry) in enumerate(plan.files, start=1):
         with as_upload_errors(entry.name):
             size, digest = _copy(entry, staging.joinpath(*parts), limits, limits.total_bytes - written)
         written += size
         lines.append(f"{digest} {'/'.join(parts)}")
         if progress:
-            progress(number, len(plan))
+            progress(number, len(plan.files))
+    with as_upload_errors(staging.name):
+        write_left_out(staging, plan.left_out)
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 

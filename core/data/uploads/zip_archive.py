@@ -2,17 +2,22 @@
 
 import io
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import zip_longest
 from typing import BinaryIO
 
+from core.data.uploads.archive_kinds import expect_zip
 from core.data.uploads.entries import Entry
 from core.data.uploads.limits import UploadLimits, as_upload_errors, quoted, upload_error
+from core.data.uploads.name_encoding import decode_name, likely_encodings
 
 _UTF8 = 0x800
+_UNICODE_PATH = 0x7075
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _LOCAL_HEADER_BYTES = 30
 
@@ -21,6 +26,7 @@ _LOCAL_HEADER_BYTES = 30
 def open_archive(stream: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
     """Open the stream as a ZIP archive; raises UploadError if it is none or if its entries overlap."""
     with as_upload_errors(name):
+        expect_zip(stream, name)
         archive = zipfile.ZipFile(stream)
         length = stream.seek(0, io.SEEK_END)
     with archive:
@@ -38,29 +44,48 @@ def _check_overlap(infos: Sequence[zipfile.ZipInfo], length: int) -> None:
             raise upload_error("entries with separate data", cause, "create the ZIP again")
 
 
-def zip_entries(archive: zipfile.ZipFile, limits: UploadLimits) -> Iterator[Entry]:
-    """Yield the archive's entries, including folders.
+def undeclared_names(archive: zipfile.ZipFile) -> list[bytes]:
+    """Names of the entries whose encoding the archive does not say, as bytes; none that are plain ASCII."""
+    found = (_undeclared(info) for info in archive.infolist())
+    return [name for name in found if name]
+
+
+def zip_entries(archive: zipfile.ZipFile, limits: UploadLimits, encoding: str = "") -> Iterator[Entry]:
+    """Yield the archive's entries, including folders. `encoding` decodes names; by default the most likely one does.
 
     Raises UploadError at the first entry that is not a plain file or folder.
     """
+    encoding = encoding or likely_encodings(undeclared_names(archive))[0]
     for info in archive.infolist():
         _check_kind(info)
         _check_ratio(info, limits)
-        yield Entry(_original_name(info), info.file_size, partial(archive.open, info))
+        yield Entry(_name(info, encoding), info.file_size, partial(archive.open, info))
 
 
-def _original_name(info: zipfile.ZipInfo) -> str:
-    """Return the name as stored: ZipFile cuts `filename` at a NUL byte and, on Windows, replaces its backslashes.
+def _name(info: zipfile.ZipInfo, encoding: str) -> str:
+    """Return the name as stored: ZipFile cuts `filename` at a NUL byte and, on Windows, replaces its backslashes."""
+    undeclared = _undeclared(info)
+    return decode_name(undeclared, encoding) if undeclared else _unicode_path(info) or info.orig_filename
 
-    macOS and Info-ZIP write UTF-8 without setting the UTF-8 flag; ZipFile then decodes the name as code page 437.
-    A name that is valid UTF-8 is decoded as UTF-8, because text in another encoding hardly ever is.
-    """
+
+def _undeclared(info: zipfile.ZipInfo) -> bytes:
+    """The name's bytes if it has characters in an unknown encoding, which ZipFile decodes as code page 437."""
+    if info.flag_bits & _UTF8 or info.orig_filename.isascii() or _unicode_path(info):
+        return b""
+    return info.orig_filename.encode("cp437")
+
+
+def _unicode_path(info: zipfile.ZipInfo) -> str:
+    """The UTF-8 name that Info-ZIP, 7-Zip and WinRAR store besides one in another encoding; "" if there is none."""
     if info.flag_bits & _UTF8:
-        return info.orig_filename
-    try:
-        return info.orig_filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return info.orig_filename
+        return ""
+    extra, stored = info.extra, info.orig_filename.encode("cp437")
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<HH", extra[:4])
+        field, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == _UNICODE_PATH and field[:1] == b"\1" and field[1:5] == struct.pack("<I", zlib.crc32(stored)):
+            return field[5:].decode(errors="replace")
+    return ""
 
 
 def _check_kind(info: zipfile.ZipInfo) -> None:

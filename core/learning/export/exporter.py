@@ -89,7 +89,8 @@ def _find_format(name: str) -> ExportFormat:
 def _load_test_split(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]:
     """Return the images of a run, and for each test image its label and the class that Keras predicted."""
     try:
-        rows = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text(encoding="utf-8"))))
+        text = (run / "predictions.csv").read_bytes().decode()  # a name may contain any line end
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
         manifest = read_manifest(run)
         config = RunConfig.from_json(read_json(run / "config.json"))
         number = {label: i for i, label in enumerate(manifest.classes)}

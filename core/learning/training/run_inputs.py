@@ -8,7 +8,7 @@ import keras
 
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
-from core.data.datasets.folder_layout import data_folder, find_root
+from core.data.datasets.folder_layout import images_root
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
 from core.learning.network.model import build_model
@@ -25,7 +25,7 @@ class RunInputs(NamedTuple):
 
 def read_manifest(run: Path) -> Manifest:
     """Read the manifest in a run's folder. Raises `OSError`, `DataError`."""
-    return Manifest.from_csv((run / "manifest.csv").read_text(encoding="utf-8"))
+    return Manifest.from_csv((run / "manifest.csv").read_bytes().decode())
 
 
 def open_inputs(config: RunConfig, manifest: Manifest, warn: Callable[[str], None] = lambda text: None) -> RunInputs:
@@ -42,4 +42,5 @@ def open_images(
 ) -> tuple[TrainingData, RunCache]:
     """Open the images of a run, cached if the run reuses computed features. Raises `DataError`."""
     run_cache = RunCache(FeatureCache() if config.reuse else None, len(manifest.items), warn)
-    return load_data(manifest, find_root(data_folder(config.data)), image_size, run_cache), run_cache
+    root = images_root(config.data, (item.path for item in manifest.items))
+    return load_data(manifest, root, image_size, run_cache), run_cache

@@ -1,5 +1,6 @@
 """Choosing a data set and reporting its contents, shared by the Data and the Train page."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import streamlit as st
@@ -9,10 +10,11 @@ from core.analysis.text import count, escape_markdown, shorten
 from core.data.datasets.allowed_folders import AllowedFolders
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.folder_layout import data_folder
+from core.data.datasets.layout.class_folders import LAYOUT_TITLES, LayoutQuestion
 from core.data.datasets.reports import Report, ReportCache
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import SAMPLE
-from pages.parts.shared.form import PERSISTENT
+from pages.parts.shared.form import PERSISTENT, chosen_layout, set_layout
 from pages.parts.shared.services import Services, show_error
 from pages.parts.shared.show import show_table
 from pages.parts.shared.uploads import receive_folder, receive_zip
@@ -88,7 +90,9 @@ def load_report(data: str) -> Report | None:
 
     Returns None if the images cannot be read at all.
     """
-    bar = st.empty()
+    layout, bar = chosen_layout(data), st.empty()
+    if layout != "auto":
+        _choose_layout(data, tuple(LAYOUT_TITLES))
 
     def show_progress(done: int, total: int) -> None:
         bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
@@ -96,7 +100,11 @@ def load_report(data: str) -> Report | None:
     try:
         with st.spinner("Drawing the sample set") if data == SAMPLE else nullcontext():
             data_folder(data)
-        report = _reports().get(data, show_progress)
+        report = _reports().get(data, show_progress, layout)
+    except LayoutQuestion as question:
+        show_error(question)
+        _choose_layout(data, question.choices)
+        return None
     except (ValueError, OSError) as error:
         show_error(error)
         return None
@@ -105,6 +113,21 @@ def load_report(data: str) -> Report | None:
     if report.error:
         show_error(ValueError(report.error))
     return report
+
+
+def _choose_layout(data: str, layouts: Sequence[str]) -> None:
+    """Let the user say how the folders are read, and run the page again with the answer."""
+    current = chosen_layout(data)
+    chosen = st.radio(
+        "How to read the folders",
+        layouts,
+        index=layouts.index(current) if current in layouts else None,
+        format_func=LAYOUT_TITLES.__getitem__,
+        key=f"layout-of-{data}",
+    )
+    if chosen and chosen != current:
+        set_layout(data, chosen)
+        st.rerun()
 
 
 @st.cache_resource(show_spinner=False)

@@ -72,6 +72,8 @@ def fill(preset: Preset) -> None:
     Raises `UnknownBase`; then no control is changed.
     """
     state, layers = st.session_state, preset.template.backbone.layers
+    if preset.template.layout != "auto":
+        set_layout(preset.template.data, preset.template.layout)
     has_baseline = any(strategy.is_from_scratch for strategy in preset.strategies)
     state["cards"] = (*preset.strategies, *(() if has_baseline else (BASELINE,)))
     for i, strategy in enumerate(state["cards"]):
@@ -117,6 +119,17 @@ def fill_from_url(store: RunStore) -> None:
         raise NoSuchRun(origin)
     fill(Preset.from_configs(configs))
     select_data(configs[0].data)
+
+
+def chosen_layout(data: str) -> str:
+    """Return how the folders of these images are read, "auto" unless the user or a preset chose a layout."""
+    layouts: dict[str, str] = st.session_state.get("layouts", {})
+    return layouts.get(data, "auto")
+
+
+def set_layout(data: str, layout: str) -> None:
+    """Set how the folders of these images are read, for the rest of the browser session."""
+    st.session_state["layouts"] = st.session_state.get("layouts", {}) | {data: layout}
 
 
 def select_data(data: str) -> None:

@@ -1,11 +1,13 @@
 """Uploaded data sets: stored once, then selected for the rest of the browser session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import streamlit as st
 
 from core.analysis.text import escape_markdown, shorten
+from core.data.uploads.name_choices import NameChoice, name_choices
 from core.data.uploads.unpack import UploadError, store_files, unpack_zip
 
 
@@ -14,8 +16,34 @@ def receive_zip() -> str | None:
     if folder := _stored_folder("zip"):
         return folder
     if upload := st.file_uploader("ZIP archive with one folder per class", type="zip", key="zip"):
-        _store("zip", upload.file_id, Path(upload.name).stem, lambda: unpack_zip(upload, upload.name))
+        choices = _name_choices(upload.file_id, upload, upload.name)
+        encoding = _choose_encoding(choices) if choices else ""
+        if encoding:
+            stem = Path(upload.name).stem
+            _store("zip", upload.file_id + encoding, stem, lambda: unpack_zip(upload, upload.name, encoding=encoding))
+        elif not choices:
+            _store("zip", upload.file_id, Path(upload.name).stem, lambda: unpack_zip(upload, upload.name))
     return None
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading names")
+def _name_choices(file_id: str, _archive: BinaryIO, _name: str) -> list[NameChoice]:
+    """Return the ways to read the names in a ZIP, cached by the upload; none for a ZIP that will be refused."""
+    try:
+        return name_choices(_archive, _name)
+    except UploadError:
+        return []
+
+
+def _choose_encoding(choices: Sequence[NameChoice]) -> str:
+    """Show the names in each encoding they may have; return the encoding, or "" until the user has confirmed one."""
+    st.markdown("This ZIP does not say in which encoding its names are. Choose the line in which they are right.")
+    choice = st.radio(
+        "Names in the ZIP",
+        choices,
+        format_func=lambda choice: escape_markdown(f"{shorten(', '.join(choice.names), 80)} – {choice.title}"),
+    )
+    return choice.encoding if st.button("Unpack", type="primary") and choice else ""
 
 
 def receive_folder() -> str | None:

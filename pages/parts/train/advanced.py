@@ -18,6 +18,7 @@ from pages.parts.shared.form import (
     WEIGHT_LABELS,
     WEIGHTS_FILE,
     can_use_imagenet,
+    chosen_layout,
     expect_sample_base,
     match_base,
     match_sample_base,
@@ -53,7 +54,13 @@ def _choose_base(data: str) -> RunConfig:
             on_change=match_base,
             help="The pretrained network. Another base fills the form with its default settings.",
         )
-    return RunConfig(data=data, base=base.name, image_size=base.default_size, alpha=base.default_width)
+    return RunConfig(
+        data=data,
+        base=base.name,
+        image_size=base.default_size,
+        alpha=base.default_width,
+        layout=chosen_layout(data),
+    )
 
 
 def _choose_sizes(template: RunConfig) -> RunConfig:

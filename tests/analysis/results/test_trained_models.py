@@ -13,6 +13,7 @@ from core.analysis.results.trained_models import (
     trained_model,
 )
 from core.data.datasets.dataset import DataError
+from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.experiment.named_strategies import FEATURE_EXTRACTION, TWO_PHASE
 from core.experiment.run_config import RunConfig
@@ -112,6 +113,22 @@ def test_a_missing_model_is_a_model_error(store):
     store.delete(run.id)
     with pytest.raises(ModelError, match="Choose another"):
         trained_model(store, run)
+
+
+@pytest.mark.faults
+def test_images_are_found_after_a_folder_was_added_beside_them(store, tiny_folder, tmp_path_factory):
+    """Planned when `photos` was the only folder, so that the manifest's paths begin inside it; and the reverse."""
+    data = tmp_path_factory.mktemp("data")
+    (data / "photos").symlink_to(tiny_folder)
+    run = store.create(RunConfig(data=str(data)), split(scan(data)).to_csv())
+    (data / "figures").mkdir()
+    images = sample_test_images(store, run, 10)
+    assert len(images) == 10 and all(path.is_file() for _, path in images)
+    assert all(name.count("/") == 1 for name, _ in images)
+    (data / "figures").rmdir()
+    outer = split(scan(tiny_folder)).to_csv().replace('\n"', '\n"photos/')
+    run = store.create(RunConfig(data=str(data)), outer)
+    assert all(path.is_file() for _, path in sample_test_images(store, run, 10))
 
 
 def test_sample_images_are_test_images_of_all_classes(store, tiny_dataset):

@@ -7,7 +7,8 @@ import pytest
 
 from core.data.datasets import reports
 from core.data.datasets.dataset import DataError
-from core.data.datasets.reports import ReportCache
+from core.data.datasets.layout.class_folders import LayoutQuestion
+from core.data.datasets.reports import ReportCache, split_origin
 from core.data.datasets.scan import scan
 
 
@@ -16,9 +17,9 @@ def scans(monkeypatch) -> list[str]:
     """Record the names of the folders that are scanned."""
     names = []
 
-    def recording_scan(folder, progress=None):
+    def recording_scan(folder, *arguments):
         names.append(folder.name)
-        return scan(folder, progress)
+        return scan(folder, *arguments)
 
     monkeypatch.setattr(reports, "scan", recording_scan)
     return names
@@ -70,3 +71,44 @@ def test_a_missing_folder_is_an_error(folder):
     shutil.rmtree(folder)
     with pytest.raises(DataError, match="which is no folder"):
         cache.get(str(folder))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("folders", "sentence"),
+    [
+        ([""], "Split by file content: the same way every time."),
+        (["train", "val", "test"], "Split as in the folders train, val and test."),
+        (
+            ["seg_train", "seg_test"],
+            "Split as in the folders seg_train and seg_test. There is no validation folder with classes: validation "
+            "images are drawn from seg_train.",
+        ),
+        (
+            ["train", "dev"],
+            "Split as in the folders train and dev. There is no test folder with classes: test images are drawn "
+            "from train.",
+        ),
+    ],
+)
+def test_the_sentence_about_the_split_says_what_is_so(tiny_folder, tmp_path, folders, sentence):
+    for number, (folder, label) in enumerate((f, label) for f in folders for label in ("glass", "paper")):
+        shutil.copytree(tiny_folder / sorted(_labels(tiny_folder))[number], tmp_path / "set" / folder / label)
+    report = ReportCache().get(str(tmp_path / "set"))
+    assert split_origin(report.dataset) == sentence
+    given = {image.path: image.split for image in report.dataset.images if image.split not in ("", "train")}
+    assert given.items() <= {row.path: row.split for row in report.manifest.items}.items()
+
+
+def test_each_layout_has_a_report_of_its_own(tiny_folder, tmp_path):
+    for number, label in enumerate(sorted(_labels(tiny_folder))[:4]):
+        shutil.copytree(tiny_folder / label, tmp_path / f"group {number % 2}" / label)
+    cache = ReportCache()
+    assert len(cache.get(str(tmp_path), layout="nested").dataset.classes) == 4
+    assert len(cache.get(str(tmp_path), layout="classes").dataset.classes) == 2
+    with pytest.raises(LayoutQuestion):
+        cache.get(str(tmp_path))
+
+
+def _labels(folder):
+    return [path.name for path in folder.iterdir() if path.is_dir()]

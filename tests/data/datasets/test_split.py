@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from core.analysis.comparison.replicates import split_of
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
 from core.data.datasets.leakage import leaked_images
 from core.data.datasets.split import Manifest, ManifestRow, split
@@ -17,6 +18,7 @@ from core.data.study_plan import plan_study, quick_study, with_weights
 from core.experiment.named_strategies import FINE_TUNING, STRATEGIES, TWO_PHASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run_store import RunStore
+from core.learning.training.run_inputs import read_manifest
 
 Counts = dict[str, list[int]]
 
@@ -187,6 +189,24 @@ def test_a_round_trip_through_a_run_folder_is_exact(tmp_path_factory, manifest):
     store = RunStore(tmp_path_factory.mktemp("runs"))
     run = store.create(RunConfig(), manifest.to_csv())
     assert Manifest.from_csv(store.manifest(run.id)) == manifest
+
+
+file_names = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0/") | st.sampled_from("\r\n\x0b\x1c\x85\u2028,\"'"),
+    min_size=1,
+    max_size=60,
+).filter(lambda name: name not in (".", "..") and len(name.encode()) <= 255)
+
+
+@pytest.mark.faults
+@given(st.sets(file_names, min_size=1, max_size=5), file_names)
+def test_training_and_pages_read_any_file_name_from_a_manifest(tmp_path_factory, names, label):
+    """Every name that a file system allows, among them carriage returns and Unicode's other line ends."""
+    rows = [ManifestRow(f"{label}/{name}", "0", label, SPLITS[2 - i % 3]) for i, name in enumerate(sorted(names))]
+    store = RunStore(tmp_path_factory.mktemp("runs"))
+    run = store.create(RunConfig(), Manifest(tuple(rows)).to_csv())
+    assert read_manifest(store.path(run.id)).items == Manifest.from_csv(store.manifest(run.id)).items == tuple(rows)
+    assert split_of(store, run).images == len(rows)
 
 
 HEADER = "path,hash,label,split\n"

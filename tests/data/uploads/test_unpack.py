@@ -1,6 +1,7 @@
 """Uploads are stored as class folders or refused; a refused upload leaves no files."""
 
 import errno
+import gzip
 import io
 import os
 import re
@@ -11,6 +12,7 @@ import threading
 import time
 import unicodedata
 import zipfile
+import zlib
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,8 +21,12 @@ from typing import BinaryIO
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from raw_zip import RawName
 
+from core.data.datasets.layout.left_out import read_left_out
+from core.data.datasets.scan import scan
 from core.data.uploads import unpack
+from core.data.uploads.name_choices import name_choices
 from core.data.uploads.unpack import UploadError, UploadLimits, slug, store_files, unpack_zip
 
 pytestmark = pytest.mark.faults
@@ -45,6 +51,11 @@ def raw_name(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo("placeholder")
     info.filename = name
     return info
+
+
+def zipped_raw(files: Iterable[tuple[str | bytes, bytes]]) -> io.BytesIO:
+    """A real ZIP with names as they are given: text with the UTF-8 flag, bytes without."""
+    return zipped([(raw_name(name) if isinstance(name, str) else RawName(name), data) for name, data in files])
 
 
 def with_mode(name: str, mode: int) -> zipfile.ZipInfo:
@@ -189,7 +200,8 @@ def test_names_without_the_utf8_flag_are_decoded_correctly(sent: bytes, stored: 
 
 def test_a_name_without_the_utf8_flag_is_checked_as_it_is_stored(into: Path) -> None:
     data = zipped({"xx": b"1", "b/1.jpg": b"2"}).getvalue().replace(b"xx", "\x85".encode())
-    assert_refused(lambda: unpack_zip(io.BytesIO(data), "a", into), into, r"'\x85'")
+    (problem,) = read_left_out(unpack_zip(io.BytesIO(data), "a", into))
+    assert problem.reason.startswith(r"'\x85' in its name")
 
 
 def test_progress_counts_the_files(into: Path) -> None:
@@ -251,20 +263,50 @@ HOSTILE = {
     "": "inside",
     "/etc/evil.jpg": "absolute",
     "//server/share/evil.jpg": "absolute",
-    "C:/evil.jpg": "':'",
+    "C:/evil.jpg": "absolute",
+    "C:\\evil.jpg": "absolute",
+    "..\\evil.jpg": "inside",
+    "\\\\server\\evil.jpg": "absolute",
+}
+UNUSABLE = {
     "glass/C:evil.jpg": "':'",
+    "glass/12:30.jpg": "':'",
     "glass/1.jpg:stream": "':'",
-    "..\\evil.jpg": r"'\\'",
-    "\\\\server\\evil.jpg": r"'\\'",
     "glass/1.jpg\0.txt": r"'\x00'",
     "glass/\n1.jpg": r"'\n'",
-    "glass/" + "x" * 300: "at most 255 bytes",
-    "x/" * 300 + "1.jpg": "at most 512 bytes",
+    "glass/" + "x" * 300: "longer than 255 bytes",
+    "x/" * 300 + "1.jpg": "longer than 512 bytes",
     "glass/inner.ZIP": "archive inside",
     "glass/inner.tar.gz": "archive inside",
     "glass/model.keras": "model file",
     "glass/model.h5": "model file",
 }
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_file_that_cannot_be_used_is_left_out_and_reported(name: str, into: Path) -> None:
+    files = [*GOOD.items(), (name, b"x")]
+    for folder in (store_files(streams(files), "a", into), unpack_zip(zipped_raw(files), "b", into)):
+        assert {path: data for path, data in contents(folder).items() if not path.startswith(".")} == GOOD
+        (problem,) = read_left_out(folder)
+        assert problem.location.startswith(repr(name)[1:5]) and UNUSABLE[name] in problem.reason
+        assert [found.reason for found in scan(folder).problems if found.location == problem.location] == [
+            problem.reason
+        ]
+
+
+def test_an_upload_of_unusable_files_alone_is_refused_with_the_reasons(into: Path) -> None:
+    files = [(name, b"x") for name in list(UNUSABLE)[:3]]
+    assert_refused(
+        lambda: store_files(streams(files), "a", into), into, "12:30.jpg", "which not every system can store"
+    )
+
+
+def test_several_refused_names_are_named_at_once(into: Path) -> None:
+    files = [("glass/0.jpg", b"0"), *((name, b"x") for name in ("../a.jpg", "/b.jpg", "c//d.jpg", "../e.jpg"))]
+    assert_refused(
+        lambda: store_files(streams(files), "a", into), into, "'../a.jpg'", "'/b.jpg'", "'c//d.jpg' and 1 more"
+    )
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -274,6 +316,111 @@ def test_hostile_names_are_refused(name: str, into: Path) -> None:
     assert_refused(lambda: store_files(streams(files), "a", into), into, HOSTILE[name], start)
     assert_refused(
         lambda: unpack_zip(zipped([files[0], (raw_name(name), b"evil")]), "a", into), into, HOSTILE[name], start
+    )
+
+
+# Names written by Windows, macOS and in other encodings
+
+WORDS = {
+    "gb18030": ["张", "猫", "玻璃瓶", "纸张 2"],
+    "cp932": ["表", "ソース", "能力", "猫"],
+    "big5hkscs": ["貓", "許功蓋", "玻璃"],
+    "cp949": ["고양이", "강아지", "유리병", "종이", "플라스틱"],
+    "cp437": ["Größe", "café"],
+    "cp850": ["ação", "Ícone"],
+    "cp866": ["стекло", "кот"],
+    "cp1251": ["стекло", "бумага"],
+    "cp1252": ["Größe", "Käse"],
+}
+
+
+@pytest.mark.parametrize("encoding", WORDS)
+@pytest.mark.parametrize("separator", ["/", "\\"])
+def test_names_in_an_encoding_that_is_not_declared_are_detected(encoding: str, separator: str, into: Path) -> None:
+    files = [(f"{word}{separator}{word}.jpg", word.encode()) for word in WORDS[encoding]]
+    archive = zipped_raw([(name.encode(encoding), data) for name, data in files])
+    choices = name_choices(archive, "a")
+    assert encoding in [choice.encoding for choice in choices[:3]]
+    assert set(WORDS[encoding]) <= {name for choice in choices if choice.encoding == encoding for name in choice.names}
+    chosen = unpack_zip(archive, "a", into, encoding=encoding)
+    assert contents(chosen) == {f"{word}/{word}.jpg": word.encode() for word in WORDS[encoding]}
+    if encoding != "cp949":  # few syllables of Korean may be rarer Chinese characters
+        assert unpack_zip(archive, "a", into) == chosen
+
+
+def test_a_word_in_many_names_counts_once(into: Path) -> None:
+    names = [f"{label}\\{label} {number}.jpg" for label in ("猫", "狗") for number in range(50)]
+    assert name_choices(zipped_raw([(name.encode("gb18030"), b"x") for name in names]), "a")[0].encoding == "gb18030"
+
+
+def test_another_encoding_is_another_upload(into: Path) -> None:
+    archive = zipped_raw([("猫/1.jpg".encode("gb18030"), b"1"), ("狗/2.jpg".encode("gb18030"), b"2")])
+    first, second = unpack_zip(archive, "a", into), unpack_zip(archive, "a", into, encoding="cp437")
+    assert first != second and set(contents(first)) == {"猫/1.jpg", "狗/2.jpg"}
+    with pytest.raises(UploadError, match=r"Expected an encoding of utf-8, .*; received 'klingon'"):
+        unpack_zip(archive, "a", into, encoding="klingon")
+
+
+@pytest.mark.parametrize("files", [{"glass/1.jpg": b"1"}, {"Größe/玻璃.jpg": b"1"}])
+def test_names_that_leave_no_doubt_give_no_choices(files: Files) -> None:
+    assert name_choices(zipped(files), "a") == []
+    assert name_choices(zipped_raw([(name.encode(), data) for name, data in files.items()]), "a") == []
+
+
+def test_the_unicode_name_beside_another_is_used(into: Path) -> None:
+    stored = "玻璃/1.jpg".encode("gb18030")
+    field = b"\x01" + struct.pack("<I", zlib.crc32(stored)) + "Glas ✓/1.jpg".encode()
+    entry = RawName(stored)
+    entry.extra = struct.pack("<HH", 0x7075, len(field)) + field
+    with zipfile.ZipFile(archive := io.BytesIO(), "w") as writer:
+        writer.writestr(entry, b"1")
+    assert name_choices(archive, "a") == []
+    assert contents(unpack_zip(archive, "a", into)) == {"Glas ✓/1.jpg": b"1"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([*WORDS, "utf-8"]),
+    st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20), min_size=1, max_size=4),
+)
+def test_any_name_that_an_encoding_has_is_stored(encoding: str, texts: list[str]) -> None:
+    """Every name that the encoding can write is stored in composed form, or left out or refused for its characters."""
+    texts = [
+        text
+        for text in texts
+        if text.encode(encoding, "ignore").decode(encoding, "ignore") == text and text.strip(". /\\")
+    ]
+    names = [f"class/{number} {text.replace('/', '-').replace(chr(92), '-')}.jpg" for number, text in enumerate(texts)]
+    archive = zipped_raw([(name.encode(encoding), b"x") for name in names] + [("other/1.jpg", b"y")])
+    with tempfile.TemporaryDirectory() as outer:
+        folder = unpack_zip(archive, "a", Path(outer), encoding=encoding)
+        expected = {unicodedata.normalize("NFC", name) for name in names if ":" not in name}
+        assert {name for name in contents(folder) if name.startswith("class/")} == expected
+        assert len(read_left_out(folder)) == len(names) - len(expected)
+
+
+def test_litter_with_any_name_refuses_nothing(into: Path) -> None:
+    litter = ["glass/Icon\r", "@eaDir/glass/1.jpg", "$RECYCLE.BIN/1:2.jpg", "lost+found/a.gz", "__MACOSX/._a.zip"]
+    files = [*GOOD.items(), *((name, b"x") for name in litter)]
+    assert contents(unpack_zip(zipped_raw(files), "a", into)) == GOOD
+    assert contents(store_files(streams(files), "b", into)) == GOOD
+
+
+KINDS = {
+    "a RAR archive": b"Rar!\x1a\x07\x01\0" + bytes(50),
+    "a 7z archive": b"7z\xbc\xaf\x27\x1c" + bytes(50),
+    "tar.gz": gzip.compress(b"tar"),
+    "a tar archive": bytes(257) + b"ustar\x0000" + bytes(300),
+    "a web page": b"\n<!DOCTYPE html><html>",
+    "a JPEG image": b"\xff\xd8\xff\xe0" + bytes(50),
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_of_another_kind_is_named(kind: str, into: Path) -> None:
+    assert_refused(
+        lambda: unpack_zip(io.BytesIO(KINDS[kind]), "photos.zip", into), into, "a valid ZIP file", "photos.zip", kind
     )
 
 
