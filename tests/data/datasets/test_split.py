@@ -199,6 +199,7 @@ INVALID = [
     HEADER + "a,b,c,d\n",
     HEADER + "a,b,c,train,e\n",
     "path,hash,label,split,more\na,b,c,train,e\n",
+    "path,hash,label,split,scale\na,b,c,train,16-bit grey\n",
     HEADER + "x" * 200_000 + ",b,c,train\n",
     "split\ntrain\n",
 ]
