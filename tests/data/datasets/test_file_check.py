@@ -12,6 +12,7 @@ from PIL import Image
 
 from core.data.datasets.decode import UnreadableImage, decode, load_image
 from core.data.datasets.file_check import check_and_decode, check_header
+from core.data.datasets.scan import scan
 
 pytestmark = pytest.mark.faults
 
@@ -99,6 +100,24 @@ def test_what_is_no_image_is_named(content):
         check_header(io.BytesIO(content))
         check_and_decode(content, 32)
     assert NOT_IMAGES[content] in str(caught.value)
+
+
+def test_a_scan_reports_them_by_name_and_reads_photos_of_phones(tmp_path):
+    files = {
+        "cut.jpg": DAMAGED["an early end marker"](JPEGS["rgb"]),
+        "empty.jpg": b"",
+        "page.jpg": b"<html>not found</html>",
+        "IMG_1.HEIC": KINDS["heic"],
+        "1.avif": KINDS["avif"],
+    }
+    (tmp_path / "glass").mkdir()
+    for name, content in files.items():
+        (tmp_path / "glass" / name).write_bytes(content)
+    dataset = scan(tmp_path)
+    assert sorted(image.path for image in dataset.images) == ["glass/1.avif", "glass/IMG_1.HEIC"]
+    reasons = {problem.location: problem.reason for problem in dataset.problems}
+    assert reasons["glass/empty.jpg"] == "an empty file" and "a web page" in reasons["glass/page.jpg"]
+    assert reasons["glass/cut.jpg"].startswith("damaged: a part of its image data is missing")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about damaged files
