@@ -7,6 +7,7 @@ import numpy as np
 
 from core.analysis.results.predictions import Prediction
 from core.analysis.results.trained_models import TrainedModel
+from core.data.datasets.scales import whites_of
 from core.data.explain.model_output import ModelOutput
 from core.data.uploads.uploaded_images import Content, load_pixels
 from core.execution.keras_service.client import KerasServiceError
@@ -57,14 +58,14 @@ class PredictionCache:
         total, done = sum(self._is_missing(image, model) for image in images for model in models), 0
         for start in range(0, len(images), BATCH_SIZE):
             batch = images[start : start + BATCH_SIZE]
-            pixels_by_size = {
-                size: self._load({image: contents[image] for image in batch}, size)
-                for size in {model.image_size for model in models}
+            pixels_by_input = {
+                (size, scales): self._load({image: contents[image] for image in batch}, size, scales)
+                for size, scales in {(model.image_size, model.scales) for model in models}
             }
             for model in models:
                 missing = [image for image in batch if self._is_missing(image, model)]
                 if missing:
-                    pixels = np.stack([pixels_by_size[model.image_size][image] for image in missing])
+                    pixels = np.stack([pixels_by_input[model.image_size, model.scales][image] for image in missing])
                     self._predict_batch(missing, pixels, model, predict)
                     done += len(missing)
                     yield min(done, total), total
@@ -73,8 +74,8 @@ class PredictionCache:
         has_failed = model.run.id in self.failures or image in self.unreadable
         return not has_failed and _key(image, model) not in self._predictions
 
-    def _load(self, contents: Mapping[str, Content], size: int) -> dict[str, np.ndarray]:
-        pixels, unreadable = load_pixels(contents, size)
+    def _load(self, contents: Mapping[str, Content], size: int, scales: Sequence[str] | None) -> dict[str, np.ndarray]:
+        pixels, unreadable = load_pixels(contents, size, whites_of(scales))
         self.unreadable |= unreadable
         return pixels
 

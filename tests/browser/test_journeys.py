@@ -117,7 +117,7 @@ def test_a_run_of_the_terminal_is_exported_on_its_page(server, page, tiny_folder
     with page.expect_download(timeout=60 * SECOND) as download:
         page.get_by_role("button", name="ONNX").click()
     with zipfile.ZipFile(download.value.path()) as archive:
-        assert set(archive.namelist()) == {"model.onnx", "model.json", "example.py", "README.md"}
+        assert set(archive.namelist()) == {"model.onnx", "model.json", "example.py", "decode.py", "README.md"}
 
 
 def test_a_pasted_address_shows_the_same_comparison(server, page, tmp_path):

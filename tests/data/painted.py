@@ -2,8 +2,12 @@
 
 import io
 
+import cv2
 import numpy as np
 from PIL import Image
+from pillow_heif import register_heif_opener
+
+register_heif_opener()
 
 WIDTH, HEIGHT = 96, 64
 
@@ -34,6 +38,12 @@ def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, file_format, **options)
     return file.getvalue()
+
+
+def encoded_array(values: np.ndarray, suffix: str) -> bytes:
+    """Encode (H, W, 3) RGB or (H, W, 4) RGBA values of any depth, which Pillow cannot write."""
+    order = [2, 1, 0, 3][: values.shape[2]]
+    return cv2.imencode(suffix, np.ascontiguousarray(values[..., order]))[1].tobytes()
 
 
 def with_palette(transparency: bool = False) -> Image.Image:
@@ -74,6 +84,9 @@ COLOUR = {
     "tiff lzw": encoded(upright(), "TIFF", compression="tiff_lzw"),
     "gif": encoded(upright(), "GIF"),
     "webp": encoded(upright(), "WEBP", lossless=True),
+    "16-bit rgb png": encoded_array(np.asarray(upright()) * np.uint16(257), ".png"),
+    "16-bit rgb tiff": encoded_array(np.asarray(upright()) * np.uint16(257), ".tiff"),
+    "16-bit rgba png": encoded_array(np.asarray(transparent()) * np.uint16(257), ".png"),
     "palette png": encoded(with_palette(), "PNG"),
     "palette gif with 2 frames": encoded(with_palette(), "GIF", **second_frame(with_palette())),
     "webp with 2 frames": encoded(upright(), "WEBP", lossless=True, **second_frame(upright())),
@@ -93,6 +106,8 @@ LOSSY = {
     "progressive jpeg": encoded(upright(), "JPEG", progressive=True),
     "cmyk jpeg": encoded(upright().convert("CMYK"), "JPEG", quality=95),
     "webp lossy": encoded(upright(), "WEBP"),
+    "heic": encoded(upright(), "HEIF", quality=95),
+    "avif": encoded(upright(), "AVIF", quality=95),
     "mpo": encoded(upright(), "MPO", quality=95, save_all=True, append_images=[upright()]),
     "cmyk tiff": encoded(upright().convert("CMYK"), "TIFF"),
 }

@@ -1,5 +1,6 @@
 """Each image is predicted once per model, and a failing model does not affect the others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,17 @@ def test_each_prediction_belongs_to_its_image_and_is_computed_once(images):
     for grey in images:
         assert cache.get(grey, models[0]).probabilities[1] == pytest.approx(int(grey) / 255)
     assert list(cache.compute(images, models, predict)) == [] and len(predict.requests) == 4
+
+
+def test_each_model_reads_images_of_more_than_8_bits_with_its_own_white_value(tmp_path):
+    values = np.full((20, 20), 1_000, np.uint16)
+    Image.fromarray(values).save(tmp_path / "dark.png")
+    scales = {"twelve": ("16-bit grey: 4095",), "sixteen": ("16-bit grey: 65535",), "earlier": None, "other": ()}
+    models = [replace(model(name), scales=texts) for name, texts in scales.items()]
+    cache = PredictionCache()
+    list(cache.compute({"dark": tmp_path / "dark.png"}, models, StubModel()))
+    light = [cache.get("dark", one).probabilities[1] for one in models]
+    assert light == pytest.approx([1_000 / 4_095, 1_000 / 65_535, 1_000 / 65_535, 1_000 / 1_023], abs=3e-3)
 
 
 def test_only_missing_predictions_are_computed(images):

@@ -3,10 +3,13 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any, Final
 
 from core.analysis.results.model_card import model_card
 from core.analysis.results.trained_models import ModelError, trained_model
+from core.data.datasets import decode
+from core.data.datasets.scales import whites_of
 from core.experiment.export_formats import FORMATS, PACKAGES, ExportedFile, ExportFormat, load_exported_file
 from core.experiment.runs.run import Run
 from core.experiment.runs.run_store import RunStore
@@ -37,15 +40,15 @@ _RUN_MODEL: Final = {"keras": _KERAS, "onnx": _ONNX, "litert": _LITERT}
 _EXAMPLE: Final = '''"""Classify an image with the exported model: python example.py photo.jpg
 
 Required packages: pip install numpy pillow {packages}
+In addition, pillow-heif reads HEIC, and opencv-python-headless 16-bit colours.
 """
 import json, sys
+from pathlib import Path
 import numpy as np
-from PIL import Image, ImageOps
+from decode import load_image
 
 info = json.load(open("model.json", encoding="utf-8"))
-image = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("RGBA")
-image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-pixels = np.asarray(image.resize([info["image_size"]] * 2, Image.Resampling.BILINEAR))[None]
+pixels = load_image(Path(sys.argv[1]), info["image_size"], info["white"])[None]
 {model}
 scaled = np.maximum(probabilities, 1e-12) ** (1 / info["temperature"])  # temperature scaling
 for probability, name in sorted(zip(scaled / scaled.sum(), info["classes"]), reverse=True)[:3]:
@@ -62,6 +65,8 @@ def exported_files(store: RunStore, run: Run) -> list[ExportedFile]:
 def bundle(store: RunStore, run: Run, form: ExportFormat) -> bytes:
     """Pack the exported file with `model.json`, `example.py` and the model card as `README.md`.
 
+    `decode.py` is this project's own, so that the example reads images as in training.
+
     Raises `ModelError` if the file is missing or was exported from another version of the model, and `NoSuchRun`.
     """
     path, content = form.path(store.path(run.id)), io.BytesIO()
@@ -72,6 +77,7 @@ def bundle(store: RunStore, run: Run, form: ExportFormat) -> bytes:
         archive.write(path, form.file)
         archive.writestr("model.json", json.dumps(_model_info(store, run), indent=1, ensure_ascii=False))
         archive.writestr("example.py", example(form))
+        archive.writestr("decode.py", Path(decode.__file__).read_text(encoding="utf-8"))
         archive.writestr("README.md", model_card(store, run, file))
     return content.getvalue()
 
@@ -90,5 +96,6 @@ def _model_info(store: RunStore, run: Run) -> dict[str, Any]:
         "image_size": model.image_size,
         "colours": "RGB, 0 to 255",
         "resize": "whole image, upright, transparent pixels on white, resized to the square (bilinear, not cropped)",
+        "white": whites_of(model.scales),
         "temperature": model.temperature or 1.0,
     }

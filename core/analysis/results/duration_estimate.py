@@ -65,7 +65,7 @@ def _feature_seconds(
     """
     epoch, depths = 0, config.counted_strategy.cumulative_max_depths
     weights = config.seed if config.weights == "random" else None  # random weights differ between seeds
-    images = {split: [item.hash for item in manifest.in_split(split)] for split in SPLITS}
+    images = {split: [item.cache_key for item in manifest.in_split(split)] for split in SPLITS}
     for number, phase in enumerate(config.strategy.phases):
         own = timings.phases[depths[number]]
         of_next_phases = [timings.phases[depth] for depth in depths[number:]]

@@ -133,7 +133,8 @@ def _usage(run: Run, result: EvaluationFigures) -> str:
     return (
         f"The input is an upright RGB image, resized to {size} x {size} pixels (bilinear, not cropped), with values "
         "from 0 to 255; the model rescales them itself. The output is one probability per class, in the order of "
-        f"`model.json`.{scaling}"
+        f"`model.json`.{scaling} `decode.py` reads image files this way, also those of more than 8 bits per channel, "
+        "whose white values are in `model.json`."
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class TrainedModel:
         stamp: modification time of the model file; changes when the run is trained again.
         classes: of the probabilities, in order.
         temperature: for temperature scaling; None if unknown.
+        scales: of the training images with more than 8 bits (`Manifest.scales`).
     """
 
     run: Run
@@ -40,6 +42,7 @@ class TrainedModel:
     stamp: int
     classes: tuple[str, ...]
     temperature: float | None = None
+    scales: tuple[str, ...] | None = ()
 
     @property
     def image_size(self) -> int:
@@ -78,7 +81,8 @@ def trained_model(store: RunStore, run: AnyRun) -> TrainedModel:
         path = store.path(run.id) / MODEL_FILE
         figures = evaluation_figures(store.evaluation(run.id))
         classes = figures.classes or _read_manifest(store, run).classes
-        return TrainedModel(run, path, path.stat().st_mtime_ns, classes, figures.temperature)
+        scales = _scales(store, run)
+        return TrainedModel(run, path, path.stat().st_mtime_ns, classes, figures.temperature, scales)
     except (NoSuchRun, OSError, DataError) as error:
         raise ModelError(
             f"Expected the model of {run.title} ({run.id}) in the runs folder; received none. Choose another model."
@@ -94,6 +98,20 @@ def sample_test_images(store: RunStore, run: Run, count: int) -> list[tuple[str,
     root = images_root(run.config.data, (item.path for item in items))
     step = max(1, len(items) // count)
     return [(item.path, root / item.path) for item in items[step // 2 :: step][:count]]
+
+
+def _scales(store: RunStore, run: Run) -> tuple[str, ...] | None:
+    """Return the scales of a run's training images; None, as for earlier versions, if its manifest is missing."""
+    path = store.path(run.id) / "manifest.csv"
+    try:
+        return _scales_in(path, path.stat().st_mtime_ns)
+    except (OSError, DataError, UnicodeDecodeError):
+        return None
+
+
+@lru_cache(256)
+def _scales_in(path: Path, stamp: int) -> tuple[str, ...] | None:
+    return Manifest.from_csv(path.read_bytes().decode()).scales
 
 
 def _read_manifest(store: RunStore, run: AnyRun) -> Manifest:

@@ -31,7 +31,7 @@ class DecodedImages:
 
     def __getitem__(self, numbers: np.ndarray) -> np.ndarray:
         """Return (n, size, size, 3) uint8. Raises `UnreadableImage` with the name of a file changed since the scan."""
-        images = [self._items[number].hash for number in numbers]
+        images = [self._items[number].cache_key for number in numbers]
         pixels, found = self._run_cache.read(self._kind, images)
         missing = np.flatnonzero(~found)
         if len(missing):
@@ -48,7 +48,7 @@ class DecodedImages:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != item.hash:
                 raise UnreadableImage("different content")
-            return load_image(content, self._size)
+            return load_image(content, self._size, item.whites)
         except (UnreadableImage, OSError) as error:
             raise UnreadableImage(
                 f"Expected the image {path} as it was at the start of the run; received: {error}. "

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from core.data.datasets.decode import Levels
+
 SPLITS = ("train", "validation", "test")
 """In increasing order of strictness: an image in several predefined splits stays only in the last of them."""
 
@@ -26,6 +28,8 @@ class ImageFile:
         hash: SHA-256 of the file's content as hexadecimal.
         split: its predefined split; "" if the data set has none.
         duplicate_group: the same for all exact and near-duplicates within a class: the hash of one of them.
+        levels: range of its values if it has more than 8 bits per channel.
+        scale: how its values are scaled to 8 bits (`core/data/datasets/scales.py`); "" for 8-bit images.
     """
 
     path: str
@@ -35,6 +39,8 @@ class ImageFile:
     height: int
     split: str = ""
     duplicate_group: str = ""
+    levels: Levels | None = None
+    scale: str = ""
 
     def __post_init__(self) -> None:
         if not self.duplicate_group:

@@ -12,13 +12,15 @@ from typing import cast
 import numpy as np
 
 from core.data.datasets.dataset import Dataset, ImageFile, Problem, strictest_splits
-from core.data.datasets.decode import THREADS, Progress, UnreadableImage, decode, open_image
+from core.data.datasets.decode import THREADS, Progress, UnreadableImage, decode
+from core.data.datasets.file_check import check_and_decode, check_header
 from core.data.datasets.folder_layout import ListedFile, find_root, list_files, misplaced, path_text
 from core.data.datasets.layout.alike import alike_classes
 from core.data.datasets.layout.class_folders import read_layout
 from core.data.datasets.layout.folder_tree import Folder
 from core.data.datasets.layout.left_out import read_left_out
 from core.data.datasets.near_duplicates import MATCHING_SIDE, group_near_duplicates, matching_image, signature
+from core.data.datasets.scales import assign_scales
 
 _CHECK_SIZE = 32  # pixels: decoding this small reads all bytes of a file and is fast
 
@@ -37,9 +39,10 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
     read, signatures, unreadable = _read_files(root, list_files(folders), progress)
     unambiguous, contradictions = _drop_contradictions(read)
     separate, leaks = _drop_leaks(unambiguous)
-    images = _assign_duplicate_groups(root, separate, signatures)
+    images, scale_problems = assign_scales(_assign_duplicate_groups(root, separate, signatures))
     problems = read_left_out(folder) + misplaced(folder, folders) + unreadable + contradictions + leaks
     problems += _empty_classes(folders.labels, images) + alike_classes(folders.labels) + _absent_classes(images)
+    problems += scale_problems
     return Dataset(root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)))
 
 
@@ -71,14 +74,15 @@ def _read_file(root: Path, file: ListedFile) -> _ReadResult:
     if name != file.path.relative_to(root).as_posix():
         return Problem(name, "its name is not valid text", "left out")
     try:
-        with open_image(file.path) as header:
-            width, height = header.size
-        content = file.path.read_bytes()
-        decoded = decode(content, min_size=_CHECK_SIZE)
+        with file.path.open("rb") as stream:
+            width, height = check_header(stream)
+            stream.seek(0)
+            content = stream.read()
+        decoded, levels = check_and_decode(content, _CHECK_SIZE)
     except (UnreadableImage, OSError) as error:
         return Problem(name, str(error), "left out")
     digest = hashlib.sha256(content).hexdigest()
-    return ImageFile(name, digest, file.label, width, height, file.split), signature(decoded)
+    return ImageFile(name, digest, file.label, width, height, file.split, levels=levels), signature(decoded)
 
 
 def _drop_contradictions(images: list[ImageFile]) -> tuple[list[ImageFile], list[Problem]]:

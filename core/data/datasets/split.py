@@ -5,9 +5,11 @@ import hashlib
 import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile, strictest_splits
+from core.data.datasets.decode import Whites
+from core.data.datasets.scales import parse_scale, whites_of
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
 TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
@@ -15,12 +17,26 @@ TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One row of a manifest: an image file, its class and its split."""
+    """One row of a manifest: an image file, its class and its split.
+
+    `scale` is that of the `ImageFile`; None in manifests of earlier versions, which did not record it.
+    """
 
     path: str
     hash: str
     label: str
     split: str
+    scale: str | None = ""
+
+    @property
+    def whites(self) -> Whites | None:
+        """The white value to decode the image with."""
+        return whites_of(None if self.scale is None else (self.scale,))
+
+    @property
+    def cache_key(self) -> str:
+        """SHA-256, as hexadecimal, of all that determines the decoded image: its content and its scale, if any."""
+        return hashlib.sha256(f"{self.hash} {self.scale}".encode()).hexdigest() if self.scale else self.hash
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,12 @@ class Manifest:
     def classes(self) -> tuple[str, ...]:
         return tuple(sorted({item.label for item in self.items}))
 
+    @property
+    def scales(self) -> tuple[str, ...] | None:
+        """The scale of each kind of image with more than 8 bits; None if an earlier version wrote the manifest."""
+        found = {item.scale for item in self.items}
+        return None if None in found else tuple(sorted(scale for scale in found if scale))
+
     def in_split(self, split: str) -> tuple[ManifestRow, ...]:
         return tuple(item for item in self.items if item.split == split)
 
@@ -44,14 +66,19 @@ class Manifest:
         text = io.StringIO()
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writerow([f.name for f in fields(ManifestRow)])
-        writer.writerows([item.path, item.hash, item.label, item.split] for item in self.items)
+        writer.writerows(astuple(item) for item in self.items)
         return text.getvalue()
 
     @classmethod
     def from_csv(cls, text: str) -> "Manifest":
         """Read a manifest written by `to_csv`. Raises `DataError` for any other text."""
         try:
-            items = tuple(ManifestRow(**row) for row in csv.DictReader(io.StringIO(text, newline="")))
+            rows = csv.DictReader(io.StringIO(text, newline=""))
+            items = tuple(ManifestRow(**row) for row in rows)
+            if "scale" not in (rows.fieldnames or ()):  # written by an earlier version
+                items = tuple(replace(item, scale=None) for item in items)
+            for scale in {item.scale for item in items}:
+                parse_scale(scale or "")
             if not items or any(item.split not in SPLITS or item.label is None for item in items):
                 raise ValueError("no images, or an unknown split")
         except (TypeError, ValueError, csv.Error) as error:
@@ -122,7 +149,7 @@ def _complete_predefined(images: Sequence[ImageFile], predefined: set[str], seed
 
 
 def _row(image: ImageFile, split: str) -> ManifestRow:
-    return ManifestRow(image.path, image.hash, image.label, split)
+    return ManifestRow(image.path, image.hash, image.label, split, image.scale)
 
 
 def _check_training_classes(items: Sequence[ManifestRow], classes: Sequence[str]) -> None:

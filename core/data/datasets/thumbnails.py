@@ -9,7 +9,8 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from core.data.datasets.dataset import ImageFile
-from core.data.datasets.decode import THREADS, UnreadableImage, decode
+from core.data.datasets.decode import NO_WHITES, THREADS, UnreadableImage, Whites, decode
+from core.data.datasets.scales import parse_scale
 
 SIDE = 160
 """Maximum length in pixels of a thumbnail's longer side."""
@@ -18,10 +19,13 @@ _GREY = "#808080"
 _MAX_ASPECT = 4 / 3  # height divided by width
 
 
-def thumbnail(path: Path, side: int = SIDE) -> bytes:
-    """Return the thumbnail of an image file, upright; a grey square if the file is damaged or missing."""
+def thumbnail(path: Path, side: int = SIDE, whites: Whites | None = NO_WHITES) -> bytes:
+    """Return the thumbnail of an image file, upright; a grey square if the file is damaged or missing.
+
+    `whites` as for `decode`.
+    """
     try:
-        return encode_thumbnail(decode(path, min_size=side), side)
+        return encode_thumbnail(decode(path, side, whites), side)
     except (UnreadableImage, OSError):
         return encode_thumbnail(Image.new("RGB", (side, side), _GREY), side)
 
@@ -57,4 +61,4 @@ class ThumbnailCache:
 
 
 def _thumbnail(root: Path, image: ImageFile) -> bytes:
-    return thumbnail(root / image.path)
+    return thumbnail(root / image.path, SIDE, parse_scale(image.scale))

@@ -17,7 +17,7 @@ NONE_OF_THESE = "None of these"
 """Marks an image that belongs to no class: its prediction counts as wrong, and no data set includes it."""
 
 _HASH_LENGTH, _NO_CLASS_FOLDER = 64, ".none-of-these"
-_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}
+_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
 
 
 class Feedback:

@@ -24,8 +24,8 @@ class UploadLimits:
     total_bytes: int = 20 * 10**9
     file_bytes: int = 200 * 10**6
     ratio: int = 200
-    """Largest ratio of unpacked to packed size, checked for entries of more than `ratio_from` bytes unpacked."""
-    ratio_from: int = 10**6
+    """Largest ratio of unpacked to packed size of an archive that unpacks to more than `ratio_from` bytes."""
+    ratio_from: int = 10**9
     path_bytes: int = 512
     name_bytes: int = 255
 

@@ -7,21 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
-from core.data.datasets.decode import THREADS, UnreadableImage, decode, load_image
+from core.data.datasets.decode import NO_WHITES, THREADS, UnreadableImage, Whites, load_image
+from core.data.datasets.file_check import check_and_decode
 from core.data.datasets.thumbnails import SIDE, encode_thumbnail, thumbnail_width_fraction
 from core.data.uploads.entries import MODEL_SUFFIXES
 
 Content = bytes | Path
-
-_SIGNATURES = {
-    b"\x89HDF\r\n\x1a\n": "a model or data file (HDF5), not an image",
-    b"PK\x03\x04": "an archive or a model, not an image",
-    b"%PDF": "a PDF, not an image: save its pages as JPEG or PNG",
-}
-_MARKUP = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<svg")
-_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
 
 
 @dataclass(frozen=True)
@@ -51,13 +43,17 @@ def read_uploads(files: Iterable[tuple[str, Content]]) -> Iterator[UploadedImage
         yield from pool.map(_read_upload, files)
 
 
-def load_pixels(contents: Mapping[str, Content], size: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Load images as in training, (size, size, 3) uint8.
+def load_pixels(
+    contents: Mapping[str, Content], size: int, whites: Whites | None = NO_WHITES
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Load images as in training, (size, size, 3) uint8, with the white values of the training images.
 
     Returns two dictionaries by key: the pixels of the readable images, and for the others why they cannot be read.
     """
     with ThreadPoolExecutor(THREADS) as pool:
-        results = dict(zip(contents, pool.map(lambda content: _load(content, size), contents.values()), strict=True))
+        results = dict(
+            zip(contents, pool.map(lambda content: _load(content, size, whites), contents.values()), strict=True)
+        )
     return (
         {key: pixels for key, pixels in results.items() if not isinstance(pixels, str)},
         {key: reason for key, reason in results.items() if isinstance(reason, str)},
@@ -69,7 +65,7 @@ def _read_upload(file: tuple[str, Content]) -> UploadedImage | RefusedFile:
     try:
         _refuse_model(name)
         content = read_content(source)
-        image = _decode(content)
+        image, _ = check_and_decode(content, SIDE)
         return UploadedImage(
             name, hashlib.sha256(content).hexdigest(), thumbnail_width_fraction(image), encode_thumbnail(image)
         )
@@ -77,9 +73,9 @@ def _read_upload(file: tuple[str, Content]) -> UploadedImage | RefusedFile:
         return RefusedFile(name, str(error))
 
 
-def _load(content: Content, size: int) -> np.ndarray | str:
+def _load(content: Content, size: int, whites: Whites | None) -> np.ndarray | str:
     try:
-        return load_image(read_content(content), size)
+        return load_image(read_content(content), size, whites)
     except UnreadableImage as error:
         return str(error)
 
@@ -95,20 +91,3 @@ def read_content(content: Content) -> bytes:
 def _refuse_model(name: str) -> None:
     if PurePosixPath(name.lower()).suffix in MODEL_SUFFIXES:
         raise UnreadableImage("a model file, not an image: models are trained here, not uploaded")
-
-
-def _decode(content: bytes) -> Image.Image:
-    if reason := _other_file_type(content[:512]):
-        raise UnreadableImage(reason)
-    return decode(content, min_size=SIDE)
-
-
-def _other_file_type(start: bytes) -> str:
-    """Identify a file that is not an image by its first bytes; returns "" if they match no known signature."""
-    if not start:
-        return "an empty file"
-    if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
-        return "HEIC or AVIF, which is not supported: save it as JPEG or PNG"
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP):
-        return "a web page or drawing (HTML, XML), not a photo"
-    return next((reason for signature, reason in _SIGNATURES.items() if start.startswith(signature)), "")

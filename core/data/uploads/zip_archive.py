@@ -56,9 +56,9 @@ def zip_entries(archive: zipfile.ZipFile, limits: UploadLimits, encoding: str = 
     Raises UploadError at the first entry that is not a plain file or folder.
     """
     encoding = encoding or likely_encodings(undeclared_names(archive))[0]
+    _check_ratio(archive.infolist(), limits)
     for info in archive.infolist():
         _check_kind(info)
-        _check_ratio(info, limits)
         yield Entry(_name(info, encoding), info.file_size, partial(archive.open, info))
 
 
@@ -105,8 +105,13 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
         raise upload_error("entries stored or deflated", f"{entry}, packed with {method}", "create an ordinary ZIP")
 
 
-def _check_ratio(info: zipfile.ZipInfo, limits: UploadLimits) -> None:
-    """Raise UploadError for an entry whose compression ratio is far above that of any image."""
-    if info.file_size > limits.ratio_from and info.file_size > limits.ratio * info.compress_size:
-        sizes = f"{quoted(info.orig_filename)}, {info.compress_size:,} bytes that unpack to {info.file_size:,}"
-        raise upload_error(f"entries packed at most {limits.ratio}:1", sizes, "leave that file out")
+def _check_ratio(infos: Sequence[zipfile.ZipInfo], limits: UploadLimits) -> None:
+    """Raise UploadError for a large archive whose compression ratio is far above that of images.
+
+    Single images, such as black BMP files, are packed 1,000:1 and harmless.
+    """
+    packed, unpacked = sum(info.compress_size for info in infos), sum(info.file_size for info in infos)
+    if unpacked > limits.ratio_from and unpacked > limits.ratio * packed:
+        largest = max(infos, key=lambda info: info.file_size)
+        sizes = f"{packed:,} bytes that unpack to {unpacked:,}; the largest file is {quoted(largest.orig_filename)}"
+        raise upload_error(f"an archive packed at most {limits.ratio}:1", sizes, "leave out what is no photo")

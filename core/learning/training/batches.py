@@ -34,7 +34,8 @@ class Images:
 
     @cached_property
     def hashes(self) -> tuple[str, ...]:
-        return tuple(item.hash for item in self.items)
+        """Cache keys of the images, which also determine their augmented copies."""
+        return tuple(item.cache_key for item in self.items)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -10,6 +10,7 @@ from core.data.datasets.augmentation import AugmentedCopy, augment
 from core.data.datasets.dataset import ImageFile
 from core.data.datasets.decode import UnreadableImage, load_image
 from core.data.datasets.reports import Report
+from core.data.datasets.scales import parse_scale
 from core.experiment.run_config import Augmentation
 from pages.parts.shared.augmentation_controls import choose_augmentation
 from pages.parts.shared.services import show_error
@@ -34,15 +35,15 @@ def show_augmented_copies(report: Report, images: Sequence[ImageFile]) -> None:
                 "Training uses augmented copies of each image in turn, changed at random within the limits set here. "
                 "Validation and test images are not changed."
             )
-        _show(report.dataset.root / image.path, image.hash, augmentation if requested else None)
+        _show(report.dataset.root / image.path, image, augmentation if requested else None)
 
 
-def _show(path: Path, content_hash: str, augmentation: Augmentation | None) -> None:
+def _show(path: Path, image: ImageFile, augmentation: Augmentation | None) -> None:
     """Show the original image, and augmented copies of it unless `augmentation` is None."""
     try:
-        copies = [] if augmentation is None else _augmented_copies(content_hash, augmentation, path)
+        copies = [] if augmentation is None else _augmented_copies(image.hash, image.scale, augmentation, path)
         with st.container(horizontal=True):
-            for number, pixels in enumerate([load_image(path, _SIDE), *copies]):
+            for number, pixels in enumerate([load_image(path, _SIDE, parse_scale(image.scale)), *copies]):
                 name = f"Copy {number}" if number else "Original"
                 st.image(pixels, name, width=_WIDTH, alt=name)
     except (UnreadableImage, OSError) as error:
@@ -51,7 +52,7 @@ def _show(path: Path, content_hash: str, augmentation: Augmentation | None) -> N
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _augmented_copies(content_hash: str, augmentation: Augmentation, _path: Path) -> list[np.ndarray]:
+def _augmented_copies(content_hash: str, scale: str, augmentation: Augmentation, _path: Path) -> list[np.ndarray]:
     """Return (side, side, 3) uint8 copies of the image with this hash, augmented as in training."""
-    pixels = load_image(_path, _SIDE)
+    pixels = load_image(_path, _SIDE, parse_scale(scale))
     return [augment(pixels, content_hash, AugmentedCopy(augmentation, number)) for number in range(_COPIES)]

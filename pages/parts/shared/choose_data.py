@@ -79,7 +79,7 @@ def show_report(data: str) -> Report | None:
     if report.manifest:
         st.caption(f"{_name(data)}: {_summary(dataset)}  \n{split_summary(report.manifest)}")
     if dataset.problems:
-        with st.expander(f"{count(len(dataset.problems), 'problem')}: these files are not used"):
+        with st.expander(f"{count(len(dataset.problems), 'problem')} in these images"):
             show_problems(dataset)
     st.page_link("pages/data.py", label="View the images", icon=":material/photo_library:")
     return report if report.manifest else None

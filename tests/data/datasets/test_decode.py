@@ -1,16 +1,28 @@
 """Decoding is the same for all sources of an image, and every unusable file gets a reason."""
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from painted import COLOUR, GREYS, HEIGHT, KINDS, LOSSY, WIDTH, encoded, oriented, upright
-from PIL import Image
+from hypothesis.extra import numpy as arrays
+from painted import COLOUR, GREYS, HEIGHT, KINDS, LOSSY, WIDTH, encoded, encoded_array, oriented, upright
+from PIL import Image, PngImagePlugin
 
-from core.data.datasets.decode import UnreadableImage, decode, load_image, open_image, to_square
+from core.data.datasets.decode import (
+    MAX_TEXT_BYTES,
+    UnreadableImage,
+    Whites,
+    decode,
+    decode_and_measure,
+    load_image,
+    open_image,
+    to_square,
+    white_value,
+)
 
 pytestmark = pytest.mark.faults
 SIZE = 32
@@ -70,6 +82,136 @@ def test_16_bit_and_float_greys_are_scaled_not_clipped(kind):
     pixels = np.asarray(decode(GREYS[kind]))
     assert (pixels[0, :, 0] == np.linspace(0, 255, WIDTH).round()).all()
     assert (pixels[..., 0] == pixels[..., 2]).all()
+
+
+RAMP = np.linspace(0, 1, WIDTH) * np.ones((HEIGHT, 1))
+
+
+def grey_file(values: np.ndarray, file_format: str = "TIFF") -> bytes:
+    return encoded(Image.fromarray(values), file_format)
+
+
+def colour_file(values: np.ndarray, suffix: str = ".png") -> bytes:
+    return encoded_array(np.dstack([values] * 3), suffix)
+
+
+def mean(content: bytes, whites: Whites | None = {}) -> float:  # noqa: B006 - never changed
+    """Mean of the decoded image; any warning is an error."""
+    with warnings.catch_warnings(action="error"):
+        return float(np.asarray(decode(content, whites=whites)).mean())
+
+
+@pytest.mark.parametrize("highest", [1.0, 1.001, 255.0, 255.5, 4_095.0, 65_535.0, 0.2, 1.1, 17.0, 1e30])
+def test_float_greys_of_any_range_go_from_black_to_white(highest):
+    assert mean(grey_file((RAMP * highest).astype(np.float32))) == pytest.approx(127.5, abs=0.5)
+
+
+@pytest.mark.parametrize("highest", [1, 5, 255, 1_023, 4_095, 16_383, 65_535])
+@pytest.mark.parametrize("write", [lambda v: grey_file(v, "PNG"), grey_file, colour_file])
+def test_16_bit_images_of_any_range_go_from_black_to_white(highest, write):
+    assert mean(write((RAMP * highest).round().astype(np.uint16))) == pytest.approx(127.5, abs=0.5)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("whites", [{}, {"float grey": 1.0}, None])
+def test_one_infinite_value_or_nan_changes_one_pixel(value, whites):
+    values = RAMP.astype(np.float32)
+    values[10, 10] = value
+    decoded = np.asarray(decode(grey_file(values), whites=whites))
+    clean = np.asarray(decode(grey_file(RAMP.astype(np.float32)), whites=whites))
+    assert decoded[10, 10, 0] == (255 if value == np.inf else 0)
+    assert mean(grey_file(values), whites) == pytest.approx(clean.mean(), abs=0.05)
+
+
+@pytest.mark.parametrize("write", [lambda v: grey_file(v, "PNG"), grey_file, colour_file])
+def test_a_given_white_value_keeps_dark_images_dark(write):
+    dark = (RAMP * 1_000).round().astype(np.uint16)
+    kind = "16-bit colour" if write is colour_file else "16-bit grey"
+    assert mean(write(dark), {kind: 4_095.0}) == pytest.approx(127.5 * 1_000 / 4_095, abs=0.5)
+    assert mean(write(dark), {"float grey": 1.0}) == mean(write(dark)), "the white value of another kind"
+
+
+def test_without_recorded_white_values_images_are_read_as_by_earlier_versions():
+    twelve_bits = (RAMP * 4_095).round().astype(np.uint16)
+    assert mean(grey_file(twelve_bits), None) == pytest.approx(7.97, abs=0.1)
+    assert mean(colour_file(twelve_bits), None) == pytest.approx(7.5, abs=0.1)
+    assert mean(grey_file((RAMP * 3_000).astype(np.int32)), None) == pytest.approx(127.5 * 3_000 / 65_535, abs=0.5)
+
+
+def test_the_levels_are_those_of_the_finite_colours():
+    values = (RAMP * 100 - 20).astype(np.float32)
+    values[0, 0], values[1, 1] = np.nan, np.inf
+    assert decode_and_measure(grey_file(values))[1] == ("float grey", -20, 80)
+    transparent = np.dstack([(RAMP * 3_000).round().astype(np.uint16)] * 3 + [np.full(RAMP.shape, 65_535, np.uint16)])
+    assert decode_and_measure(encoded_array(transparent, ".png"))[1] == ("16-bit colour", 0, 3_000)
+    assert decode_and_measure(KINDS["png"])[1] is None
+
+
+def test_a_deep_image_is_decoded_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = grey_file((RAMP * 4_095).round().astype(np.uint16), "PNG")
+    with Image.open(io.BytesIO(turned)) as image:
+        for file_format in ("PNG", "TIFF"):
+            decoded = decode(encoded(image, file_format, exif=exif))
+            assert decoded.size == (HEIGHT, WIDTH) and decoded.getpixel((5, WIDTH - 1)) == (255, 255, 255)
+
+
+dtypes = st.sampled_from([np.uint8, np.uint16, np.int32, np.float32])
+
+
+@given(dtypes, st.floats(-12, 1), st.integers(0, 3), st.data())
+def test_any_type_range_and_channels_give_a_sensible_mean(dtype, exponent, channels, data):
+    limit = float(np.finfo(dtype).max) if dtype is np.float32 else float(np.iinfo(dtype).max)
+    highest = max(min(10.0 ** (exponent + 12) / 1e6, limit), 0 if dtype is np.float32 else 1)
+    values = np.where(RAMP > 0.5, highest, 0).astype(dtype)
+    if dtype is np.float32:
+        for special in data.draw(st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), max_size=3)):
+            values[data.draw(st.integers(0, HEIGHT - 1)), 0] = special
+    if channels >= 2 and dtype in (np.uint8, np.uint16):
+        content = encoded_array(np.dstack([values] * 3), [".png", ".tiff"][channels - 2])
+    else:
+        content = grey_file(values)
+    # half of the pixels are white, or between a quarter of white and white
+    expected = (values > 0).mean() * min(highest, 255) if dtype is np.uint8 else 127.5
+    assert expected / 4 - 2 <= mean(content) <= expected + 2
+
+
+@given(arrays.arrays(st.sampled_from([np.float32, np.int32, np.uint16]), (5, 7)))
+def test_any_values_are_an_image(values):
+    assert 0 <= mean(grey_file(values)) <= 255
+    assert 0 <= mean(grey_file(values), None) <= 255
+
+
+@given(st.floats(0, 1e38))
+def test_the_white_value_covers_all_values_and_leaves_them_visible(highest):
+    white = white_value(highest)
+    assert highest <= 1.01 * white and (highest == 0 or highest >= white / 4)
+
+
+def with_text(size: int) -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("history", "x" * size, zip=True)
+    return info
+
+
+LARGE = {
+    "an ICC profile": {"icc_profile": bytes(3_000_000)},
+    "a compressed text": {"pnginfo": with_text(3_000_000)},
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_png_with_large_texts_or_profile_is_read(kind):
+    assert (load_image(encoded(upright(), "PNG", **LARGE[kind]), SIZE) == EXPECTED).all()
+
+
+@pytest.mark.parametrize(
+    "options", [{"icc_profile": bytes(MAX_TEXT_BYTES + 1)}, {"pnginfo": with_text(MAX_TEXT_BYTES + 1)}]
+)
+def test_a_png_whose_texts_are_a_bomb_is_refused_with_the_limit(options):
+    with pytest.raises(UnreadableImage, match=r"its texts or its colour profile take more than 64 MB"):
+        load_image(encoded(upright(), "PNG", **options), SIZE)
 
 
 def test_transparent_grey_becomes_white():

@@ -173,7 +173,8 @@ def test_a_class_without_training_images_in_predefined_splits_is_refused():
 difficult_text = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1
 ) | st.sampled_from(["a,b", '"', '""', "\n", "\r", "\r\n", "a\rb", ";", "\t", " ", "é", "玻璃", "'", "\u2028", "\x1a"])
-items = st.builds(ManifestRow, difficult_text, difficult_text, difficult_text, st.sampled_from(SPLITS))
+scales = st.sampled_from(["", "16-bit grey: 4095", "float grey: 1.001"])
+items = st.builds(ManifestRow, difficult_text, difficult_text, difficult_text, st.sampled_from(SPLITS), scales)
 manifests = st.lists(items, min_size=1, max_size=6).map(lambda rows: Manifest(tuple(rows)))
 
 
@@ -219,6 +220,7 @@ INVALID = [
     HEADER + "a,b,c,d\n",
     HEADER + "a,b,c,train,e\n",
     "path,hash,label,split,more\na,b,c,train,e\n",
+    "path,hash,label,split,scale\na,b,c,train,16-bit grey\n",
     HEADER + "x" * 200_000 + ",b,c,train\n",
     "split\ntrain\n",
 ]

@@ -57,7 +57,7 @@ def test_an_unreadable_file_gives_a_grey_square(tmp_path, content):
 
 def test_each_thumbnail_is_created_once_and_their_number_is_bounded(tmp_path, monkeypatch):
     created = []
-    monkeypatch.setattr(thumbnails, "thumbnail", lambda path: created.append(path.name) or path.name.encode())
+    monkeypatch.setattr(thumbnails, "thumbnail", lambda path, *_: created.append(path.name) or path.name.encode())
     images = [image_file(tmp_path, f"{number}.jpg", (9, 9)) for number in range(5)]
     cache = ThumbnailCache(limit=5)
     for _ in range(3):

@@ -27,6 +27,14 @@ def test_marked_images_are_in_class_folders_that_scan_reads(tmp_path):
     assert digest not in feedback.labels()
 
 
+@pytest.mark.parametrize("kind", ["heic", "avif"])
+def test_photos_of_phones_are_stored_and_read_again(tmp_path, kind):
+    feedback = Feedback(tmp_path / "feedback")
+    stored = feedback.mark(KINDS[kind], f"IMG_1.{kind.upper()}", "glass")
+    assert stored.suffix == f".{kind}" and stored.read_bytes() == KINDS[kind]
+    assert scan(feedback.root).counts == {"glass": 1} and not scan(feedback.root).problems
+
+
 def test_classes_are_spelled_as_in_the_model(tmp_path):
     feedback, decomposed = Feedback(tmp_path), unicodedata.normalize("NFD", "café")
     feedback.mark(KINDS["png"], "a.png", decomposed)

@@ -21,6 +21,8 @@ from typing import BinaryIO
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from painted import encoded
+from PIL import Image
 from raw_zip import RawName
 
 from core.data.datasets.layout.left_out import read_left_out
@@ -513,12 +515,21 @@ def test_compression_methods_without_a_bound_are_refused(method: int, into: Path
 def test_a_decompression_bomb_is_refused_by_its_ratio(into: Path) -> None:
     bomb = zipped({**GOOD, "glass/bomb.jpg": bytes(20_000_000)})
     assert len(bomb.getvalue()) < 20_000_000 / 900
-    assert_refused(lambda: unpack_zip(bomb, "a", into), into, "200:1", "glass/bomb.jpg")
+    limits = UploadLimits(ratio_from=10_000_000)
+    assert_refused(lambda: unpack_zip(bomb, "a", into, limits), into, "200:1", "glass/bomb.jpg")
 
 
-def test_a_small_file_may_have_a_high_ratio(into: Path) -> None:
-    flat = {"a/1.bmp": bytes(500_000), "b/1.bmp": bytes(500_000)}
-    assert contents(unpack_zip(zipped(flat), "a", into)) == flat
+def test_a_bomb_of_many_files_is_refused_by_their_ratio_together(into: Path) -> None:
+    bomb = zipped({f"glass/{number}.jpg": bytes(1_000_000) for number in range(20)})
+    limits = UploadLimits(ratio_from=10_000_000)
+    assert_refused(lambda: unpack_zip(bomb, "a", into, limits), into, "200:1", "20,000,000")
+
+
+def test_black_images_may_have_a_high_ratio(into: Path) -> None:
+    black = encoded(Image.new("RGB", (3_000, 2_000)), "BMP")
+    flat = {"a/1.bmp": black, "b/1.bmp": black}
+    assert len(archive := zipped(flat).getvalue()) < 2 * len(black) / 500
+    assert contents(unpack_zip(io.BytesIO(archive), "a", into)) == flat
 
 
 def test_a_bomb_with_a_false_packed_size_is_refused(into: Path) -> None:

@@ -42,8 +42,8 @@ HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
 BAD = {
     "page.jpg": (b"  <!DOCTYPE html><html></html>", "a web page"),
     "drawing.png": (b"<svg xmlns='x'/>", "a web page"),
-    "photo.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "HEIC or AVIF"),
-    "renamed.jpg": (b"\0\0\0\x18ftypavif" + bytes(500), "HEIC or AVIF"),
+    "photo.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "HEIC that cannot be decoded"),
+    "renamed.jpg": (b"\0\0\0\x18ftypavif" + bytes(500), "AVIF that cannot be decoded"),
     "cut.jpg": (KINDS["jpeg"][:-400], "damaged"),
     "empty.jpg": (b"", "an empty file"),
     "text.jpg": (b"hello", "not an image"),

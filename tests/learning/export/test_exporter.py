@@ -12,14 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
+from painted import KINDS, encoded, encoded_array
 from PIL import Image
 
 from core.analysis.results.bundle import bundle
 from core.analysis.results.model_card import model_card
+from core.analysis.results.predictions import Prediction
+from core.analysis.results.trained_models import trained_model
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.decode import load_image
+from core.data.datasets.scales import whites_of
 from core.data.datasets.scan import scan
 from core.data.study_plan import plan_study
+from core.data.uploads.uploaded_images import load_pixels
 from core.execution.queue.session import Session
 from core.experiment.export_formats import FORMATS, load_exported_file
 from core.experiment.run_config import Augmentation, RunConfig
@@ -36,13 +41,17 @@ CLASSES = {"dark & [old]": 30, "light": 220, "middle": 125}
 
 @pytest.fixture(scope="module")
 def greys(tmp_path_factory) -> Dataset:
-    """Images that a barely trained network can classify, so that a file that disagrees with it is detected."""
+    """Images that a barely trained network can classify, so that a file that disagrees with it is detected.
+
+    Every second one has 12 bits in a 16-bit file.
+    """
     root, rng = tmp_path_factory.mktemp("greys"), np.random.default_rng(0)
     for label, grey in CLASSES.items():
         (root / label).mkdir()
         for number in range(50):
             pixels = np.clip(rng.normal(grey, 30, (40, 40, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(root / label / f"{number}.png")
+            twelve_bits = pixels[..., 0] * np.uint16(4_095 // 255)
+            Image.fromarray(twelve_bits if number % 2 else pixels).save(root / label / f"{number}.png")
     return scan(root)
 
 
@@ -104,13 +113,50 @@ def test_the_bundle_runs_without_this_project(finished, folder, greys, tmp_path)
     store, run = finished
     export_model(folder, "onnx")
     zipfile.ZipFile(io.BytesIO(bundle(store, run, FORMATS["onnx"]))).extractall(tmp_path)
-    image = next(greys.root.rglob("*.png"))
-    out = subprocess.run(
-        [sys.executable, "example.py", image], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    lines = out.stdout.splitlines()
-    assert len(lines) == 3 and all("%" in line for line in lines)
-    assert {line.partition("%")[2].strip() for line in lines} == set(CLASSES)
+    model = trained_model(store, run)
+    paths = [f"{label}/{number}.png" for label in CLASSES for number in (8, 9)]
+    contents = {path: greys.root / path for path in paths}
+    pixels, _ = load_pixels(contents, model.image_size, whites_of(model.scales))
+    for path, content in contents.items():
+        out = subprocess.run(
+            [sys.executable, "example.py", content], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        output = Predictor(model.path).predict(pixels[path][None])
+        expected = dict(Prediction.from_output(model, output, 0).top(3))
+        lines = [line.split("%", 1) for line in out.stdout.splitlines()]
+        printed = {name.strip(): float(share) / 100 for share, name in lines}
+        assert printed == pytest.approx(expected, abs=2e-3) and set(printed) == set(CLASSES), path
+
+
+def test_the_exported_decoder_reads_the_same_pixels(finished, folder, tmp_path):
+    """Of all kinds of image files, with the white values of the run; the 12-bit ones are not black."""
+    store, run = finished
+    export_model(folder, "onnx")
+    zipfile.ZipFile(io.BytesIO(bundle(store, run, FORMATS["onnx"]))).extractall(tmp_path)
+    values = np.linspace(0, 1, 96) * np.ones((64, 1))
+    files = KINDS | {
+        "12-bit png": encoded(Image.fromarray((values * 4_095).astype(np.uint16)), "PNG"),
+        "12-bit tiff": encoded(Image.fromarray((values * 4_095).astype(np.uint16)), "TIFF"),
+        "dark 12-bit png": encoded(Image.fromarray((values * 900).astype(np.uint16)), "PNG"),
+        "12-bit rgb png": encoded_array((np.dstack([values] * 3) * 4_095).astype(np.uint16), ".png"),
+        "float to 1.001": encoded(Image.fromarray((values * 1.001).astype(np.float32)), "TIFF"),
+        "float to 255.5": encoded(Image.fromarray((values * 255.5).astype(np.float32)), "TIFF"),
+    }
+    for number, content in enumerate(files.values()):
+        (tmp_path / f"{number}").write_bytes(content)
+    code = f"""
+import json, numpy, pathlib, decode
+white = json.load(open("model.json"))["white"]
+images = [decode.load_image(pathlib.Path(str(number)), 96, white) for number in range({len(files)})]
+numpy.save("pixels.npy", images)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    whites = whites_of(trained_model(store, run).scales)
+    assert whites == {"16-bit grey": 4_095}
+    for name, exported in zip(files, np.load(tmp_path / "pixels.npy"), strict=True):
+        np.testing.assert_array_equal(exported, load_image(files[name], 96, whites), name)
+        if "12-bit" in name or "float to" in name:
+            assert exported.mean() == pytest.approx(127.5 * (900 / 4_095 if "dark" in name else 1), abs=1), name
 
 
 def test_hugging_face_can_read_the_model_card(finished):
