@@ -89,12 +89,17 @@ def shorten(text: str, length: int = 60) -> str:
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write rows as CSV text, with one column for each key of the first row."""
+    if not rows:
+        return ""
+    names = list(rows[0])
+    return _csv_line(names) + "".join(_csv_line([_escape_formula(row.get(name, "")) for name in names]) for row in rows)
+
+
+def _csv_line(values: Sequence[Any]) -> str:
+    """One line of CSV, ended by a line feed. The writer quotes a carriage return only if it also ends lines."""
     text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({name: _escape_formula(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(values)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _escape_formula(value: Any) -> Any:

@@ -200,4 +200,9 @@ def _question(root: Folder, reason: str) -> LayoutQuestion:
 def _listed(names: Iterator[str] | set[str] | Sequence[str]) -> str:
     ordered = sorted(names)
     more = f" and {len(ordered) - _NAMES_SHOWN:,} more" if len(ordered) > _NAMES_SHOWN else ""
-    return ", ".join(name.encode(errors="replace").decode() for name in ordered[:_NAMES_SHOWN]) + more
+    return ", ".join(map(_printable, ordered[:_NAMES_SHOWN])) + more
+
+
+def _printable(name: str) -> str:
+    """The name with control characters escaped: a carriage return would overwrite the line in a terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)

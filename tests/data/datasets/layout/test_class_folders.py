@@ -127,6 +127,13 @@ def test_an_ambiguous_folder_is_asked_about(case, tmp_path):
         assert scan(tmp_path, layout=layout).root == tmp_path
 
 
+def test_control_characters_in_names_are_escaped_in_the_question(tmp_path):
+    build(tmp_path, ["ani\rmals/cat", "plants/\x1b[2Joak"])
+    with pytest.raises(LayoutQuestion) as asked:
+        scan(tmp_path)
+    assert r"ani\rmals" in str(asked.value) and str(asked.value).isprintable()
+
+
 def test_splits_inside_each_class_are_read_on_request(tmp_path):
     build(tmp_path, ["cat/train", "cat/test", "dog/train", "dog/test"])
     assert splits_of(read(tmp_path, "split")) == {"cat": {"train", "test"}, "dog": {"train", "test"}}
