@@ -184,3 +184,19 @@ def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_fol
     code, _, err = terminal.run("--resume", run.id)
     assert code == 0, err
     assert [row["epoch"] for row in store.metrics(run.id).epochs] == list(range(1, 42))
+
+
+@pytest.mark.faults
+def test_a_run_whose_terminal_and_worker_were_killed_resumes_at_once(terminal, tiny_folder):
+    process = terminal.start("--data", str(tiny_folder), "--phase1-epochs", "30", "--phase2-epochs", "1", *SMALL)
+    store, deadline = RunStore(terminal.runs), time.monotonic() + 120
+    while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.1)
+    run = store.runs()[0]
+    for pid in (process.pid, run.status.pid):
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    code, _, err = terminal.run("--resume", run.id)
+    assert code == 0, err
+    assert [row["epoch"] for row in store.metrics(run.id).epochs] == list(range(1, 32))
