@@ -6,6 +6,9 @@ from core.backbones.backbone import Backbone
 from core.backbones.registry import DEFAULT_BASE
 from core.experiment.strategy import ALL_LAYERS, Strategy
 
+SMALL_BATCH = 8
+"""Least number of images per training step that needs no warning."""
+
 
 @dataclass(frozen=True)
 class Guideline:
@@ -40,6 +43,16 @@ def batch_size(gpu_memory_bytes: int | None) -> Guideline:
         return Guideline(32, 32, "32 on a CPU: larger batches are no faster there.")
     low, high = (32, 64) if gpu_memory_bytes < 12 * 1024**3 else (64, 128)
     return Guideline(low, high, f"{low}-{high} for {gpu_memory_bytes / 1024**3:.0f} GB of GPU memory.")
+
+
+def batch_size_warning(images: int) -> str:
+    """A sentence for a batch of so few images that it contradicts a guideline; "" for others."""
+    if images >= SMALL_BATCH:
+        return ""
+    return (
+        f"A batch has {images} images. Suggested: at least {SMALL_BATCH}, because the head's BatchNormalization "
+        "estimates mean and variance from each batch, and few images give poor estimates."
+    )
 
 
 def rules_of_thumb(images: int | None, gpu_memory_bytes: int | None, base: Backbone = DEFAULT_BASE) -> tuple[str, ...]:
