@@ -29,7 +29,7 @@ from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study, with_weights
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
-from core.experiment.guidelines import batch_size_warning, warnings
+from core.experiment.guidelines import batch_size_warning, imbalance_warning, warnings
 from core.experiment.named_strategies import (
     STRATEGY_CHOICES,
     SharedSettings,
@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         default=4,
         help="augmented copies of each training image, used in turn; 0: a new copy in each epoch, 1: the image itself",
     )
+    add("--class-weights", action="store_true", help="weight each class in the loss by its inverse frequency")
     add("--no-reuse", action="store_true", help="compute the frozen layers in each epoch and cache no features")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs")
     add("--resume", metavar="RUN_ID", help="continue a stopped or failed run")
@@ -136,6 +137,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         seed=arguments.seed,
         batch_size=arguments.batch_size,
         views=arguments.views,
+        class_weights=arguments.class_weights,
         reuse=not arguments.no_reuse,
     )
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
@@ -194,6 +196,8 @@ def _print_data_report(dataset: Dataset, manifest: Manifest) -> None:
         f"{dataset.root}: {count(len(dataset.images), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
         markup=False,
     )
+    if warning := imbalance_warning(dataset.counts):
+        console.print(f"{warning} Option: --class-weights.", style="yellow", markup=False)
     for problem in dataset.problems[:10]:
         console.print(f"  {problem.location}: {problem.reason}; {problem.consequence}", style="yellow", markup=False)
     if len(dataset.problems) > 10:
@@ -268,7 +272,8 @@ def _stop(store: RunStore, run_id: str) -> int:
 
 def _print_summary(store: RunStore, runs: Sequence[AnyRun], as_json: bool) -> None:
     summaries, names = [summarise(store, run) for run in runs], run_labels(runs)
-    table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", "F1", "Time")
+    balanced = ["Balanced"] if any(row.is_unbalanced for row in summaries) else []
+    table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", *balanced, "F1", "Time")
     for row in summaries:
         table.add_row(
             names[row.id],
@@ -277,6 +282,7 @@ def _print_summary(store: RunStore, runs: Sequence[AnyRun], as_json: bool) -> No
             str(row.best_epoch or "–"),
             percent(row.best_val_accuracy),
             percent(row.test_accuracy),
+            *(percent(row.balanced_accuracy) for _ in balanced),
             percent(row.macro_f1),
             duration(row.seconds),
         )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -202,3 +203,25 @@ def test_a_run_whose_terminal_and_worker_were_killed_resumes_at_once(terminal, t
     code, _, err = terminal.run("--resume", run.id)
     assert code == 0, err
     assert [row["epoch"] for row in store.metrics(run.id).epochs] == list(range(1, 32))
+
+
+@pytest.mark.faults
+def test_unequal_classes_are_named_with_their_ratio_and_have_a_balanced_accuracy(terminal, tiny_folder, tmp_path):
+    first, *_ = sorted(folder for folder in tiny_folder.iterdir() if folder.is_dir())
+    shutil.copytree(first, tmp_path / "data" / "few")
+    for number, image in enumerate(image for folder in tiny_folder.iterdir() for image in folder.glob("*")):
+        target = tmp_path / "data" / "many" / f"{number}{image.suffix}"
+        target.parent.mkdir(exist_ok=True)
+        if image.parent != first:
+            shutil.copy(image, target)
+    code, out, err = terminal.run(
+        *("--data", str(tmp_path / "data"), "--strategy", "feature-extraction", "--phase1-epochs", "1"),
+        *("--class-weights", "--json", *SMALL),
+    )
+    assert code == 0, err
+    assert "many has 9.0 times as many images as few." in err and "Balanced" in out
+    (run,) = json.loads(out.splitlines()[-1])["runs"]
+    evaluation = RunStore(terminal.runs).evaluation(run["id"])
+    recalls = [evaluation["per_class"][name]["recall"] for name in ("few", "many")]
+    assert run["is_unbalanced"] and run["balanced_accuracy"] == evaluation["balanced_accuracy"] == sum(recalls) / 2
+    assert RunStore(terminal.runs).get(run["id"]).config.class_weights

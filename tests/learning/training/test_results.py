@@ -18,7 +18,7 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, State
 from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
-from core.learning.training.evaluation import class_scores, confusion_matrix
+from core.learning.training.evaluation import class_scores, confusion_matrix, scores
 from core.learning.training.job import train_run
 from core.learning.training.temperature import HIGHEST, LOWEST
 
@@ -117,3 +117,24 @@ def test_scores_by_hand():
     scores = class_scores(confusion)
     assert scores[0] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "images": 2}
     assert scores[2] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "images": 0}
+
+
+def predictions(*classes: int) -> np.ndarray:
+    """Probabilities of three classes that name these ones."""
+    return np.eye(3)[list(classes)]
+
+
+@pytest.mark.faults
+def test_means_over_classes_leave_out_those_without_test_images():
+    found = scores(predictions(0, 0, 1, 1), np.array([0, 0, 1, 1]), ("a", "b", "absent"), 1.0)
+    assert found["accuracy"] == found["macro_f1"] == found["balanced_accuracy"] == 1.0
+    assert found["per_class"]["absent"]["images"] == 0 and found["classes"] == ["a", "b", "absent"]
+    found = scores(predictions(0, 2, 1, 1), np.array([0, 0, 1, 1]), ("a", "b", "absent"), 1.0)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 1) / 2), "an image taken for the absent class is an error of a"
+    assert found["balanced_accuracy"] == 0.75
+
+
+@pytest.mark.faults
+def test_naming_the_larger_class_has_a_high_accuracy_and_half_of_the_balanced_one():
+    found = scores(predictions(*[0] * 91), np.array([0] * 90 + [1]), ("many", "few", "absent"), 1.0)
+    assert found["accuracy"] == pytest.approx(0.989, abs=1e-4) and found["balanced_accuracy"] == 0.5
