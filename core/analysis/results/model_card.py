@@ -142,18 +142,18 @@ def _usage(run: Run, result: EvaluationFigures) -> str:
 def _exported_file(file: ExportedFile) -> str:
     """The exported file's measurements, made by running it on test images."""
     form = FORMATS[file.format]
-    row = (
-        form.file,
-        f"{file.bytes / 1e6:.1f} MB",
-        percent(file.accuracy),
-        percent(file.agreement),
-        f"{file.milliseconds:.1f}",
-    )
-    return (
-        f"{_table(('File', 'Size', 'Test accuracy', 'Agreement with Keras', 'ms per image'), [row])}\n\n"
-        f"{file.title}, for {form.purpose}. Measured with this file on {count(file.images, 'test image')}, one at a "
-        f"time, on {_escape(file.machine)}."
-    )
+    row = {"File": form.file, "Size": f"{file.bytes / 1e6:.1f} MB"}
+    measured = f"This file was not measured, because {file.not_measured}: check its predictions before you use it."
+    if not file.not_measured:
+        row |= {
+            "Test accuracy": percent(file.accuracy),
+            "Agreement with Keras": percent(file.agreement),
+            "ms per image": f"{file.milliseconds:.1f}",
+        }
+        measured = (
+            f"Measured with this file on {count(file.images, 'test image')}, one at a time, on {_escape(file.machine)}."
+        )
+    return f"{_table(tuple(row), [tuple(row.values())])}\n\n{file.title}, for {form.purpose}. {measured}"
 
 
 def _limitations(result: EvaluationFigures) -> str:

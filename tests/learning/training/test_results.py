@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from core.data.datasets.decode import load_image
+from core.data.datasets.scan import scan
+from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study
 from core.execution.queue.session import Session
 from core.experiment.run_config import RunConfig
@@ -29,11 +32,16 @@ def finished(tiny_dataset, tmp_path_factory) -> tuple[RunStore, Run]:
     config = RunConfig(data=str(tiny_dataset.root), batch_size=8, image_size=96, alpha=0.35, weights="random")
     store = RunStore(tmp_path_factory.mktemp("runs"))
     run = store.create_study(plan_study(config, [strategy], tiny_dataset)).runs[0]
+    return store, train(store, run)
+
+
+def train(store: RunStore, run: Run) -> Run:
+    """Train the run in this process, as its worker does."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     Session(store, run.id, "cpu").run_job(train_run)
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    return store, store.get(run.id)
+    return store.get(run.id)
 
 
 @pytest.fixture
@@ -138,3 +146,20 @@ def test_means_over_classes_leave_out_those_without_test_images():
 def test_naming_the_larger_class_has_a_high_accuracy_and_half_of_the_balanced_one():
     found = scores(predictions(*[0] * 91), np.array([0] * 90 + [1]), ("many", "few", "absent"), 1.0)
     assert found["accuracy"] == pytest.approx(0.989, abs=1e-4) and found["balanced_accuracy"] == 0.5
+
+
+@pytest.mark.faults
+def test_a_missing_test_image_is_noticed_before_any_epoch_and_the_run_resumes_once_it_is_back(tiny_folder, tmp_path):
+    dataset = scan(shutil.copytree(tiny_folder, tmp_path / "set"))
+    strategy = Strategy("tiny", (Phase(0, 1e-3, 1),))
+    config = RunConfig(data=str(dataset.root), batch_size=8, image_size=96, alpha=0.35, weights="random")
+    store = RunStore(tmp_path / "runs")
+    run = store.create_study(plan_study(config, [strategy], dataset)).runs[0]
+    path = dataset.root / Manifest.from_csv(store.manifest(run.id)).in_split("test")[0].path
+    path.rename(tmp_path / "away")
+    failed = train(store, run)
+    assert failed.state is State.FAILED and store.metrics(run.id).epochs == ()
+    assert f"{path}, which is missing." in failed.status.error.message and "--resume" in failed.status.error.advice
+    (tmp_path / "away").rename(path)
+    store.requeue(run.id)
+    assert train(store, run).state is State.COMPLETED
