@@ -1,11 +1,11 @@
 """Predict images with the model of a trained run, from a terminal; same results as on the Predict page."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
@@ -18,20 +18,32 @@ from core.execution.prediction_cache import PredictionCache
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
 from core.machine.litter import contains_litter
+from core.machine.terminal import messages as console
+from core.machine.terminal import results
 
-DONE, FAILED = 0, 1
-
-console = Console(stderr=True, highlight=False)
+DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Predict the images named in the arguments and return the exit code: 1 if a file could not be read."""
+    """Predict the images named in the arguments and return the exit code.
+
+    It is 1 if a file was refused, 2 if there is none.
+    """
     arguments = _parse(argv)
     keras_service = KerasService()
     try:
         store = RunStore(arguments.runs)
         model = trained_model(store, store.get(arguments.run))
         files = list(_find_files(arguments.images))
+        if not files:
+            console.print(
+                f"Expected images; received no files in {', '.join(map(str, arguments.images))}. "
+                "Name images, or folders that contain some.",
+                style="red",
+                markup=False,
+                soft_wrap=True,
+            )
+            return WRONG_ARGUMENTS
         items = list(read_uploads(files))
         predictions = _predict(
             keras_service,
@@ -59,7 +71,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"Expected --top to be 1 or more; received {arguments.top}.")
     if arguments.csv and arguments.csv.suffix.lower() != ".csv":
         parser.error(f"Expected --csv to name a .csv file; received {arguments.csv}.")
+    if arguments.csv and not _is_writable(arguments.csv):
+        parser.error(f"Expected --csv to name a file in a folder that can be written; received {arguments.csv}.")
     return arguments
+
+
+def _is_writable(path: Path) -> bool:
+    """Whether this file can be written: its folder exists, and permissions allow it."""
+    return not path.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK)
 
 
 def _find_files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
@@ -117,7 +136,7 @@ def _print_table(predictions: Sequence[tuple[str, TrainedModel, Prediction]], to
     for name, _, prediction in predictions:
         classes = (f"{label} {percent(share)}" for label, share in prediction.top(top))
         table.add_row(name, *classes, novelty_message([prediction]))
-    Console(markup=False, highlight=False).print(table)
+    results().print(table)
 
 
 if __name__ == "__main__":

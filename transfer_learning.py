@@ -1,4 +1,7 @@
-"""Transfer learning from a terminal, with the same pipeline, runs and results as the dashboard."""
+"""Transfer learning from a terminal, with the same pipeline, runs and results as the dashboard.
+
+Results are printed on standard output; progress, warnings and errors on standard error.
+"""
 
 import argparse
 import json
@@ -8,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
@@ -28,7 +30,7 @@ from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study, with_weights
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
-from core.experiment.guidelines import warnings
+from core.experiment.guidelines import batch_size_warning, imbalance_warning, warnings
 from core.experiment.named_strategies import (
     STRATEGY_CHOICES,
     SharedSettings,
@@ -40,11 +42,11 @@ from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Strategy
 from core.machine.keras_backend import expect_backend
+from core.machine.terminal import messages as console
+from core.machine.terminal import results
 
 DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 POLL_SECONDS = 0.5
-
-console = Console(stderr=True, highlight=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"two-phase: layers unfrozen in phase 2, from the top of the base; {DEFAULT_BASE.default_depth} of "
         f"{DEFAULT_BASE.title}",
     )
-    add("--batch-size", type=int, default=32, help="images per training step")
+    add("--batch-size", type=int, default=32, help="images per training step, at least 2")
     add("--base", default=DEFAULT_BASE.name, choices=backbones(), help="base network")
     add("--image-size", type=int, metavar="PIXELS", help="side of the input; 224, or 96 with the sample base")
     add("--alpha", type=float, metavar="WIDTH", help="width of the base; 1.0, or 0.35 with the sample base")
@@ -123,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         default=4,
         help="augmented copies of each training image, used in turn; 0: a new copy in each epoch, 1: the image itself",
     )
+    add("--class-weights", action="store_true", help="weight each class in the loss by its inverse frequency")
     add("--no-reuse", action="store_true", help="compute the frozen layers in each epoch and cache no features")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs")
     add("--resume", metavar="RUN_ID", help="continue a stopped or failed run")
@@ -142,6 +145,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         seed=arguments.seed,
         batch_size=arguments.batch_size,
         views=arguments.views,
+        class_weights=arguments.class_weights,
         reuse=not arguments.no_reuse,
         layout=arguments.layout,
     )
@@ -195,6 +199,8 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
     for strategy in preset.strategies:
         for warning in warnings(strategy, base=template.backbone):
             console.print(warning, style="yellow", markup=False)
+    if warning := batch_size_warning(template.batch_size):
+        console.print(warning, style="yellow", markup=False)
     return [run.id for run in store.create_study(planned).runs]
 
 
@@ -205,6 +211,8 @@ def _print_data_report(dataset: Dataset, manifest: Manifest) -> None:
         markup=False,
     )
     console.print(split_origin(dataset), markup=False)
+    if warning := imbalance_warning(dataset.counts):
+        console.print(f"{warning} Option: --class-weights.", style="yellow", markup=False)
 
 
 def _print_problems(dataset: Dataset) -> None:
@@ -276,13 +284,14 @@ def _stop(store: RunStore, run_id: str) -> int:
     while not store.get(run_id).state.is_finished:
         time.sleep(POLL_SECONDS)
     launcher.close()
-    console.print(f"{run_id}: {store.get(run_id).state}", markup=False)
+    results().print(f"{run_id}: {store.get(run_id).state}")
     return DONE
 
 
 def _print_summary(store: RunStore, runs: Sequence[AnyRun], as_json: bool) -> None:
     summaries, names = [summarise(store, run) for run in runs], run_labels(runs)
-    table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", "F1", "Time")
+    balanced = ["Balanced"] if any(row.is_unbalanced for row in summaries) else []
+    table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", *balanced, "F1", "Time")
     for row in summaries:
         table.add_row(
             names[row.id],
@@ -291,12 +300,13 @@ def _print_summary(store: RunStore, runs: Sequence[AnyRun], as_json: bool) -> No
             str(row.best_epoch or "–"),
             percent(row.best_val_accuracy),
             percent(row.test_accuracy),
+            *(percent(row.balanced_accuracy) for _ in balanced),
             percent(row.macro_f1),
             duration(row.seconds),
         )
-    console.print(table)
     verdict = headline(judge(store, runs))
-    console.print(verdict, markup=False)
+    for result in (table, verdict):
+        results().print(result)
     for row in summaries:
         if row.error:
             console.print(f"{row.title}: {row.error}", style="red", markup=False)

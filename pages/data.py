@@ -7,6 +7,7 @@ from core.analysis.text import count, escape_markdown
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.reports import Report, split_origin
 from core.data.datasets.split import Manifest
+from core.experiment.guidelines import imbalance_warning
 from pages.parts.data.augmentation_preview import show_augmented_copies
 from pages.parts.data.gallery import show_gallery
 from pages.parts.data.near_duplicate_groups import show_near_duplicates
@@ -14,8 +15,6 @@ from pages.parts.shared.choose_data import choose_data, load_report, show_proble
 from pages.parts.shared.form import PERSISTENT, fill_once
 from pages.parts.shared.services import get_services
 from pages.parts.shared.show import show_chart, show_table
-
-UNBALANCED = 3.0  # if the largest class has this many times the images of the smallest, class weights are offered
 
 
 def main() -> None:
@@ -74,8 +73,9 @@ def _show_classes(dataset: Dataset, manifest: Manifest) -> None:
     st.subheader("Classes")
     st.caption(f"{split_summary(manifest)}. {escape_markdown(split_origin(dataset))}")
     show_chart(class_bars(manifest), "classes", "Images per class, divided into training, validation and test")
-    if dataset.imbalance > UNBALANCED:
-        _offer_class_weights(dataset)
+    if warning := imbalance_warning(dataset.counts):
+        st.markdown(f":material/warning: {escape_markdown(warning)}")
+        st.checkbox("Class weights", key="class-weights", **PERSISTENT)
     if dataset.exact_duplicates:
         with st.expander(
             f"{count(len(dataset.exact_duplicates), 'group')} of identical images: each group stays in one part"
@@ -89,16 +89,6 @@ def _show_classes(dataset: Dataset, manifest: Manifest) -> None:
                 "equal-images",
                 "Files with the same content, by group",
             )
-
-
-def _offer_class_weights(dataset: Dataset) -> None:
-    counts = dataset.counts
-    largest, smallest = (escape_markdown(pick(counts, key=counts.__getitem__)) for pick in (max, min))
-    st.markdown(
-        f":material/warning: {largest} has {dataset.imbalance:.1f} times as many images as {smallest}. "
-        "A model may neglect rare classes; class weights counteract that."
-    )
-    st.checkbox("Class weights", key="class-weights", **PERSISTENT)
 
 
 main()

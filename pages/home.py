@@ -7,10 +7,10 @@ import streamlit as st
 
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.verdict import judge
-from core.analysis.results.evaluation_file import evaluation_figures
+from core.analysis.results.evaluation_file import EvaluationFigures, describe_accuracy, evaluation_figures
 from core.analysis.results.settings import data_name
 from core.analysis.results.summary import summarise
-from core.analysis.text import escape_markdown, percent, study_time
+from core.analysis.text import escape_markdown, study_time
 from core.backbones.weights import SAMPLE_BASE
 from core.data.study_plan import quick_study
 from core.experiment.run_config import SAMPLE
@@ -98,24 +98,26 @@ def _show_study(services: Services, runs: Sequence[AnyRun]) -> None:
 
 
 def _row(services: Services, runs: Sequence[AnyRun]) -> dict[str, str]:
-    results = ((evaluation_figures(services.store.evaluation(run.id)).accuracy, run.title) for run in runs)
-    accuracies = [(accuracy, title) for accuracy, title in results if accuracy is not None]
+    results = ((evaluation_figures(services.store.evaluation(run.id)), run.title) for run in runs)
+    tested = [(figures, title) for figures, title in results if figures.accuracy is not None]
     config = next((run.config for run in runs if isinstance(run, Run)), None)
     return {
         "When": study_time(runs[0].study),
         "Images": data_name(config.data) if config else "",
         "Strategies": ", ".join(dict.fromkeys(run.title for run in runs)),
-        "Best test accuracy": _best(accuracies),
+        "Best test accuracy": _best(tested),
         "State": ", ".join(dict.fromkeys(str(run.state) for run in runs)),
-        "Results": f"{'compare' if accuracies else 'runs'}?study={runs[0].study}",
+        "Results": f"{'compare' if tested else 'runs'}?study={runs[0].study}",
     }
 
 
-def _best(accuracies: Sequence[tuple[float, str]]) -> str:
+def _best(tested: Sequence[tuple[EvaluationFigures, str]]) -> str:
     """The strategy with the highest accuracy, or all of them if several are equal."""
-    best = max((accuracy for accuracy, _ in accuracies), default=None)
-    names = dict.fromkeys(title for accuracy, title in accuracies if accuracy == best)
-    return f"{', '.join(names)}, {percent(best)}" if names else "–"
+    best = max((figures.accuracy or 0.0 for figures, _ in tested), default=None)
+    winners = [(figures, title) for figures, title in tested if figures.accuracy == best]
+    if not winners:
+        return "–"
+    return f"{', '.join(dict.fromkeys(title for _, title in winners))}, {describe_accuracy(winners[0][0])}"
 
 
 main()

@@ -103,7 +103,28 @@ def test_a_changed_model_file_is_refused(trained, images, tmp_path, capsys):
 
 @pytest.mark.faults
 def test_wrong_arguments_exit_with_2(trained, capsys):
-    for wrong in (["--top", "0"], ["--top", "x"]):
+    for wrong in (["--top", "0"], ["--top", "x"], ["--csv", "a.txt"]):
         with pytest.raises(SystemExit) as exit:
             main([trained[1], "a.png", *wrong])
-        assert exit.value.code == 2 and "--top" in capsys.readouterr().err
+        assert exit.value.code == 2 and wrong[0] in capsys.readouterr().err
+
+
+@pytest.mark.faults
+def test_a_folder_without_images_is_reported_with_exit_code_2(trained, tmp_path, capsys):
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+    assert main([trained[1], str(tmp_path / "empty"), "--runs", str(trained[0])]) == 2
+    err = capsys.readouterr().err
+    assert err.splitlines() == [
+        f"Expected images; received no files in {tmp_path / 'empty'}. Name images, or folders that contain some."
+    ]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("target", ["missing/p.csv", "folder.csv"])
+def test_a_csv_file_that_cannot_be_written_is_refused_before_predicting(trained, images, tmp_path, target, capsys):
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(SystemExit) as exit:
+        main([trained[1], str(images), "--runs", str(trained[0]), "--csv", str(tmp_path / target)])
+    captured = capsys.readouterr()
+    assert exit.value.code == 2 and "Expected --csv to name a file in a folder that can be written" in captured.err
+    assert captured.out == ""

@@ -18,12 +18,13 @@ def plan_study(
     """Return (configuration, manifest as CSV) of each run: every strategy with every seed.
 
     A seed determines both the split and the training, so runs with the same seed share a split and can be compared in
-    pairs. Raises `ValueError` if there is no strategy, no seed or no such base, `DataError` if the data set cannot
-    be split.
+    pairs. Raises `ValueError` if there is no strategy, no seed or no such base, or a setting that only runs of earlier
+    versions may have; `DataError` if the data set cannot be split.
     """
     template.backbone  # noqa: B018 - raises if it is unknown
     if not strategies or not seeds:
         raise ValueError(f"Expected at least one strategy and one seed; received {len(strategies)} and {len(seeds)}.")
+    template = replace(template, batch_size=int(template.batch_size))  # a new run may not repeat an earlier version's 1
     planned = []
     for seed in seeds:
         manifest = split(dataset, seed, template.leak_free).to_csv()

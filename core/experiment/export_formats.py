@@ -67,17 +67,18 @@ FORMATS: Final = {
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """Measurements of an exported file, made by running it on test images of its run.
+    """Measurements of an exported file, made by running it on test images of its run, if they could be read.
 
     Args:
         format: name of its `ExportFormat`.
         kind: variant of the format; "" if the format has only one.
         model: SHA-256 of the Keras model that was exported.
         bytes: file size.
-        images: number of test images.
+        images: number of test images; 0 if none could be read, and the next four are then None.
         accuracy: of the exported file; `keras_accuracy` is that of the Keras model on the same images.
         agreement: share of the images for which both predict the same class.
         milliseconds: median time for one image on `machine`.
+        not_measured: why the file was not run on test images; "" if it was.
     """
 
     format: str
@@ -85,11 +86,12 @@ class ExportedFile:
     model: str
     bytes: int
     images: int
-    accuracy: float
-    keras_accuracy: float
-    agreement: float
-    milliseconds: float
+    accuracy: float | None
+    keras_accuracy: float | None
+    agreement: float | None
+    milliseconds: float | None
     machine: str
+    not_measured: str = ""
 
     @property
     def title(self) -> str:
@@ -98,8 +100,15 @@ class ExportedFile:
 
     @property
     def is_accurate(self) -> bool:
-        """Whether the agreement with Keras reaches the minimum of the format."""
-        return self.agreement >= FORMATS[self.format].min_agreement
+        """Whether the agreement with Keras reaches the minimum of the format; False if it was not measured."""
+        return self.agreement is not None and self.agreement >= FORMATS[self.format].min_agreement
+
+    @property
+    def difference(self) -> float | None:
+        """Accuracy minus that of the Keras model; None if not measured."""
+        if self.accuracy is None or self.keras_accuracy is None:
+            return None
+        return self.accuracy - self.keras_accuracy
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -113,12 +122,17 @@ class ExportedFile:
             model=str(data["model"]),
             bytes=int(data["bytes"]),
             images=int(data["images"]),
-            accuracy=float(data["accuracy"]),
-            keras_accuracy=float(data["keras_accuracy"]),
-            agreement=float(data["agreement"]),
-            milliseconds=float(data["milliseconds"]),
+            accuracy=_number(data["accuracy"]),
+            keras_accuracy=_number(data["keras_accuracy"]),
+            agreement=_number(data["agreement"]),
+            milliseconds=_number(data["milliseconds"]),
             machine=str(data["machine"]),
+            not_measured=str(data.get("not_measured", "")),
         )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def measurement_path(form: ExportFormat, run: Path) -> Path:

@@ -1,10 +1,17 @@
 """Rules of thumb for training settings, each with its reason. They suggest and warn; they never forbid."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.backbones.backbone import Backbone
 from core.backbones.registry import DEFAULT_BASE
 from core.experiment.strategy import Strategy
+
+SMALL_BATCH = 8
+"""Least number of images per training step that needs no warning."""
+
+UNBALANCED = 3.0
+"""If the largest class has more than this many times the images of the smallest, accuracy says little of the latter."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,33 @@ def batch_size(gpu_memory_bytes: int | None) -> Guideline:
         return Guideline(32, 32, "32 on a CPU: larger batches are no faster there.")
     low, high = (32, 64) if gpu_memory_bytes < 12 * 1024**3 else (64, 128)
     return Guideline(low, high, f"{low}-{high} for {gpu_memory_bytes / 1024**3:.0f} GB of GPU memory.")
+
+
+def imbalance_warning(counts: Mapping[str, int]) -> str:
+    """A sentence that names the ratio of the largest to the smallest class, given images by class; "" if balanced."""
+    if not is_unbalanced(counts.values()):
+        return ""
+    largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    return (
+        f"{largest} has {counts[largest] / counts[smallest]:.1f} times as many images as {smallest}. "
+        "A model may neglect rare classes; class weights counteract that."
+    )
+
+
+def is_unbalanced(counts: Iterable[int]) -> bool:
+    """Whether classes with these numbers of images are so unequal that accuracy needs another measure beside it."""
+    sizes = [count for count in counts if count > 0]
+    return bool(sizes) and max(sizes) > UNBALANCED * min(sizes)
+
+
+def batch_size_warning(images: int) -> str:
+    """A sentence for a batch of so few images that it contradicts a guideline; "" for others."""
+    if images >= SMALL_BATCH:
+        return ""
+    return (
+        f"A batch has {images} images. Suggested: at least {SMALL_BATCH}, because the head's BatchNormalization "
+        "estimates mean and variance from each batch, and few images give poor estimates."
+    )
 
 
 def rules_of_thumb(images: int | None, gpu_memory_bytes: int | None, base: Backbone = DEFAULT_BASE) -> tuple[str, ...]:

@@ -12,6 +12,13 @@ from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Strategy, expect_
 PRECISIONS: Final = ("float16", "float32")
 SAMPLE: Final = "sample"
 """The `data` of a run on the built-in drawn data set."""
+MIN_BATCH: Final = 2
+"""Of a single image, BatchNormalization returns the same for every image, so nothing after it can learn."""
+
+
+class _BatchOfOne(int):
+    """The batch size 1 in a run of an earlier version, which allowed it. Only such runs keep it."""
+
 
 LAYOUTS: Final = ("auto", "split", "classes", "nested")
 """How the folders of a data set are read; "auto" decides, or asks if several ways are possible."""
@@ -48,6 +55,7 @@ class RunConfig:
         weights: "imagenet", "sample", "random", or the path of a weights file for the base.
         seed: determines the head's initial weights, the order of images, augmentation and dropout.
         split_seed: determines which images go to train, validation and test.
+        batch_size: images per training step, at least `MIN_BATCH`.
         patience: number of epochs without a better validation loss after which a phase stops; 0 = never stop early.
         class_weights: weight each class in the loss by its inverse frequency.
         deterministic: the same seed gives bit-identical weights on the same machine; slower on GPUs.
@@ -91,11 +99,13 @@ class RunConfig:
         for name, low, high in (
             ("seed", 0, 2**31 - 1),
             ("split_seed", 0, 2**31 - 1),
-            ("batch_size", 1, 1_024),
             ("patience", 0, 1_000),
             ("views", 0, 64),
         ):
             expect_integer(name, getattr(self, name), low, high)
+        if not isinstance(self.batch_size, _BatchOfOne):
+            reason = "of a single image, the head's BatchNormalization learns nothing"
+            expect_integer(f"batch_size ({reason})", self.batch_size, MIN_BATCH, 1_024)
         for name in ("class_weights", "deterministic", "mixed_precision", "reuse", "leak_free"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
@@ -149,7 +159,8 @@ class RunConfig:
         """The configuration that `to_json` wrote. Raises `ValueError` that names the invalid setting.
 
         A missing `leak_free` is read as False, since versions without this setting did not group near-duplicates, and a
-        missing `base` as the default, which was the only one.
+        missing `base` as the default, which was the only one. A `batch_size` of 1, which earlier versions allowed, is
+        read, but cannot be given to a new run.
         """
         if not isinstance(data, dict) or "strategy" not in data:
             raise ValueError(f"Expected a run configuration; received {str(data)[:80]}.")
@@ -160,8 +171,10 @@ class RunConfig:
             augmentation = Augmentation(**data.get("augmentation", {}))
         except TypeError as error:
             raise ValueError(f"Expected augmentation settings; received {data['augmentation']!r}.") from error
-        strategy = Strategy.from_json(data["strategy"])
-        return cls(**{"leak_free": False} | data | {"strategy": strategy, "augmentation": augmentation})
+        settings: dict[str, Any] = {"strategy": Strategy.from_json(data["strategy"]), "augmentation": augmentation}
+        if type(data.get("batch_size")) is int and data["batch_size"] == 1:
+            settings["batch_size"] = _BatchOfOne(1)
+        return cls(**{"leak_free": False} | data | settings)
 
 
 def _expect_one_of(name: str, value: object, choices: tuple[float | str, ...]) -> None:

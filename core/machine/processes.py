@@ -2,15 +2,15 @@
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, TypedDict
+from typing import BinaryIO
 
 import psutil
 
 from core.machine.devices import device_environment
+from core.machine.host import HostIdentity, host_identity, is_this_host
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEVICE_TAKEN, RUN_TAKEN = 75, 76
@@ -40,29 +40,28 @@ def start_worker(command: Sequence[str], device_id: str, stdin: int, output: Bin
     )
 
 
-class ProcessIdentity(TypedDict):
+class ProcessIdentity(HostIdentity):
     """Host, process id and start time (Unix seconds) of a process, under the field names of `RunStatus`."""
 
-    host: str
     pid: int
     pid_created: float
 
 
 def process_identity() -> ProcessIdentity:
     """The identity of the calling process."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "pid_created": psutil.Process().create_time()}
+    return {**host_identity(), "pid": os.getpid(), "pid_created": psutil.Process().create_time()}
 
 
-def find_process(host: str, pid: int, created: float) -> psutil.Process | None:
-    """The process with this id and start time (Unix seconds) on this host.
+def find_process(identity: ProcessIdentity) -> psutil.Process | None:
+    """The process with this id and start time on this host.
 
     None if it has ended, runs on another host, or its id now belongs to another process.
     """
-    if not pid or host != socket.gethostname():
+    if not identity["pid"] or not is_this_host(identity):
         return None
     try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - created) < 0.1
+        process = psutil.Process(identity["pid"])
+        same = abs(process.create_time() - identity["pid_created"]) < 0.1
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None

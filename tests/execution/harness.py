@@ -38,7 +38,7 @@ def enable_ctrl_c() -> None:
 
 def worker_process(status: RunStatus) -> psutil.Process | None:
     """Return the worker process named in a run's status; None if it has ended."""
-    return find_process(status.host, status.pid, status.pid_created)
+    return find_process(status.worker)
 
 
 @dataclass

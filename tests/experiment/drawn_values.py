@@ -24,7 +24,7 @@ configs = st.builds(
     strategies,
     seeds,
     seeds,
-    st.integers(1, 1_024),
+    st.integers(2, 1_024),
     st.sampled_from(DEFAULT_BASE.image_sizes),
     st.sampled_from(DEFAULT_BASE.widths),
     paths,

@@ -6,7 +6,9 @@ import pytest
 from drawn_values import configs
 from hypothesis import given
 
+from core.analysis.results.settings import settings_of
 from core.backbones.registry import DEFAULT_BASE, UnknownBase, backbone
+from core.data.study_plan import plan_study
 from core.experiment.named_strategies import FINE_TUNING, TWO_PHASE
 from core.experiment.preset import Preset
 from core.experiment.run_config import RunConfig
@@ -54,3 +56,23 @@ def test_an_unknown_base_can_be_read_but_not_used():
     for use in (lambda: config.backbone, lambda: config.counted_strategy, lambda: backbone("gone-net")):
         with pytest.raises(UnknownBase, match=r"^Expected a base of mobilenet-v2.*; received 'gone-net'"):
             use()
+
+
+@pytest.mark.faults
+def test_a_batch_of_one_image_is_refused_with_the_reason():
+    expected = r"batch_size \(of a single image, .* learns nothing\) to be a whole number from 2 to 1,024; received 1\."
+    with pytest.raises(ValueError, match=expected):
+        RunConfig(batch_size=1)
+
+
+@pytest.mark.faults
+def test_a_run_of_an_earlier_version_keeps_its_batch_of_one_image_but_no_new_run_repeats_it(tiny_dataset):
+    stored = RunConfig(strategy=TWO_PHASE).to_json() | {"batch_size": 1}
+    config = RunConfig.from_json(stored)
+    assert config.batch_size == 1 and config.to_json() == stored == RunConfig.from_json(config.to_json()).to_json()
+    assert config.without_seeds().batch_size == 1 and settings_of(config)["Batch size"] == "1"
+    with pytest.raises(ValueError, match="batch_size"):
+        plan_study(config, [TWO_PHASE], tiny_dataset)
+    for other in (True, 1.0, "1"):
+        with pytest.raises(ValueError, match="batch_size"):
+            RunConfig.from_json(stored | {"batch_size": other})

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.backbones.registry import DEFAULT_BASE
-from core.experiment.guidelines import batch_size, fine_tuning_rate, layers_to_unfreeze, rules_of_thumb, warnings
+from core.experiment.guidelines import (
+    batch_size,
+    batch_size_warning,
+    fine_tuning_rate,
+    layers_to_unfreeze,
+    rules_of_thumb,
+    warnings,
+)
 from core.experiment.named_strategies import (
     BASELINE,
     FEATURE_EXTRACTION,
@@ -208,6 +215,11 @@ def test_warnings():
     assert "Two-phase unfreezes 30 layers" in deep and "10-20 layers for 300 images" in deep
     (fast,) = warnings(Strategy("mine", (Phase(0, 1e-3, 1), Phase(30, 1e-3, 1))))
     assert "trains the base at 0.001, not below the head's 0.001" in fast and "Suggested: 0.0001" in fast
+
+
+def test_batches_below_eight_images_have_a_warning():
+    assert [bool(batch_size_warning(images)) for images in (2, 7, 8, 32)] == [True, True, False, False]
+    assert "A batch has 4 images. Suggested: at least 8, because" in batch_size_warning(4)
 
 
 def test_rules_of_thumb_state_the_guidelines():

@@ -202,6 +202,8 @@ def test_a_remark_and_the_time_saved_are_shown_with_the_run(root):
 class Exporter:
     """Replaces the Keras service: writes the measurements of each exported format, except for one that fails."""
 
+    unmeasured: tuple[str, ...] = ()
+
     def export(self, run: Path, name: str) -> ExportedFile:
         form = FORMATS[name]
         if name == "litert":
@@ -210,6 +212,8 @@ class Exporter:
         form.path(run).write_bytes(b"model")
         agreement, model = 0.5 if "int8" in name else 1.0, hashlib.sha256(b"model").hexdigest()
         exported = ExportedFile(name, "", model, 5, 90, 0.81, 0.82, agreement, 2.5, "A processor")
+        if name in self.unmeasured:
+            exported = ExportedFile(name, "", model, 5, 0, None, None, None, None, "A processor", "the images are gone")
         measurement_path(form, run).parent.mkdir(exist_ok=True)
         measurement_path(form, run).write_text(json.dumps(exported.to_json()))
         return exported
@@ -233,3 +237,17 @@ def test_a_model_is_exported_in_all_formats_that_work(root, monkeypatch):
     assert list(table["Format"]) == ["Keras", "LiteRT, 16 bits", "LiteRT, 8 bits", "ONNX"]
     page.run()
     assert button(page, "Export 1 more format") and not page.exception
+
+
+@pytest.mark.faults
+def test_files_that_were_not_measured_are_offered_with_a_warning_and_can_be_measured_later(root, monkeypatch):
+    monkeypatch.setattr("pages.parts.shared.services.KerasService", Exporter)
+    monkeypatch.setattr(Exporter, "unmeasured", tuple(FORMATS))
+    store, study = make_study(root)
+    finish(store, study.runs[0])
+    (store.path(study.runs[0].id) / "model.keras").write_bytes(b"model")
+    page = open_page("runs")
+    page.button(key="make-exports").click().run()
+    warnings = [warning.value for warning in page.warning]
+    assert "ONNX was not measured, because the images are gone. Check it before you use it." in warnings
+    assert "Each file was run on" not in texts(page) and not page.exception

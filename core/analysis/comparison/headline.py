@@ -15,7 +15,8 @@ def headline(verdict: Verdict) -> str:
     if not verdict.groups:
         return "None of these runs has been measured on the test images yet."
     result = _describe_single(verdict.groups[0]) if len(verdict.groups) == 1 else _describe_comparison(verdict)
-    parts = result, _compare_with_chance(verdict.groups), _describe_excluded(verdict)
+    groups = verdict.groups
+    parts = result, _balanced_accuracies(groups[:2]), _compare_with_guessing(groups), _describe_excluded(verdict)
     return " ".join(part for part in parts if part)
 
 
@@ -127,13 +128,30 @@ def _describe_single(group: Group) -> str:
     )
 
 
-def _compare_with_chance(groups: Sequence[Group]) -> str:
-    """A warning if the best setting is not significantly better than guessing one of the classes."""
-    best = groups[0]
-    classes = max(len(result.classes) for group in groups for result in group.results)
-    if not classes or not best.images or wilson_interval(best.accuracy, best.images)[0] > 1 / classes:
+def _balanced_accuracies(groups: Sequence[Group]) -> str:
+    """The balanced accuracy of each of these settings; "" unless the classes of the test images are very unequal."""
+    known = [
+        (lower_first(group.name), balanced) for group in groups if (balanced := group.balanced_accuracy) is not None
+    ]
+    if not known:
         return ""
-    return f"That is not significantly better than guessing among {classes} classes: {percent(1 / classes)}."
+    names = [f"{name} {percent(balanced)}" for name, balanced in known] if len(groups) > 1 else [percent(known[0][1])]
+    return f"Balanced accuracy, the mean over the classes: {join_words(names)}."
+
+
+def _compare_with_guessing(groups: Sequence[Group]) -> str:
+    """A warning if the best setting is not significantly better than naming the largest class of every test image."""
+    best, largest = groups[0], groups[0].results[0].largest_class
+    classes = max(len(result.classes) for group in groups for result in group.results)
+    if not classes or not best.images:
+        return ""
+    share = largest[1] if largest else 1 / classes
+    if wilson_interval(best.accuracy, best.images)[0] > share:
+        return ""
+    guess = f"guessing among {classes} classes"
+    if largest:
+        guess = f"always predicting {largest[0]}, the largest class of the test images"
+    return f"That is not significantly better than {guess}: {percent(share)}."
 
 
 def _describe_excluded(verdict: Verdict) -> str:

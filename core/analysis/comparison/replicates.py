@@ -67,7 +67,13 @@ class SavedPredictions:
 
 @dataclass(frozen=True)
 class Result:
-    """Test result of one run. `seconds` is its training time without previously cached features."""
+    """Test result of one run.
+
+    Args:
+        seconds: training time without previously cached features.
+        largest_class: name and share of the largest class of the test images; None if unknown or if all are equal.
+        balanced_accuracy: None unless the classes of the test images are very unequal.
+    """
 
     run_id: str
     accuracy: float
@@ -76,6 +82,8 @@ class Result:
     split: Split
     seed: int | str
     seconds: float
+    largest_class: tuple[str, float] | None = None
+    balanced_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,12 @@ class Group:
             fmean(result.accuracy for result in self.results if result.split.test_id == test_id)
             for test_id in self.test_splits
         )
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean balanced accuracy; None unless the classes of the test images are very unequal."""
+        known = [result.balanced_accuracy for result in self.results if result.balanced_accuracy is not None]
+        return fmean(known) if known else None
 
     @property
     def test_splits(self) -> set[int]:
@@ -147,6 +161,8 @@ def _result(store: RunStore, run: AnyRun, result: EvaluationFigures) -> Result:
         split_of(store, run),
         seed,
         store.metrics(run.id).elapsed + run.status.saved_seconds,
+        result.largest_class,
+        result.balanced_accuracy if result.is_unbalanced else None,
     )
 
 

@@ -7,8 +7,10 @@ from core.analysis.results.evaluation_file import EvaluationFigures
 from core.analysis.results.summary import Summary
 from core.analysis.text import duration, percent, points
 
+TESTED, BALANCED = "Test accuracy", "Balanced accuracy"
+
 MEASURES: Final = {
-    "test_accuracy": ("Test accuracy", "Test, difference"),
+    "test_accuracy": (TESTED, "Test, difference"),
     "macro_f1": ("Macro F1", "F1, difference"),
     "best_val_accuracy": ("Best validation", "Validation, difference"),
 }
@@ -32,7 +34,23 @@ def comparison_table(
     """One row per run, the baseline first, and the format of each column. Shares are 0 to 1."""
     by_run = differences(rows, baseline_id)
     ordered = sorted(rows, key=lambda row: row.id != baseline_id)
-    return [_row(row, names[row.id], by_run[row.id], row.id == baseline_id) for row in ordered], _FORMATS
+    table = [_row(row, names[row.id], by_run[row.id], row.id == baseline_id) for row in ordered]
+    table = with_balanced_accuracy(table, ordered)
+    return table, _FORMATS | ({BALANCED: percent} if table and BALANCED in table[0] else {})
+
+
+def with_balanced_accuracy(table: Sequence[dict[str, Any]], rows: Sequence[Summary]) -> list[dict[str, Any]]:
+    """Add balanced accuracy after the test accuracy, if the classes of the test images of any run are unequal."""
+    if not any(row.is_unbalanced for row in rows):
+        return list(table)
+    return [
+        {
+            column: value
+            for name, found in columns.items()
+            for column, value in ((name, found), *(((BALANCED, row.balanced_accuracy),) if name == TESTED else ()))
+        }
+        for columns, row in zip(table, rows, strict=True)
+    ]
 
 
 def _row(row: Summary, name: str, to_baseline: Mapping[str, float | None], is_baseline: bool) -> dict[str, Any]:
@@ -59,7 +77,7 @@ def _format_parameters(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
-_FORMATS: Final[Formats] = {
+_FORMATS: Final[dict[str, Callable[[Any], str]]] = {
     **dict.fromkeys((*(title for title, _ in MEASURES.values()), "95% from", "95% to"), percent),
     **dict.fromkeys((difference for _, difference in MEASURES.values()), points),
     "Training minus validation": points,

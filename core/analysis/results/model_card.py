@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from core.analysis.results.evaluation_file import EvaluationFigures, evaluation_figures
+from core.analysis.results.evaluation_file import EvaluationFigures, describe_accuracy, evaluation_figures
 from core.analysis.results.settings import base_name, data_name, settings_of
 from core.analysis.results.summary import Summary, summarise
 from core.analysis.statistics.wilson_interval import wilson_interval
@@ -50,6 +50,8 @@ def _metadata(run: Run, data: str, file: ExportedFile, result: EvaluationFigures
     from huggingface_hub import EvalResult, ModelCardData  # takes half a second to import, so only when needed
 
     figures = [("accuracy", result.accuracy), ("f1", result.macro_f1)]
+    if result.is_unbalanced:
+        figures.append(("balanced_accuracy", result.balanced_accuracy))
     evaluation = [
         EvalResult(
             task_type="image-classification",
@@ -94,7 +96,7 @@ def _evaluation(result: EvaluationFigures, summary: Summary) -> str:
     table = _table(("Class", "F1", "Test images"), rows)
     scaling = f" Temperature for calibrated probabilities: {result.temperature:.2f}." if result.temperature else ""
     return (
-        f"Test accuracy {percent(result.accuracy)} (95% interval {percent(low)} to {percent(high)}, "
+        f"Test accuracy {describe_accuracy(result)} (95% interval {percent(low)} to {percent(high)}, "
         f"{count(result.test_images, 'image')} not used for training), macro F1 {percent(result.macro_f1)}, best "
         f"validation accuracy {percent(summary.best_val_accuracy)} at epoch {summary.best_epoch or '–'}.{scaling} "
         f"The interval covers only the sampling of test images; another training may differ by more.\n\n{table}"
@@ -141,18 +143,18 @@ def _usage(run: Run, result: EvaluationFigures) -> str:
 def _exported_file(file: ExportedFile) -> str:
     """The exported file's measurements, made by running it on test images."""
     form = FORMATS[file.format]
-    row = (
-        form.file,
-        f"{file.bytes / 1e6:.1f} MB",
-        percent(file.accuracy),
-        percent(file.agreement),
-        f"{file.milliseconds:.1f}",
-    )
-    return (
-        f"{_table(('File', 'Size', 'Test accuracy', 'Agreement with Keras', 'ms per image'), [row])}\n\n"
-        f"{file.title}, for {form.purpose}. Measured with this file on {count(file.images, 'test image')}, one at a "
-        f"time, on {_escape(file.machine)}."
-    )
+    row = {"File": form.file, "Size": f"{file.bytes / 1e6:.1f} MB"}
+    measured = f"This file was not measured, because {file.not_measured}: check its predictions before you use it."
+    if not file.not_measured:
+        row |= {
+            "Test accuracy": percent(file.accuracy),
+            "Agreement with Keras": percent(file.agreement),
+            "ms per image": f"{file.milliseconds:.1f}",
+        }
+        measured = (
+            f"Measured with this file on {count(file.images, 'test image')}, one at a time, on {_escape(file.machine)}."
+        )
+    return f"{_table(tuple(row), [tuple(row.values())])}\n\n{file.title}, for {form.purpose}. {measured}"
 
 
 def _limitations(result: EvaluationFigures) -> str:

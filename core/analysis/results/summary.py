@@ -83,6 +83,7 @@ class Summary:
     """Results of a run. Shares are 0 to 1; values that were not measured are None.
 
     `gap` is training minus validation accuracy at the best epoch; `images_per_second` is the mean over all epochs.
+    `is_unbalanced`: the classes of the test images are so unequal that `balanced_accuracy` belongs beside the accuracy.
     """
 
     id: str
@@ -103,6 +104,8 @@ class Summary:
     seconds: float
     images_per_second: float | None
     error: str | None
+    balanced_accuracy: float | None = None
+    is_unbalanced: bool = False
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -142,6 +145,8 @@ def summarise(store: RunStore, run: AnyRun) -> Summary:
         sum(row.get("seconds", 0.0) for row in metrics.epochs),
         _images_per_second(metrics),
         f"{run.status.error.message} {run.status.error.advice}" if run.status.error else None,
+        result.balanced_accuracy,
+        result.is_unbalanced,
     )
 
 

@@ -51,6 +51,5 @@ class DecodedImages:
             return load_image(content, self._size, item.whites)
         except (UnreadableImage, OSError) as error:
             raise UnreadableImage(
-                f"Expected the image {path} as it was at the start of the run; received: {error}. "
-                "Start a new run with the data as they are now."
+                f"Expected the image {path} as it was at the start of the run; received: {error}."
             ) from error

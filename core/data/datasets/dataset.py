@@ -73,11 +73,6 @@ class Dataset:
     def classes(self) -> tuple[str, ...]:
         return tuple(self.counts)
 
-    @property
-    def imbalance(self) -> float:
-        """Size of the largest class divided by that of the smallest; 1.0 if there are no images."""
-        return max(self.counts.values()) / min(self.counts.values()) if self.counts else 1.0
-
     @cached_property
     def exact_duplicates(self) -> tuple[tuple[ImageFile, ...], ...]:
         """Groups of files with the same content, each within one class."""

@@ -170,7 +170,7 @@ class Launcher:
         if exit_code is None:
             return
         if exit_code not in ORDERLY_EXIT_CODES:
-            self._write_final_status(run_id, exit_code, worker.was_prewarmed)
+            self._write_final_status(run_id, exit_code, leave_queued=worker.was_prewarmed)
         del self._workers[run_id]
         self._stop_seen.pop(run_id, None)
 
@@ -180,17 +180,16 @@ class Launcher:
             self._stop(run)
             return False
         self._stop_seen.pop(run.id, None)
-        if run.id in self._workers or self._store.is_locked(run.id):
+        if run.id in self._workers:
             return False
-        if run.state is State.QUEUED:
-            return True
-        self._write_final_status(run.id, None)
-        return False
+        if run.state is State.LOST:
+            self._write_final_status(run.id, None, leave_queued=True)
+        return run.state is State.QUEUED and not self._store.is_locked(run.id)
 
     def _stop(self, run: Run) -> None:
         """Kill a worker that has not stopped within the grace period; a run without a worker is stopped at once."""
-        if run.id not in self._workers and not self._store.is_locked(run.id):
-            return self._write_final_status(run.id, None)
+        if run.id not in self._workers and not run.state.has_worker and not self._store.is_locked(run.id):
+            return self._write_final_status(run.id, None, leave_queued=True)
         stop_seen = self._stop_seen.setdefault(run.id, time.monotonic())
         process = self._worker_process(run)
         if process and time.monotonic() - stop_seen > self._grace:
@@ -199,23 +198,23 @@ class Launcher:
     def _worker_process(self, run: Run) -> psutil.Process | None:
         worker = self._workers.get(run.id)
         if worker is None:
-            return find_process(run.status.host, run.status.pid, run.status.pid_created)
+            return find_process(run.status.worker)
         try:
             return psutil.Process(worker.process.pid)
         except psutil.NoSuchProcess:
             return None
 
-    def _write_final_status(self, run_id: str, exit_code: int | None, was_prewarmed: bool = False) -> None:
+    def _write_final_status(self, run_id: str, exit_code: int | None, leave_queued: bool) -> None:
         """Write the final status of a run whose worker did not write it, or that never had a worker.
 
-        A run that its prewarmed worker never began stays queued, to be started with a new worker.
+        With `leave_queued`, a queued run that nobody stopped stays queued: its prewarmed worker never began it, or it
+        has just been resumed.
         """
         try:
             with self._store.lock(run_id).acquire(blocking=False):
-                run = self._store.get(run_id)
-                if run.state.is_finished or (was_prewarmed and run.state is State.QUEUED):
+                run, stopped = self._store.get(run_id), self._store.stop_requested(run_id)
+                if run.state.is_finished or (leave_queued and run.state is State.QUEUED and not stopped):
                     return
-                stopped = self._store.stop_requested(run_id)
                 error = None if stopped else describe_exit(exit_code, self._store.log_tail(run_id))
                 self._store.write_status(
                     run_id,

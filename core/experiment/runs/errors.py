@@ -3,6 +3,11 @@
 from core.experiment.runs.run import RunError
 from core.machine.files import is_disk_full
 
+_INPUT_ADVICE = (
+    "Restore or correct the named file, then resume the run (--resume in a terminal). Or start a new run with other "
+    "settings, or with the files as they are."
+)
+
 
 class Diverged(ArithmeticError):
     """The loss is infinite or not a number."""
@@ -29,7 +34,7 @@ def describe_exception(error: BaseException) -> RunError:
     if isinstance(error, Diverged):
         return RunError("diverged", str(error), f"Try a learning rate of {error.learning_rate / 10:g} or lower.")
     if isinstance(error, ValueError):
-        return RunError("input", first_line(error), "Correct the named setting or file, then start again.")
+        return RunError("input", first_line(error), _INPUT_ADVICE)
     return RunError(type(error).__name__, first_line(error), "The run's log has the details.")
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from core.experiment.run_config import RunConfig
+from core.machine.processes import ProcessIdentity
 
 STUDY_ID: Final = re.compile(r"\d{8}-\d{6}-\d{3}")
 RUN_ID: Final = re.compile(rf"({STUDY_ID.pattern})-\d{{2,3}}-[a-z0-9-]{{1,60}}")
@@ -18,8 +19,8 @@ class State(StrEnum):
     """State of a run. `LOST` and `CORRUPT` are computed by readers and never written.
 
     `STARTING`: a worker is alive but has not trained a batch. `STOPPING`: a stop was requested and noticed. `STOPPED`:
-    ended on request. `DIVERGED`: the loss became infinite or NaN. `LOST`: the worker's heartbeat ceased. `CORRUPT`: the
-    configuration or the status cannot be read.
+    ended on request. `DIVERGED`: the loss became infinite or NaN. `LOST`: the worker is dead or its heartbeat ceased.
+    `CORRUPT`: the configuration or the status cannot be read.
     """
 
     QUEUED = "queued"
@@ -38,6 +39,11 @@ class State(StrEnum):
         return self in (State.COMPLETED, State.STOPPED, State.FAILED, State.DIVERGED, State.CORRUPT)
 
     @property
+    def has_worker(self) -> bool:
+        """Whether a worker wrote this state and has not written its last one."""
+        return self in (State.STARTING, State.RUNNING, State.STOPPING)
+
+    @property
     def is_resumable(self) -> bool:
         """Whether training can continue. A diverged run is excluded because it would diverge again."""
         return self in (State.STOPPED, State.FAILED)
@@ -54,7 +60,7 @@ class RunError:
 
 _FIELD_TYPES: Final = {
     **dict.fromkeys(("phase", "epoch", "beat", "pid"), int),
-    **dict.fromkeys(("note", "remark", "host", "device", "precision", "backend"), str),
+    **dict.fromkeys(("note", "remark", "host", "machine", "boot", "device", "precision", "backend"), str),
     **dict.fromkeys(("started", "ended"), float | int | None),
     **dict.fromkeys(("pid_created", "images_per_second", "saved_seconds"), float | int),
 }
@@ -70,7 +76,8 @@ class RunStatus:
         remark: a message to the user about the run.
         started, ended: Unix seconds.
         beat: the heartbeat, a counter that the worker increments every second.
-        host, pid, pid_created: identity of the worker process; `pid_created` is its start time in Unix seconds.
+        host, machine, boot, pid, pid_created: identity of the worker process; `pid_created` is its start time in Unix
+            seconds. `machine` and `boot` are "" in runs of earlier versions.
         device, precision, backend: what the run trains on, in which dtype policy, and with which backend of Keras.
         images_per_second: training speed in the current epoch.
         saved_seconds: computing time saved by cached features.
@@ -93,6 +100,19 @@ class RunStatus:
     saved_seconds: float = 0.0
     error: RunError | None = None
     backend: str = ""
+    machine: str = ""
+    boot: str = ""
+
+    @property
+    def worker(self) -> ProcessIdentity:
+        """The identity of the worker process."""
+        return {
+            "host": self.host,
+            "machine": self.machine,
+            "boot": self.boot,
+            "pid": self.pid,
+            "pid_created": self.pid_created,
+        }
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.heartbeat import STALE_AFTER, HeartbeatMonitor
+from core.experiment.runs.liveness import is_elsewhere, with_liveness
 from core.experiment.runs.metrics import Metrics, MetricsReader
 from core.experiment.runs.run import (
     RUN_ID,
@@ -34,6 +36,8 @@ MAX_READERS = 64
 
 REQUEUE_SECONDS = 5.0
 """How long `requeue` waits for the run's previous worker to exit."""
+
+_HEARTBEAT_POLL_SECONDS = 0.2
 
 
 class StoreError(ValueError):
@@ -190,17 +194,23 @@ class RunStore:
         return (self.root / run_id / "stop").exists()
 
     def requeue(self, run_id: str) -> None:
-        """Queue a stopped or failed run again; it continues from its newest checkpoint. Raises `ValueError`."""
-        self._expect_resumable(run_id)
+        """Queue a stopped, failed or lost run again; it continues from its newest checkpoint. Raises `ValueError`.
+
+        Waits for up to `stale_after` seconds to learn whether a worker on another host is alive.
+        """
+        before = self._expect_resumable(self._await_heartbeat(run_id))
         try:
             with self.lock(run_id).acquire(timeout=REQUEUE_SECONDS):  # the previous worker may still be exiting
-                status = self._expect_resumable(run_id).status
+                written = read_run(self.path(run_id))
+                if before.state is State.LOST and written.status == replace(before.status, state=written.state):
+                    written = before  # no other process has changed it
+                status = self._expect_resumable(written).status
                 (self.path(run_id) / "stop").unlink(missing_ok=True)
                 (self._active / run_id).touch()
                 self.write_status(run_id, RunStatus(phase=status.phase, epoch=status.epoch))
         except Timeout as error:
             raise ValueError(
-                f"Expected {run_id} to have ended; its worker is still exiting. Try again in a few seconds."
+                f"Expected {run_id} to have ended; its worker is still exiting. Try again in a few seconds, or stop it."
             ) from error
 
     def delete(self, run_id: str) -> None:
@@ -239,12 +249,30 @@ class RunStore:
         if isinstance(run, CorruptRun):
             return run
         stopping = run.state in (State.STARTING, State.RUNNING) and self.stop_requested(run.id)
-        return self._heartbeats.observe(run.with_state(State.STOPPING) if stopping else run)
+        try:
+            current = with_liveness(
+                run.with_state(State.STOPPING) if stopping else run, self.lock(run.id), self._heartbeats
+            )
+            if current.state is State.LOST and (written := read_run(self.path(run.id))) != run:
+                return self._with_current_state(written)  # its worker has just written its last status and exited
+        except NoSuchRun:
+            return run  # its folder has just been deleted
+        return current
 
-    def _expect_resumable(self, run_id: str) -> Run:
-        run = self.get(run_id)
-        if isinstance(run, CorruptRun) or not run.state.is_resumable:
-            raise ValueError(f"Expected a stopped or failed run to resume; received {run_id}, {run.state}.")
+    def _await_heartbeat(self, run_id: str) -> AnyRun:
+        """The run, once it is known whether its worker is alive. Raises `NoSuchRun`."""
+        run = first = self.get(run_id)
+        while run.state.has_worker and is_elsewhere(run.status) and run.status.beat == first.status.beat:
+            time.sleep(_HEARTBEAT_POLL_SECONDS)
+            run = self.get(run_id)
+        return run
+
+    def _expect_resumable(self, run: AnyRun) -> Run:
+        if isinstance(run, CorruptRun) or not (run.state.is_resumable or run.state is State.LOST):
+            status, where = run.status, ""
+            if status.state.has_worker and status.host:
+                where = f" in process {status.pid} of {status.host}. Stop it first"
+            raise ValueError(f"Expected a stopped or failed run to resume; received {run.id}, {run.state}{where}.")
         run.config.backbone  # noqa: B018 - raises if it is no longer there
         return run
 

@@ -1,16 +1,21 @@
-"""Export a trained model to a file for use elsewhere, and measure that file on test images."""
+"""Export a trained model to a file for use elsewhere, and measure that file on test images if they can be read."""
 
 import csv
 import io
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from threading import Lock
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
+from core.data.cache.feature_cache import FeatureCache
+from core.data.cache.run_cache import RunCache
+from core.data.datasets.dataset import DataError
 from core.data.datasets.decode import UnreadableImage
 from core.experiment.export_formats import (
     FORMATS,
@@ -24,7 +29,7 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.errors import first_line
 from core.learning.export.writers import RUNNERS, WRITERS, Runner, Writer, evenly_spaced
 from core.learning.inference.predictor import load_model
-from core.learning.training.batches import Images, TrainingData
+from core.learning.training.batches import Images, TrainingData, load_data
 from core.learning.training.run_inputs import open_images, read_manifest
 from core.machine.devices import cpu
 from core.machine.files import atomic_draft, read_json, sha256, write_atomically
@@ -43,11 +48,14 @@ class ExportError(ValueError):
 def export_model(run: Path, name: str) -> ExportedFile:
     """Write the model in the folder `run` in the format `name`, measure that file on test images and save the result.
 
-    An up-to-date file is not written again. Raises `ExportError`, `ModelFileError`, `DataError`; then no file is left.
+    If the images are no longer there, the file is exported without being measured, and its record says so. A file that
+    is up to date and measured is not written again. Raises `ExportError`, `ModelFileError`; then no file is left.
     """
     export_format = _find_format(name)
     with _LOCK:
-        exported = load_exported_file(export_format, run) or _export(export_format, run)
+        exported = load_exported_file(export_format, run)
+        if exported is None or exported.not_measured:
+            exported = _export(export_format, run)
         write_atomically(measurement_path(export_format, run), json.dumps(exported.to_json(), indent=1))
     return exported
 
@@ -60,23 +68,30 @@ def _export(export_format: ExportFormat, run: Path) -> ExportedFile:
     measurement_path(export_format, run).parent.mkdir(exist_ok=True)
     labels, keras_predicted, kind = labels[numbers], keras_predicted[numbers], ""
     if export_format.name == "keras":
-        predicted, milliseconds = _measure(_keras_runner(model), data.test, numbers)
+        measured = _measure(_keras_runner(model), data.test, numbers)
     for name, write in WRITERS.get(export_format.name, {}).items():
-        predicted, milliseconds = _write_and_measure(write, export_format, model, data, path, numbers)
-        kind = name
-        if np.mean(predicted == keras_predicted) >= export_format.min_agreement:
+        measured, kind = _write_and_measure(write, export_format, model, data, path, numbers), name
+        if measured is None or np.mean(measured.predicted == keras_predicted) >= export_format.min_agreement:
             break
-    return ExportedFile(
+    file = ExportedFile(
         export_format.name,
         kind,
         sha256(run / MODEL_FILE),
         path.stat().st_size,
-        len(numbers),
-        float(np.mean(predicted == labels)),
-        float(np.mean(keras_predicted == labels)),
-        float(np.mean(predicted == keras_predicted)),
-        milliseconds,
+        *(0, None, None, None, None),
         cpu().name,
+        "the test images of the run can no longer be read",
+    )
+    if measured is None:
+        return file
+    return replace(
+        file,
+        images=len(numbers),
+        accuracy=float(np.mean(measured.predicted == labels)),
+        keras_accuracy=float(np.mean(keras_predicted == labels)),
+        agreement=float(np.mean(measured.predicted == keras_predicted)),
+        milliseconds=measured.milliseconds,
+        not_measured="",
     )
 
 
@@ -87,7 +102,10 @@ def _find_format(name: str) -> ExportFormat:
 
 
 def _load_test_split(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]:
-    """Return the images of a run, and for each test image its label and the class that Keras predicted."""
+    """Return the images of a run, and for each test image its label and the class that Keras predicted.
+
+    If the folder of the images is gone, only those in the feature cache can be read.
+    """
     try:
         text = (run / "predictions.csv").read_bytes().decode()  # a name may contain any line end
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
@@ -100,37 +118,53 @@ def _load_test_split(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np
             "Expected a run that was evaluated on its test images, to compare the exported file with; "
             f"received {run.name} ({first_line(error)}). Resume it until it is completed, or choose another."
         ) from error
-    data, _ = open_images(config, manifest, size)
+    try:
+        data, _ = open_images(config, manifest, size)
+    except (DataError, OSError):
+        data = load_data(manifest, Path(config.data), size, RunCache(FeatureCache(), len(manifest.items)))
     return data, labels, predicted
 
 
 def _write_and_measure(
     write: Writer, export_format: ExportFormat, model: keras.Model, data: TrainingData, path: Path, numbers: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Write the file and measure it; it is kept only if both succeed. Errors of converters become an `ExportError`."""
+) -> "_Measured | None":
+    """Write the file and measure it; it is kept only if neither fails. Errors of converters become an `ExportError`."""
     try:
         with atomic_draft(path) as draft:
             write(model, data, draft)
             return _measure(RUNNERS[export_format.runtime](draft), data.test, numbers)
-    except UnreadableImage:
-        raise
+    except UnreadableImage as error:  # of a training image: the file itself cannot be made without them
+        raise ExportError(
+            f"Expected the training images, from which {export_format.title} chooses its ranges; received: "
+            f"{first_line(error)} Choose another format, or restore the images."
+        ) from error
     except Exception as error:  # converters raise errors of many types
         raise ExportError(
             f"Expected the model as {export_format.title}; received: {first_line(error)}. Choose another format."
         ) from error
 
 
-def _measure(runner: Runner, images: Images, numbers: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the predicted class of each image, and the median milliseconds per image."""
-    runner(images.pixels[numbers[:1]][0])  # the first call includes the setup
+class _Measured(NamedTuple):
+    """The predicted class of each image, and the median milliseconds per image."""
+
+    predicted: np.ndarray
+    milliseconds: float
+
+
+def _measure(runner: Runner, images: Images, numbers: np.ndarray) -> _Measured | None:
+    """Run a file on these images, one at a time; None if one of them cannot be read."""
     predicted, durations = [], []
-    for number in numbers:
-        pixels = images.pixels[np.array([number])][0]
-        began = time.perf_counter()
-        probabilities = runner(pixels)
-        durations.append(1000 * (time.perf_counter() - began))
-        predicted.append(int(np.argmax(probabilities)))
-    return np.array(predicted), median(durations)
+    try:
+        runner(images.pixels[numbers[:1]][0])  # the first call includes the setup
+        for number in numbers:
+            pixels = images.pixels[np.array([number])][0]
+            began = time.perf_counter()
+            probabilities = runner(pixels)
+            durations.append(1000 * (time.perf_counter() - began))
+            predicted.append(int(np.argmax(probabilities)))
+    except UnreadableImage:
+        return None
+    return _Measured(np.array(predicted), median(durations))
 
 
 def _keras_runner(model: keras.Model) -> Runner:

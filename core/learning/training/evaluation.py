@@ -48,7 +48,7 @@ def evaluate(
     novelty_reference = NoveltyReference.from_features(features)
     temperature = fit_temperature(probabilities, data.validation.labels)
     _, probabilities = predict(data.test, test)
-    evaluation = _scores(probabilities, data.test.labels, data.classes, temperature)
+    evaluation = scores(probabilities, data.test.labels, data.classes, temperature)
     return EvaluationResult(evaluation, probabilities, novelty_reference)
 
 
@@ -56,17 +56,23 @@ def _pixels(images: Images) -> InputLoader:
     return lambda numbers, epoch: images.pixels[numbers]
 
 
-def _scores(
+def scores(
     probabilities: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], temperature: float
 ) -> dict[str, Any]:
-    """Compute the content of evaluation.json."""
+    """Compute the content of evaluation.json from probabilities (images, classes) and labels (images,).
+
+    Macro F1 and balanced accuracy, which is the mean recall (Brodersen et al. 2010), are means over the classes that
+    have test images.
+    """
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(classes))
     per_class = dict(zip(classes, class_scores(confusion), strict=True))
+    tested = [of_class for of_class in per_class.values() if of_class["images"]]  # the others have no recall
     return {
         "split": "test",
         "images": len(labels),
         "accuracy": float(np.trace(confusion) / confusion.sum()),
-        "macro_f1": float(np.mean([scores["f1"] for scores in per_class.values()])),
+        "balanced_accuracy": float(np.mean([of_class["recall"] for of_class in tested])),
+        "macro_f1": float(np.mean([of_class["f1"] for of_class in tested])),
         "temperature": temperature,
         "classes": list(classes),
         "per_class": per_class,

@@ -17,7 +17,7 @@ from core.learning.training.checkpoint import Checkpoints
 from core.learning.training.evaluation import evaluate, write_evaluation
 from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import Outcome, train
-from core.learning.training.run_inputs import open_inputs, read_manifest
+from core.learning.training.run_inputs import expect_images, open_inputs, read_manifest
 from core.learning.training.tensorboard import TensorBoard, write_hparams
 from core.machine.files import atomic_draft
 from core.machine.keras_backend import gpu_advice
@@ -42,8 +42,10 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     Raises `ValueError` for unusable data or weights, `Diverged`, `OSError`.
     """
     _configure_keras(config, precision, reporter)
-    reporter.set_status(note="Loading the weights")
+    reporter.set_status(note="Checking the images")
     manifest = read_manifest(reporter.folder)
+    expect_images(config, manifest, reporter.folder)
+    reporter.set_status(note="Loading the weights")
     model, data, run_cache = open_inputs(config, manifest, lambda text: reporter.set_status(remark=text))
     frozen_features = FrozenFeatures(config, model, run_cache, reporter.depths_of_waiting_runs())
     outcome = _train(config, model, data, frozen_features, reporter)

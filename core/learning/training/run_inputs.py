@@ -8,6 +8,7 @@ import keras
 
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
+from core.data.datasets.changed_images import expect_unchanged
 from core.data.datasets.folder_layout import images_root
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
@@ -26,6 +27,12 @@ class RunInputs(NamedTuple):
 def read_manifest(run: Path) -> Manifest:
     """Read the manifest in a run's folder. Raises `OSError`, `DataError`."""
     return Manifest.from_csv((run / "manifest.csv").read_bytes().decode())
+
+
+def expect_images(config: RunConfig, manifest: Manifest, run: Path) -> None:
+    """Raise `DataError` if an image is missing or has changed since the run's manifest was written."""
+    root = images_root(config.data, (item.path for item in manifest.items))
+    expect_unchanged(root, manifest.items, (run / "manifest.csv").stat().st_mtime)
 
 
 def open_inputs(config: RunConfig, manifest: Manifest, warn: Callable[[str], None] = lambda text: None) -> RunInputs:

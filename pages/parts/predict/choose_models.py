@@ -5,7 +5,7 @@ from itertools import groupby
 
 import streamlit as st
 
-from core.analysis.results.evaluation_file import evaluation_figures
+from core.analysis.results.evaluation_file import describe_accuracy, evaluation_figures
 from core.analysis.results.settings import data_name, run_labels
 from core.analysis.results.trained_models import (
     ModelError,
@@ -14,7 +14,7 @@ from core.analysis.results.trained_models import (
     runs_with_models,
     trained_model,
 )
-from core.analysis.text import escape_markdown, percent, study_time
+from core.analysis.text import escape_markdown, study_time
 from core.experiment.runs.run import AnyRun, Run
 from pages.parts.shared.services import Services, show_error
 from pages.parts.shared.show import swatch
@@ -66,10 +66,12 @@ def show_model_links(services: Services, models: Sequence[TrainedModel], colours
     names = run_labels([model.run for model in models])
     with st.container(horizontal=True, vertical_alignment="center"):
         for model in models:
-            accuracy = evaluation_figures(services.store.evaluation(model.run.id)).accuracy
+            figures = evaluation_figures(services.store.evaluation(model.run.id))
             calibration = "" if model.temperature else ", not calibrated"
             result = (
-                f", {percent(accuracy)} on its test images{calibration}" if accuracy is not None else ", not measured"
+                f", {describe_accuracy(figures)} on its test images{calibration}"
+                if figures.accuracy is not None
+                else ", not measured"
             )
             with st.container(horizontal=True, vertical_alignment="center", gap=None, width="content"):
                 st.html(swatch(colours[model.run.id]), width="content")

@@ -38,13 +38,14 @@ def show_export(services: Services, runs: Sequence[AnyRun], names: dict[str, str
         run_id = select_run("Run", [run.id for run in completed], names, "export")
         run = next(run for run in completed if run.id == run_id)
         files = exported_files(services.store, run)
+        unmeasured = [FORMATS[file.format] for file in files if file.not_measured]
         missing = [form for form in FORMATS.values() if form.name not in {file.format for file in files}]
-        if missing and st.button(
-            "Export all formats" if not files else f"Export {count(len(missing), 'more format')}",
+        if (missing or unmeasured) and st.button(
+            _label(files, missing),
             key="make-exports",
             help="Writes each file and runs it on the test images, which takes a minute or two.",
         ):
-            _export(services, run, missing)
+            _export(services, run, missing or unmeasured)
             files = exported_files(services.store, run)
         if files:
             _show_files(files)
@@ -54,6 +55,12 @@ def show_export(services: Services, runs: Sequence[AnyRun], names: dict[str, str
                 "The model is exported for phones (LiteRT), for other programming languages (ONNX) and for Keras, with "
                 "its classes, an example and a model card."
             )
+
+
+def _label(files: Sequence[ExportedFile], missing: Sequence[ExportFormat]) -> str:
+    if not files:
+        return "Export all formats"
+    return f"Export {count(len(missing), 'more format')}" if missing else "Measure the exported files"
 
 
 def _export(services: Services, run: Run, forms: Sequence[ExportFormat]) -> None:
@@ -77,7 +84,7 @@ def _show_files(files: Sequence[ExportedFile]) -> None:
                 "For": FORMATS[file.format].purpose,
                 "MB": file.bytes / 1e6,
                 "Test accuracy": file.accuracy,
-                "Difference to Keras": file.accuracy - file.keras_accuracy,
+                "Difference to Keras": file.difference,
                 "Agreement with Keras": file.agreement,
                 "ms per image": file.milliseconds,
             }
@@ -87,12 +94,16 @@ def _show_files(files: Sequence[ExportedFile]) -> None:
         "Measurements of each exported file",
         _COLUMN_FORMATS,
     )
-    st.caption(
-        f"Each file was run on {count(files[0].images, 'test image')}, one at a time, on "
-        f"{escape_markdown(files[0].machine)}."
-    )
+    measured = [file for file in files if not file.not_measured]
+    if measured:
+        st.caption(
+            f"Each file was run on {count(measured[0].images, 'test image')}, one at a time, on "
+            f"{escape_markdown(measured[0].machine)}."
+        )
     for file in files:
-        if not file.is_accurate:
+        if file.not_measured:
+            st.warning(f"{file.title} was not measured, because {file.not_measured}. Check it before you use it.")
+        elif not file.is_accurate:
             form = FORMATS[file.format]
             st.warning(
                 f"{file.title} predicts the same class as Keras on only {percent(file.agreement)} of the test images; "

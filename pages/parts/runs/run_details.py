@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.analysis.comparison.run_table import BALANCED, TESTED, with_balanced_accuracy
 from core.analysis.results.settings import settings_of
 from core.analysis.results.summary import summarise
 from core.analysis.text import duration, escape_markdown, percent
@@ -14,7 +15,7 @@ from pages.parts.shared.show import show_table
 
 LOG_LINES, LOG_SECONDS = 30, 5.0
 _FORMATS = {
-    **dict.fromkeys(("Test accuracy", "Macro F1", "Best validation accuracy"), percent),
+    **dict.fromkeys((TESTED, BALANCED, "Macro F1", "Best validation accuracy"), percent),
     "Training time": duration,
 }
 
@@ -56,19 +57,20 @@ def _show_results(services: Services, runs: Sequence[AnyRun], names: dict[str, s
     if not tested:
         return
     st.subheader("On the test images")
+    table = [
+        {
+            "Run": names[row.id],
+            TESTED: row.test_accuracy,
+            "Macro F1": row.macro_f1,
+            "Best validation accuracy": row.best_val_accuracy,
+            "Best epoch": row.best_epoch,
+            "Training time": row.seconds,
+            "Test images": row.test_images,
+        }
+        for row in tested
+    ]
     show_table(
-        [
-            {
-                "Run": names[row.id],
-                "Test accuracy": row.test_accuracy,
-                "Macro F1": row.macro_f1,
-                "Best validation accuracy": row.best_val_accuracy,
-                "Best epoch": row.best_epoch,
-                "Training time": row.seconds,
-                "Test images": row.test_images,
-            }
-            for row in tested
-        ],
+        with_balanced_accuracy(table, tested),
         "test-figures",
         "Accuracy of each run on the test images",
         _FORMATS,

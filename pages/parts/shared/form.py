@@ -102,6 +102,7 @@ def _fill_settings(template: RunConfig) -> None:
         "leak_free",
     ):
         state[name.replace("_", "-")] = getattr(template, name)
+    state["batch-size"] = int(template.batch_size)  # a new run may not repeat the 1 of an earlier version
     for name in ("flip", "rotation", "zoom", "contrast"):
         state[f"augment-{name}"] = getattr(template.augmentation, name)
     state["weights"] = WEIGHT_LABELS.get(template.weights, WEIGHTS_FILE)

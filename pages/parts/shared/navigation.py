@@ -1,17 +1,37 @@
-"""The pages of the dashboard."""
+"""The pages of the dashboard, and what is shown at an address that has none."""
+
+from functools import partial
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from core.analysis.text import escape_markdown, shorten
+from pages.parts.shared.show import show_empty_page
+
 _NAVIGATED = "navigated"
+_LINKS = (
+    ("pages/home.py", "Home", ":material/home:"),
+    ("pages/train.py", "Set up a study", ":material/model_training:"),
+    ("pages/runs.py", "Runs", ":material/monitoring:"),
+)
+_OTHER_NAMES = {
+    **dict.fromkeys(("home", "index", "index.html", "main", "start", "dashboard"), "home"),
+    **dict.fromkeys(("dataset", "datasets", "images", "upload"), "data"),
+    **dict.fromkeys(("training", "study", "new"), "train"),
+    **dict.fromkeys(("run", "live", "results", "experiments"), "runs"),
+    **dict.fromkeys(("comparison", "verdict"), "compare"),
+    **dict.fromkeys(("prediction", "predictions", "inference"), "predict"),
+}
+"""Addresses that people type or have kept from earlier versions, and the page that they mean."""
 
 
 def navigate() -> StreamlitPage:
     """Register the pages, and return the one in the URL."""
     st.session_state[_NAVIGATED] = True
-    return st.navigation(
+    return _open(
         [
-            st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+            st.Page("pages/home.py", title="Home", icon=":material/home:", url_path="", default=True),
             st.Page("pages/data.py", title="Data", icon=":material/photo_library:"),
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
@@ -19,6 +39,29 @@ def navigate() -> StreamlitPage:
             st.Page("pages/predict.py", title="Predict", icon=":material/image_search:"),
         ]
     )
+
+
+def _open(pages: list[StreamlitPage]) -> StreamlitPage:
+    """The page in the URL: one of `pages`, or a hidden one at an address that has none.
+
+    At an unknown address Streamlit would show Home, and a dialog of its own over it. (The first browser of a server
+    still sees that dialog: Streamlit looks for the page before it runs `dashboard.py`.) Behind a proxy the address may
+    be a part of the proxy's path; then nothing opens the hidden page.
+    """
+    address = unquote(urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2])
+    if address.strip() and address not in {page.url_path for page in pages}:
+        show = partial(_redirect, address) if address in _OTHER_NAMES else partial(_show_not_found, address)
+        pages = [*pages, st.Page(show, title="Page not found", url_path=address, visibility="hidden")]
+    return st.navigation(pages)
+
+
+def _redirect(address: str) -> None:
+    st.switch_page(f"pages/{_OTHER_NAMES[address]}.py", query_params=st.query_params.to_dict())
+
+
+def _show_not_found(address: str) -> None:
+    st.title("Page not found")
+    show_empty_page(f"Expected the address of a page; received {escape_markdown(shorten(address))}.", *_LINKS)
 
 
 def ensure_navigation() -> None:

@@ -9,7 +9,7 @@ from core.analysis.text import escape_markdown
 from core.backbones.imagenet_weights import imagenet_path
 from core.backbones.registry import backbones
 from core.backbones.weights import SAMPLE_BASE
-from core.experiment.guidelines import batch_size
+from core.experiment.guidelines import batch_size, batch_size_warning
 from core.experiment.run_config import RunConfig
 from core.machine.devices import gpu_memory
 from pages.parts.shared.augmentation_controls import choose_augmentation
@@ -34,6 +34,8 @@ def choose_template(services: Services, data: str) -> RunConfig:
         left, middle, right = st.columns(3)
         with left:
             template = _choose_sizes(_choose_base(data))
+            if warning := batch_size_warning(template.batch_size):
+                st.caption(f":material/warning: {warning}")
         with middle:
             template = _choose_training(replace(template, weights=_choose_weights(services, template)))
         with right:

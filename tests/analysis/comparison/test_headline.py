@@ -253,3 +253,41 @@ def test_results_no_better_than_guessing_are_reported(store):
     for run in runs:
         write_evaluation(store, run, {"accuracy": 0.4, "images": 90, "classes": [f"class {i}" for i in range(10)]})
     assert "guessing" not in describe(store, runs)
+
+
+def unbalanced(accuracy: float, recall: float) -> dict:
+    """An evaluation on 90 images of one class and one of another."""
+    scores = {"many": {"recall": accuracy, "images": 90}, "few": {"recall": recall, "images": 1}}
+    return {"accuracy": accuracy, "images": 91, "classes": list(scores), "per_class": scores}
+
+
+@pytest.mark.faults
+def test_naming_the_largest_class_of_unequal_ones_is_guessing(store):
+    (run,) = study(store, [None])
+    write_evaluation(store, run, unbalanced(90 / 91, 0.0))
+    text = describe(store, [run])
+    assert "classifies 98.9% of 91 test images correctly" in text
+    assert "Balanced accuracy, the mean over the classes: 49.5%." in text
+    assert "not significantly better than always predicting many, the largest class of the test images: 98.9%" in text
+    runs = study(store, [None, None], data="other")
+    for run, accuracy in zip(runs, (0.7, 0.9), strict=True):
+        write_evaluation(store, run, unbalanced(accuracy, 1.0))
+    text = describe(store, runs)
+    assert (
+        "Balanced accuracy, the mean over the classes: fine-tuning all layers 95.0% and feature extraction 85.0%."
+        in text
+    )
+    assert "always predicting many" in text
+
+
+@pytest.mark.faults
+def test_the_largest_class_is_what_a_result_has_to_beat(store):
+    (run,) = study(store, [None])
+    scores = {name: {"recall": 0.8, "images": images} for name, images in (("glass", 60), ("paper", 20), ("tin", 20))}
+    evaluation = {"images": 100, "classes": list(scores), "per_class": scores}
+    write_evaluation(store, run, evaluation | {"accuracy": 0.65})
+    text = describe(store, [run])
+    assert "always predicting glass, the largest class of the test images: 60.0%" in text
+    assert "Balanced" not in text, "3 times as many images are not very unequal"
+    write_evaluation(store, run, evaluation | {"accuracy": 0.8})
+    assert "always predicting" not in describe(store, [run])

@@ -111,6 +111,15 @@ def test_the_table_has_the_baseline_first_and_every_run_has_every_column():
     assert len({tuple(row) for row in table}) == 1 and set(formats) <= set(table[0])
 
 
+@pytest.mark.faults
+def test_balanced_accuracy_is_beside_the_accuracy_if_the_classes_of_any_run_are_unequal():
+    unequal = replace(FINE, balanced_accuracy=0.5, is_unbalanced=True)
+    table, formats = comparison_table([unequal, replace(TWO, balanced_accuracy=0.8)], NAMES, "two")
+    assert list(table[0])[:3] == ["Run", "Test accuracy", "Balanced accuracy"]
+    assert [formats["Balanced accuracy"](row["Balanced accuracy"]) for row in table] == ["80.0%", "50.0%"]
+    assert "Balanced accuracy" not in comparison_table([FINE, TWO], NAMES, "two")[0][0]
+
+
 def test_each_class_is_compared_with_the_baseline():
     better = replace(RESULT, f1={**RESULT.f1, WILD[0]: 0.6, "new": 1.0})
     table, formats = class_table({"fine": better, "two": RESULT}, NAMES, "two")

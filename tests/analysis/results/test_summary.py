@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.analysis.results.evaluation_file import evaluation_figures
+from core.analysis.results.evaluation_file import describe_accuracy, evaluation_figures
 from core.analysis.results.summary import PhaseSummary, progress, summarise
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.metrics import Metrics, MetricsWriter
@@ -135,3 +135,36 @@ def test_damaged_values_of_an_evaluation_count_as_not_measured(damaged):
     figures = evaluation_figures(damaged)
     assert figures.accuracy is figures.macro_f1 is figures.test_images is figures.confusion is None
     assert not figures.f1 and not figures.images
+
+
+def counts(**images: int) -> dict:
+    """Scores of classes with these numbers of test images: all right, but none without images."""
+    return {name: {"recall": float(n > 0), "f1": float(n > 0), "images": n} for name, n in images.items()}
+
+
+@pytest.mark.faults
+def test_files_of_earlier_versions_are_read_with_means_over_the_classes_that_have_test_images():
+    per_class = counts(glass=5, paper=5, absent=0)
+    earlier = {"accuracy": 1.0, "macro_f1": 2 / 3, "classes": list(per_class), "per_class": per_class}
+    figures = evaluation_figures(earlier)
+    assert figures.macro_f1 == figures.balanced_accuracy == 1.0 and not figures.is_unbalanced
+    assert evaluation_figures({"macro_f1": 0.7, "balanced_accuracy": 0.6}).macro_f1 == 0.7
+    assert evaluation_figures({"macro_f1": 0.7, "balanced_accuracy": 0.6}).balanced_accuracy == 0.6
+    del per_class["paper"]["f1"]
+    assert evaluation_figures(earlier).macro_f1 == 2 / 3, "a mean needs every class"
+
+
+@pytest.mark.parametrize(
+    ("images", "largest", "is_unbalanced"),
+    [
+        ({"glass": 90, "paper": 1}, ("glass", 90 / 91), True),
+        ({"glass": 9, "paper": 3}, ("glass", 0.75), False),
+        ({"glass": 10, "paper": 3, "absent": 0}, ("glass", 10 / 13), True),
+        ({"glass": 5, "paper": 5}, None, False),
+        ({}, None, False),
+    ],
+)
+def test_the_largest_class_of_the_test_images(images, largest, is_unbalanced):
+    figures = evaluation_figures({"accuracy": 0.98, "classes": list(images), "per_class": counts(**images)})
+    assert (figures.largest_class, figures.is_unbalanced) == (largest, is_unbalanced)
+    assert describe_accuracy(figures) == ("98.0% (balanced 100.0%)" if is_unbalanced else "98.0%")

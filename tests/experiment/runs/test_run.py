@@ -68,7 +68,7 @@ def test_unknown_settings_are_refused_by_name():
     [
         ("seed", [-1, 2**31, True, 1.0, "1", None, math.nan]),
         ("split_seed", [-1, True, 0.0]),
-        ("batch_size", [0, 1_025, True, 32.0, "32", math.inf]),
+        ("batch_size", [0, 1, 1_025, True, 32.0, "32", math.inf]),
         ("patience", [-1, 1_001, False, None]),
         ("image_size", [0, 223, 225, 224.0, "224", True, None, math.nan, [224]]),
         ("alpha", [0, 0.9, 1, True, "1.0", None, math.nan, [1.0]]),

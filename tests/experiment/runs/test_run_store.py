@@ -173,7 +173,9 @@ def test_resuming_queues_the_run_and_keeps_its_progress(store, state):
     assert [run.id for run in store.active()] == [run.id] and not store.stop_requested(run.id)
 
 
-@pytest.mark.parametrize("state", [state for state in State if not state.is_resumable and state is not State.CORRUPT])
+@pytest.mark.parametrize(
+    "state", [state for state in State if not state.is_resumable and state not in (State.CORRUPT, State.LOST)]
+)
 def test_runs_in_other_states_cannot_be_resumed(store, state):
     run = add(store, state)
     with pytest.raises(ValueError, match=f"Expected a stopped or failed run to resume; received {run.id}, {state}"):

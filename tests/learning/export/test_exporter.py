@@ -23,6 +23,7 @@ from core.data.datasets.dataset import Dataset
 from core.data.datasets.decode import load_image
 from core.data.datasets.scales import whites_of
 from core.data.datasets.scan import scan
+from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study
 from core.data.uploads.uploaded_images import load_pixels
 from core.execution.queue.session import Session
@@ -206,6 +207,60 @@ def test_a_run_without_evaluation_is_not_exported(finished, tmp_path):
     (tmp_path / run.id / "predictions.csv").unlink()
     with pytest.raises(ExportError, match="Expected a run that was evaluated"):
         export_model(tmp_path / run.id, "onnx")
+
+
+def move_images(run: Path, target: Path, data: str) -> Path:
+    """Copy a run's folder without its exported files, as if its images were in the folder `data`."""
+    shutil.copytree(run, target, ignore=shutil.ignore_patterns("export"))
+    config = json.loads((target / "config.json").read_text())
+    (target / "config.json").write_text(json.dumps(config | {"data": data}))
+    return target
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["keras", "onnx"])
+def test_without_its_images_a_model_is_exported_unmeasured_and_measured_once_they_are_back(
+    finished, greys, tmp_path, monkeypatch, name
+):
+    store, run = finished
+    monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))  # where no image is cached
+    folder = move_images(store.path(run.id), tmp_path / run.id, "/nowhere")
+    exported = export_model(folder, name)
+    assert exported == load_exported_file(FORMATS[name], folder) and exported.bytes > 10_000
+    assert (exported.images, exported.accuracy, exported.agreement, exported.difference) == (0, None, None, None)
+    assert exported.not_measured == "the test images of the run can no longer be read" and not exported.is_accurate
+    record = json.loads((folder / "export" / f"{FORMATS[name].file}.json").read_text())
+    assert record["not_measured"] == exported.not_measured and record["milliseconds"] is None
+    card = model_card(RunStore(tmp_path), run, exported)
+    assert "This file was not measured, because the test images" in card and "ms per image" not in card
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"data": str(greys.root)}))
+    measured = export_model(folder, name)
+    assert measured.is_accurate and measured.images >= 20 and measured.not_measured == ""
+
+
+@pytest.mark.faults
+def test_one_missing_image_leaves_the_file_unmeasured_and_8_bits_need_the_training_images(
+    finished, greys, tmp_path, monkeypatch
+):
+    store, run = finished
+    monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))
+    root = shutil.copytree(greys.root, tmp_path / "greys")
+    folder = move_images(store.path(run.id), tmp_path / run.id, str(root))
+    manifest = Manifest.from_csv(store.manifest(run.id))
+    (root / manifest.in_split("test")[-1].path).unlink()
+    assert export_model(folder, "onnx").not_measured
+    (root / manifest.in_split("train")[0].path).unlink()
+    with pytest.raises(ExportError, match="Expected the training images, from which LiteRT, 8 bits chooses its ranges"):
+        export_model(folder, "litert-int8")
+    assert not FORMATS["litert-int8"].path(folder).exists()
+
+
+@pytest.mark.faults
+def test_cached_images_are_enough_to_measure_a_file(finished, tmp_path):
+    store, run = finished
+    export_model(store.path(run.id), "onnx")  # reads each test image
+    check(move_images(store.path(run.id), tmp_path / run.id, "/nowhere"), "onnx")
 
 
 def test_a_trained_model_gives_heat_maps_and_novelty_scores(folder, greys):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,13 +13,15 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from core.data.datasets.decode import load_image
+from core.data.datasets.scan import scan
+from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study
 from core.execution.queue.session import Session
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, State
 from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
-from core.learning.training.evaluation import class_scores, confusion_matrix
+from core.learning.training.evaluation import class_scores, confusion_matrix, scores
 from core.learning.training.job import train_run
 from core.learning.training.temperature import HIGHEST, LOWEST
 
@@ -29,11 +32,16 @@ def finished(tiny_dataset, tmp_path_factory) -> tuple[RunStore, Run]:
     config = RunConfig(data=str(tiny_dataset.root), batch_size=8, image_size=96, alpha=0.35, weights="random")
     store = RunStore(tmp_path_factory.mktemp("runs"))
     run = store.create_study(plan_study(config, [strategy], tiny_dataset)).runs[0]
+    return store, train(store, run)
+
+
+def train(store: RunStore, run: Run) -> Run:
+    """Train the run in this process, as its worker does."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     Session(store, run.id, "cpu").run_job(train_run)
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    return store, store.get(run.id)
+    return store.get(run.id)
 
 
 @pytest.fixture
@@ -117,3 +125,41 @@ def test_scores_by_hand():
     scores = class_scores(confusion)
     assert scores[0] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "images": 2}
     assert scores[2] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "images": 0}
+
+
+def predictions(*classes: int) -> np.ndarray:
+    """Probabilities of three classes that name these ones."""
+    return np.eye(3)[list(classes)]
+
+
+@pytest.mark.faults
+def test_means_over_classes_leave_out_those_without_test_images():
+    found = scores(predictions(0, 0, 1, 1), np.array([0, 0, 1, 1]), ("a", "b", "absent"), 1.0)
+    assert found["accuracy"] == found["macro_f1"] == found["balanced_accuracy"] == 1.0
+    assert found["per_class"]["absent"]["images"] == 0 and found["classes"] == ["a", "b", "absent"]
+    found = scores(predictions(0, 2, 1, 1), np.array([0, 0, 1, 1]), ("a", "b", "absent"), 1.0)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 1) / 2), "an image taken for the absent class is an error of a"
+    assert found["balanced_accuracy"] == 0.75
+
+
+@pytest.mark.faults
+def test_naming_the_larger_class_has_a_high_accuracy_and_half_of_the_balanced_one():
+    found = scores(predictions(*[0] * 91), np.array([0] * 90 + [1]), ("many", "few", "absent"), 1.0)
+    assert found["accuracy"] == pytest.approx(0.989, abs=1e-4) and found["balanced_accuracy"] == 0.5
+
+
+@pytest.mark.faults
+def test_a_missing_test_image_is_noticed_before_any_epoch_and_the_run_resumes_once_it_is_back(tiny_folder, tmp_path):
+    dataset = scan(shutil.copytree(tiny_folder, tmp_path / "set"))
+    strategy = Strategy("tiny", (Phase(0, 1e-3, 1),))
+    config = RunConfig(data=str(dataset.root), batch_size=8, image_size=96, alpha=0.35, weights="random")
+    store = RunStore(tmp_path / "runs")
+    run = store.create_study(plan_study(config, [strategy], dataset)).runs[0]
+    path = dataset.root / Manifest.from_csv(store.manifest(run.id)).in_split("test")[0].path
+    path.rename(tmp_path / "away")
+    failed = train(store, run)
+    assert failed.state is State.FAILED and store.metrics(run.id).epochs == ()
+    assert f"{path}, which is missing." in failed.status.error.message and "--resume" in failed.status.error.advice
+    (tmp_path / "away").rename(path)
+    store.requeue(run.id)
+    assert train(store, run).state is State.COMPLETED

@@ -1,0 +1,42 @@
+"""Find images that are missing or changed since a data set was read, before anything is computed from them."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from core.data.datasets.dataset import DataError
+from core.data.datasets.decode import THREADS
+from core.data.datasets.split import ManifestRow
+
+_CLOCK_TOLERANCE = 2.0
+"""Seconds: the precision of the times of the coarsest common file system."""
+
+
+def expect_unchanged(root: Path, items: Sequence[ManifestRow], since: float) -> None:
+    """Raise `DataError` if images below `root` are missing, or have changed after `since` (Unix seconds).
+
+    Only files with a later time, of their content or of their place in the folder, are read, and compared by hash.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        changes = pool.map(lambda item: _change(root / item.path, item.hash, since - _CLOCK_TOLERANCE), items)
+        found = [(item.path, change) for item, change in zip(items, changes, strict=True) if change]
+    if found:
+        (path, change), more = found[0], f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+        raise DataError(
+            f"Expected the images as they were when the run was set up; received {root / path}, which {change}{more}."
+        )
+
+
+def _change(path: Path, digest: str, since: float) -> str:
+    """What has happened to this file: "is missing", "has another content", another reason, or "" if nothing."""
+    try:
+        info = path.stat()
+        if max(info.st_mtime, info.st_ctime) < since:
+            return ""
+        with path.open("rb") as file:
+            return "" if hashlib.file_digest(file, "sha256").hexdigest() == digest else "has another content"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
