@@ -7,7 +7,7 @@ import numpy as np
 
 from core.analysis.results.predictions import Prediction
 from core.analysis.results.trained_models import TrainedModel
-from core.data.datasets.scales import whites_of
+from core.data.datasets.images.scales import whites_of
 from core.data.explain.model_output import ModelOutput
 from core.data.uploads.uploaded_images import Content, load_pixels
 from core.execution.keras_service.client import KerasServiceError

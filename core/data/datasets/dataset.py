@@ -29,7 +29,7 @@ class ImageFile:
         split: its predefined split; "" if the data set has none.
         duplicate_group: the same for all exact and near-duplicates within a class: the hash of one of them.
         levels: range of its values if it has more than 8 bits per channel.
-        scale: how its values are scaled to 8 bits (`core/data/datasets/scales.py`); "" for 8-bit images.
+        scale: how its values are scaled to 8 bits (`core/data/datasets/images/scales.py`); "" for 8-bit images.
     """
 
     path: str

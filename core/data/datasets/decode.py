@@ -51,7 +51,7 @@ class UnreadableImage(ValueError):
 
 
 class Levels(NamedTuple):
-    """The kind of an image with more than 8 bits per channel, and its smallest and largest finite value."""
+    """The kind of an image with more than 8 bits per channel, and the range of 0 and its finite values."""
 
     kind: str
     lowest: float

@@ -13,14 +13,14 @@ import numpy as np
 
 from core.data.datasets.dataset import Dataset, ImageFile, Problem, strictest_splits
 from core.data.datasets.decode import THREADS, Progress, UnreadableImage, decode
-from core.data.datasets.file_check import check_and_decode, check_header
 from core.data.datasets.folder_layout import ListedFile, find_root, list_files, misplaced, path_text
+from core.data.datasets.images.file_check import check_and_decode, check_header
+from core.data.datasets.images.scales import assign_scales
 from core.data.datasets.layout.alike import alike_classes
 from core.data.datasets.layout.class_folders import read_layout
 from core.data.datasets.layout.folder_tree import Folder
 from core.data.datasets.layout.left_out import read_left_out
 from core.data.datasets.near_duplicates import MATCHING_SIDE, group_near_duplicates, matching_image, signature
-from core.data.datasets.scales import assign_scales
 
 _CHECK_SIZE = 32  # pixels: decoding this small reads all bytes of a file and is fast
 

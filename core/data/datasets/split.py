@@ -5,11 +5,11 @@ import hashlib
 import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile, strictest_splits
 from core.data.datasets.decode import Whites
-from core.data.datasets.scales import parse_scale, whites_of
+from core.data.datasets.images.scales import parse_scale, whites_of
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
 TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
@@ -65,8 +65,9 @@ class Manifest:
     def to_csv(self) -> str:
         text = io.StringIO()
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writerow([f.name for f in fields(ManifestRow)])
-        writer.writerows(astuple(item) for item in self.items)
+        columns = ["path", "hash", "label", "scale", "split"]
+        writer.writerow(columns)
+        writer.writerows([getattr(item, name) for name in columns] for item in self.items)
         return text.getvalue()
 
     @classmethod

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from core.data.datasets.dataset import ImageFile
 from core.data.datasets.decode import NO_WHITES, THREADS, UnreadableImage, Whites, decode
-from core.data.datasets.scales import parse_scale
+from core.data.datasets.images.scales import parse_scale
 
 SIDE = 160
 """Maximum length in pixels of a thumbnail's longer side."""

@@ -21,7 +21,7 @@ from core.analysis.results.predictions import Prediction
 from core.analysis.results.trained_models import trained_model
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.decode import load_image
-from core.data.datasets.scales import whites_of
+from core.data.datasets.images.scales import whites_of
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study

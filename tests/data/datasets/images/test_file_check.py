@@ -11,7 +11,7 @@ from painted import KINDS, encoded
 from PIL import Image
 
 from core.data.datasets.decode import UnreadableImage, decode, load_image
-from core.data.datasets.file_check import check_and_decode, check_header
+from core.data.datasets.images.file_check import check_and_decode, check_header
 from core.data.datasets.scan import scan
 
 pytestmark = pytest.mark.faults

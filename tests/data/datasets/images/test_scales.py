@@ -15,7 +15,7 @@ from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.decode import load_image
-from core.data.datasets.scales import parse_scale, scale_text, whites_of
+from core.data.datasets.images.scales import parse_scale, scale_text, whites_of
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
 from core.data.datasets.thumbnails import ThumbnailCache
@@ -122,8 +122,8 @@ def test_training_prediction_and_thumbnails_read_the_same_white(tmp_path):
 def test_a_manifest_of_an_earlier_version_is_read_as_before(tmp_path):
     """The cached pixels of such a run, which are scaled otherwise, are not mixed with those of a new one."""
     manifest, feature_cache = split(twelve_bits(tmp_path)), FeatureCache(tmp_path / "cache")
-    lines = [line.rsplit(",", 1)[0] for line in manifest.to_csv().splitlines()]
-    earlier = Manifest.from_csv("\n".join(lines))
+    without_scale = manifest.to_csv().replace('"scale",', "").replace('"16-bit grey: 4095",', "")
+    earlier = Manifest.from_csv(without_scale)
     assert earlier.scales is None and len(earlier.items) == 24
     numbers = np.arange(24)
     old, new = (
