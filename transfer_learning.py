@@ -22,6 +22,8 @@ from core.backbones.weights import BUILT_IN_WEIGHTS, offline_weights, resolve_we
 from core.backbones.weights_file import WeightsError
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.folder_layout import data_folder
+from core.data.datasets.groups import absolute_groups, group_summary, with_groups
+from core.data.datasets.leakage import split_warnings
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study, with_weights
@@ -116,6 +118,19 @@ def _parser() -> argparse.ArgumentParser:
         help="augmented copies of each training image, used in turn; 0: a new copy in each epoch, 1: the image itself",
     )
     add("--no-reuse", action="store_true", help="compute the frozen layers in each epoch and cache no features")
+    add(
+        "--groups",
+        default="",
+        metavar="PATTERN|CSV",
+        help="images that stay in one part of the split, such as those of one recording: a CSV file with columns path "
+        "and group, or a regular expression with one capture group that is searched in the path below the class "
+        r"folder, such as (.+)_\d+",
+    )
+    add(
+        "--allow-near-duplicates",
+        action="store_true",
+        help="divide near-duplicates as if they were different images; the test accuracy may then be too high",
+    )
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs")
     add("--resume", metavar="RUN_ID", help="continue a stopped or failed run")
     add("--stop", metavar="RUN_ID", help="stop a run that trains in the background")
@@ -135,6 +150,8 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         batch_size=arguments.batch_size,
         views=arguments.views,
         reuse=not arguments.no_reuse,
+        leak_free=not arguments.allow_near_duplicates,
+        groups=absolute_groups(arguments.groups),
     )
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
     template = replace(with_weights(template, _choose_weights(arguments, replace(template, **given))), **given)
@@ -177,14 +194,15 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
         task = bars.add_task("", total=None)
         dataset = scan(data_folder(template.data), lambda done, total: bars.update(task, completed=done, total=total))
     planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
-    _print_data_report(dataset, Manifest.from_csv(planned[0][1]))
+    dataset = with_groups(dataset, template.groups)
+    _print_data_report(dataset, Manifest.from_csv(planned[0][1]), template.leak_free)
     for strategy in preset.strategies:
         for warning in warnings(strategy, base=template.backbone):
             console.print(warning, style="yellow", markup=False)
     return [run.id for run in store.create_study(planned).runs]
 
 
-def _print_data_report(dataset: Dataset, manifest: Manifest) -> None:
+def _print_data_report(dataset: Dataset, manifest: Manifest, leak_free: bool) -> None:
     splits = ", ".join(f"{name} {number:,}" for name, number in manifest.counts().items())
     console.print(
         f"{dataset.root}: {count(len(dataset.images), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
@@ -194,6 +212,10 @@ def _print_data_report(dataset: Dataset, manifest: Manifest) -> None:
         console.print(f"  {problem.location}: {problem.reason}; {problem.consequence}", style="yellow", markup=False)
     if len(dataset.problems) > 10:
         console.print(f"  and {len(dataset.problems) - 10:,} more", style="yellow")
+    if groups := group_summary(dataset):
+        console.print(f"{groups}; each group stays in one part", markup=False)
+    for warning in split_warnings(dataset, manifest, leak_free):
+        console.print(warning, style="yellow", markup=False)
 
 
 def _train(store: RunStore, launcher: Launcher, run_ids: list[str], as_json: bool) -> int:

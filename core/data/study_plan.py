@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from core.backbones.weights import SAMPLE_BASE
 from core.data.datasets.dataset import Dataset
+from core.data.datasets.groups import with_groups
 from core.data.datasets.split import split
 from core.experiment.named_strategies import SharedSettings, all_three
 from core.experiment.preset import Preset
@@ -18,13 +19,13 @@ def plan_study(
     """Return (configuration, manifest as CSV) of each run: every strategy with every seed.
 
     A seed determines both the split and the training, so runs with the same seed share a split and can be compared in
-    pairs. Raises `ValueError` if there is no strategy, no seed or no such base, `DataError` if the data set cannot
-    be split.
+    pairs. Raises `ValueError` if there is no strategy, no seed or no such base, `DataError` if the groups do not fit
+    the data set or it cannot be split.
     """
     template.backbone  # noqa: B018 - raises if it is unknown
     if not strategies or not seeds:
         raise ValueError(f"Expected at least one strategy and one seed; received {len(strategies)} and {len(seeds)}.")
-    planned = []
+    planned, dataset = [], with_groups(dataset, template.groups)
     for seed in seeds:
         manifest = split(dataset, seed, template.leak_free).to_csv()
         planned += [(replace(template, strategy=s, seed=seed, split_seed=seed), manifest) for s in strategies]

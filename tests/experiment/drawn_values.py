@@ -36,6 +36,7 @@ configs = st.builds(
     st.integers(0, 64),
     st.booleans(),
     st.sampled_from(PRECISIONS),
+    groups=st.sampled_from(["", r"(.+)_\\d+", "(玻璃)", "/data/groups.csv"]),
 )
 
 timestamps = st.none() | st.floats(0, 4e9)

@@ -2,12 +2,14 @@
 
 The search has two steps. First all pairs of signatures (small, band-pass filtered grey versions) are correlated, and
 only highly correlated pairs remain. Then template matching searches the centre of one image in the other, in colour
-and at several scales. `benchmarks/near_duplicates.py` measures how many changed copies are found and how many pairs
-are false matches.
+and at several scales. Groups are formed by complete linkage: every image of a group matches every other one, so that
+the frames of a panning camera do not become one group. `benchmarks/near_duplicates.py` measures how many changed copies
+are found and how many pairs are false matches.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -57,22 +59,36 @@ def group_near_duplicates(signatures: Mapping[str, np.ndarray], load: Callable[[
         load: returns the `matching_image` of an image by name; called only for candidates.
     """
     names = sorted(signatures)
-    parent = list(range(len(names)))  # disjoint sets: the root of each set is its first image
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = number = parent[parent[number]]
-        return number
-
     cached = lru_cache(_CACHED_IMAGES)(lambda number: load(names[number]))
-    for first, second, is_mirrored in _candidates([signatures[name] for name in names]):
-        smaller, larger = sorted((root(first), root(second)))
-        if smaller != larger and is_match(cached(first), cached(second), is_mirrored):
-            parent[larger] = smaller
-    roots = [root(number) for number in range(len(names))]
-    grouped = {number for number, first in enumerate(roots) if number != first}
-    grouped |= {roots[number] for number in grouped}
-    return {names[number]: names[roots[number]] for number in sorted(grouped)}
+    candidates = _candidates([signatures[name] for name in names])
+    orientations: dict[tuple[int, int], list[bool]] = defaultdict(list)
+    for first, second, is_mirrored in candidates:
+        orientations[first, second].append(is_mirrored)
+
+    @cache
+    def matches(pair: tuple[int, int]) -> bool:
+        return any(is_match(cached(pair[0]), cached(pair[1]), mirrored) for mirrored in orientations.get(pair, ()))
+
+    groups = _complete_linkage(orientations, matches)
+    return {names[number]: names[group[0]] for group in groups for number in group}
+
+
+def _complete_linkage(
+    pairs: Iterable[tuple[int, int]], matches: Callable[[tuple[int, int]], bool]
+) -> list[tuple[int, ...]]:
+    """Return the sorted groups of several numbers in which all pairs match, joined in the order of `pairs`."""
+    group_of: dict[int, tuple[int, ...]] = {}
+    refused: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
+    for pair in pairs:
+        first, second = sorted(group_of.get(number, (number,)) for number in pair)
+        if first == second or (first, second) in refused:
+            continue
+        if all(matches((min(a, b), max(a, b))) for a in first for b in second):
+            joined = tuple(sorted(first + second))
+            group_of |= dict.fromkeys(joined, joined)
+        else:
+            refused.add((first, second))
+    return sorted(set(group_of.values()))
 
 
 def is_match(first: np.ndarray, second: np.ndarray, is_mirrored: bool) -> bool:
