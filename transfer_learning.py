@@ -213,7 +213,7 @@ def _print_data_report(dataset: Dataset, manifest: Manifest, leak_free: bool) ->
     if len(dataset.problems) > 10:
         console.print(f"  and {len(dataset.problems) - 10:,} more", style="yellow")
     if groups := group_summary(dataset):
-        console.print(f"{groups}; each group stays in one part", markup=False)
+        console.print(groups, markup=False)
     for warning in split_warnings(dataset, manifest, leak_free):
         console.print(warning, style="yellow", markup=False)
 

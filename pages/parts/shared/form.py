@@ -98,6 +98,7 @@ def _fill_settings(template: RunConfig) -> None:
         "mixed_precision",
         "views",
         "leak_free",
+        "groups",
     ):
         state[name.replace("_", "-")] = getattr(template, name)
     for name in ("flip", "rotation", "zoom", "contrast"):
