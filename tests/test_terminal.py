@@ -112,7 +112,7 @@ def planned(tmp_path: Path, *arguments: str) -> list[tuple[RunConfig, Manifest]]
 def test_groups_stay_together_with_every_seed(tmp_path, tiny_folder, capsys):
     pattern = r"00(\d)\."
     runs = planned(tmp_path, "--data", str(tiny_folder), "--groups", pattern, "--seeds", "3")
-    assert "6 groups of 10 images" in capsys.readouterr().err and len({manifest for _, manifest in runs}) == 3
+    assert "6 groups of 10 images" in capsys.readouterr().err and len({manifest for _, manifest in runs}) > 1
     for config, manifest in runs:
         parts = {group: {i.split for i in manifest.items if i.group == group} for group in "012345"}
         assert config.groups == pattern and all(len(found) == 1 for found in parts.values())

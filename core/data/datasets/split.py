@@ -137,7 +137,8 @@ def _fill_gaps(units: Mapping[str, Counter[str]], assigned: dict[str, str], into
             movable = sorted(by_label[label], key=lambda unit: assigned[unit] != "validation")[:1]
         if movable:
             absent = {unit: sum(not present[name, other] for other in units[unit]) for unit in movable}
-            unit = min(movable, key=lambda u: (-absent[u], assigned[u] != "train", units[u][label]))
+            limit = 2 * min(units[unit][label] for unit in movable)  # not always the smallest, so that seeds differ
+            unit = min(movable, key=lambda u: (-absent[u], assigned[u] != "train", units[u][label] > limit))
             present.subtract((assigned[unit], other) for other in units[unit])
             present.update((name, other) for other in units[unit])
             assigned[unit] = name

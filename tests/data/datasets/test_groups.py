@@ -104,6 +104,13 @@ def test_recordings_that_each_show_every_class_leave_every_class_in_every_part(r
         assert all(len(parts) == 1 for parts in splits_by_group(manifest).values())
 
 
+def test_seeds_differ_although_no_group_fits_into_the_share_of_the_test():
+    data = with_groups(recordings(groups=5, frames=6), r"(.+)_\d+")
+    data = replace(data, images=data.images[1:])  # one recording is the smallest
+    tested = {frozenset(item.group for item in split(data, seed).in_split("test")) for seed in range(20)}
+    assert len(tested) > 10 and all(len(groups) == 2 for groups in tested)
+
+
 @given(st.lists(st.tuples(st.sampled_from(SPLITS), st.sampled_from(["", "g", "h"])), min_size=1, max_size=30), seeds)
 def test_a_predefined_split_is_kept_whatever_the_groups_and_near_duplicates(rows, seed):
     start = [image(f"{part}/{label}/0.png", label, part=part) for part in SPLITS for label in "ab"]
