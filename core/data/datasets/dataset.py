@@ -54,11 +54,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A scanned data set. `images` are those that will be used; `problems` lists everything else."""
+    """A scanned data set.
+
+    Args:
+        images: those that will be used.
+        problems: everything else.
+        other_near_duplicates: pairs of near-duplicates in no common `duplicate_group`, by their hashes, such as some of
+            the frames of a panning camera.
+    """
 
     root: Path
     images: tuple[ImageFile, ...]
     problems: tuple[Problem, ...]
+    other_near_duplicates: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def counts(self) -> dict[str, int]:

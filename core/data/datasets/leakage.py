@@ -6,10 +6,8 @@ from core.data.datasets.dataset import Dataset
 from core.data.datasets.groups import small_classes
 from core.data.datasets.split import Manifest, ManifestRow, divided_images
 
-ADVICE = (
-    "Give groups (--groups in the terminal) to keep images together that belong together. To divide near-duplicates in "
-    "all classes, untick Group near-duplicates (--allow-near-duplicates)."
-)
+_GIVE_GROUPS = "Give groups (--groups in the terminal) to keep images together that belong together."
+_UNTICK = "To divide near-duplicates in all classes, untick Group near-duplicates (--allow-near-duplicates)."
 
 
 def leaked_images(dataset: Dataset, manifest: Manifest) -> Set[str]:
@@ -28,7 +26,12 @@ def split_warnings(dataset: Dataset, manifest: Manifest, leak_free: bool = True)
 
 def _by_duplicates(dataset: Dataset, manifest: Manifest) -> Set[str]:
     groups = dataset.duplicate_groups
-    return _in_other_splits(manifest, lambda item: groups.get(item.hash, item.hash))
+    used_in_training = {item.hash for item in manifest.items if item.split != "test"}
+    pairs = {*dataset.other_near_duplicates, *((second, first) for first, second in dataset.other_near_duplicates)}
+    similar = {first for first, second in pairs if second in used_in_training}
+    return _in_other_splits(manifest, lambda item: groups.get(item.hash, item.hash)) | {
+        item.path for item in manifest.in_split("test") if item.hash in similar
+    }
 
 
 def _by_groups(dataset: Dataset, manifest: Manifest) -> Set[str]:
@@ -50,17 +53,20 @@ def _undivided_classes(dataset: Dataset) -> list[str]:
     small = {label: number for label, number in small_classes(images, len(into)).items() if label not in by_group}
     return [
         f"{label}: its {dataset.counts[label]:,} images form {number} {'group' if number == 1 else 'groups'} of "
-        f"near-duplicates, too few for {len(into)} parts, so they are divided image by image. {ADVICE}"
+        f"near-duplicates, too few for {len(into)} parts, so they are divided image by image. "
+        f"{_GIVE_GROUPS} {_UNTICK}"
         for label, number in sorted(small.items())
     ]
 
 
 def _leaks(dataset: Dataset, manifest: Manifest) -> list[str]:
     tests = len(manifest.in_split("test"))
-    reason = "your folders are used as they are, and " if dataset.has_split_folders else ""
+    reason, advice = "", f" {_GIVE_GROUPS}"
+    if dataset.has_split_folders:
+        reason, advice = "your folders are used as they are, and ", ""
     return [
         f"{len(paths):,} of {tests:,} test images ({len(paths) / tests:.1%}) {relation} images for training or "
-        f"validation: {reason}the test accuracy may be higher than on new images."
+        f"validation: {reason}the test accuracy may be higher than on new images.{advice}"
         for paths, relation in (
             (_by_duplicates(dataset, manifest), "are near-duplicates of"),
             (_by_groups(dataset, manifest), "are in the same group as"),

@@ -9,6 +9,7 @@ are found and how many pairs are false matches.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import cv2
@@ -51,8 +52,21 @@ def _band_pass(pixels: np.ndarray, fine: float, coarse: float) -> np.ndarray:
     return cv2.GaussianBlur(pixels, (0, 0), fine) - cv2.GaussianBlur(pixels, (0, 0), coarse)
 
 
-def group_near_duplicates(signatures: Mapping[str, np.ndarray], load: Callable[[str], np.ndarray]) -> dict[str, str]:
-    """Assign each image that has near-duplicates to a group, named after the group's first image.
+@dataclass(frozen=True)
+class NearDuplicates:
+    """Near-duplicates among the images of one class.
+
+    Args:
+        groups: the first image of its group for each image that has near-duplicates in a group, by name.
+        other_pairs: near-duplicates that are not in one group, because another pair of their groups does not match.
+    """
+
+    groups: dict[str, str]
+    other_pairs: tuple[tuple[str, str], ...]
+
+
+def group_near_duplicates(signatures: Mapping[str, np.ndarray], load: Callable[[str], np.ndarray]) -> NearDuplicates:
+    """Find the near-duplicates, and form groups in which all images are near-duplicates of each other.
 
     Args:
         signatures: by the name of each image, for example its hash.
@@ -60,23 +74,28 @@ def group_near_duplicates(signatures: Mapping[str, np.ndarray], load: Callable[[
     """
     names = sorted(signatures)
     cached = lru_cache(_CACHED_IMAGES)(lambda number: load(names[number]))
-    candidates = _candidates([signatures[name] for name in names])
     orientations: dict[tuple[int, int], list[bool]] = defaultdict(list)
-    for first, second, is_mirrored in candidates:
+    for first, second, is_mirrored in _candidates([signatures[name] for name in names]):
         orientations[first, second].append(is_mirrored)
 
     @cache
     def matches(pair: tuple[int, int]) -> bool:
         return any(is_match(cached(pair[0]), cached(pair[1]), mirrored) for mirrored in orientations.get(pair, ()))
 
-    groups = _complete_linkage(orientations, matches)
-    return {names[number]: names[group[0]] for group in groups for number in group}
+    group_of = _complete_linkage(orientations, matches)
+    between = [
+        pair for pair in orientations if group_of.get(pair[0]) != group_of.get(pair[1]) or pair[0] not in group_of
+    ]
+    return NearDuplicates(
+        {names[number]: names[group[0]] for number, group in sorted(group_of.items())},
+        tuple((names[pair[0]], names[pair[1]]) for pair in between if matches(pair)),
+    )
 
 
 def _complete_linkage(
     pairs: Iterable[tuple[int, int]], matches: Callable[[tuple[int, int]], bool]
-) -> list[tuple[int, ...]]:
-    """Return the sorted groups of several numbers in which all pairs match, joined in the order of `pairs`."""
+) -> dict[int, tuple[int, ...]]:
+    """Return the sorted group of each number; all pairs of a group match. Groups are joined in the order of `pairs`."""
     group_of: dict[int, tuple[int, ...]] = {}
     refused: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
     for pair in pairs:
@@ -88,7 +107,7 @@ def _complete_linkage(
             group_of |= dict.fromkeys(joined, joined)
         else:
             refused.add((first, second))
-    return sorted(set(group_of.values()))
+    return group_of
 
 
 def is_match(first: np.ndarray, second: np.ndarray, is_mirrored: bool) -> bool:

@@ -16,8 +16,15 @@ from PIL import Image, ImageEnhance, ImageOps
 from core.data.datasets import near_duplicates as near
 from core.data.datasets.dataset import SPLITS
 from core.data.datasets.decode import decode
+from core.data.datasets.groups import with_groups
 from core.data.datasets.leakage import leaked_images, split_warnings
-from core.data.datasets.near_duplicates import group_near_duplicates, is_match, matching_image, signature
+from core.data.datasets.near_duplicates import (
+    NearDuplicates,
+    group_near_duplicates,
+    is_match,
+    matching_image,
+    signature,
+)
 from core.data.datasets.reports import ReportCache
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split
@@ -46,6 +53,10 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def groups_of(images: dict[str, Image.Image]) -> dict[str, str]:
+    return near_duplicates_of(images).groups
+
+
+def near_duplicates_of(images: dict[str, Image.Image]) -> NearDuplicates:
     return group_near_duplicates(
         {name: signature(image) for name, image in images.items()}, lambda name: matching_image(images[name])
     )
@@ -190,20 +201,41 @@ def test_the_frames_of_a_panning_camera_do_not_chain():
     )
 
 
+def test_frames_of_a_panning_camera_are_split_with_a_warning_that_counts_the_similar_test_images(tmp_path):
+    for seed, label in enumerate(("cup", "fork")):
+        (tmp_path / label).mkdir()
+        rng = np.random.default_rng(seed)
+        scene = Image.fromarray(rng.integers(0, 256, (6, 20, 3), np.uint8)).resize((308, 128), Image.BICUBIC)
+        for n in range(60):
+            scene.crop((3 * n, 0, 3 * n + 128, 128)).save(tmp_path / label / f"pan{n // 20}_{n:02d}.png")
+    data = scan(tmp_path)
+    manifest = split(data)
+    leaked = leaked_images(data, manifest)
+    assert len(leaked) > len(manifest.in_split("test")) / 2
+    (warning,) = split_warnings(data, manifest)
+    assert (
+        warning.startswith(f"{len(leaked)} of {len(manifest.in_split('test'))} test images") and "--groups" in warning
+    )
+    grouped = with_groups(data, r"(.+)_\d+")
+    assert len(leaked_images(grouped, split(grouped))) < len(leaked) / 2
+
+
 @given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] < pair[1]), max_size=25))
 def test_all_pairs_of_a_group_match_and_no_two_groups_could_be_one(matching):
     """With signatures that make every pair a candidate, and matches as drawn."""
     signatures = {f"{n}": np.full(576, 1 / 24, np.float32) for n in range(10)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near, "is_match", lambda first, second, _: tuple(sorted((first, second))) in matching)
-        found = group_near_duplicates(signatures, int)
-    groups = defaultdict(set)
+        near_duplicates = group_near_duplicates(signatures, int)
+    found, groups = near_duplicates.groups, defaultdict(set)
     for number in range(10):
         groups[found.get(f"{number}", f"{number}")].add(number)
     assert all(pair in matching for group in groups.values() for pair in combinations(sorted(group), 2))
     assert all(f"{min(group)}" == first for first, group in groups.items())
     for one, other in combinations(groups.values(), 2):
         assert not all(tuple(sorted(pair)) in matching for pair in product(one, other))
+    others = {(int(first), int(second)) for first, second in near_duplicates.other_pairs}
+    assert others == {pair for pair in matching if not any(set(pair) <= group for group in groups.values())}
 
 
 def test_many_similar_images_load_a_bounded_number_of_matching_images(monkeypatch):
