@@ -24,6 +24,8 @@ from core.backbones.weights import BUILT_IN_WEIGHTS, offline_weights, resolve_we
 from core.backbones.weights_file import WeightsError
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.folder_layout import data_folder
+from core.data.datasets.groups import absolute_groups, group_summary, with_groups
+from core.data.datasets.leakage import split_warnings
 from core.data.datasets.reports import split_origin
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
@@ -127,6 +129,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--class-weights", action="store_true", help="weight each class in the loss by its inverse frequency")
     add("--no-reuse", action="store_true", help="compute the frozen layers in each epoch and cache no features")
+    add(
+        "--groups",
+        default="",
+        metavar="PATTERN|CSV",
+        help="images that stay in one part of the split, such as those of one recording: a CSV file with columns path "
+        "and group, or a regular expression with one capture group that is searched in the path below the class "
+        r"folder, such as (.+)_\d+",
+    )
+    add(
+        "--allow-near-duplicates",
+        action="store_true",
+        help="divide near-duplicates as if they were different images; the test accuracy may then be too high",
+    )
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs")
     add("--resume", metavar="RUN_ID", help="continue a stopped or failed run")
     add("--stop", metavar="RUN_ID", help="stop a run that trains in the background")
@@ -148,6 +163,8 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         class_weights=arguments.class_weights,
         reuse=not arguments.no_reuse,
         layout=arguments.layout,
+        leak_free=not arguments.allow_near_duplicates,
+        groups=absolute_groups(arguments.groups),
     )
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
     template = replace(with_weights(template, _choose_weights(arguments, replace(template, **given))), **given)
@@ -195,7 +212,8 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
         )
     _print_problems(dataset)
     planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
-    _print_data_report(dataset, Manifest.from_csv(planned[0][1]))
+    dataset = with_groups(dataset, template.groups)
+    _print_data_report(dataset, Manifest.from_csv(planned[0][1]), template.leak_free)
     for strategy in preset.strategies:
         for warning in warnings(strategy, base=template.backbone):
             console.print(warning, style="yellow", markup=False)
@@ -204,13 +222,17 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
     return [run.id for run in store.create_study(planned).runs]
 
 
-def _print_data_report(dataset: Dataset, manifest: Manifest) -> None:
+def _print_data_report(dataset: Dataset, manifest: Manifest, leak_free: bool) -> None:
     splits = ", ".join(f"{name} {number:,}" for name, number in manifest.counts().items())
     console.print(
         f"{dataset.root}: {count(len(dataset.images), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
         markup=False,
     )
     console.print(split_origin(dataset), markup=False)
+    if groups := group_summary(dataset):
+        console.print(groups, markup=False)
+    for warning in split_warnings(dataset, manifest, leak_free):
+        console.print(warning, style="yellow", markup=False)
     if warning := imbalance_warning(dataset.counts):
         console.print(f"{warning} Option: --class-weights.", style="yellow", markup=False)
 

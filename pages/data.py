@@ -11,9 +11,10 @@ from core.experiment.guidelines import imbalance_warning
 from pages.parts.data.augmentation_preview import show_augmented_copies
 from pages.parts.data.gallery import show_gallery
 from pages.parts.data.near_duplicate_groups import show_near_duplicates
-from pages.parts.shared.choose_data import choose_data, load_report, show_problems, split_summary
+from pages.parts.shared.choose_data import choose_data, load_report, show_problems, show_split_notes, split_summary
 from pages.parts.shared.form import PERSISTENT, fill_once
-from pages.parts.shared.services import get_services
+from pages.parts.shared.grouping_controls import choose_grouping, chosen_grouping
+from pages.parts.shared.services import Services, get_services, show_error
 from pages.parts.shared.show import show_chart, show_table
 
 
@@ -22,7 +23,9 @@ def main() -> None:
     st.title("Data")
     fill_once()  # this page also sets the images and the augmentation of the Train page's form
     data = choose_data(services)
-    report = load_report(data) if data else None
+    if data:
+        _choose_grouping(services)
+    report = load_report(data, *chosen_grouping(services.allowed_folders)) if data else None
     if not data or not report:
         st.caption(
             "Each class is a folder of images, named after the class. If the class folders are inside folders named "
@@ -40,6 +43,18 @@ def main() -> None:
             show_augmented_copies(report, shown)
     if st.button("Train on these images", type="primary", disabled=not report.manifest):
         st.switch_page("pages/train.py")
+
+
+def _choose_grouping(services: Services) -> None:
+    """Show which images stay together, which is part of the Train page's form too, and an error if it is invalid."""
+    with st.expander("Images that stay together"):
+        try:
+            choose_grouping(services.allowed_folders)
+        except ValueError as error:
+            message = error
+        else:
+            return
+    show_error(message)
 
 
 def _show_metrics(dataset: Dataset) -> None:
@@ -62,16 +77,17 @@ def _show_contents(report: Report) -> None:
     halves = st.columns(2, gap="large") if report.manifest and report.dataset.problems else [st.container()] * 2
     if report.manifest:
         with halves[0]:
-            _show_classes(report.dataset, report.manifest)
+            _show_classes(report, report.dataset, report.manifest)
     if report.dataset.problems:
         with halves[1]:
             st.subheader("Problems")
             show_problems(report.dataset)
 
 
-def _show_classes(dataset: Dataset, manifest: Manifest) -> None:
+def _show_classes(report: Report, dataset: Dataset, manifest: Manifest) -> None:
     st.subheader("Classes")
     st.caption(f"{split_summary(manifest)}. {escape_markdown(split_origin(dataset))}")
+    show_split_notes(report)
     show_chart(class_bars(manifest), "classes", "Images per class, divided into training, validation and test")
     if warning := imbalance_warning(dataset.counts):
         st.markdown(f":material/warning: {escape_markdown(warning)}")

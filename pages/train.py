@@ -11,6 +11,7 @@ from core.experiment.strategy import Strategy
 from core.machine.devices import Device, training_devices
 from pages.parts.shared.choose_data import choose_data, show_report
 from pages.parts.shared.form import fill_from_url, fill_once, weights_notice
+from pages.parts.shared.grouping_controls import chosen_grouping
 from pages.parts.shared.services import get_services, show_error
 from pages.parts.shared.start_study import start_study
 from pages.parts.train.advanced import choose_template
@@ -32,7 +33,7 @@ def main() -> None:
     except (NoSuchRun, ValueError) as error:
         show_error(error)
     data = choose_data(services)
-    report = show_report(data) if data else None
+    report = show_report(data, *chosen_grouping(services.allowed_folders)) if data else None
     dataset = report.dataset if report else None
     choose_preset(services, len(dataset.images) if dataset else None)
     cards, template, preset = st.container(), None, None  # the cards come first, but depend on the settings below

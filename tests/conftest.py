@@ -29,6 +29,7 @@ Path(os.environ["TRANSFER_LAB_HOME"], "sample").symlink_to(  # the sample set is
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_1.0_224_imagenet_no_top.weights.h5"
+SPLIT_PHOTOS = SHARED / "data" / "clothing-224"
 PHOTOS = SHARED / "data" / "trashnet-112"
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -84,6 +85,14 @@ def photos() -> Path:
     if not PHOTOS.is_dir():
         pytest.skip("needs the real photos in ../shared/data")
     return PHOTOS
+
+
+@pytest.fixture
+def split_photos() -> Path:
+    """Real photos in folders train, validation and test."""
+    if not SPLIT_PHOTOS.is_dir():
+        pytest.skip("needs the real photos in ../shared/data")
+    return SPLIT_PHOTOS
 
 
 @pytest.fixture

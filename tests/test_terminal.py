@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from harness import enable_ctrl_c
+from PIL import Image
 
 from core.data.datasets.split import Manifest
+from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import State
 from core.experiment.runs.run_store import RunStore
 from transfer_learning import _build_preset, _parser, _start, main
@@ -97,6 +99,57 @@ def test_several_seeds_form_one_study_with_one_verdict(terminal, tiny_folder):
     assert code == 0, err
     results = json.loads(out.splitlines()[-1])
     assert [run["seed"] for run in results["runs"]] == [3, 4] and "on average over 2 runs" in results["verdict"]
+
+
+def planned(tmp_path: Path, *arguments: str) -> list[tuple[RunConfig, Manifest]]:
+    """Configurations and manifests of the runs that these arguments create, without training them."""
+    store = RunStore(tmp_path / "runs")
+    run_ids = _start(store, _build_preset(_parser().parse_args([*arguments, *SMALL])))
+    return [(store.get_intact(run_id).config, Manifest.from_csv(store.manifest(run_id))) for run_id in run_ids]
+
+
+def test_groups_stay_together_with_every_seed(tmp_path, tiny_folder, capsys):
+    pattern = r"00(\d)\."
+    runs = planned(tmp_path, "--data", str(tiny_folder), "--groups", pattern, "--seeds", "3")
+    assert "6 groups of 10 images" in capsys.readouterr().err and len({manifest for _, manifest in runs}) > 1
+    for config, manifest in runs:
+        parts = {group: {i.split for i in manifest.items if i.group == group} for group in "012345"}
+        assert config.groups == pattern and all(len(found) == 1 for found in parts.values())
+
+
+def test_the_path_of_a_csv_file_of_groups_becomes_absolute(tmp_path, tiny_folder, monkeypatch):
+    names = [path.relative_to(tiny_folder).as_posix() for path in sorted(tiny_folder.rglob("*.jpg"))]
+    (tmp_path / "groups.csv").write_text("path,group\n" + "".join(f"{name},{n % 5}\n" for n, name in enumerate(names)))
+    monkeypatch.chdir(tmp_path)
+    ((config, manifest),) = planned(tmp_path, "--data", str(tiny_folder), "--groups", "groups.csv")
+    assert config.groups == str(tmp_path / "groups.csv") and len({item.group for item in manifest.items}) == 5
+
+
+def test_near_duplicates_can_be_allowed_and_are_reported_with_numbers(tmp_path, tiny_folder, capsys):
+    for number, path in enumerate(
+        sorted((tiny_folder / "glass").iterdir()) + sorted((tiny_folder / "paper").iterdir())
+    ):
+        for size in (96, 90):
+            folder = tmp_path / "set" / path.parent.name
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.open(path).resize((size, size)).save(folder / f"{number}-{size}.png")
+    ((config, manifest),) = planned(tmp_path, "--data", str(tmp_path / "set"), "--allow-near-duplicates")
+    tested = len(manifest.in_split("test"))
+    assert not config.leak_free and f" of {tested} test images" in " ".join(capsys.readouterr().err.split())
+    ((config, manifest),) = planned(tmp_path, "--data", str(tmp_path / "set"))
+    assert config.leak_free and "near-duplicates" not in capsys.readouterr().err
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [("(", "no regular expression"), ("clip", "0 capture groups"), ("missing.csv", "which cannot be read")],
+)
+def test_bad_groups_are_refused_in_one_line_before_anything_is_read(groups, message, capsys, monkeypatch):
+    monkeypatch.setattr("transfer_learning.scan", lambda *_: pytest.fail("read images"))
+    with pytest.raises(SystemExit) as exit:
+        main(["--groups", groups, "--weights", "random"])
+    assert exit.value.code == 2 and message in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_gradual_plans_one_strategy_of_four_phases():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from core.backbones.weights import SAMPLE_BASE
 from core.data.datasets.dataset import Dataset
+from core.data.datasets.groups import with_groups
 from core.data.datasets.split import split
 from core.experiment.named_strategies import SharedSettings, all_three
 from core.experiment.preset import Preset
@@ -19,13 +20,13 @@ def plan_study(
 
     A seed determines both the split and the training, so runs with the same seed share a split and can be compared in
     pairs. Raises `ValueError` if there is no strategy, no seed or no such base, or a setting that only runs of earlier
-    versions may have; `DataError` if the data set cannot be split.
+    versions may have; `DataError` if the groups do not fit the data set or it cannot be split.
     """
     template.backbone  # noqa: B018 - raises if it is unknown
     if not strategies or not seeds:
         raise ValueError(f"Expected at least one strategy and one seed; received {len(strategies)} and {len(seeds)}.")
     template = replace(template, batch_size=int(template.batch_size))  # a new run may not repeat an earlier version's 1
-    planned = []
+    planned, dataset = [], with_groups(dataset, template.groups)
     for seed in seeds:
         manifest = split(dataset, seed, template.leak_free).to_csv()
         planned += [(replace(template, strategy=s, seed=seed, split_seed=seed), manifest) for s in strategies]

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from core.backbones.backbone import Backbone
 from core.backbones.registry import DEFAULT_BASE, backbone, backbones
+from core.experiment.group_pattern import check_groups
 from core.experiment.named_strategies import TWO_PHASE
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Strategy, expect_integer, expect_number
 
@@ -69,6 +70,8 @@ class RunConfig:
         base: name of the base network. An unknown one is accepted, so that runs on a base that is no longer there can
             be shown; `backbone` refuses it.
         layout: how the folders in `data` were read, one of `LAYOUTS`.
+        groups: images that stay in one part of the split, such as those of one recording: the path of a CSV file with
+            columns path and group, or a regular expression of file names with one capture group; "" = none.
     """
 
     data: str = SAMPLE
@@ -90,6 +93,7 @@ class RunConfig:
     leak_free: bool = True
     base: str = DEFAULT_BASE.name
     layout: str = "auto"
+    groups: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
@@ -115,6 +119,7 @@ class RunConfig:
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
                 raise ValueError(f"Expected {name} to name a folder or file; received {str(value)[:80]!r}.")
+        check_groups(self.groups)
         if self.base in backbones():
             self._expect_fitting_base(self.backbone)
 

@@ -37,6 +37,7 @@ configs = st.builds(
     st.booleans(),
     st.sampled_from(PRECISIONS),
     layout=st.sampled_from(LAYOUTS),
+    groups=st.sampled_from(["", r"(.+)_\\d+", "(玻璃)", "/data/groups.csv"]),
 )
 
 timestamps = st.none() | st.floats(0, 4e9)

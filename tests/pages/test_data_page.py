@@ -4,6 +4,7 @@ import io
 import shutil
 import sys
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.data.datasets import reports
 from core.data.datasets.scan import scan
-from core.data.datasets.split import split
+from core.data.datasets.split import Manifest, split
 from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.runs.run_store import RunStore
 from core.machine.paths import uploads_folder
@@ -355,3 +356,102 @@ def test_near_duplicates_are_shown_with_the_effect_of_leaks(root, tiny_folder, t
     page.run()
     table = next(frame.value for frame in page.dataframe if "Without leaked" in frame.value)
     assert table["All test images"].tolist() == [0.5] and table["Leaked"][0] > 0 and not page.exception
+
+
+def record(folder: Path, label: str, recordings: int, frames: int = 6) -> None:
+    """Write frames of recordings: label/clip0_000.png ... Every frame is different."""
+    for clip in range(recordings):
+        for frame in range(frames):
+            paint(folder / label / f"clip{clip}_{frame:03d}.png", f"{label} {clip} {frame}")
+
+
+def test_groups_by_pattern_are_shown_and_reach_the_train_page_and_its_runs(root, make):
+    folder = make()
+    for label in ("cup", "fork"):
+        record(folder, label, recordings=5)
+    page = open_folder(folder)
+    page.text_input(key="groups").set_value(r"(.+)_\d+").run()
+    assert "5 groups of 12 images." in texts(page) and not page.error and not page.exception
+    switch(page, "train")
+    assert page.text_input(key="groups").value == r"(.+)_\d+" and "5 groups of 12 images." in texts(page)
+    page.selectbox(key="weights").select("None (random)").run()
+    button(page, "Start").click().run()
+    store = RunStore(root)
+    for run in store.runs():
+        parts = defaultdict(set)
+        for item in Manifest.from_csv(store.manifest(run.id)).items:
+            parts[item.group].add(item.split)
+        assert run.config.groups == r"(.+)_\d+" and len(parts) == 5 and all(len(found) == 1 for found in parts.values())
+    again = open_page("train", **{"from": store.runs()[0].study})
+    assert again.text_input(key="groups").value == r"(.+)_\d+" and "5 groups of 12 images." in texts(again)
+
+
+def test_groups_by_a_csv_file_are_read_from_allowed_folders_alone(root, make, tmp_path_factory):
+    folder = make(cup=20, fork=20)
+    rows = "path,group\n" + "".join(
+        f"{label}/{n}.png,{label}{n // 4}\n" for label in ("cup", "fork") for n in range(20)
+    )
+    (folder / "groups.csv").write_text(rows)
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "groups.csv"
+    elsewhere.write_text(rows)
+    page = open_folder(folder)
+    page.text_input(key="groups").set_value(str(folder / "groups.csv")).run()
+    assert "10 groups of 4 images." in texts(page) and not page.error
+    page.text_input(key="groups").set_value(str(elsewhere)).run()
+    assert len(page.error) == 1 and "Expected a folder below" in page.error[0].value and "groups of" not in texts(page)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("(", "no regular expression"),
+        ("clip", "0 capture groups"),
+        ("(video)", "fits none of 24"),
+        ("{folder}/missing.csv", "cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("name", ["data", "train"])
+def test_bad_groups_show_one_error_on_both_pages(root, make, name, groups, message):
+    folder = make(cup=12, fork=12)
+    page = open_folder(folder)
+    if name == "train":
+        switch(page, "train")
+    page.text_input(key="groups").set_value(groups.replace("{folder}", str(folder))).run()
+    assert len(page.error) == 1 and message in page.error[0].value.replace("\\", "") and not page.exception
+    if name == "train":
+        assert button(page, "Start").disabled
+    page.text_input(key="groups").set_value("").run()
+    assert not page.error and not page.exception
+
+
+def test_near_duplicates_in_the_users_own_folders_are_reported_with_numbers(root, make, tiny_folder):
+    folder = make()
+    for label in ("glass", "paper"):
+        for number, path in enumerate(sorted((tiny_folder / label).iterdir())):
+            part = folder / ("test" if number < 2 else "train") / label
+            part.mkdir(parents=True, exist_ok=True)
+            image = Image.open(path)
+            image.save(part / path.name)
+            if number == 0:
+                again = folder / "train" / label / f"m-{path.name}"
+                again.parent.mkdir(parents=True, exist_ok=True)
+                ImageOps.mirror(image).save(again)
+    page = open_folder(folder)
+    assert metrics(page)["Images"] == "14" and metrics(page)["Problems"] == "0"
+    warning = "2 of 4 test images (50.0%) are near-duplicates of images for training or validation"
+    assert warning in texts(page) and warning in texts(switch(page, "train")) and not button(page, "Start").disabled
+
+
+def test_a_class_of_one_photo_is_used_with_a_warning_and_the_tick_takes_it_away(root, make, tiny_folder):
+    folder = make(fork=12)
+    (folder / "glass").mkdir()
+    photo = Image.open(sorted((tiny_folder / "glass").iterdir())[0])
+    for number in range(12):
+        photo.resize((90 - number, 90 - number)).save(folder / "glass" / f"{number}.png")
+    page = open_folder(folder)
+    assert "glass: its 12 images form 1 group of near-duplicates" in texts(page) and not page.error
+    page.checkbox(key="leak-free").uncheck().run()
+    assert "form 1 group" not in texts(page) and "2 of 4 test images (50.0%) are near-duplicates" in texts(page)
+    switch(page, "train")
+    assert not page.checkbox(key="leak-free").value and not button(page, "Start").disabled

@@ -55,9 +55,9 @@ def baseline_rows(
     ]
 
 
-def _training_images(config: RunConfig) -> tuple[str, int, int, int, bool]:
+def _training_images(config: RunConfig) -> tuple[str, int, int, int, bool, str]:
     """The settings that determine which pixels a run trains on; equal for comparable runs."""
-    return config.data, config.image_size, config.seed, config.split_seed, config.leak_free
+    return config.data, config.image_size, config.seed, config.split_seed, config.leak_free, config.groups
 
 
 def _compare_with_baseline(row: Summary, baseline: Summary, name: str, metrics: Metrics) -> Iterator[dict[str, str]]:

@@ -107,14 +107,17 @@ def _training_data(run: Run, manifest: Manifest) -> str:
     counts = manifest.counts()
     drawn = " The images are drawn by a program; they are not photos." if run.config.data == SAMPLE else ""
     near_duplicates = (
-        "Near-duplicates were kept in the same part of the split."
+        "Near-duplicates were kept in the same part of the split, except between folders that were split beforehand "
+        "and in classes that have too few different images for that."
         if run.config.leak_free
         else "Near-duplicates were not kept in the same part of the split, so the test accuracy may be too high."
     )
+    groups = len({item.group for item in manifest.items} - {""})
+    grouped = f" The images form {count(groups, 'group')}, such as recordings of one object." if groups else ""
     return (
         f"{_escape(data_name(run.config.data))}: {count(len(manifest.items), 'image')}, of which "
         f"{counts['train']:,} for training, {counts['validation']:,} for validation and {counts['test']:,} for "
-        f"testing.{drawn} {near_duplicates}"
+        f"testing.{drawn}{grouped} {near_duplicates}"
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.analysis.text import count, rate, shorten, study_time
 from core.backbones.registry import backbones
+from core.experiment.group_pattern import is_csv
 from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase
@@ -42,6 +43,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         "Augmented copies per image": _augmented_copies(config),
         "Patience": str(config.patience) if config.patience else "no early stopping",
         "Near-duplicates": "grouped" if config.leak_free else "not grouped",
+        **({"Groups": group_setting(config.groups)} if config.groups else {}),
         "Class weights": _yes_or_no(config.class_weights),
         "Deterministic": _yes_or_no(config.deterministic),
         "Mixed precision": _yes_or_no(config.mixed_precision),
@@ -66,6 +68,11 @@ def data_name(data: str) -> str:
 def base_name(base: str) -> str:
     """Display name of a base network; its name in the configuration if it is not there any more."""
     return backbones()[base].title if base in backbones() else f"{base} (no longer available)"
+
+
+def group_setting(groups: str) -> str:
+    """Display name of the groups: the pattern, or the name of the CSV file."""
+    return shorten(Path(groups).name if is_csv(groups) else groups, 40)
 
 
 def weights_name(weights: str) -> str:

@@ -30,6 +30,7 @@ class ImageFile:
         duplicate_group: the same for all exact and near-duplicates within a class: the hash of one of them.
         levels: range of its values if it has more than 8 bits per channel.
         scale: how its values are scaled to 8 bits (`core/data/datasets/images/scales.py`); "" for 8-bit images.
+        group: the user's name for images that belong together, in any class; "" if there is none.
     """
 
     path: str
@@ -41,6 +42,7 @@ class ImageFile:
     duplicate_group: str = ""
     levels: Levels | None = None
     scale: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not self.duplicate_group:
@@ -58,11 +60,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A scanned data set. `images` are those that will be used; `problems` lists everything else."""
+    """A scanned data set.
+
+    Args:
+        images: those that will be used.
+        problems: everything else.
+        other_near_duplicates: pairs of near-duplicates in no common `duplicate_group`, by their hashes, such as some of
+            the frames of a panning camera.
+    """
 
     root: Path
     images: tuple[ImageFile, ...]
     problems: tuple[Problem, ...]
+    other_near_duplicates: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -105,24 +115,28 @@ class Dataset:
         """The duplicate group of each image, by hash."""
         return {image.hash: image.duplicate_group for image in self.images}
 
-    def check(self, leak_free: bool = True) -> None:
+    @property
+    def has_split_folders(self) -> bool:
+        """Whether the images come in folders of their own for training and other parts."""
+        return any(image.split for image in self.images)
+
+    def check(self) -> None:
         """Raise `DataError` unless there are at least two classes with `MIN_PER_CLASS` different images each.
 
-        Near-duplicates count once if the split has to be `leak_free`.
+        In folders with a split of their own, a class may have fewer images.
         """
         if len(self.classes) < 2:
             raise DataError(
                 f"Expected at least 2 class folders with images in {self.root}; received "
                 f"{len(self.classes)}. Put each class into a separate folder."
             )
-        different = {(image.label, image.duplicate_group if leak_free else image.hash) for image in self.images}
-        counts = Counter(label for label, _ in different)
+        counts = Counter(label for label, _ in {(image.label, image.hash) for image in self.images})
         too_small = {label: number for label, number in counts.items() if number < MIN_PER_CLASS}
-        if too_small:
+        if too_small and not self.has_split_folders:
             received = ", ".join(f"{label}: {number}" for label, number in sorted(too_small.items()))
             raise DataError(
-                f"Expected at least {MIN_PER_CLASS} different images in every class; received {received}."
-                f"{' Near-duplicates count once.' if leak_free else ''} Add images or remove the folder."
+                f"Expected at least {MIN_PER_CLASS} different images in every class; received {received}. "
+                "Add images or remove the folder."
             )
 
 

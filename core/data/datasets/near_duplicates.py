@@ -2,12 +2,15 @@
 
 The search has two steps. First all pairs of signatures (small, band-pass filtered grey versions) are correlated, and
 only highly correlated pairs remain. Then template matching searches the centre of one image in the other, in colour
-and at several scales. `benchmarks/near_duplicates.py` measures how many changed copies are found and how many pairs
-are false matches.
+and at several scales. Groups are formed by complete linkage: every image of a group matches every other one, so that
+the frames of a panning camera do not become one group. `benchmarks/near_duplicates.py` measures how many changed copies
+are found and how many pairs are false matches.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -49,30 +52,62 @@ def _band_pass(pixels: np.ndarray, fine: float, coarse: float) -> np.ndarray:
     return cv2.GaussianBlur(pixels, (0, 0), fine) - cv2.GaussianBlur(pixels, (0, 0), coarse)
 
 
-def group_near_duplicates(signatures: Mapping[str, np.ndarray], load: Callable[[str], np.ndarray]) -> dict[str, str]:
-    """Assign each image that has near-duplicates to a group, named after the group's first image.
+@dataclass(frozen=True)
+class NearDuplicates:
+    """Near-duplicates among the images of one class.
+
+    Args:
+        groups: the first image of its group for each image that has near-duplicates in a group, by name.
+        other_pairs: near-duplicates that are not in one group, because another pair of their groups does not match.
+    """
+
+    groups: dict[str, str]
+    other_pairs: tuple[tuple[str, str], ...]
+
+
+def group_near_duplicates(signatures: Mapping[str, np.ndarray], load: Callable[[str], np.ndarray]) -> NearDuplicates:
+    """Find the near-duplicates, and form groups in which all images are near-duplicates of each other.
 
     Args:
         signatures: by the name of each image, for example its hash.
         load: returns the `matching_image` of an image by name; called only for candidates.
     """
     names = sorted(signatures)
-    parent = list(range(len(names)))  # disjoint sets: the root of each set is its first image
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = number = parent[parent[number]]
-        return number
-
     cached = lru_cache(_CACHED_IMAGES)(lambda number: load(names[number]))
+    orientations: dict[tuple[int, int], list[bool]] = defaultdict(list)
     for first, second, is_mirrored in _candidates([signatures[name] for name in names]):
-        smaller, larger = sorted((root(first), root(second)))
-        if smaller != larger and is_match(cached(first), cached(second), is_mirrored):
-            parent[larger] = smaller
-    roots = [root(number) for number in range(len(names))]
-    grouped = {number for number, first in enumerate(roots) if number != first}
-    grouped |= {roots[number] for number in grouped}
-    return {names[number]: names[roots[number]] for number in sorted(grouped)}
+        orientations[first, second].append(is_mirrored)
+
+    @cache
+    def matches(pair: tuple[int, int]) -> bool:
+        return any(is_match(cached(pair[0]), cached(pair[1]), mirrored) for mirrored in orientations.get(pair, ()))
+
+    group_of = _complete_linkage(orientations, matches)
+    between = [
+        pair for pair in orientations if group_of.get(pair[0]) != group_of.get(pair[1]) or pair[0] not in group_of
+    ]
+    return NearDuplicates(
+        {names[number]: names[group[0]] for number, group in sorted(group_of.items())},
+        tuple((names[pair[0]], names[pair[1]]) for pair in between if matches(pair)),
+    )
+
+
+def _complete_linkage(
+    pairs: Iterable[tuple[int, int]], matches: Callable[[tuple[int, int]], bool]
+) -> dict[int, tuple[int, ...]]:
+    """Return the sorted group of each number; all pairs of a group match. Groups are joined in the order of `pairs`."""
+    group_of: dict[int, tuple[int, ...]] = {}
+    refused: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
+    for pair in pairs:
+        first, second = sorted(group_of.get(number, (number,)) for number in pair)
+        if first == second or (first, second) in refused:
+            continue
+        if all(matches((min(a, b), max(a, b))) for a in first for b in second):
+            joined = tuple(sorted(first + second))
+            group_of |= dict.fromkeys(joined, joined)
+        else:
+            refused.add((first, second))
+    return group_of
 
 
 def is_match(first: np.ndarray, second: np.ndarray, is_mirrored: bool) -> bool:

@@ -3,18 +3,21 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from threading import Lock
 
-from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
+from core.data.datasets.dataset import SPLITS, Dataset, ImageFile
 from core.data.datasets.decode import Progress
 from core.data.datasets.folder_layout import data_folder, folder_stamp
+from core.data.datasets.groups import with_groups
 from core.data.datasets.layout.split_names import split_name
-from core.data.datasets.leakage import leaked_images
+from core.data.datasets.leakage import leaked_images, split_warnings
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
+from core.experiment.group_pattern import is_csv
 
 _Stamp = tuple[tuple[str, int], ...]
+_Settings = tuple[bool, str, int]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Report:
     dataset: Dataset
     manifest: Manifest | None
     error: str = ""
+    leak_free: bool = True
 
     def images_of(self, label: str, split: str | None = None) -> list[ImageFile]:
         """Return the images of a class, or only those in one split."""
@@ -39,6 +43,11 @@ class Report:
         return len(leaked_images(self.dataset, split(self.dataset, leak_free=False))) if self.manifest else 0
 
     @cached_property
+    def warnings(self) -> list[str]:
+        """What the split means for the test (see `split_warnings`)."""
+        return split_warnings(self.dataset, self.manifest, self.leak_free) if self.manifest else []
+
+    @cached_property
     def _split_by_path(self) -> dict[str, str]:
         return {item.path: item.split for item in self.manifest.items} if self.manifest else {}
 
@@ -48,22 +57,32 @@ class ReportCache:
 
     def __init__(self, limit: int = 8) -> None:
         self._limit = limit
-        self._reports: OrderedDict[tuple[str, str], tuple[_Stamp, Report]] = OrderedDict()
+        self._reports: OrderedDict[tuple[str, str], tuple[_Stamp, _Settings, Report]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, data: str, progress: Progress | None = None, layout: str = "auto") -> Report:
-        """Return the report on a run's `data`, read as `layout` says; scan again only if files were added or removed.
+    def get(
+        self,
+        data: str,
+        progress: Progress | None = None,
+        leak_free: bool = True,
+        groups: str = "",
+        layout: str = "auto",
+    ) -> Report:
+        """Return the report on a run's `data`; scan again only if files were added or removed.
 
-        Raises `LayoutQuestion`, `DataError`, `OSError`.
+        `leak_free`, `groups` and `layout` are settings of the split (see `RunConfig`). Raises `LayoutQuestion`,
+        `DataError`, `OSError`.
         """
         folder = data_folder(data)
-        stamp, key = folder_stamp(folder), (data, layout)
+        stamp, settings, key = folder_stamp(folder), (leak_free, groups, _time_changed(groups)), (data, layout)
         with self._lock:
-            cached_stamp, report = self._reports.get(key, (None, None))
+            cached_stamp, cached_settings, report = self._reports.get(key, (None, None, None))
         if report is None or cached_stamp != stamp:
-            report = _report(scan(folder, progress, layout))
+            report = _report(scan(folder, progress, layout), leak_free, groups)
+        elif cached_settings != settings:
+            report = _report(report.dataset, leak_free, groups)
         with self._lock:
-            self._reports[key] = stamp, report
+            self._reports[key] = stamp, settings, report
             self._reports.move_to_end(key)
             while len(self._reports) > self._limit:
                 self._reports.popitem(last=False)
@@ -87,8 +106,17 @@ def _split_folder(image: ImageFile) -> str:
     return next((part for part in parts if (name := split_name(part)) and name.split == image.split), image.split)
 
 
-def _report(dataset: Dataset) -> Report:
+def _report(dataset: Dataset, leak_free: bool, groups: str) -> Report:
     try:
-        return Report(dataset, split(dataset))
-    except DataError as error:
-        return Report(dataset, None, str(error))
+        dataset = with_groups(dataset, groups)
+        return Report(dataset, split(dataset, leak_free=leak_free), leak_free=leak_free)
+    except ValueError as error:
+        return Report(dataset, None, str(error), leak_free)
+
+
+def _time_changed(groups: str) -> int:
+    """Time at which the CSV file of groups changed; 0 if there is none."""
+    try:
+        return Path(groups).stat().st_mtime_ns if is_csv(groups) else 0
+    except OSError:
+        return 0

@@ -39,11 +39,12 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
     read, signatures, unreadable = _read_files(root, list_files(folders), progress)
     unambiguous, contradictions = _drop_contradictions(read)
     separate, leaks = _drop_leaks(unambiguous)
-    images, scale_problems = assign_scales(_assign_duplicate_groups(root, separate, signatures))
+    grouped, other_pairs = _assign_duplicate_groups(root, separate, signatures)
+    images, scale_problems = assign_scales(grouped)
     problems = read_left_out(folder) + misplaced(folder, folders) + unreadable + contradictions + leaks
     problems += _empty_classes(folders.labels, images) + alike_classes(folders.labels) + _absent_classes(images)
     problems += scale_problems
-    return Dataset(root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)))
+    return Dataset(root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)), other_pairs)
 
 
 def _read_files(
@@ -111,8 +112,10 @@ def _drop_leaks(images: list[ImageFile]) -> tuple[list[ImageFile], list[Problem]
     return remaining, problems
 
 
-def _assign_duplicate_groups(root: Path, images: list[ImageFile], signatures: dict[str, np.ndarray]) -> list[ImageFile]:
-    """Find the near-duplicates within each class and set each image's `duplicate_group`."""
+def _assign_duplicate_groups(
+    root: Path, images: list[ImageFile], signatures: dict[str, np.ndarray]
+) -> tuple[list[ImageFile], tuple[tuple[str, str], ...]]:
+    """Find the near-duplicates within each class; set each `duplicate_group`, and return the pairs in no group."""
     path = {image.hash: root / image.path for image in images}
     by_label: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     for image in images:
@@ -124,10 +127,10 @@ def _assign_duplicate_groups(root: Path, images: list[ImageFile], signatures: di
         except (UnreadableImage, OSError):  # removed or changed since it was read: zeros match nothing
             return np.zeros((MATCHING_SIDE, MATCHING_SIDE, 3), np.float32)
 
-    groups: dict[str, str] = {}
-    for class_signatures in by_label.values():
-        groups |= group_near_duplicates(class_signatures, load)
-    return [replace(image, duplicate_group=groups.get(image.hash, image.hash)) for image in images]
+    found = [group_near_duplicates(class_signatures, load) for class_signatures in by_label.values()]
+    groups = {name: first for near in found for name, first in near.groups.items()}
+    grouped = [replace(image, duplicate_group=groups.get(image.hash, image.hash)) for image in images]
+    return grouped, tuple(pair for near in found for pair in near.other_pairs)
 
 
 def _empty_classes(names: set[str], images: list[ImageFile]) -> list[Problem]:

@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile, strictest_splits
+from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
 from core.data.datasets.decode import Whites
+from core.data.datasets.groups import units
 from core.data.datasets.images.scales import parse_scale, whites_of
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
@@ -19,7 +20,8 @@ TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
 class ManifestRow:
     """One row of a manifest: an image file, its class and its split.
 
-    `scale` is that of the `ImageFile`; None in manifests of earlier versions, which did not record it.
+    `scale` is that of the `ImageFile`; None in manifests of earlier versions, which did not record it. `group` is the
+    user's group, "" if it has none.
     """
 
     path: str
@@ -27,6 +29,7 @@ class ManifestRow:
     label: str
     split: str
     scale: str | None = ""
+    group: str = ""
 
     @property
     def whites(self) -> Whites | None:
@@ -63,9 +66,11 @@ class Manifest:
         return {split: len(self.in_split(split)) for split in SPLITS}
 
     def to_csv(self) -> str:
+        """Write one row per image. There is a column of groups only if an image has one; split is the last column."""
+        groups = ["group"] if any(item.group for item in self.items) else []
+        columns = ["path", "hash", "label", *groups, "scale", "split"]
         text = io.StringIO()
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        columns = ["path", "hash", "label", "scale", "split"]
         writer.writerow(columns)
         writer.writerows([getattr(item, name) for name in columns] for item in self.items)
         return text.getvalue()
@@ -80,7 +85,7 @@ class Manifest:
                 items = tuple(replace(item, scale=None) for item in items)
             for scale in {item.scale for item in items}:
                 parse_scale(scale or "")
-            if not items or any(item.split not in SPLITS or item.label is None for item in items):
+            if not items or any(item.split not in SPLITS or None in (item.label, item.group) for item in items):
                 raise ValueError("no images, or an unknown split")
         except (TypeError, ValueError, csv.Error) as error:
             raise DataError(f"Expected a manifest of path, hash, label and split; received {text[:60]!r}.") from error
@@ -88,72 +93,91 @@ class Manifest:
 
 
 def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
-    """Split the images 70/15/15, stratified by class; the result depends only on their contents and the seed.
+    """Split the images 70/15/15, stratified by class; the result depends only on contents, groups and the seed.
 
-    Near-duplicates stay in one split; if `leak_free` is False, only exact duplicates do. Every class is in all three
-    splits. Predefined train/validation/test folders are respected, except that an image with a duplicate in a stricter
-    split is left out; a missing validation or test split is taken from the training images. Raises `DataError` if a
-    class is too small.
+    Images of a group stay in one split, exact duplicates too, and near-duplicates if `leak_free` is True. Every class
+    is in all three splits. If a class has too few groups of near-duplicates for that, only its exact duplicates stay
+    together; if it has too few of the user's groups, it is absent from validation, or from validation and test.
+    Predefined train/validation/test folders are used as they are, and a missing validation or test split is taken from
+    the training images. Raises `DataError` if a class is too small.
     """
-    dataset.check(leak_free)
-    images: Sequence[ImageFile] = dataset.images
-    if not leak_free:
-        images = [replace(image, duplicate_group="") for image in images]
-    predefined = {image.split for image in images} - {""}
-    if predefined:
-        strictest = strictest_splits(images, key=lambda image: image.duplicate_group)
-        images = [image for image in images if image.split == strictest[image.duplicate_group]]
-    items = _complete_predefined(images, predefined, seed) if predefined else _divide(images, SPLITS, seed)
-    _check_training_classes(items, dataset.classes)
+    dataset.check()
+    images, into = divided_images(dataset)
+    fixed = [_row(image, image.split) for image in dataset.images if image.split not in ("", "train")]
+    items = fixed + _divide(images, into, seed, leak_free)
+    _check_parts(items, dataset.classes)
     return Manifest(tuple(sorted(items, key=lambda item: item.path)))
 
 
-def _divide(images: Sequence[ImageFile], into: Sequence[str], seed: int) -> list[ManifestRow]:
-    """Assign the duplicate groups of each class to the splits `into`."""
-    by_label: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for image in images:
-        by_label[image.label].add((image.duplicate_group, image.hash))
-    assigned = {
-        label: _assign(Counter(group for group, _ in contents), into, seed) for label, contents in by_label.items()
-    }
-    return [_row(image, assigned[image.label][image.duplicate_group]) for image in images]
+def divided_images(dataset: Dataset) -> tuple[list[ImageFile], tuple[str, ...]]:
+    """Return the images that no predefined split fixes, and the splits that they are divided into."""
+    predefined = {image.split for image in dataset.images} - {""}
+    into = ("train", *(name for name in ("validation", "test") if name not in predefined))
+    return [image for image in dataset.images if image.split in ("", "train")], into
 
 
-def _assign(sizes: Mapping[str, int], into: Sequence[str], seed: int) -> dict[str, str]:
-    """Assign each duplicate group of one class to a split, in an order that depends only on the groups and the seed.
+def _divide(images: Sequence[ImageFile], into: Sequence[str], seed: int, leak_free: bool) -> list[ManifestRow]:
+    """Assign the units of images that stay together to the splits `into`."""
+    names = units(images, len(into), leak_free)
+    contents: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for image, name in zip(images, names, strict=True):
+        contents[name].add((image.label, image.hash))
+    sizes = {name: Counter(label for label, _ in different) for name, different in contents.items()}
+    assigned = _assign(sizes, into, seed)
+    return [_row(image, assigned[name]) for image, name in zip(images, names, strict=True)]
 
-    Every split receives a group if there are enough groups. `sizes` is the number of different images per group.
+
+def _assign(units: Mapping[str, Counter[str]], into: Sequence[str], seed: int) -> dict[str, str]:
+    """Assign each unit to the first of test and validation that has room for it, else to training.
+
+    The order depends only on the units and the seed. `units` is the number of different images per unit and class.
     """
-    order = sorted(sizes, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
-    capacity = {name: max(1, round(share * sum(sizes.values()))) for name, share in FRACTIONS.items() if name in into}
+    order = sorted(units, key=lambda unit: hashlib.sha256(f"{seed}:{unit}".encode()).digest())
+    totals = sum(units.values(), Counter[str]())
+    shares = {name: share for name, share in FRACTIONS.items() if name in into}
+    capacity = {(name, label): max(1, round(shares[name] * totals[label])) for name in shares for label in totals}
     assigned: dict[str, str] = {}
-    for group in order:
-        assigned[group] = next((name for name in capacity if sizes[group] <= capacity[name]), "train")
-        if assigned[group] in capacity:
-            capacity[assigned[group]] -= sizes[group]
-    for name in capacity:  # if no group fitted, take the smallest one from a split that keeps another, training first
-        groups_in = Counter(assigned.values())
-        movable = sorted(
-            (group for group in order if groups_in[assigned[group]] > 1),
-            key=lambda group: (assigned[group] != "train", sizes[group]),
-        )
-        if not groups_in[name] and movable:
-            assigned[movable[0]] = name
+    for unit in order:
+        fitting = (name for name in shares if all(size <= capacity[name, label] for label, size in units[unit].items()))
+        assigned[unit] = next(fitting, "train")
+        if assigned[unit] in shares:
+            for label, size in units[unit].items():
+                capacity[assigned[unit], label] -= size
+    _fill_gaps({unit: units[unit] for unit in order}, assigned, ("train", *shares))
     return assigned
 
 
-def _complete_predefined(images: Sequence[ImageFile], predefined: set[str], seed: int) -> list[ManifestRow]:
-    """Take the splits that are missing among the predefined ones from the training images."""
-    missing = [name for name in ("validation", "test") if name not in predefined]
-    fixed = [_row(image, image.split) for image in images if image.split != "train"]
-    return fixed + _divide([image for image in images if image.split == "train"], ("train", *missing), seed)
+def _fill_gaps(units: Mapping[str, Counter[str]], assigned: dict[str, str], into: Sequence[str]) -> None:
+    """Move units, training first, to the splits from which a class is absent.
+
+    A unit is moved only if none of its classes is then absent from the split it was in. If a class has no such unit, it
+    stays absent from validation or test, but never from training.
+    """
+    by_label: dict[str, list[str]] = defaultdict(list)
+    for unit, sizes in units.items():
+        for label in sizes:
+            by_label[label].append(unit)
+    present = Counter((assigned[unit], label) for unit, sizes in units.items() for label in sizes)
+    for name, label in ((name, label) for name in into for label in sorted(by_label)):
+        if present[name, label]:
+            continue
+        movable = [unit for unit in by_label[label] if all(present[assigned[unit], other] > 1 for other in units[unit])]
+        if name == "train" and not movable:
+            movable = sorted(by_label[label], key=lambda unit: assigned[unit] != "validation")[:1]
+        if movable:
+            absent = {unit: sum(not present[name, other] for other in units[unit]) for unit in movable}
+            limit = 2 * min(units[unit][label] for unit in movable)  # not always the smallest, so that seeds differ
+            unit = min(movable, key=lambda u: (-absent[u], assigned[u] != "train", units[u][label] > limit))
+            present.subtract((assigned[unit], other) for other in units[unit])
+            present.update((name, other) for other in units[unit])
+            assigned[unit] = name
 
 
 def _row(image: ImageFile, split: str) -> ManifestRow:
-    return ManifestRow(image.path, image.hash, image.label, split, image.scale)
+    return ManifestRow(image.path, image.hash, image.label, split, image.scale, image.group)
 
 
-def _check_training_classes(items: Sequence[ManifestRow], classes: Sequence[str]) -> None:
+def _check_parts(items: Sequence[ManifestRow], classes: Sequence[str]) -> None:
     """Raise `DataError` if a class has no training images, or a split no images at all."""
     training = Counter(item.label for item in items if item.split == "train")
     missing = [name for name in classes if not training[name]]
@@ -162,6 +186,9 @@ def _check_training_classes(items: Sequence[ManifestRow], classes: Sequence[str]
             f"Expected training images of every class; received none of {', '.join(missing)}. "
             "Add images of it, or remove the folder."
         )
+    groups = len({item.group for item in items} - {""})
+    reason = f", because the {groups:,} groups leave none" if groups else ""
+    advice = "Give smaller groups, or none" if groups else "Add some, or remove the folders"
     for name in SPLITS:
         if not any(item.split == name for item in items):
-            raise DataError(f"Expected images in the {name} split; received none. Add some, or remove the folders.")
+            raise DataError(f"Expected images in the {name} split; received none{reason}. {advice}.")

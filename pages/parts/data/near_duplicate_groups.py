@@ -38,8 +38,8 @@ def _summary(report: Report, groups: int) -> str:
         f"{count(groups, 'group')} of images that show the same photo: resized, recompressed, slightly cropped, "
         "brightened, mirrored, or taken twice."
     )
-    if report.manifest is None:
-        return found
+    if report.manifest is None or report.warnings or not report.leak_free:
+        return found  # the warnings beside the classes give the number of leaked test images
     leaks, tests = report.leak_count_if_ungrouped, report.manifest.counts()["test"]
     leakage = (
         f"Without grouping, {leaks:,} of {tests:,} test images ({percent(leaks / tests)}) would have a near-duplicate "
@@ -47,14 +47,7 @@ def _summary(report: Report, groups: int) -> str:
         if leaks
         else "At seed 0, no test image would leak even without grouping."
     )
-    left_out = len(report.dataset.images) - len(report.manifest.items)
-    note = (
-        f" {count(left_out, 'image')} {'is' if left_out == 1 else 'are'} left out because of a near-duplicate in your "
-        "validation or test folder."
-        if left_out
-        else ""
-    )
-    return f"{found} Each group stays in one part, so that the test images are unseen.{note} {leakage}"
+    return f"{found} Each group stays in one part, so that the test images are unseen. {leakage}"
 
 
 def _show_group(report: Report, group: tuple[ImageFile, ...]) -> None:
@@ -82,5 +75,5 @@ def _show_leakage_effect(services: Services, data: str, report: Report) -> None:
     else:
         st.markdown(
             "None of the newest runs on these images has leaked test images. To see the effect of leaks, untick "
-            "Group near-duplicates under Advanced on the Train page and train again."
+            "Group near-duplicates and train again."
         )

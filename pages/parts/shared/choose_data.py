@@ -10,6 +10,7 @@ from core.analysis.text import count, escape_markdown, shorten
 from core.data.datasets.allowed_folders import AllowedFolders
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.folder_layout import data_folder
+from core.data.datasets.groups import group_summary
 from core.data.datasets.layout.class_folders import LAYOUT_TITLES, LayoutQuestion
 from core.data.datasets.reports import Report, ReportCache
 from core.data.datasets.split import Manifest
@@ -70,14 +71,15 @@ def _choose_folder(folders: AllowedFolders) -> str | None:
     return str(folders.resolve(path)) if path.strip() else None
 
 
-def show_report(data: str) -> Report | None:
+def show_report(data: str, leak_free: bool, groups: str) -> Report | None:
     """Summarise the images in two lines; return None if they cannot be trained on."""
-    report = load_report(data)
+    report = load_report(data, leak_free, groups)
     if report is None:
         return None
     dataset = report.dataset
     if report.manifest:
         st.caption(f"{_name(data)}: {_summary(dataset)}  \n{split_summary(report.manifest)}")
+        show_split_notes(report)
     if dataset.problems:
         with st.expander(f"{count(len(dataset.problems), 'problem')} in these images"):
             show_problems(dataset)
@@ -85,10 +87,11 @@ def show_report(data: str) -> Report | None:
     return report if report.manifest else None
 
 
-def load_report(data: str) -> Report | None:
+def load_report(data: str, leak_free: bool = True, groups: str = "") -> Report | None:
     """Return the report on the current images, and show an error if they cannot be trained on.
 
-    Returns None if the images cannot be read at all.
+    `leak_free` and `groups` are settings of the split (see `RunConfig`). Returns None if the images cannot be read at
+    all.
     """
     layout, bar = chosen_layout(data), st.empty()
     if layout != "auto":
@@ -100,7 +103,7 @@ def load_report(data: str) -> Report | None:
     try:
         with st.spinner("Drawing the sample set") if data == SAMPLE else nullcontext():
             data_folder(data)
-        report = _reports().get(data, show_progress, layout)
+        report = _reports().get(data, show_progress, leak_free, groups, layout)
     except LayoutQuestion as question:
         show_error(question)
         _choose_layout(data, question.choices)
@@ -151,6 +154,14 @@ def split_summary(manifest: Manifest) -> str:
     """`420 for training, 90 for validation, 90 for testing`."""
     splits = manifest.counts()
     return f"{splits['train']:,} for training, {splits['validation']:,} for validation, {splits['test']:,} for testing"
+
+
+def show_split_notes(report: Report) -> None:
+    """Show the user's groups, and what the split means for the test if near-duplicates or groups affect it."""
+    if groups := group_summary(report.dataset):
+        st.caption(f"{groups}.")
+    for warning in report.warnings:
+        st.markdown(f":material/warning: {escape_markdown(warning)}")
 
 
 def show_problems(dataset: Dataset) -> None:

@@ -100,6 +100,7 @@ def _fill_settings(template: RunConfig) -> None:
         "mixed_precision",
         "views",
         "leak_free",
+        "groups",
     ):
         state[name.replace("_", "-")] = getattr(template, name)
     state["batch-size"] = int(template.batch_size)  # a new run may not repeat the 1 of an earlier version

@@ -25,6 +25,7 @@ from pages.parts.shared.form import (
     selected_base,
     weights_path,
 )
+from pages.parts.shared.grouping_controls import choose_grouping
 from pages.parts.shared.services import Services
 
 
@@ -38,6 +39,8 @@ def choose_template(services: Services, data: str) -> RunConfig:
                 st.caption(f":material/warning: {warning}")
         with middle:
             template = _choose_training(replace(template, weights=_choose_weights(services, template)))
+            leak_free, groups = choose_grouping(services.allowed_folders)
+            template = replace(template, leak_free=leak_free, groups=groups)
         with right:
             template = replace(template, augmentation=choose_augmentation(), views=_choose_copies())
     return template
@@ -132,13 +135,6 @@ def _choose_training(template: RunConfig) -> RunConfig:
             key="deterministic",
             **PERSISTENT,
             help="The same seed gives the same weights, bit for bit, on the same machine; slower on GPUs.",
-        ),
-        leak_free=st.checkbox(
-            "Group near-duplicates",
-            key="leak-free",
-            **PERSISTENT,
-            help="Near-duplicates stay in one part, so that the test images are unseen. Without this, a test image may "
-            "have a near-duplicate among the training images, and the accuracy is too high. The Data page shows them.",
         ),
         mixed_precision=st.checkbox(
             "Mixed precision",

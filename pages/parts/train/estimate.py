@@ -59,7 +59,7 @@ def _estimate(preset: Preset, timings: Timings, root: str, _report: Report) -> D
     leak_free = preset.template.leak_free
     plan = []
     for seed in preset.seed_range:
-        manifest = _report.manifest if not seed and leak_free else None
+        manifest = _report.manifest if not seed and leak_free == _report.leak_free else None
         manifest = manifest or split(_report.dataset, seed, leak_free)
         plan += [
             (replace(preset.template, strategy=strategy, split_seed=seed), manifest) for strategy in preset.strategies

@@ -4,17 +4,27 @@ import io
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import combinations, pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
 from core.data.datasets import near_duplicates as near
-from core.data.datasets.dataset import SPLITS, DataError
+from core.data.datasets.dataset import SPLITS
 from core.data.datasets.decode import decode
-from core.data.datasets.leakage import leaked_images
-from core.data.datasets.near_duplicates import group_near_duplicates, matching_image, signature
+from core.data.datasets.groups import with_groups
+from core.data.datasets.leakage import leaked_images, split_warnings
+from core.data.datasets.near_duplicates import (
+    NearDuplicates,
+    group_near_duplicates,
+    is_match,
+    matching_image,
+    signature,
+)
 from core.data.datasets.reports import ReportCache
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split
@@ -43,6 +53,10 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def groups_of(images: dict[str, Image.Image]) -> dict[str, str]:
+    return near_duplicates_of(images).groups
+
+
+def near_duplicates_of(images: dict[str, Image.Image]) -> NearDuplicates:
     return group_near_duplicates(
         {name: signature(image) for name, image in images.items()}, lambda name: matching_image(images[name])
     )
@@ -93,38 +107,135 @@ def test_near_duplicates_stay_in_one_split(tiny_folder, tmp_path):
     assert any(leaked_images(data, split(data, seed, leak_free=False)) for seed in range(5))
 
 
-def test_near_duplicates_in_several_predefined_splits_stay_in_the_strictest(tiny_folder, tmp_path):
-    for name in ("train", "test"):
-        for label in ("glass", "paper"):
-            (tmp_path / name / label).mkdir(parents=True)
+@pytest.fixture
+def leaking_folders(tiny_folder: Path, tmp_path: Path) -> Path:
+    """Folders train and test, where a recompressed copy of one test image of glass is in train."""
     for label in ("glass", "paper"):
         for number, path in enumerate(sorted((tiny_folder / label).iterdir())):
-            decode(path).save(tmp_path / ("test" if number == 0 else "train") / label / path.name, quality=92)
-    original = sorted((tiny_folder / "glass").iterdir())[0]
-    recompressed(decode(original)).save(tmp_path / "train" / "glass" / "again.png")
-    data = scan(tmp_path)
-    assert data.problems == () and len(data.near_duplicates) == 1
-    assert "train/glass/again.png" not in {item.path for item in split(data).items} and not leaked_images(
-        data, split(data)
-    )
-    ungrouped = split(data, leak_free=False)
-    assert leaked_images(data, ungrouped) == {f"test/glass/{original.name}"} and len(ungrouped.items) == len(
-        data.images
-    )
+            folder = tmp_path / "set" / ("test" if number == 0 else "train") / label
+            folder.mkdir(parents=True, exist_ok=True)
+            decode(path).save(folder / path.name, quality=92)
+    original = decode(sorted((tiny_folder / "glass").iterdir())[0])
+    recompressed(original).save(tmp_path / "set" / "train" / "glass" / "again.png")
+    return tmp_path / "set"
 
 
-def test_a_class_of_one_photo_can_only_be_split_without_grouping(tiny_folder, tmp_path):
+def test_near_duplicates_in_the_users_own_folders_are_kept_and_reported(leaking_folders):
+    data = scan(leaking_folders)
+    assert data.problems == () and len(data.near_duplicates) == 1 and len(data.images) == 13
+    for seed, leak_free in ((0, True), (1, True), (0, False)):
+        manifest = split(data, seed, leak_free)
+        assert len(manifest.items) == 13 and "train/glass/again.png" in {item.path for item in manifest.items}
+        assert {i.path for i in manifest.in_split("test")} == {i.path for i in data.images if i.split == "test"}
+        assert leaked_images(data, manifest) == {manifest.in_split("test")[0].path}
+        assert split_warnings(data, manifest, leak_free) == [
+            "1 of 2 test images (50.0%) are near-duplicates of images for training or validation: your folders are "
+            "used as they are, and the test accuracy may be higher than on new images."
+        ]
+
+
+def test_every_photo_of_folders_that_are_split_already_is_used(split_photos):
+    data = scan(split_photos)
+    files = [path for path in split_photos.rglob("*.jpg") if path.is_file()]
+    manifest = split(data)
+    assert len(manifest.items) == len(data.images) == len(files) and not data.problems
+    assert manifest.counts() == {name: len(list((split_photos / name).rglob("*.jpg"))) for name in SPLITS}
+
+
+@pytest.mark.parametrize("shown", [1, 2])
+def test_a_class_of_too_few_photos_is_divided_image_by_image_with_a_warning(tiny_folder, tmp_path, shown):
     for label in ("glass", "paper"):
         (tmp_path / label).mkdir()
-        for number, path in enumerate(sorted((tiny_folder / label).iterdir())[: 1 if label == "glass" else 6]):
+        for number, path in enumerate(sorted((tiny_folder / label).iterdir())[: shown if label == "glass" else 6]):
             for copy, change in enumerate((lambda i: i, ImageOps.mirror, recompressed)):
                 change(decode(path)).save(tmp_path / label / f"{number}-{copy}.png")
-    data = scan(tmp_path)
-    with pytest.raises(DataError, match=r"received glass: 1\. Near-duplicates count once"):
-        split(data)
-    assert {item.split for item in split(data, leak_free=False).items if item.label == "glass"} == set(SPLITS)
     report = ReportCache().get(str(tmp_path))
-    assert report.manifest is None and report.leak_count_if_ungrouped == 0 and len(report.dataset.near_duplicates) == 7
+    assert {item.split for item in report.manifest.items if item.label == "glass"} == set(SPLITS)
+    paper = {image.path: image.duplicate_group for image in report.dataset.images if image.label == "paper"}
+    parts = defaultdict(set)
+    for item in report.manifest.items:
+        if item.path in paper:
+            parts[paper[item.path]].add(item.split)
+    assert len(parts) == 6 and all(len(found) == 1 for found in parts.values()), "paper has groups enough"
+    first, leaks = report.warnings
+    assert first.startswith(f"glass: its {3 * shown} images form {shown} group") and "too few for 3 parts" in first
+    assert "Group near-duplicates" in first and "--allow-near-duplicates" in first and "--groups" in first
+    assert leaks.startswith(f"{len(leaked_images(report.dataset, report.manifest))} of 4 test images")
+    ungrouped = ReportCache().get(str(tmp_path), leak_free=False)
+    assert ungrouped.manifest == split(report.dataset, leak_free=False)
+    assert not any("too few" in text for text in ungrouped.warnings)
+
+
+def test_frames_of_a_fixed_camera_can_be_used(tmp_path):
+    """Three classes of 60 frames each: one background, in which one object moves and changes its colour."""
+    rng = np.random.default_rng(5)
+    for label in ("cup", "fork", "plate"):
+        (tmp_path / label).mkdir()
+        background = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8)).resize((160, 120), Image.BICUBIC)
+        for number in range(60):
+            frame = background.copy()
+            box = 2 * number, 40 + number // 2, 2 * number + 14, 54 + number // 2
+            frame.paste((4 * number, 255 - 4 * number, 128), box)
+            frame.save(tmp_path / label / f"{number:03d}.jpg")
+    data = scan(tmp_path)
+    for seed in range(3):
+        manifest = split(data, seed)
+        assert len(manifest.items) == 180
+        assert all({i.split for i in manifest.items if i.label == label} == set(SPLITS) for label in data.classes)
+
+
+def test_the_frames_of_a_panning_camera_do_not_chain():
+    """Each frame matches its neighbours; in a group every frame matches every other one."""
+    rng = np.random.default_rng(1)
+    scene = Image.fromarray(rng.integers(0, 256, (6, 20, 3), np.uint8)).resize((308, 128), Image.BICUBIC)
+    frames = {f"{n:02d}": scene.crop((3 * n, 0, 3 * n + 128, 128)) for n in range(60)}
+    images = {name: matching_image(frame) for name, frame in frames.items()}
+    names = sorted(frames)
+    neighbours = list(pairwise(names))
+    assert sum(is_match(images[a], images[b], False) for a, b in neighbours) == len(neighbours)
+    groups = defaultdict(list)
+    for name, first in groups_of(frames).items():
+        groups[first].append(name)
+    assert len(groups) >= 10 and all(
+        is_match(images[a], images[b], False) for group in groups.values() for a, b in combinations(group, 2)
+    )
+
+
+def test_frames_of_a_panning_camera_are_split_with_a_warning_that_counts_the_similar_test_images(tmp_path):
+    for seed, label in enumerate(("cup", "fork")):
+        (tmp_path / label).mkdir()
+        rng = np.random.default_rng(seed)
+        scene = Image.fromarray(rng.integers(0, 256, (6, 20, 3), np.uint8)).resize((308, 128), Image.BICUBIC)
+        for n in range(60):
+            scene.crop((3 * n, 0, 3 * n + 128, 128)).save(tmp_path / label / f"pan{n // 20}_{n:02d}.png")
+    data = scan(tmp_path)
+    manifest = split(data)
+    leaked = leaked_images(data, manifest)
+    assert len(leaked) > len(manifest.in_split("test")) / 2
+    (warning,) = split_warnings(data, manifest)
+    assert (
+        warning.startswith(f"{len(leaked)} of {len(manifest.in_split('test'))} test images") and "--groups" in warning
+    )
+    grouped = with_groups(data, r"(.+)_\d+")
+    assert len(leaked_images(grouped, split(grouped))) < len(leaked) / 2
+
+
+@given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] < pair[1]), max_size=25))
+def test_all_pairs_of_a_group_match_and_no_two_groups_could_be_one(matching):
+    """With signatures that make every pair a candidate, and matches as drawn."""
+    signatures = {f"{n}": np.full(576, 1 / 24, np.float32) for n in range(10)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near, "is_match", lambda first, second, _: tuple(sorted((first, second))) in matching)
+        near_duplicates = group_near_duplicates(signatures, int)
+    found, groups = near_duplicates.groups, defaultdict(set)
+    for number in range(10):
+        groups[found.get(f"{number}", f"{number}")].add(number)
+    assert all(pair in matching for group in groups.values() for pair in combinations(sorted(group), 2))
+    assert all(f"{min(group)}" == first for first, group in groups.items())
+    for one, other in combinations(groups.values(), 2):
+        assert not all(tuple(sorted(pair)) in matching for pair in product(one, other))
+    others = {(int(first), int(second)) for first, second in near_duplicates.other_pairs}
+    assert others == {pair for pair in matching if not any(set(pair) <= group for group in groups.values())}
 
 
 def test_many_similar_images_load_a_bounded_number_of_matching_images(monkeypatch):

@@ -164,6 +164,20 @@ def test_a_missing_predefined_split_is_taken_from_training(predefined, data, see
     assert {image.label for image in train.images if found[image.hash] == missing} == {"a", "b"}
 
 
+def test_the_users_own_folders_may_have_classes_of_few_images():
+    parts = [dataset({"a": [1], "b": [1] * 4}, "train"), dataset({"b": [1]}, "validation"), dataset({"a": [1]}, "test")]
+    manifest = split(merged(*parts))
+    assert split_by_hash(manifest) == {image.hash: image.split for part in parts for image in part.images}
+
+
+def test_a_single_training_image_is_not_taken_for_a_missing_part():
+    parts = [dataset({"a": [1], "b": [1] * 9}, "train"), dataset({"a": [1], "b": [1]}, "test")]
+    for seed in range(5):
+        manifest = split(merged(*parts), seed)
+        assert {item.label for item in manifest.in_split("train")} == {"a", "b"}
+        assert {item.label for item in manifest.in_split("validation")} == {"b"}
+
+
 def test_a_class_without_training_images_in_predefined_splits_is_refused():
     train, test = dataset({"a": [1] * 5}, "train"), dataset({"a": [1] * 3, "b": [1] * 3}, "test")
     with pytest.raises(DataError, match="Expected training images of every class; received none of b"):

@@ -1,0 +1,50 @@
+"""Controls for the images that stay in one part of the split, shared by the Data and the Train page."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.data.datasets.allowed_folders import AllowedFolders
+from core.data.datasets.groups import absolute_groups
+from core.experiment.group_pattern import is_csv
+from pages.parts.shared.form import PERSISTENT
+
+
+def choose_grouping(folders: AllowedFolders) -> tuple[bool, str]:
+    """Show the controls; return `leak_free` and `groups` of a configuration. Raises `ValueError` for bad groups."""
+    leak_free = st.checkbox(
+        "Group near-duplicates",
+        key="leak-free",
+        **PERSISTENT,
+        help="Near-duplicates stay in one part, so that the test images are unseen. Without this, a test image may "
+        "have a near-duplicate among the training images, and the accuracy is too high. The Data page shows them.",
+    )
+    groups = st.text_input(
+        "Groups",
+        key="groups",
+        **PERSISTENT,
+        placeholder=r"(.+)_\d+",
+        help="Images that stay in one part, such as those of one recording, object or burst. Either a regular "
+        "expression whose brackets enclose the part of the file name that the images of a group share: `(.+)_\\d+` "
+        "groups clip1_001.jpg and clip1_002.jpg; it is searched in the path below the class folder. Or the path of a "
+        "CSV file on this machine with the columns path and group.",
+    )
+    return leak_free, _resolve(folders, groups)
+
+
+def chosen_grouping(folders: AllowedFolders) -> tuple[bool, str]:
+    """Return the values of the controls without showing them; bad groups, which the control reports, count as none."""
+    try:
+        groups = _resolve(folders, st.session_state.get("groups", ""))
+    except ValueError:
+        groups = ""
+    return st.session_state.get("leak-free", True), groups
+
+
+def _resolve(folders: AllowedFolders, text: str) -> str:
+    """Return a pattern as it is, or the path of an existing CSV file in an allowed folder. Raises `ValueError`."""
+    groups = text.strip()
+    if not is_csv(groups):
+        return absolute_groups(groups)
+    path = Path(groups)
+    return absolute_groups(str(folders.resolve(str(path.parent)) / path.name))
