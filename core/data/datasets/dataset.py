@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -52,11 +52,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A scanned data set. `images` are those that will be used; `problems` lists everything else."""
+    """A scanned data set. `images` are those that will be used; `problems` lists everything else.
+
+    `scanned` is when the scan began, in Unix seconds; None if the images were not scanned.
+    """
 
     root: Path
     images: tuple[ImageFile, ...]
     problems: tuple[Problem, ...]
+    scanned: float | None = field(default=None, compare=False)
 
     @cached_property
     def counts(self) -> dict[str, int]:

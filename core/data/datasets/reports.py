@@ -67,6 +67,11 @@ class ReportCache:
                 self._reports.popitem(last=False)
         return report
 
+    def forget(self, data: str) -> None:
+        """Scan a run's `data` again when it is next asked for: a file in it has changed in place."""
+        with self._lock:
+            self._reports.pop(data, None)
+
 
 def _report(dataset: Dataset) -> Report:
     try:

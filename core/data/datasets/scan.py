@@ -1,6 +1,7 @@
 """Scan a data set before training: read every file, find duplicates and report problems."""
 
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,14 +28,14 @@ def scan(folder: Path, progress: Progress | None = None) -> Dataset:
     A class is a folder directly below `folder`, or below its train/, val(idation)/ and test/ folders. A single folder
     that wraps all of them is skipped. Folders inside a class folder belong to that class.
     """
-    root = find_root(folder)
+    root, began = find_root(folder), time.time()
     files, misplaced = list_files(root)
     read, signatures, unreadable = _read_files(root, files, progress)
     unambiguous, contradictions = _drop_contradictions(read)
     separate, leaks = _drop_leaks(unambiguous)
     images = _assign_duplicate_groups(root, separate, signatures)
     problems = misplaced + unreadable + contradictions + leaks + _empty_classes(root, images) + _absent_classes(images)
-    return Dataset(root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)))
+    return Dataset(root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)), began)
 
 
 def _read_files(

@@ -107,6 +107,11 @@ def load_report(data: str) -> Report | None:
     return report
 
 
+def forget_report(data: str) -> None:
+    """Read these images again when they are next shown."""
+    _reports().forget(data)
+
+
 @st.cache_resource(show_spinner=False)
 def _reports() -> ReportCache:
     return ReportCache()
