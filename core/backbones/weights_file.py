@@ -41,6 +41,16 @@ def expect_readable(path: Path) -> None:
         )
 
 
+def expect_owner(path: Path, base: Backbone, width: float) -> None:
+    """Raise `WeightsError` if this file holds the weights of another known base, or of another width."""
+    found = owner(path)
+    if found and found != (base, width):
+        raise WeightsError(
+            f"Expected the weights of {base.title} at alpha {width}; received {path}, the weights of "
+            f"{found[0].title} at alpha {found[1]}. Choose the file of this base and width."
+        )
+
+
 def owner(path: Path) -> tuple[Backbone, float] | None:
     """The base and the width whose number of weights this file has; None if there is none, or no table of its layers.
 

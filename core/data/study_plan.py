@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.backbones.weights import SAMPLE_BASE
+from core.data.datasets.changed_images import expect_unchanged
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.groups import with_groups
 from core.data.datasets.split import split
@@ -20,17 +21,23 @@ def plan_study(
 
     A seed determines both the split and the training, so runs with the same seed share a split and can be compared in
     pairs. Raises `ValueError` if there is no strategy, no seed or no such base, or a setting that only runs of earlier
-    versions may have; `DataError` if the groups do not fit the data set or it cannot be split.
+    versions may have; `DataError` if the groups do not fit the data set, it cannot be split, or an image has changed
+    since it was scanned.
     """
     template.backbone  # noqa: B018 - raises if it is unknown
     if not strategies or not seeds:
         raise ValueError(f"Expected at least one strategy and one seed; received {len(strategies)} and {len(seeds)}.")
     template = replace(template, batch_size=int(template.batch_size))  # a new run may not repeat an earlier version's 1
-    planned, dataset = [], with_groups(dataset, template.groups)
-    for seed in seeds:
-        manifest = split(dataset, seed, template.leak_free).to_csv()
-        planned += [(replace(template, strategy=s, seed=seed, split_seed=seed), manifest) for s in strategies]
-    return planned
+    dataset = with_groups(dataset, template.groups)
+    manifests = {seed: split(dataset, seed, template.leak_free) for seed in seeds}
+    if dataset.scanned is not None:
+        advice = "Start again: the folder is then read anew."
+        expect_unchanged(dataset.root, manifests[seeds[0]].items, dataset.scanned, advice)
+    return [
+        (replace(template, strategy=strategy, seed=seed, split_seed=seed), manifest.to_csv())
+        for seed, manifest in manifests.items()
+        for strategy in strategies
+    ]
 
 
 def quick_study(weights: str) -> Preset:

@@ -13,8 +13,8 @@ _CLOCK_TOLERANCE = 2.0
 """Seconds: the precision of the times of the coarsest common file system."""
 
 
-def expect_unchanged(root: Path, items: Sequence[ManifestRow], since: float) -> None:
-    """Raise `DataError` if images below `root` are missing, or have changed after `since` (Unix seconds).
+def expect_unchanged(root: Path, items: Sequence[ManifestRow], since: float, advice: str = "") -> None:
+    """Raise `DataError`, with this advice, if images below `root` are missing or changed after `since` (Unix seconds).
 
     Only files with a later time, of their content or of their place in the folder, are read, and compared by hash.
     """
@@ -24,7 +24,8 @@ def expect_unchanged(root: Path, items: Sequence[ManifestRow], since: float) -> 
     if found:
         (path, change), more = found[0], f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
         raise DataError(
-            f"Expected the images as they were when the run was set up; received {root / path}, which {change}{more}."
+            f"Expected the images as they were when they were read; received {root / path}, which {change}{more}. "
+            f"{advice}".strip()
         )
 
 

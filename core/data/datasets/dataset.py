@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -67,12 +67,14 @@ class Dataset:
         problems: everything else.
         other_near_duplicates: pairs of near-duplicates in no common `duplicate_group`, by their hashes, such as some of
             the frames of a panning camera.
+        scanned: when the scan began, in Unix seconds; None if the images were not scanned.
     """
 
     root: Path
     images: tuple[ImageFile, ...]
     problems: tuple[Problem, ...]
     other_near_duplicates: tuple[tuple[str, str], ...] = ()
+    scanned: float | None = field(default=None, compare=False)
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -88,6 +88,12 @@ class ReportCache:
                 self._reports.popitem(last=False)
         return report
 
+    def forget(self, data: str) -> None:
+        """Scan a run's `data` again when it is next asked for: a file in it has changed in place."""
+        with self._lock:
+            for key in [key for key in self._reports if key[0] == data]:
+                del self._reports[key]
+
 
 def split_origin(dataset: Dataset) -> str:
     """Say in a sentence which parts are as in the user's folders, and which are drawn."""

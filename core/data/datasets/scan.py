@@ -1,6 +1,7 @@
 """Scan a data set before training: read every file, find duplicates and report problems."""
 
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +35,7 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
     that wraps all of them is skipped. Folders inside a class folder belong to that class. `layout` (one of `LAYOUTS`)
     may say otherwise. Raises `LayoutQuestion` if the folders can be read in several ways, `DataError`.
     """
-    root = find_root(folder)
+    root, began = find_root(folder), time.time()
     folders = read_layout(Folder(root), layout)
     read, signatures, unreadable = _read_files(root, list_files(folders), progress)
     unambiguous, contradictions = _drop_contradictions(read)
@@ -44,7 +45,9 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
     problems = read_left_out(folder) + misplaced(folder, folders) + unreadable + contradictions + leaks
     problems += _empty_classes(folders.labels, images) + alike_classes(folders.labels) + _absent_classes(images)
     problems += scale_problems
-    return Dataset(root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)), other_pairs)
+    return Dataset(
+        root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)), other_pairs, began
+    )
 
 
 def _read_files(

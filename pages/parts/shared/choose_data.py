@@ -133,6 +133,11 @@ def _choose_layout(data: str, layouts: Sequence[str]) -> None:
         st.rerun()
 
 
+def forget_report(data: str) -> None:
+    """Read these images again when they are next shown."""
+    _reports().forget(data)
+
+
 @st.cache_resource(show_spinner=False)
 def _reports() -> ReportCache:
     return ReportCache()

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from core.backbones.weights import resolve_weights
-from core.data.datasets.dataset import Dataset
+from core.data.datasets.dataset import DataError, Dataset
 from core.data.study_plan import plan_study
 from core.experiment.preset import Preset
 from core.machine.keras_backend import expect_backend
+from pages.parts.shared.choose_data import forget_report
 from pages.parts.shared.services import Services, show_error
 
 
@@ -22,6 +23,8 @@ def start_study(services: Services, preset: Preset, dataset: Dataset) -> None:
         for run in study.runs:
             services.launcher.submit(run.id)
     except (ValueError, OSError) as error:
+        if isinstance(error, DataError):  # a file may have changed in place since the report was made
+            forget_report(template.data)
         show_error(error)
         return
     st.switch_page("pages/runs.py", query_params={"study": study.id})

@@ -9,8 +9,12 @@ import pytest
 
 from core.data.datasets.changed_images import expect_unchanged
 from core.data.datasets.dataset import DataError
+from core.data.datasets.reports import ReportCache
 from core.data.datasets.scan import scan
 from core.data.datasets.split import ManifestRow, split
+from core.data.study_plan import plan_study
+from core.experiment.named_strategies import TWO_PHASE
+from core.experiment.run_config import RunConfig
 
 pytestmark = pytest.mark.faults
 LATER = 3.0
@@ -56,7 +60,7 @@ def test_one_changed_image_is_named(images, tmp_path, change):
             path.mkdir()
     reason = {"delete": "is missing", "replace by a folder": "cannot be read (Is a directory)"}
     assert changed(root, items, since) == (
-        "Expected the images as they were when the run was set up; received "
+        "Expected the images as they were when they were read; received "
         f"{path}, which {reason.get(change, 'has another content')}."
     )
 
@@ -66,3 +70,17 @@ def test_a_file_that_was_only_touched_is_accepted(images):
     since = time.time()
     (root / items[0].path).touch()
     assert changed(root, items, since) == ""
+
+
+def test_no_study_is_planned_with_an_image_that_changed_after_the_scan(images):
+    root, _ = images
+    reports = ReportCache()
+    report = reports.get(str(root))
+    path = root / report.manifest.items[7].path
+    path.write_bytes((root / report.manifest.items[8].path).read_bytes())
+    stale = reports.get(str(root)).dataset
+    with pytest.raises(DataError, match=f"received {path}, which has another content. Start again"):
+        plan_study(RunConfig(data=str(root)), [TWO_PHASE], stale)
+    reports.forget(str(root))
+    fresh = reports.get(str(root)).dataset
+    assert plan_study(RunConfig(data=str(root)), [TWO_PHASE], fresh)
