@@ -115,7 +115,12 @@ def test_the_page_asks_how_to_read_folders_of_folders(make):
     assert metrics(page)["Classes"] == "2"
     switch(page, "train")
     button(page, "Start").click().run()
-    assert {run.config.layout for run in RunStore(sys.argv[sys.argv.index("--runs") + 1]).runs()} == {"classes"}
+    store = RunStore(sys.argv[sys.argv.index("--runs") + 1])
+    first = store.runs()
+    assert {run.config.layout for run in first} == {"classes"}
+    again = open_page("train", **{"from": first[0].id})
+    button(again, "Start").click().run()
+    assert len(store.runs()) > len(first) and {run.config.layout for run in store.runs()} == {"classes"}
 
 
 @pytest.mark.faults
