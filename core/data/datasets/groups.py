@@ -5,8 +5,8 @@ The user names them by a pattern of file names or by a CSV file. A group may con
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,8 @@ from scipy.sparse.csgraph import connected_components
 
 from core.data.datasets.dataset import DataError, Dataset, ImageFile
 from core.experiment.group_pattern import check_groups, group_name, is_csv
+
+_LEAST_SHARE = 0.075  # of a class, in validation and in test: half of their usual share
 
 
 def absolute_groups(groups: str) -> str:
@@ -123,7 +125,7 @@ def units(images: Sequence[ImageFile], parts: int, leak_free: bool) -> list[str]
     """Return for each image the name of its unit; the images of a unit stay in one part of the split.
 
     A unit contains equal images and those of one group; if `leak_free`, near-duplicates too, except in a class that
-    would then have fewer units than `parts`.
+    would then have too few units for `parts` parts (see `small_classes`).
     """
     if not leak_free:
         return _connect(images, [image.hash for image in images])
@@ -132,12 +134,25 @@ def units(images: Sequence[ImageFile], parts: int, leak_free: bool) -> list[str]
 
 
 def small_classes(images: Sequence[ImageFile], parts: int, leak_free: bool = True) -> dict[str, int]:
-    """Classes with fewer units than `parts`, and how many; if `leak_free`, near-duplicates of a class are one unit."""
+    """Classes whose units are too few or too large for the parts, and how many units they have.
+
+    If `leak_free`, near-duplicates of a class are one unit.
+    """
     names = _connect(images, [image.duplicate_group if leak_free else image.hash for image in images])
-    units_of: dict[str, set[str]] = {}
+    contents: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for image, name in zip(images, names, strict=True):
-        units_of.setdefault(image.label, set()).add(name)
-    return {label: len(found) for label, found in units_of.items() if len(found) < parts}
+        contents[image.label].add((name, image.hash))
+    sizes = {label: Counter(name for name, _ in different) for label, different in contents.items()}
+    return {label: len(units) for label, units in sizes.items() if _are_too_few(units.values(), parts)}
+
+
+def _are_too_few(sizes: Collection[int], parts: int) -> bool:
+    """Whether the units besides the largest one cannot give `_LEAST_SHARE` to each part besides training."""
+    filled = [0] * (parts - 1)
+    for size in sorted(sizes, reverse=True)[1:]:
+        if filled:
+            filled[filled.index(min(filled))] += size
+    return any(images < max(1, _LEAST_SHARE * sum(sizes)) for images in filled)
 
 
 def _connect(images: Sequence[ImageFile], keys: Sequence[str]) -> list[str]:

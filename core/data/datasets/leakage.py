@@ -53,7 +53,7 @@ def _undivided_classes(dataset: Dataset) -> list[str]:
     small = {label: number for label, number in small_classes(images, len(into)).items() if label not in by_group}
     return [
         f"{label}: its {dataset.counts[label]:,} images form {number} {'group' if number == 1 else 'groups'} of "
-        f"near-duplicates, too few for {len(into)} parts, so they are divided image by image. "
+        f"near-duplicates, too few or too large for {len(into)} parts, so they are divided image by image. "
         f"{_GIVE_GROUPS} {_UNTICK}"
         for label, number in sorted(small.items())
     ]

@@ -96,8 +96,8 @@ def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
     """Split the images 70/15/15, stratified by class; the result depends only on contents, groups and the seed.
 
     Images of a group stay in one split, exact duplicates too, and near-duplicates if `leak_free` is True. Every class
-    is in all three splits. If a class has too few groups of near-duplicates for that, only its exact duplicates stay
-    together; if it has too few of the user's groups, it is absent from validation, or from validation and test.
+    is in all three splits. If a class's groups of near-duplicates are too few or too large for that, only its exact
+    duplicates stay together; if it has too few of the user's groups, it is absent from validation, or from test too.
     Predefined train/validation/test folders are used as they are, and a missing validation or test split is taken from
     the training images. Raises `DataError` if a class is too small.
     """

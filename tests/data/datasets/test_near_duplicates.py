@@ -2,7 +2,7 @@
 
 import io
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from itertools import combinations, pairwise, product
 from pathlib import Path
@@ -158,7 +158,10 @@ def test_a_class_of_too_few_photos_is_divided_image_by_image_with_a_warning(tiny
             parts[paper[item.path]].add(item.split)
     assert len(parts) == 6 and all(len(found) == 1 for found in parts.values()), "paper has groups enough"
     first, leaks = report.warnings
-    assert first.startswith(f"glass: its {3 * shown} images form {shown} group") and "too few for 3 parts" in first
+    assert (
+        first.startswith(f"glass: its {3 * shown} images form {shown} group")
+        and "too few or too large for 3 parts" in first
+    )
     assert "Group near-duplicates" in first and "--allow-near-duplicates" in first and "--groups" in first
     assert leaks.startswith(f"{len(leaked_images(report.dataset, report.manifest))} of 4 test images")
     ungrouped = ReportCache().get(str(tmp_path), leak_free=False)
@@ -181,7 +184,10 @@ def test_frames_of_a_fixed_camera_can_be_used(tmp_path):
     for seed in range(3):
         manifest = split(data, seed)
         assert len(manifest.items) == 180
-        assert all({i.split for i in manifest.items if i.label == label} == set(SPLITS) for label in data.classes)
+        parts = Counter((item.label, item.split) for item in manifest.items)
+        assert all(parts[label, "test"] == parts[label, "validation"] == 9 for label in data.classes)
+        (*undivided, _) = split_warnings(data, manifest)
+        assert [text.partition(":")[0] for text in undivided] == ["cup", "fork", "plate"]
 
 
 def test_the_frames_of_a_panning_camera_do_not_chain():

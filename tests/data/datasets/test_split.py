@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.analysis.comparison.replicates import split_of
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
+from core.data.datasets.groups import small_classes
 from core.data.datasets.leakage import leaked_images
 from core.data.datasets.split import Manifest, ManifestRow, split
 from core.data.study_plan import plan_study, quick_study, with_weights
@@ -85,6 +86,7 @@ def test_near_duplicates_are_in_one_split_and_every_class_in_all_three(data, see
     grouped = [replace(image, duplicate_group=group[image.hash]) for image in data.images]
     for label in data.classes:
         assume(len({image.duplicate_group for image in grouped if image.label == label}) >= 3)
+    assume(not small_classes(grouped, 3))
     manifest, found = split(Dataset(Path("/set"), tuple(grouped), ()), seed), defaultdict(set)
     for item in manifest.items:
         found[group[item.hash]].add(item.split)
@@ -100,6 +102,24 @@ def test_one_large_and_two_small_groups_are_in_three_splits_whatever_their_order
     grouped = [replace(p, duplicate_group=large) if p.label == "a" and n < 8 else p for n, p in enumerate(data.images)]
     manifest = split(Dataset(Path("/set"), tuple(grouped), ()), seed)
     assert {item.split for item in manifest.items if item.label == "a"} == set(SPLITS)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_kept"),
+    [([20, 20, 20], True), ([50, 5, 5], True), ([58, 1, 1], False), ([36, 23, 1], False), ([59, 1], False)],
+)
+def test_near_duplicates_stay_together_unless_validation_or_test_would_lack_half_of_their_share(sizes, is_kept):
+    groups = [f"g{number}" for number, size in enumerate(sizes) for _ in range(size)]
+    images = dataset({"a": [1] * 60, "b": [1] * 60}).images
+    grouped = [replace(image, duplicate_group=group) for image, group in zip(images, groups, strict=False)]
+    data = Dataset(Path("/set"), (*grouped, *images[60:]), ())
+    assert list(small_classes(data.images, 3)) == ([] if is_kept else ["a"])
+    for seed in range(5):
+        items = split(data, seed).items
+        label_of = {image.hash: image.duplicate_group for image in grouped}
+        parts = {(label_of[item.hash], item.split) for item in items if item.hash in label_of}
+        counts = Counter(item.split for item in items if item.label == "a")
+        assert (len(parts) == len(sizes)) == is_kept and min(counts["validation"], counts["test"]) >= 5
 
 
 def test_a_split_without_grouping_ignores_near_duplicates():
