@@ -2,6 +2,7 @@
 
 from typing import BinaryIO
 
+from core.data.datasets.images.file_check import is_markup
 from core.data.uploads.limits import quoted, upload_error
 
 _REPACK = "unpack it and create a ZIP of the folder"
@@ -18,7 +19,6 @@ _FIRST_BYTES = (
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image", "create a ZIP of the class folders"),
     (0, b"%PDF", "a PDF", "create a ZIP of the class folders"),
 )
-_MARKUP = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml")
 
 
 def expect_zip(stream: BinaryIO, name: str) -> None:
@@ -31,6 +31,6 @@ def expect_zip(stream: BinaryIO, name: str) -> None:
             raise upload_error("a valid ZIP file", f"{quoted(name)}, which is {kind}", advice)
     if not start:
         raise upload_error("a valid ZIP file", f"{quoted(name)}, which is empty", "create or download it again")
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP):
+    if is_markup(start):
         received = f"{quoted(name)}, which is a web page (HTML): perhaps a login or an error"
         raise upload_error("a valid ZIP file", received, "download the archive again")

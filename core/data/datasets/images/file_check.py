@@ -94,13 +94,18 @@ def _is_padding(content: bytes, warning: str) -> bool:
     return found is not None and set(content[end - int(found[1]) : end]) <= {0x00, 0xFF}
 
 
+def is_markup(start: bytes) -> bool:
+    """Whether a file with these first bytes is a web page or another text in HTML or XML."""
+    return start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP)
+
+
 def _other_file_type(start: bytes) -> str:
     """Identify a file that is not an image by its first bytes; returns "" if they match no known signature."""
     if not start:
         return "an empty file"
     if not any(start):
         return "only zeros: the file was not copied completely"
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP):
+    if is_markup(start):
         return "a web page or drawing (HTML, XML), not a photo"
     if start[4:8] == b"ftyp" and start[8:12] not in _HEIF:
         return "a video, not an image"
