@@ -73,10 +73,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Add the default of each option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, "") else super()._get_help_string(action)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transfer_learning.py", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(prog="transfer_learning.py", description=__doc__, formatter_class=_HelpFormatter)
     add = parser.add_argument
     add("--data", default=SAMPLE, metavar="DIR", help="folder with one subfolder per class; sample: the drawn images")
     add(
@@ -84,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         default="two-phase",
         choices=STRATEGY_CHOICES,
         help="all: the first three; depths: two-phase at each of several depths; "
-        "gradual: the head, then the top 10, 20 and 30 layers, each at a lower rate",
+        "gradual: the head, then ever more layers, each time at a lower rate",
     )
     add("--phase1-epochs", type=int, default=15, help="epochs with the base frozen")
     add(
@@ -94,18 +99,25 @@ def _parser() -> argparse.ArgumentParser:
         help="epochs with unfrozen layers; gradual: divided among the three depths",
     )
     add("--phase1-lr", type=float, default=1e-3, help="learning rate of phase 1")
-    add("--phase2-lr", type=float, default=1e-4, help="learning rate of phase 2; gradual: at 10 layers, then lower")
+    add(
+        "--phase2-lr", type=float, default=1e-4, help="learning rate of phase 2; gradual: of its first part, then lower"
+    )
     add(
         "--unfreeze",
         type=int,
         metavar="N",
-        help=f"two-phase: layers unfrozen in phase 2, from the top of the base; {DEFAULT_BASE.default_depth} of "
-        f"{DEFAULT_BASE.title}",
+        help="two-phase: layers unfrozen in phase 2, from the top of the base; by default "
+        + ", ".join(f"{base.default_depth} of {base.title}" for base in backbones().values()),
     )
     add("--batch-size", type=int, default=32, help="images per training step")
     add("--base", default=DEFAULT_BASE.name, choices=backbones(), help="base network")
-    add("--image-size", type=int, metavar="PIXELS", help="side of the input; 224, or 96 with the sample base")
-    add("--alpha", type=float, metavar="WIDTH", help="width of the base; 1.0, or 0.35 with the sample base")
+    add(
+        "--image-size",
+        type=int,
+        metavar="PIXELS",
+        help="side of the input; by default the base's own, usually 224, or the sample base's",
+    )
+    add("--alpha", type=float, metavar="WIDTH", help="width of the base; by default 1.0, or the sample base's")
     add("--weights", metavar="imagenet|sample|random|PATH", help="imagenet, or sample if that is unavailable")
     add("--seed", type=int, default=0, help="first seed")
     add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")

@@ -139,7 +139,9 @@ from core.backbones.registry import backbone
 build_base(backbone("made-up"), 1.0, 64, "random").save_weights("made-up.weights.h5")
 """
     trained.run("-c", code)
+    before = sorted(trained.runs.iterdir())
     error = words(trained.train("--weights", "made-up.weights.h5", code=1).stderr)
+    assert sorted(trained.runs.iterdir()) == before, "refused before a run is created"
     assert "Expected the weights of MobileNetV2" in error and "the weights of Made-Up Net" in error
     error = words(trained.train("--base", "made-up", "--weights", "sample", code=1).stderr)
     assert "Expected weights of Made-Up Net; received the sample base, which is a MobileNetV2" in error

@@ -32,7 +32,7 @@ def backbone(name: str) -> Backbone:
     """The base of this name. Raises `UnknownBase`, which names the known ones."""
     if name not in backbones():
         raise UnknownBase(
-            f"Expected a base of {', '.join(backbones())}; received {name!r}. Choose one of these, or add the file of "
-            "that base to core/backbones."
+            f"Expected one of the bases in core/backbones ({', '.join(backbones())}); received {name!r}, which is not "
+            "there. Choose one that is, or add its file."
         )
     return backbones()[name]

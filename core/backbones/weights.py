@@ -7,7 +7,7 @@ from typing import Final
 from core.backbones.backbone import Backbone
 from core.backbones.imagenet_weights import fetch_imagenet
 from core.backbones.registry import backbones
-from core.backbones.weights_file import WeightsError, expect_readable, is_readable
+from core.backbones.weights_file import WeightsError, expect_owner, expect_readable, is_readable
 
 IMAGENET: Final = "imagenet"
 SAMPLE_BASE: Final = "sample"
@@ -40,6 +40,7 @@ def resolve_weights(base: Backbone, weights: str, width: float, image_size: int)
             "Check the path."
         )
     expect_readable(path)
+    expect_owner(path, base, width)
     return path
 
 
@@ -69,8 +70,13 @@ def offline_weights(base: Backbone) -> tuple[str, str]:
 
     They are the sample base, or random weights if this base has none, or its file is missing or damaged.
     """
+    if base.sample is None:
+        return RANDOM, (
+            "The ImageNet weights are not on this machine and cannot be downloaded now, and this program has no sample "
+            f"weights of {base.title}: training starts from random weights. {RANDOM_WEIGHTS_NOTICE}"
+        )
     try:
-        _sample_file(base, base.sample.width if base.sample else base.default_width)
+        _sample_file(base, base.sample.width)
     except WeightsError as error:
         return RANDOM, f"{error} {RANDOM_WEIGHTS_NOTICE}"
     return SAMPLE_BASE, SAMPLE_BASE_NOTICE

@@ -2,7 +2,6 @@
 
 import math
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from core.backbones.backbone import Backbone
@@ -41,12 +40,22 @@ def expect_readable(path: Path) -> None:
         )
 
 
-def owner(path: Path) -> tuple[Backbone, float] | None:
-    """The base and the width whose number of weights this file has; None if there is none, or no table of its layers.
+def expect_owner(path: Path, base: Backbone, width: float) -> None:
+    """Raise `WeightsError` if this file holds the weights of another known base, or of another width."""
+    found = owner(path)
+    if found and found != (base, width):
+        raise WeightsError(
+            f"Expected the weights of {base.title} at alpha {width}; received {path}, the weights of "
+            f"{found[0].title} at alpha {found[1]}. Choose the file of this base and width."
+        )
 
-    Two networks with equal numbers of weights cannot be told apart; those of the known bases and widths differ.
+
+def owner(path: Path) -> tuple[Backbone, float] | None:
+    """The known base and width whose weights this readable file holds, found by their number; None for other files.
+
+    Files of Keras models, which hold more than the base's weights, count as other files.
     """
-    count = sum(_sizes(path))
+    count = _number_of_values(path)
     for base in backbones().values():
         for width in base.widths if base.layer_table.is_file() else ():
             if sum(layer.parameters for layer in layer_table(base, width)) == count:
@@ -54,17 +63,19 @@ def owner(path: Path) -> tuple[Backbone, float] | None:
     return None
 
 
-def _sizes(path: Path) -> Iterator[int]:
-    """The number of values in each array of a weights file."""
+def _number_of_values(path: Path) -> int:
+    """The number of values in all arrays of a weights file; 0 for a ZIP file of anything else."""
     if zipfile.is_zipfile(path):
         import numpy as np
 
+        with zipfile.ZipFile(path) as archive:
+            if not all(name.endswith(".npy") for name in archive.namelist()):
+                return 0
         with np.load(path) as arrays:
-            yield from (arrays[name].size for name in arrays.files)
-        return
+            return sum(arrays[name].size for name in arrays.files)
     import h5py
 
     sizes: list[int] = []
     with h5py.File(path, "r") as file:
         file.visititems(lambda name, item: sizes.append(math.prod(item.shape)) if hasattr(item, "shape") else None)
-    yield from sizes
+    return sum(sizes)

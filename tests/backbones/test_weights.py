@@ -3,6 +3,7 @@
 import io
 import socket
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from core.backbones.imagenet_weights import fetch_imagenet, imagenet_is_available, imagenet_is_cached, imagenet_path
 from core.backbones.registry import DEFAULT_BASE
 from core.backbones.weights import offline_weights, resolve_weights
-from core.backbones.weights_file import WeightsError, is_readable
+from core.backbones.weights_file import WeightsError, is_readable, owner
 
 pytestmark = pytest.mark.faults
 
@@ -227,6 +228,19 @@ def test_the_error_for_a_missing_or_damaged_sample_base_offers_random_weights(tm
     weights, notice = offline_weights(DEFAULT_BASE)
     assert weights == "random" and f"it is {state}." in notice and "nothing is transferred" in notice
     assert "\n" not in notice
+
+
+def test_a_file_of_another_width_is_refused_with_both(no_server):
+    file = str(DEFAULT_BASE.sample.file)
+    assert resolve_weights(DEFAULT_BASE, file, 0.35, 96) == DEFAULT_BASE.sample.file
+    with pytest.raises(WeightsError, match=r"MobileNetV2 at alpha 1.0; received .*, the weights of .* at alpha 0.35\."):
+        resolve_weights(DEFAULT_BASE, file, 1.0, 96)
+
+
+def test_a_whole_model_in_a_zip_file_has_no_owner(tmp_path):
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("metadata.json", "{}")
+    assert owner(tmp_path / "model.keras") is None
 
 
 def test_weights_from_a_file_of_the_user(tmp_path):

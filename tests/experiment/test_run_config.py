@@ -52,5 +52,7 @@ def test_an_unknown_base_can_be_read_but_not_used():
     config = RunConfig.from_json(RunConfig(strategy=TWO_PHASE).to_json() | {"base": "gone-net", "alpha": 0.2})
     assert RunConfig.from_json(config.to_json()) == config
     for use in (lambda: config.backbone, lambda: config.counted_strategy, lambda: backbone("gone-net")):
-        with pytest.raises(UnknownBase, match=r"^Expected a base of mobilenet-v2.*; received 'gone-net'"):
+        with pytest.raises(
+            UnknownBase, match=r"^Expected one of the bases in core/backbones \(mobilenet-v2.*; received 'gone-net'"
+        ):
             use()

@@ -39,7 +39,9 @@ def test_its_settings_say_that_the_base_is_missing(run):
 
 
 def test_it_is_not_resumed_and_the_error_names_the_known_bases(run, root):
-    with pytest.raises(ValueError, match=r"Expected a base of mobilenet-v2; received 'gone-net'"):
+    with pytest.raises(
+        ValueError, match=r"Expected one of the bases in core/backbones \(mobilenet-v2\); received 'gone-net'"
+    ):
         RunStore(root).requeue(run.id)
     page = open_page("runs", study=run.study)
     button(page, "Resume").click().run()

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.backbones.backbone import Backbone, PixelScaling
 from core.backbones.weights import resolve_weights
-from core.backbones.weights_file import WeightsError, owner
+from core.backbones.weights_file import WeightsError
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
 
 BASE_NAME = "base"
@@ -85,13 +85,10 @@ def _load(base: keras.Model, path: Path, backbone: Backbone, alpha: float) -> No
         missing = sum(bool(np.isnan(array).any()) for array in base.get_weights())
         reason = f"{missing} of {len(base.weights)} weights are missing in it" if missing else ""
     except (ValueError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = str(error).splitlines()[0].split(". ")[0]
     if reason:
-        other = owner(path)
-        if other and other != (backbone, alpha):
-            reason = f"the weights of {other[0].title} at alpha {other[1]:g}"
         raise WeightsError(
-            f"Expected the weights of {backbone.title} without its top at alpha {alpha:g}; received {path} "
+            f"Expected the weights of {backbone.title} without its top at alpha {alpha}; received {path} "
             f"({reason}). Choose the file for this network and width."
         )
 

@@ -158,6 +158,12 @@ def expect_sample_base(base: str, alpha: float) -> None:
 
 
 @st.cache_data(ttl=600, show_spinner=False)
+def expect_fitting_file(base: str, alpha: float, path: str) -> None:
+    """Raise `WeightsError` if this file is damaged, or holds the weights of another base or width."""
+    resolve_weights(backbone(base), path, alpha, backbone(base).default_size)
+
+
+@st.cache_data(ttl=600, show_spinner=False)
 def can_use_imagenet(base: str, alpha: float, image_size: int) -> bool:
     """Return whether ImageNet's weights are on this machine or can be downloaded now."""
     return imagenet_is_available(backbone(base), alpha, image_size)

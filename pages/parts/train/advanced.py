@@ -18,6 +18,7 @@ from pages.parts.shared.form import (
     WEIGHT_LABELS,
     WEIGHTS_FILE,
     can_use_imagenet,
+    expect_fitting_file,
     expect_sample_base,
     match_base,
     match_sample_base,
@@ -150,7 +151,9 @@ def _choose_weights(services: Services, template: RunConfig) -> str:
         help="Initial weights of the base.",
     )
     if choice == WEIGHTS_FILE:
-        return weights_path(services.allowed_folders, _enter_file(template.backbone.title))
+        file = weights_path(services.allowed_folders, _enter_file(template.backbone.title))
+        expect_fitting_file(template.base, template.alpha, file)
+        return file
     weights = next(name for name, label in WEIGHT_LABELS.items() if label == choice)
     if weights == SAMPLE_BASE:
         expect_sample_base(template.base, template.alpha)

@@ -113,9 +113,9 @@ def test_arrays_that_do_not_fit_raise_a_one_line_error(tmp_path, change):
 
 
 def test_weights_of_another_width_raise_a_one_line_error(imagenet_file):
-    with pytest.raises(WeightsError, match=r"Expected the weights of MobileNetV2 .* alpha 0.35; received") as caught:
+    with pytest.raises(WeightsError, match=r"Expected the weights of MobileNetV2 at alpha 0.35; received") as caught:
         build_transfer_model(6, 96, 0.35, str(imagenet_file))
-    assert "(the weights of MobileNetV2 at alpha 1)" in str(caught.value)
+    assert "the weights of MobileNetV2 at alpha 1.0." in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
