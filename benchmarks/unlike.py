@@ -39,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(*machine(), "", sep="\n")
     base = build_base(DEFAULT_BASE, 1.0, SIZE, arguments.weights)
-    frozen_part = build_frozen_part(base, find_cut_points(base)[-1:], 32)
+    frozen_part = build_frozen_part(base, find_cut_points(base)[-1:], 32, DEFAULT_BASE.scaling)
     print_table(_evaluate(frozen_part, arguments.data, arguments.others))
 
 

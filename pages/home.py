@@ -43,8 +43,8 @@ def main() -> None:
             help="Trains the three strategies for a few epochs each, which takes about a minute on two CPU cores.",
         )
         st.page_link("pages/data.py", label="Use my own images", icon=":material/photo_library:")
-    study = quick_study(SAMPLE_BASE).template
-    weights, notice = available_weights(study.base, study.alpha, study.image_size)
+    template = quick_study(SAMPLE_BASE).template
+    weights, notice = available_weights(template.base, template.alpha, template.image_size)
     if notice:
         st.caption(escape_markdown(notice))
     if is_pressed:

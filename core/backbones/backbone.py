@@ -52,18 +52,19 @@ class Backbone:
     Args:
         name: in configurations and on the command line, e.g. `mobilenet-v2`.
         title: on pages.
-        network: import path of the function that builds it, `module:function`, with the arguments of the functions in
-            `keras.applications`: `input_shape`, `include_top`, `weights`, `name`. It returns a functional model.
+        network: the function that builds it, as `module:function`. It returns a functional model and takes the
+            arguments of the functions in `keras.applications`: `input_shape`, `include_top`, `weights`, `name`.
         width_argument: that function's argument for the width, or None if the network has only one width.
-        arguments: its other arguments.
-        scaling: of the pixels; (1, 0) if the network scales them itself.
-        widths: width multipliers for which pretrained weights exist.
-        image_sizes: side lengths in pixels for which pretrained weights exist.
+        arguments: more arguments for that function, the same for every run.
+        scaling: how pixels are scaled; `PixelScaling(1, 0)` if the network does it itself.
+        widths: width multipliers (alpha) that a run may choose.
+        image_sizes: side lengths in pixels that a run may choose.
+        default_width, default_size: the width and the image size unless a run chooses others.
         layers: number of layers without the classifier, the same at every width and image size.
-        block: pattern of layer names; what it matches at the start of a name is the name of the layer's block. Other
-            layers belong to the first block (`stem`), or, after a block, to the last one (`top`).
+        block: pattern of layer names. The part of a name that it matches, from the start, is the name of the layer's
+            block. Layers that it does not match belong to `stem` if they come before all blocks, else to `top`.
         default_depth: number of layers that two-phase unfreezes.
-        sweep_depths: numbers of layers that a depth sweep unfreezes.
+        sweep_depths: numbers of layers that a depth sweep unfreezes, one strategy each.
         gradual_depths: numbers of layers that gradual unfreezing unfreezes, phase by phase.
         depth_ranges: suggested numbers of layers to unfreeze, by rising number of images.
         weights_url: address of the ImageNet weights; may contain `{width}` and `{size}`. Empty if there are none.

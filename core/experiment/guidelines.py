@@ -33,12 +33,14 @@ def fine_tuning_rate(head_rate: float) -> Guideline:
 
 
 def layers_to_unfreeze(images: int | None, base: Backbone = DEFAULT_BASE) -> Guideline | None:
-    """How many layers of a base to unfreeze for this number of images; None if it is unknown, or no advice is."""
-    fitting = next((advice for advice in base.depth_ranges if images and images <= advice.max_images), None)
-    if images is None or fitting is None:
-        return None
-    low, high = fitting.low, fitting.high
-    return Guideline(low, high, f"{low}-{high} layers for {images:,} images: unfrozen layers need data to learn from.")
+    """How many layers of a base to unfreeze for this number of images; None if it or the advice is unknown."""
+    for advice in base.depth_ranges:
+        if images and images <= advice.max_images:
+            reason = (
+                f"{advice.low}-{advice.high} layers for {images:,} images: unfrozen layers need data to learn from."
+            )
+            return Guideline(advice.low, advice.high, reason)
+    return None
 
 
 def batch_size(gpu_memory_bytes: int | None) -> Guideline:

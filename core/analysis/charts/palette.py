@@ -18,7 +18,7 @@ STRATEGY_COLOURS: Final = {
     "baseline-cnn": "#7F7F7F",
 }
 DEPTH_COLOURS: Final = ("#5B6ABF", "#3F8FC4", "#2AA8A8", "#3DB57A", "#8AB33F", "#C2A52A", "#D98E2B")
-"""Colours of a depth sweep, one for each depth of the default base's; others have the colour of the next larger one."""
+"""Colours of a depth sweep, one for each of the default base's; other depths have the colour of the next larger one."""
 
 GREY: Final = "#7F7F7F"
 EXTRA_COLOURS: Final = ("#CC79A7", "#E69F00", "#56B4E9", "#B8A800")

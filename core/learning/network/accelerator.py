@@ -1,4 +1,4 @@
-"""Whether the Keras backend computes on an accelerator, and how a model is compiled for it."""
+"""What differs between Keras' backends: GPUs, compilation, variables after an interruption, determinism."""
 
 from functools import cache
 
@@ -26,7 +26,7 @@ def has_gpu() -> bool:
 
 
 def jit_compile() -> bool | str:
-    """The value of `jit_compile` for this backend and device: XLA makes TensorFlow 15 times slower on CPUs."""
+    """The value of `jit_compile` for `Model.compile`: False for TensorFlow on a CPU, which XLA makes much slower."""
     return "auto" if has_gpu() or keras.backend.backend() != "tensorflow" else False
 
 
@@ -37,7 +37,7 @@ def sync_variables(model: keras.Model) -> None:
 
 
 def make_deterministic() -> None:
-    """Let the backend use only operations whose results do not vary; JAX and CPUs have no others."""
+    """Let the backend use only operations that give the same result each time. JAX needs no setting for it."""
     match keras.backend.backend():  # Keras has no function for it
         case "tensorflow":
             import tensorflow as tf

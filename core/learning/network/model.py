@@ -25,10 +25,10 @@ def build_transfer_model(
 
     The base is frozen. Raises `UnknownBase`, and `WeightsError` if the weights are not available.
     """
-    network, scaling = backbone(base), backbone(base).scaling
+    network = backbone(base)
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
-    x = layers.Rescaling(scaling.scale, scaling.offset, name="rescale")(pixels)
+    x = layers.Rescaling(network.scaling.scale, network.scaling.offset, name="rescale")(pixels)
     x = build_base(network, alpha, image_size, weights)(x, training=False)
     model = keras.Model(pixels, build_head(x, classes, seed), name="transfer_model")
     unfreeze_layers(model, 0)
@@ -36,7 +36,10 @@ def build_transfer_model(
 
 
 def build_model(config: RunConfig, classes: int) -> keras.Model:
-    """Build the network that a run trains: the base with its head, or the baseline. Raises like the former."""
+    """Build the network that a run trains: the base with its head, or the baseline.
+
+    Raises `UnknownBase`, `WeightsError`.
+    """
     if config.strategy.is_from_scratch:
         return build_small_cnn(classes, config.image_size, config.seed)
     return build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed, config.base)

@@ -27,11 +27,10 @@ def show_depth_curve(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Su
     st.subheader("How deep to unfreeze")
     base = common_base(runs)
     rule = guideline_depth(verdict.groups, base) if base else None
+    default = base.default_depth if base and rule else None
     for column, (measure, alt) in zip(st.columns([2, 1, 1]), _SHOWN.items(), strict=True):
         with column:
-            marks = (rule, base.default_depth) if measure == "accuracy" and rule and base else ()
+            marks = (rule, default) if measure == "accuracy" else ()
             show_chart(depth_chart(depths, measure, *marks), f"depth-{measure}", alt)
-    legend = ""
-    if rule and base:
-        legend = f"Shaded: rule of thumb, {rule.reason} Dotted: the default, {base.default_depth} layers."
+    legend = f"Shaded: rule of thumb, {rule.reason} Dotted: the default, {default} layers." if rule else ""
     st.caption(escape_markdown(f"{describe_depths(depths)} {legend}".strip()))

@@ -167,15 +167,9 @@ def weights_notice(template: RunConfig) -> str:
 
 
 @st.cache_data(ttl=600, show_spinner=False)
-def expect_sample_base(base: str, alpha: float) -> None:
-    """Raise `WeightsError` if the sample base is of another base or width."""
-    resolve_weights(backbone(base), SAMPLE_BASE, alpha, backbone(base).default_size)
-
-
-@st.cache_data(ttl=600, show_spinner=False)
-def expect_fitting_file(base: str, alpha: float, path: str) -> None:
-    """Raise `WeightsError` if this file is damaged, or holds the weights of another base or width."""
-    resolve_weights(backbone(base), path, alpha, backbone(base).default_size)
+def expect_fitting(weights: str, base: str, alpha: float) -> None:
+    """Raise `WeightsError` if the sample base or this file is damaged, or is of another base or width."""
+    resolve_weights(backbone(base), weights, alpha, backbone(base).default_size)
 
 
 @st.cache_data(ttl=600, show_spinner=False)

@@ -19,8 +19,7 @@ from pages.parts.shared.form import (
     WEIGHTS_FILE,
     can_use_imagenet,
     chosen_layout,
-    expect_fitting_file,
-    expect_sample_base,
+    expect_fitting,
     match_base,
     match_sample_base,
     selected_base,
@@ -157,11 +156,11 @@ def _choose_weights(services: Services, template: RunConfig) -> str:
     )
     if choice == WEIGHTS_FILE:
         file = weights_path(services.allowed_folders, _enter_file(template.backbone.title))
-        expect_fitting_file(template.base, template.alpha, file)
+        expect_fitting(file, template.base, template.alpha)
         return file
     weights = next(name for name, label in WEIGHT_LABELS.items() if label == choice)
     if weights == SAMPLE_BASE:
-        expect_sample_base(template.base, template.alpha)
+        expect_fitting(weights, template.base, template.alpha)
     if not can_use_imagenet(template.base, template.alpha, template.image_size):
         path = imagenet_path(template.backbone, template.alpha, template.image_size)
         st.caption(
