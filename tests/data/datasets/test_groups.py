@@ -12,7 +12,7 @@ from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
 from core.data.datasets.groups import absolute_groups, group_summary, with_groups
 from core.data.datasets.leakage import leaked_images, split_warnings
 from core.data.datasets.reports import ReportCache
-from core.data.datasets.split import Manifest, split
+from core.data.datasets.split import Manifest, ManifestRow, split
 from core.data.study_plan import plan_study
 from core.experiment.named_strategies import TWO_PHASE
 from core.experiment.run_config import RunConfig
@@ -20,7 +20,7 @@ from core.experiment.runs.run_store import RunStore
 
 
 def image(path: str, label: str, group: str = "", part: str = "", near: str = "") -> ImageFile:
-    return ImageFile(path, f"hash of {path}", label, 8, 8, part, near, group)
+    return ImageFile(path, f"hash of {path}", label, 8, 8, part, near, group=group)
 
 
 def recordings(groups: int = 4, frames: int = 5, labels: str = "ab") -> Dataset:
@@ -248,12 +248,23 @@ def test_a_study_records_the_groups_in_configurations_and_manifests(tmp_path):
     assert len({manifest for _, manifest in planned}) == 3
 
 
-def test_a_manifest_without_groups_has_the_columns_of_earlier_versions():
+def test_a_manifest_has_a_column_of_groups_only_if_there_are_groups():
+    """The scale is recorded even if it is empty: earlier versions, which had no such column, scaled otherwise."""
     data = recordings()
-    assert split(data).to_csv().splitlines()[0] == '"path","hash","label","split"'
+    assert split(data).to_csv().splitlines()[0] == '"path","hash","label","scale","split"'
     grouped = split(with_groups(data, r"(.+)_\d+")).to_csv().splitlines()
-    assert grouped[0] == '"path","hash","label","group","split"'
+    assert grouped[0] == '"path","hash","label","group","scale","split"'
     assert all(line.endswith(('"train"', '"validation"', '"test"')) for line in grouped[1:])
+
+
+@pytest.mark.parametrize("group", ["", "clip 1"])
+def test_a_manifest_of_an_earlier_version_is_read_without_scales(group):
+    header, values = ("path,hash,label,group,split", f"a,b,c,{group},train") if group else (
+        "path,hash,label,split",
+        "a,b,c,train",
+    )
+    manifest = Manifest.from_csv(f"{header}\n{values}\n")
+    assert manifest.items == (ManifestRow("a", "b", "c", "train", None, group),) and manifest.scales is None
 
 
 def test_a_report_follows_the_groups_without_another_scan(tiny_folder, tmp_path, monkeypatch):
