@@ -178,14 +178,18 @@ def split_of(store: RunStore, run: AnyRun) -> Split:
 def _read_split(store: RunStore, run_id: str, _stamp: FileStamp) -> Split:
     """Read the split from a run's manifest; `_stamp` is part of the cache key, so that a changed file is read again.
 
-    Raises `OSError`, and `ValueError` if there are no test images.
+    The test images are compared by path, content and class, which manifests of all versions have in common. Raises
+    `OSError`, and `ValueError` for a damaged file and if there are no test images.
     """
-    rows = [tuple(row) for row in csv.reader(io.StringIO(store.manifest(run_id), newline=""))]
-    tests = [row for row in rows if row[-1:] == ("test",)]
+    header, *rows = csv.reader(io.StringIO(store.manifest(run_id), newline=""))
+    identity, part = [header.index(name) for name in ("path", "hash", "label")], header.index("split")
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError(f"Expected one row per image in the manifest of {run_id}; received a damaged file.")
+    tests = tuple(tuple(row[column] for column in identity) for row in rows if row[part] == "test")
     if not tests:
         raise ValueError(f"Expected test images in the manifest of {run_id}; received none.")
-    train = sum(row[-1:] == ("train",) for row in rows)
-    return Split(hash(tuple(tests)), len(tests) / max(1, train), len(rows) - 1)
+    train = sum(row[part] == "train" for row in rows)
+    return Split(hash(tests), len(tests) / max(1, train), len(rows))
 
 
 def saved_predictions(store: RunStore, run_id: str) -> SavedPredictions | None:

@@ -36,11 +36,14 @@ class EvaluationFigures:
 
     @property
     def largest_class(self) -> tuple[str, float] | None:
-        """The class with the most test images and its share of them; None if the numbers are unknown or equal."""
+        """The class with the most test images and its share of them; None if the numbers are unknown or equal.
+
+        Of several largest classes it is the first by name.
+        """
         total = sum(self.images.values())
         if not total or len(self.images) < len(self.classes) or len(set(self.images.values())) == 1:
             return None
-        name = max(self.images, key=self.images.__getitem__)
+        name = min(self.images, key=lambda label: (-self.images[label], label))
         return name, self.images[name] / total
 
     @property

@@ -160,6 +160,7 @@ def test_files_of_earlier_versions_are_read_with_means_over_the_classes_that_hav
         ({"glass": 90, "paper": 1}, ("glass", 90 / 91), True),
         ({"glass": 9, "paper": 3}, ("glass", 0.75), False),
         ({"glass": 10, "paper": 3, "absent": 0}, ("glass", 10 / 13), True),
+        ({"paper": 8, "glass": 8, "cork": 4}, ("glass", 0.4), False),
         ({"glass": 5, "paper": 5}, None, False),
         ({}, None, False),
     ],

@@ -259,9 +259,13 @@ def test_a_manifest_has_a_column_of_groups_only_if_there_are_groups():
 
 @pytest.mark.parametrize("group", ["", "clip 1"])
 def test_a_manifest_of_an_earlier_version_is_read_without_scales(group):
-    header, values = ("path,hash,label,group,split", f"a,b,c,{group},train") if group else (
-        "path,hash,label,split",
-        "a,b,c,train",
+    header, values = (
+        ("path,hash,label,group,split", f"a,b,c,{group},train")
+        if group
+        else (
+            "path,hash,label,split",
+            "a,b,c,train",
+        )
     )
     manifest = Manifest.from_csv(f"{header}\n{values}\n")
     assert manifest.items == (ManifestRow("a", "b", "c", "train", None, group),) and manifest.scales is None
