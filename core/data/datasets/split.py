@@ -133,7 +133,9 @@ def _assign(units: Mapping[str, Counter[str]], into: Sequence[str], seed: int) -
     The order depends only on the units and the seed. `units` is the number of different images per unit and class.
     """
     order = sorted(units, key=lambda unit: hashlib.sha256(f"{seed}:{unit}".encode()).digest())
-    totals = sum(units.values(), Counter[str]())
+    totals = Counter[str]()
+    for sizes in units.values():
+        totals.update(sizes)
     shares = {name: share for name, share in FRACTIONS.items() if name in into}
     capacity = {(name, label): max(1, round(shares[name] * totals[label])) for name in shares for label in totals}
     assigned: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""A folder of a data set as a tree, read as far as it is looked at; without litter and without earlier runs."""
+"""The folders and files of a data set as a tree, without litter and earlier runs. Each folder is read when needed."""
 
 import os
 from collections.abc import Iterator
@@ -35,12 +35,17 @@ class Folder:
     @cached_property
     def folders(self) -> tuple["Folder", ...]:
         """Sub-folders that may contain images of the data set."""
-        return tuple(folder for folder in self._all_folders if not is_runs_folder(folder.path))
+        return tuple(folder for folder in self._all_folders if not folder.contains_runs)
 
     @cached_property
     def runs_folders(self) -> tuple["Folder", ...]:
         """Sub-folders that contain earlier runs."""
-        return tuple(folder for folder in self._all_folders if is_runs_folder(folder.path))
+        return tuple(folder for folder in self._all_folders if folder.contains_runs)
+
+    @cached_property
+    def contains_runs(self) -> bool:
+        """Whether this folder contains earlier runs instead of images."""
+        return is_runs_folder(self.path)
 
     @property
     def files(self) -> Iterator[Path]:
@@ -61,7 +66,7 @@ class Folder:
         for entry in self.entries:
             if isinstance(entry, Path):
                 yield entry
-            elif not entry.is_link and entry in self.folders:
+            elif not entry.is_link and not entry.contains_runs:
                 yield from entry.files_below()
 
     def innermost(self) -> Iterator["Folder"]:

@@ -108,8 +108,8 @@ QUESTIONS = {
         {"cat", "dog", "oak"},
     ),
     "classes before splits": (["cat/train", "cat/test", "dog/train", "dog/test"], "same names", {"train", "test"}),
-    "a flat split": (["train", "test"], "look like a split", {"train", "test"}),
-    "two splits": (["a_train/cat", "a_test/cat", "b_train/cat", "b_test/cat"], "look like a split", {"cat"}),
+    "a flat split": (["train", "test"], "test, train look like a split without class folders", {"train", "test"}),
+    "two splits": (["a_train/cat", "a_test/cat", "b_train/cat", "b_test/cat"], "look like several splits", {"cat"}),
 }
 
 
