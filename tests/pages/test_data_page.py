@@ -403,7 +403,7 @@ def test_groups_by_a_csv_file_are_read_from_allowed_folders_alone(root, make, tm
     page.text_input(key="groups").set_value(str(folder / "groups.csv")).run()
     assert "10 groups of 4 images." in texts(page) and not page.error
     page.text_input(key="groups").set_value(str(elsewhere)).run()
-    assert len(page.error) == 1 and "Expected a folder below" in page.error[0].value and "groups of" not in texts(page)
+    assert len(page.error) == 1 and "Expected a file below" in page.error[0].value and "groups of" not in texts(page)
 
 
 @pytest.mark.faults
@@ -413,7 +413,7 @@ def test_groups_by_a_csv_file_are_read_from_allowed_folders_alone(root, make, tm
         ("(", "no regular expression"),
         ("clip", "0 capture groups"),
         ("(video)", "fits none of 24"),
-        ("{folder}/missing.csv", "cannot be read"),
+        ("{folder}/missing.csv", "Expected an existing file"),
     ],
 )
 @pytest.mark.parametrize("name", ["data", "train"])

@@ -24,6 +24,10 @@ class MissingFolder(FolderError):
     """The path is below an allowed folder, but no folder exists there."""
 
 
+class MissingFile(FolderError):
+    """The path is below an allowed folder, but no regular file exists there."""
+
+
 @dataclass(frozen=True)
 class AllowedFolders:
     """The folders below which users may choose data. If there are none, only the sample set and uploads remain."""
@@ -47,13 +51,28 @@ class AllowedFolders:
         Raises `OutsideAllowedFolders` if it is not below an allowed folder or is not a valid path, `MissingFolder` if
         it is not an existing folder.
         """
+        real = self._expect_allowed(path, "folder")
+        if not os.path.isdir(real):  # noqa: PTH112
+            raise MissingFolder(f"Expected an existing folder; received {_quoted(path)}; check its spelling.")
+        return real
+
+    def resolve_file(self, path: str) -> Path:
+        """Return the real file at `path`, with `~` expanded and links followed.
+
+        Raises `OutsideAllowedFolders` as `resolve` does, `MissingFile` if it is no existing regular file.
+        """
+        real = self._expect_allowed(path, "file")
+        if not os.path.isfile(real):  # noqa: PTH113
+            raise MissingFile(f"Expected an existing file; received {_quoted(path)}; check its spelling.")
+        return real
+
+    def _expect_allowed(self, path: str, kind: str) -> Path:
+        """Return the real path. Raises `OutsideAllowedFolders` if it is not below an allowed folder."""
         real = _real_path(path)
         if not any(real.is_relative_to(os.path.realpath(root)) for root in self.roots):
             raise OutsideAllowedFolders(
-                f"Expected a folder {self._described()}; received {_quoted(path)}; {self._advice()}."
+                f"Expected a {kind} {self._described()}; received {_quoted(path)}; {self._advice(kind)}."
             )
-        if not os.path.isdir(real):  # noqa: PTH112
-            raise MissingFolder(f"Expected an existing folder; received {_quoted(path)}; check its spelling.")
         return real
 
     def _described(self) -> str:
@@ -61,7 +80,9 @@ class AllowedFolders:
             return f"below {' or '.join(map(str, self.roots))}"
         return "that this server allows, and it allows none"
 
-    def _advice(self) -> str:
+    def _advice(self, kind: str) -> str:
+        if kind == "file":
+            return "copy the file there, or use a pattern" if self.roots else "use a pattern"
         if self.roots:
             return "choose a folder below it, or upload the images"
         return "upload the images or use the sample set"

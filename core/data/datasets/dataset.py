@@ -68,6 +68,7 @@ class Dataset:
         other_near_duplicates: pairs of near-duplicates in no common `duplicate_group`, by their hashes, such as some of
             the frames of a panning camera.
         scanned: when the scan began, in Unix seconds; None if the images were not scanned.
+        left_out_duplicates: images left out of their predefined split, because a stricter one contains the same file.
     """
 
     root: Path
@@ -75,6 +76,7 @@ class Dataset:
     problems: tuple[Problem, ...]
     other_near_duplicates: tuple[tuple[str, str], ...] = ()
     scanned: float | None = field(default=None, compare=False)
+    left_out_duplicates: tuple[ImageFile, ...] = ()
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -1,12 +1,10 @@
 """Groups: images that belong together, such as those of one recording, object or burst, stay in one part of the split.
 
-The user names them by a pattern of file names or by a CSV file. A group may contain images of several classes.
+The user defines them with a pattern of file names or a CSV file. A group may contain images of several classes.
 """
 
-import csv
-import io
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -15,38 +13,42 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from core.data.datasets.dataset import DataError, Dataset, ImageFile
+from core.data.datasets.group_csv import normalised, read_group_csv
 from core.experiment.group_pattern import check_groups, group_name, is_csv
 
-_LEAST_SHARE = 0.075  # of a class, in validation and in test: half of their usual share
+_LEAST_SHARE = 0.075
+"""Share of a class that validation and test need at least: half of their usual share."""
 
 
 def absolute_groups(groups: str) -> str:
-    """Return the path of a CSV file as absolute, and a pattern unchanged; read the file once, to refuse it early.
+    """Return the absolute path of a CSV file, with links resolved, or a pattern unchanged.
 
-    Raises `ValueError` for a bad pattern or CSV file.
+    A CSV file is read, so that a bad one is refused before anything else happens. Raises `ValueError` for a bad pattern
+    or CSV file.
     """
     check_groups(groups)
     if not is_csv(groups):
         return groups
     path = str(Path(groups).expanduser().resolve())
-    read_csv(path)
+    read_group_csv(path)
     return path
 
 
 def group_summary(dataset: Dataset) -> str:
-    """Describe the user's groups, e.g. `12 groups of 20 to 60 images, 3 in none`; "" if there are none."""
+    """Describe the groups, e.g. `12 groups of 20 to 60 images, 3 images in no group`; "" if there are none."""
     sizes = Counter(image.group for image in dataset.images)
     alone = sizes.pop("", 0)
     if not sizes:
         return ""
     least, most = min(sizes.values()), max(sizes.values())
     images = f"{most:,} images" if least == most else f"{least:,} to {most:,} images"
-    noun, rest = "group" if len(sizes) == 1 else "groups", f", {alone:,} in none" if alone else ""
+    noun = "group" if len(sizes) == 1 else "groups"
+    rest = f", {alone:,} {'image' if alone == 1 else 'images'} in no group" if alone else ""
     return f"{len(sizes):,} {noun} of {images}{rest}"
 
 
 def with_groups(dataset: Dataset, groups: str) -> Dataset:
-    """Assign each image to its group: by a CSV file or a pattern (see `RunConfig.groups`), or to none if it is "".
+    """Set the group of each image from a CSV file or by a pattern (see `RunConfig.groups`); "" removes all groups.
 
     A pattern is searched in the path below the class folder. The paths in a CSV file are absolute or relative to the
     data set. Raises `ValueError` for a bad pattern or CSV file, and if no image is in a group.
@@ -54,100 +56,77 @@ def with_groups(dataset: Dataset, groups: str) -> Dataset:
     check_groups(groups)
     if not groups and not any(image.group for image in dataset.images):
         return dataset
-    name_of = (
-        _csv_lookup(dataset, groups) if is_csv(groups) else lambda image: group_name(groups, _path_in_class(image))
+    names = _group_names(dataset, groups)
+    if groups and names and not any(names):
+        raise _fits_none(dataset, groups)
+    images = (replace(image, group=name) for image, name in zip(dataset.images, names, strict=True))
+    return replace(dataset, images=tuple(images))
+
+
+def _group_names(dataset: Dataset, groups: str) -> list[str]:
+    """The name of the group of each image; "" for images in no group."""
+    if not groups:
+        return [""] * len(dataset.images)
+    if is_csv(groups):
+        return _csv_groups(dataset, read_group_csv(groups))
+    return [group_name(groups, _path_in_class(image)) for image in dataset.images]
+
+
+def _csv_groups(dataset: Dataset, group_of: Mapping[str, str]) -> list[str]:
+    """The groups of the images in a CSV file, whose paths may start at the data set, at its parent or at the root."""
+    folders = ("", f"{dataset.root.as_posix()}/", f"{dataset.root.name}/")
+    paths = ([normalised(folder + image.path) for folder in folders] for image in dataset.images)
+    return [next((group_of[path] for path in names if path in group_of), "") for names in paths]
+
+
+def _fits_none(dataset: Dataset, groups: str) -> DataError:
+    kind = "paths in" if is_csv(groups) else "a pattern that matches"
+    example = dataset.images[0].path if is_csv(groups) else _path_in_class(dataset.images[0])
+    return DataError(
+        f"Expected {kind} groups to fit the images; received {groups!r}, which fits none of {len(dataset.images):,}, "
+        f"such as {example}. Correct it, or leave it out."
     )
-    images = tuple(replace(image, group=name_of(image) if groups else "") for image in dataset.images)
-    if groups and images and not any(image.group for image in images):
-        kind = "paths in" if is_csv(groups) else "a pattern that matches"
-        raise DataError(
-            f"Expected {kind} groups to fit the images; received {groups!r}, which fits none of {len(images):,}, "
-            f"such as {images[0].path if is_csv(groups) else _path_in_class(images[0])}. Correct it, or leave it out."
-        )
-    return replace(dataset, images=images)
-
-
-def read_csv(path: str) -> dict[str, str]:
-    """Read the group of each path from a CSV file with the columns path and group. Raises `DataError`."""
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-        delimiter = next((character for character in ",;\t" if character in text.partition("\n")[0]), ",")
-        return _read_rows(path, csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except OSError as error:
-        reason = f"which cannot be read ({error.strerror})"
-    except UnicodeDecodeError:
-        reason = "which is not UTF-8"
-    except csv.Error as error:
-        reason = f"which is damaged ({error})"
-    raise DataError(f"Expected a CSV file of groups as UTF-8; received {path}, {reason}. Check the file.")
-
-
-def _read_rows(path: str, rows: "csv.DictReader[str]") -> dict[str, str]:
-    found: dict[str, str] = {}
-    columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
-    if not {"path", "group"} <= set(columns):
-        raise DataError(
-            f"Expected the columns path and group in {path}; received {', '.join(columns)[:80] or 'none'}. Rename them."
-        )
-    for row in rows:
-        image, group = ((row[columns[name]] or "").strip() for name in ("path", "group"))
-        image = image.replace("\\", "/").removeprefix("./")
-        if image and found.setdefault(image, group) != group:
-            raise DataError(
-                f"Expected one group for each path in {path}; received {found[image][:40]} and {group[:40]} for "
-                f"{image[:80]} in line {rows.line_num}. Correct one of them."
-            )
-    return found
-
-
-def _csv_lookup(dataset: Dataset, path: str) -> Callable[[ImageFile], str]:
-    """Return the function that finds the group of an image in a CSV file."""
-    group_of = read_csv(path)
-    root = dataset.root.as_posix()
-
-    def lookup(image: ImageFile) -> str:
-        names = image.path, f"{root}/{image.path}", f"{dataset.root.name}/{image.path}"
-        return next((group_of[name] for name in names if name in group_of), "")
-
-    return lookup
 
 
 def _path_in_class(image: ImageFile) -> str:
-    """Path below the class folder, so that a group is the same in all classes and split folders."""
+    """Path below the class folder, in NFC, so that a group has one name in all classes and split folders."""
     parts = PurePosixPath(image.path).parts
     start = (
         parts.index(image.label, 1 if image.split else 0) + 1 if image.label in parts[bool(image.split) : -1] else -1
     )
-    return "/".join(parts[start:])
+    return normalised("/".join(parts[start:]))
 
 
 def units(images: Sequence[ImageFile], parts: int, leak_free: bool) -> list[str]:
-    """Return for each image the name of its unit; the images of a unit stay in one part of the split.
+    """Return the unit of each image, by name. All images of a unit are in the same part of the split.
 
-    A unit contains equal images and those of one group; if `leak_free`, near-duplicates too, except in a class that
-    would then have too few units for `parts` parts (see `small_classes`).
+    A unit contains exact duplicates and the images of one group. If `leak_free`, it contains near-duplicates too,
+    except in classes that could not be divided into `parts` parts then (see `small_classes`).
     """
     if not leak_free:
         return _connect(images, [image.hash for image in images])
-    ungrouped = small_classes(images, parts)
-    return _connect(images, [image.hash if image.label in ungrouped else image.duplicate_group for image in images])
+    small = small_classes(images, parts)
+    return _connect(images, [image.hash if image.label in small else image.duplicate_group for image in images])
 
 
-def small_classes(images: Sequence[ImageFile], parts: int, leak_free: bool = True) -> dict[str, int]:
-    """Classes whose units are too few or too large for the parts, and how many units they have.
+def small_classes(images: Sequence[ImageFile], parts: int, leak_free: bool = True) -> set[str]:
+    """Return the classes whose units are too few or too large to be divided into `parts` parts.
 
-    If `leak_free`, near-duplicates of a class are one unit.
+    If `leak_free`, near-duplicates are in one unit.
     """
     names = _connect(images, [image.duplicate_group if leak_free else image.hash for image in images])
     contents: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for image, name in zip(images, names, strict=True):
         contents[image.label].add((name, image.hash))
     sizes = {label: Counter(name for name, _ in different) for label, different in contents.items()}
-    return {label: len(units) for label, units in sizes.items() if _are_too_few(units.values(), parts)}
+    return {label for label, units in sizes.items() if _are_too_few(units.values(), parts)}
 
 
 def _are_too_few(sizes: Collection[int], parts: int) -> bool:
-    """Whether the units besides the largest one cannot give `_LEAST_SHARE` to each part besides training."""
+    """Whether a part of the split gets less than `_LEAST_SHARE` of a class whose units have these sizes.
+
+    The largest unit is for training; each of the others goes to the smallest of the remaining parts.
+    """
     filled = [0] * (parts - 1)
     for size in sorted(sizes, reverse=True)[1:]:
         if filled:
@@ -156,7 +135,7 @@ def _are_too_few(sizes: Collection[int], parts: int) -> bool:
 
 
 def _connect(images: Sequence[ImageFile], keys: Sequence[str]) -> list[str]:
-    """Join images that have the same key or the same group; a unit is named after the smallest of its keys."""
+    """Put images with the same key or the same group into one unit, which has the name of its smallest key."""
     number = {key: index for index, key in enumerate(sorted(set(keys)))}
     groups = {group: len(number) + index for index, group in enumerate(sorted({i.group for i in images} - {""}))}
     links = [(number[key], groups[image.group]) for image, key in zip(images, keys, strict=True) if image.group]

@@ -1,13 +1,16 @@
 """Data leakage: test images whose duplicates, or other images of their group, are used for training or validation."""
 
-from collections.abc import Callable, Set
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
 
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.groups import small_classes
+from core.data.datasets.layout.shown_names import list_names
 from core.data.datasets.split import Manifest, ManifestRow, divided_images
 
 _GIVE_GROUPS = "Give groups (--groups in the terminal) to keep images together that belong together."
-_UNTICK = "To divide near-duplicates in all classes, untick Group near-duplicates (--allow-near-duplicates)."
+_UNTICK = "To divide all classes image by image, untick Keep near-duplicates together (--allow-near-duplicates)."
+_NOUNS = {"train": "training", "validation": "validation"}
 
 
 def leaked_images(dataset: Dataset, manifest: Manifest) -> Set[str]:
@@ -16,8 +19,9 @@ def leaked_images(dataset: Dataset, manifest: Manifest) -> Set[str]:
 
 
 def split_warnings(dataset: Dataset, manifest: Manifest, leak_free: bool = True) -> list[str]:
-    """Say in sentences what the split means for the test: leaked test images, and classes that it does not measure."""
+    """Describe in sentences what limits the test: images left out, leaked test images, and classes without a test."""
     return [
+        *_left_out(dataset),
         *(_undivided_classes(dataset) if leak_free else []),
         *_leaks(dataset, manifest),
         *_absent_classes(dataset, manifest),
@@ -35,7 +39,7 @@ def _by_duplicates(dataset: Dataset, manifest: Manifest) -> Set[str]:
 
 
 def _by_groups(dataset: Dataset, manifest: Manifest) -> Set[str]:
-    """Groups of the manifest count, and for images that have none there, those of the data set."""
+    """Compare by the groups in the manifest, and by those of the data set for images that have none in the manifest."""
     groups = {image.path: image.group for image in dataset.images}
     return _in_other_splits(manifest, lambda item: item.group or groups.get(item.path, ""))
 
@@ -46,17 +50,28 @@ def _in_other_splits(manifest: Manifest, key: Callable[[ManifestRow], str]) -> S
     return {item.path for item in manifest.in_split("test") if key(item) in used_in_training}
 
 
-def _undivided_classes(dataset: Dataset) -> list[str]:
-    """Report the classes in which near-duplicates could not stay together."""
-    images, into = divided_images(dataset)
-    by_group = small_classes(images, len(into), leak_free=False)
-    small = {label: number for label, number in small_classes(images, len(into)).items() if label not in by_group}
+def _left_out(dataset: Dataset) -> list[str]:
+    """Report the number of images that are left out of the user's own split (see `Dataset.left_out_duplicates`)."""
+    counts = Counter(image.split for image in dataset.left_out_duplicates)
+    if not counts:
+        return []
+    numbers = [f"{counts[name]:,} {noun}" for name, noun in _NOUNS.items() if counts[name]]
+    images, verb = ("image", "is") if counts.total() == 1 else ("images", "are")
     return [
-        f"{label}: its {dataset.counts[label]:,} images form {number} {'group' if number == 1 else 'groups'} of "
-        f"near-duplicates, too few or too large for {len(into)} parts, so they are divided image by image. "
-        f"{_GIVE_GROUPS} {_UNTICK}"
-        for label, number in sorted(small.items())
+        f"{' and '.join(numbers)} {images} {verb} left out, because the same files are also in validation or test: the "
+        "accuracy on images that were used for training says nothing about new images."
     ]
+
+
+def _undivided_classes(dataset: Dataset) -> list[str]:
+    """Report the classes in which near-duplicates could not stay together, except those whose groups are the reason."""
+    images, into = divided_images(dataset)
+    small = small_classes(images, len(into)) - small_classes(images, len(into), leak_free=False)
+    return [
+        f"Near-duplicates in {list_names(small)} cannot stay together, because {' or '.join(into[1:])} would have too "
+        f"few images: {'this class is' if len(small) == 1 else 'these classes are'} divided image by image. "
+        f"{_GIVE_GROUPS} {_UNTICK}"
+    ] * bool(small)
 
 
 def _leaks(dataset: Dataset, manifest: Manifest) -> list[str]:
@@ -76,14 +91,18 @@ def _leaks(dataset: Dataset, manifest: Manifest) -> list[str]:
 
 
 def _absent_classes(dataset: Dataset, manifest: Manifest) -> list[str]:
-    """Report classes that are absent from a part because of their groups."""
+    """Report the classes that are absent from a part because of their groups, in one sentence for each part."""
     images, into = divided_images(dataset)
     present = {(item.split, item.label) for item in manifest.items}
     grouped = {image.label for image in images if image.group}
-    return [
-        f"{label} has no {name} images, because its images form too few groups"
-        f"{': the test does not measure it' if name == 'test' else ''}. Give smaller groups, or add images."
-        for label in sorted(grouped)
-        for name in into
-        if (name, label) not in present
-    ]
+    absent = {name: [label for label in grouped if (name, label) not in present] for name in into}
+    return [_absence(name, labels) for name, labels in absent.items() if labels]
+
+
+def _absence(part: str, labels: Sequence[str]) -> str:
+    verb, whose, them = ("has", "its", "it") if len(labels) == 1 else ("have", "their", "them")
+    consequence = f": the test does not measure {them}" if part == "test" else ""
+    return (
+        f"{list_names(labels)} {verb} no {part} images, because {whose} images form too few groups{consequence}. "
+        "Give smaller groups, or add images."
+    )

@@ -15,9 +15,10 @@ from core.data.datasets.leakage import leaked_images, split_warnings
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
 from core.experiment.group_pattern import is_csv
+from core.experiment.runs.index import FileStamp, file_stamp
 
 _Stamp = tuple[tuple[str, int], ...]
-_Settings = tuple[bool, str, int]
+_Settings = tuple[bool, str, FileStamp | None]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class ReportCache:
         `DataError`, `OSError`.
         """
         folder = data_folder(data)
-        stamp, settings, key = folder_stamp(folder), (leak_free, groups, _time_changed(groups)), (data, layout)
+        stamp, settings, key = folder_stamp(folder), (leak_free, groups, _csv_stamp(groups)), (data, layout)
         with self._lock:
             cached_stamp, cached_settings, report = self._reports.get(key, (None, None, None))
         if report is None or cached_stamp != stamp:
@@ -120,9 +121,9 @@ def _report(dataset: Dataset, leak_free: bool, groups: str) -> Report:
         return Report(dataset, None, str(error), leak_free)
 
 
-def _time_changed(groups: str) -> int:
-    """Time at which the CSV file of groups changed; 0 if there is none."""
+def _csv_stamp(groups: str) -> FileStamp | None:
+    """Stamp of the CSV file of groups; None if there is no such file."""
     try:
-        return Path(groups).stat().st_mtime_ns if is_csv(groups) else 0
+        return file_stamp(Path(groups)) if is_csv(groups) else None
     except OSError:
-        return 0
+        return None

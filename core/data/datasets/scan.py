@@ -39,15 +39,14 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
     folders = read_layout(Folder(root), layout)
     read, signatures, unreadable = _read_files(root, list_files(folders), progress)
     unambiguous, contradictions = _drop_contradictions(read)
-    separate, leaks = _drop_leaks(unambiguous)
+    separate, repeated, leaks = _drop_leaks(unambiguous)
     grouped, other_pairs = _assign_duplicate_groups(root, separate, signatures)
     images, scale_problems = assign_scales(grouped)
     problems = read_left_out(folder) + misplaced(folder, folders) + unreadable + contradictions + leaks
     problems += _empty_classes(folders.labels, images) + alike_classes(folders.labels) + _absent_classes(images)
     problems += scale_problems
-    return Dataset(
-        root, tuple(images), tuple(sorted(problems, key=lambda problem: problem.location)), other_pairs, began
-    )
+    problems.sort(key=lambda problem: problem.location)
+    return Dataset(root, tuple(images), tuple(problems), other_pairs, began, tuple(repeated))
 
 
 def _read_files(
@@ -103,16 +102,19 @@ def _drop_contradictions(images: list[ImageFile]) -> tuple[list[ImageFile], list
     return unambiguous, problems
 
 
-def _drop_leaks(images: list[ImageFile]) -> tuple[list[ImageFile], list[Problem]]:
-    """Leave out images of predefined splits that are also in a stricter split: test, then validation."""
+def _drop_leaks(images: list[ImageFile]) -> tuple[list[ImageFile], list[ImageFile], list[Problem]]:
+    """Leave out images of predefined splits that are also in a stricter split: test, then validation.
+
+    Returns the remaining images, those left out, and a problem for each of the latter.
+    """
     strictest = strictest_splits(images, key=lambda image: image.hash)
     remaining = [image for image in images if image.split == strictest[image.hash]]
+    repeated = [image for image in images if image.split != strictest[image.hash]]
     problems = [
         Problem(image.path, f"the same image is in {strictest[image.hash]}", f"left out of {image.split}")
-        for image in images
-        if image.split != strictest[image.hash]
+        for image in repeated
     ]
-    return remaining, problems
+    return remaining, repeated, problems
 
 
 def _assign_duplicate_groups(

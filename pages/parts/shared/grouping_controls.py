@@ -1,7 +1,5 @@
 """Controls for the images that stay in one part of the split, shared by the Data and the Train page."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from core.data.datasets.allowed_folders import AllowedFolders
@@ -44,7 +42,4 @@ def chosen_grouping(folders: AllowedFolders) -> tuple[bool, str]:
 def _resolve(folders: AllowedFolders, text: str) -> str:
     """Return a pattern as it is, or the path of an existing CSV file in an allowed folder. Raises `ValueError`."""
     groups = text.strip()
-    if not is_csv(groups):
-        return absolute_groups(groups)
-    path = Path(groups)
-    return absolute_groups(str(folders.resolve(str(path.parent)) / path.name))
+    return absolute_groups(str(folders.resolve_file(groups)) if is_csv(groups) else groups)

@@ -1,12 +1,19 @@
 """Which folders users may choose for data, and the messages for all others."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.datasets.allowed_folders import AllowedFolders, FolderError, MissingFolder, OutsideAllowedFolders
+from core.data.datasets.allowed_folders import (
+    AllowedFolders,
+    FolderError,
+    MissingFile,
+    MissingFolder,
+    OutsideAllowedFolders,
+)
 
 
 @pytest.fixture
@@ -61,6 +68,22 @@ def test_links_are_followed_before_the_check(root: Path, tmp_path: Path) -> None
     assert allowed.resolve(str(tmp_path / "link" / "waste images")) == root / "waste images"
     with pytest.raises(OutsideAllowedFolders):
         allowed.resolve(str(root / "out"))
+
+
+def test_a_file_is_allowed_below_an_allowed_folder_if_it_is_a_regular_file_there(root: Path, tmp_path: Path) -> None:
+    for path in (root / "groups.csv", tmp_path / "secret.csv"):
+        path.write_text("path,group\n")
+    (root / "in.csv").symlink_to(root / "groups.csv")
+    (root / "out.csv").symlink_to(tmp_path / "secret.csv")
+    os.mkfifo(root / "pipe.csv")
+    allowed = AllowedFolders((root,))
+    assert allowed.resolve_file(str(root / "in.csv")) == root / "groups.csv"
+    for outside in (root / "out.csv", tmp_path / "secret.csv", root / ".." / "secret.csv"):
+        with pytest.raises(OutsideAllowedFolders, match=r"Expected a file below .*copy the file there"):
+            allowed.resolve_file(str(outside))
+    for no_file in (root / "pipe.csv", root / "missing.csv", root):
+        with pytest.raises(MissingFile, match=r"Expected an existing file; received .*; check its spelling"):
+            allowed.resolve_file(str(no_file))
 
 
 def test_a_sibling_whose_name_has_the_same_prefix_is_refused(root: Path) -> None:

@@ -1,5 +1,6 @@
 """Groups by pattern and by CSV file stay in one part of the split; bad ones are refused in one line."""
 
+import os
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
+from core.data.datasets.group_csv import read_group_csv
 from core.data.datasets.groups import absolute_groups, group_summary, with_groups
 from core.data.datasets.leakage import leaked_images, split_warnings
 from core.data.datasets.reports import ReportCache
@@ -134,10 +136,10 @@ def test_a_class_of_two_groups_is_trained_and_tested_and_of_one_only_trained_wit
     for seed in range(5):
         manifest = split(data, seed)
         assert labels_by_split(manifest) == {"train": set("abcd"), "validation": set("ab"), "test": set("abc")}
-    assert [text.split(",")[0] for text in split_warnings(data, manifest)] == [
-        "c has no validation images",
-        "d has no validation images",
-        "d has no test images",
+    advice = "Give smaller groups, or add images."
+    assert split_warnings(data, manifest) == [
+        f"c, d have no validation images, because their images form too few groups. {advice}",
+        f"d has no test images, because its images form too few groups: the test does not measure it. {advice}",
     ]
 
 
@@ -161,7 +163,7 @@ def test_a_pattern_names_groups_below_the_class_folder():
     )
     grouped = with_groups(data, "(.+?)/")
     assert [picture.group for picture in grouped.images] == ["burst 1", "burst 1", "burst 1", "", "burst 2"]
-    assert group_summary(grouped) == "2 groups of 1 to 3 images, 1 in none"
+    assert group_summary(grouped) == "2 groups of 1 to 3 images, 1 image in no group"
     assert leaked_images(grouped, Manifest.from_csv(split(grouped_whole(grouped)).to_csv())) == {"test/a/burst 1/2.png"}
     assert with_groups(grouped, "") == data
 
@@ -213,6 +215,40 @@ def test_a_bad_csv_file_is_refused_in_one_line(tmp_path, content, message):
     with pytest.raises(DataError, match=message) as error:
         with_groups(recordings(), str(file))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.faults
+def test_accents_agree_whether_composed_or_decomposed(tmp_path):
+    """macOS decomposes the accents of file names; a CSV file from another system has composed ones."""
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    images = tuple(image(f"{name}/{n}-{name}.png", name) for name in (composed, decomposed) for n in range(2))
+    data, file = Dataset(Path("/set"), images, ()), tmp_path / "groups.csv"
+    for written, group in ((composed, decomposed), (decomposed, composed)):
+        file.write_text("path,group\n" + "".join(f"{written}/{n}-{written}.png,{group}{n}\n" for n in range(2)))
+        assert [picture.group for picture in with_groups(data, str(file)).images] == [f"{composed}{n}" for n in "0101"]
+    assert {picture.group for picture in with_groups(data, r"\d-(.+)\.png").images} == {composed}
+
+
+@pytest.mark.faults
+def test_a_pipe_a_folder_and_a_file_over_the_limit_are_refused_before_they_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("pipe.csv", "folder.csv"):
+        with pytest.raises(DataError, match=r"which is no regular file\. Choose a file\."):
+            absolute_groups(str(tmp_path / name))
+    with (tmp_path / "large.csv").open("wb") as file:
+        file.truncate(51 * 2**20)
+    with pytest.raises(DataError, match=r"at most 50 MB; received .*large.csv of 51 MB. Keep only the columns"):
+        absolute_groups(str(tmp_path / "large.csv"))
+
+
+def test_a_csv_file_is_read_again_only_if_it_has_changed(tmp_path):
+    file = tmp_path / "groups.csv"
+    file.write_text("path,group\na.png,1\n")
+    first = read_group_csv(str(file))
+    assert read_group_csv(str(file)) is first
+    file.write_text("path,group\na.png,22\n")
+    assert read_group_csv(str(file)) == {"a.png": "22"}
 
 
 @pytest.mark.faults

@@ -2,6 +2,7 @@
 
 import io
 import random
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from itertools import combinations, pairwise, product
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
 from core.data.datasets import near_duplicates as near
-from core.data.datasets.dataset import SPLITS
+from core.data.datasets.dataset import SPLITS, Dataset, ImageFile
 from core.data.datasets.decode import decode
 from core.data.datasets.groups import with_groups
 from core.data.datasets.leakage import leaked_images, split_warnings
@@ -134,6 +135,29 @@ def test_near_duplicates_in_the_users_own_folders_are_kept_and_reported(leaking_
         ]
 
 
+def test_equal_files_in_several_folders_of_a_split_are_reported_by_their_number(leaking_folders):
+    (tested,) = (leaking_folders / "test" / "glass").iterdir()
+    for name in ("train/glass/0.jpg", "train/glass/1.jpg", "val/glass/0.jpg"):
+        (leaking_folders / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tested, leaking_folders / name)
+    shutil.move(leaking_folders / "train" / "glass" / "again.png", leaking_folders / "val" / "glass" / "other.png")
+    data = scan(leaking_folders)
+    left_out = {
+        problem.location: problem.consequence for problem in data.problems if "left out of" in problem.consequence
+    }
+    assert left_out == {
+        "train/glass/0.jpg": "left out of train",
+        "train/glass/1.jpg": "left out of train",
+        "val/glass/0.jpg": "left out of validation",
+    }
+    first, second = split_warnings(data, split(data))
+    assert first == (
+        "2 training and 1 validation images are left out, because the same files are also in validation or test: the "
+        "accuracy on images that were used for training says nothing about new images."
+    )
+    assert second.startswith("1 of 2 test images (50.0%) are near-duplicates")
+
+
 def test_every_photo_of_folders_that_are_split_already_is_used(split_photos):
     data = scan(split_photos)
     files = [path for path in split_photos.rglob("*.jpg") if path.is_file()]
@@ -159,14 +183,29 @@ def test_a_class_of_too_few_photos_is_divided_image_by_image_with_a_warning(tiny
     assert len(parts) == 6 and all(len(found) == 1 for found in parts.values()), "paper has groups enough"
     first, leaks = report.warnings
     assert (
-        first.startswith(f"glass: its {3 * shown} images form {shown} group")
-        and "too few or too large for 3 parts" in first
+        first
+        == "Near-duplicates in glass cannot stay together, because validation or test would have too few images: this "
+        "class is divided image by image. Give groups (--groups in the terminal) to keep images together that belong "
+        "together. To divide all classes image by image, untick Keep near-duplicates together "
+        "(--allow-near-duplicates)."
     )
-    assert "Group near-duplicates" in first and "--allow-near-duplicates" in first and "--groups" in first
     assert leaks.startswith(f"{len(leaked_images(report.dataset, report.manifest))} of 4 test images")
     ungrouped = ReportCache().get(str(tmp_path), leak_free=False)
     assert ungrouped.manifest == split(report.dataset, leak_free=False)
     assert not any("too few" in text for text in ungrouped.warnings)
+
+
+def test_the_classes_divided_image_by_image_are_named_in_one_sentence():
+    images = [
+        ImageFile(f"{label}/{n}.png", f"{label} {n}", label, 8, 8, duplicate_group=f"{label} 0")
+        for label in "abcdef"
+        for n in range(6)
+    ]
+    data = Dataset(Path("/set"), tuple(images), ())
+    first, _ = split_warnings(data, split(data))
+    assert (
+        first.startswith("Near-duplicates in a, b, c, d and 2 more cannot stay together") and "these classes" in first
+    )
 
 
 def test_frames_of_a_fixed_camera_can_be_used(tmp_path):
@@ -186,8 +225,8 @@ def test_frames_of_a_fixed_camera_can_be_used(tmp_path):
         assert len(manifest.items) == 180
         parts = Counter((item.label, item.split) for item in manifest.items)
         assert all(parts[label, "test"] == parts[label, "validation"] == 9 for label in data.classes)
-        (*undivided, _) = split_warnings(data, manifest)
-        assert [text.partition(":")[0] for text in undivided] == ["cup", "fork", "plate"]
+        undivided, _ = split_warnings(data, manifest)
+        assert undivided.startswith("Near-duplicates in cup, fork, plate cannot stay together")
 
 
 def test_the_frames_of_a_panning_camera_do_not_chain():
