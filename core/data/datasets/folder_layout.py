@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from core.data.datasets.dataset import DataError, Problem
 from core.data.datasets.layout.class_folders import FolderLayout
-from core.data.datasets.layout.folder_tree import Folder, is_runs_folder
+from core.data.datasets.layout.folder_tree import Folder
 from core.data.sample_set.generate import sample_folder
 from core.experiment.run_config import SAMPLE
-from core.machine.litter import is_litter
 
 _LISTED_SINGLY = 3
 _IMAGES_TRIED = 100
@@ -97,27 +96,9 @@ def path_text(path: Path) -> str:
     return path.as_posix().encode(errors="replace").decode()
 
 
-def folder_stamp(folder: Path) -> tuple[tuple[str, int], ...]:
-    """Modification times of the folder and of the folders up to two levels below.
-
-    They change when a file or folder is added or removed there. Cheap enough for every rerun of a page.
-    """
-    first_level = _folders_in(str(folder))
-    second_level = [path for parent in first_level for path in _folders_in(parent)]
-    folders = (str(folder), *first_level, *second_level)
-    return tuple((path, os.stat(path).st_mtime_ns) for path in folders)  # noqa: PTH116
-
-
 def _wrappers(folder: Path) -> list[Folder]:
     """The folder and those inside it that only wrap one other; the last contains the class folders."""
     found = [Folder(folder)]
     while len(inner := found[-1].folders) == 1 and inner[0].folders:
         found.append(inner[0])
     return found
-
-
-def _folders_in(folder: str) -> list[str]:
-    """Folders that may contain images, by path. Unlike `Folder`, it creates no `Path` per file: ten times faster."""
-    with os.scandir(folder) as entries:
-        found = [entry.path for entry in entries if not is_litter(entry.name) and entry.is_dir()]
-    return sorted(path for path in found if not is_runs_folder(Path(path)))

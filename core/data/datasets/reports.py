@@ -8,8 +8,9 @@ from threading import Lock
 
 from core.data.datasets.dataset import SPLITS, Dataset, ImageFile
 from core.data.datasets.decode import Progress
-from core.data.datasets.folder_layout import data_folder, folder_stamp
+from core.data.datasets.folder_layout import data_folder
 from core.data.datasets.groups import with_groups
+from core.data.datasets.layout.folder_stamp import FolderStamp, folder_stamp
 from core.data.datasets.layout.split_names import split_name
 from core.data.datasets.leakage import leaked_images, split_warnings
 from core.data.datasets.scan import scan
@@ -17,7 +18,6 @@ from core.data.datasets.split import Manifest, split
 from core.experiment.group_pattern import is_csv
 from core.experiment.runs.index import FileStamp, file_stamp
 
-_Stamp = tuple[tuple[str, int], ...]
 _Settings = tuple[bool, str, FileStamp | None]
 
 
@@ -58,7 +58,7 @@ class ReportCache:
 
     def __init__(self, limit: int = 8) -> None:
         self._limit = limit
-        self._reports: OrderedDict[tuple[str, str], tuple[_Stamp, _Settings, Report]] = OrderedDict()
+        self._reports: OrderedDict[tuple[str, str], tuple[FolderStamp, _Settings, Report]] = OrderedDict()
         self._lock = Lock()
 
     def get(

@@ -12,7 +12,7 @@ from painted import encoded
 from PIL import Image
 
 from core.data.datasets.dataset import DataError, Dataset, Problem
-from core.data.datasets.folder_layout import data_folder, find_root, folder_stamp
+from core.data.datasets.folder_layout import data_folder, find_root
 from core.data.datasets.scan import scan
 
 pytestmark = pytest.mark.faults
@@ -218,24 +218,6 @@ def test_progress_is_reported(root):
     fill(root / "glass", range(100, 293))
     scan(root, lambda done, total: reported.append((done, total)))
     assert reported == [(100, 201), (200, 201), (201, 201)]
-
-
-def test_the_stamp_changes_if_files_are_added_or_removed(root):
-    def stamp_with_old_times() -> tuple:
-        for path in (root, root / "glass", root / "paper"):
-            os.utime(path, (1e9, 1e9))
-        return folder_stamp(root)
-
-    before = stamp_with_old_times()
-    assert folder_stamp(root) == before
-    paint(root / "glass" / "new.png", 60)
-    assert folder_stamp(root) != before
-    assert stamp_with_old_times() == before
-    (root / "glass" / "new.png").unlink()
-    assert folder_stamp(root) != before
-    stamp_with_old_times()
-    (root / "cork").mkdir()
-    assert folder_stamp(root) != before
 
 
 @pytest.mark.parametrize("data", ["gone", "a\0b", "x" * 300, "~nobody-of-this-name/photos"])
