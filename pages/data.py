@@ -3,14 +3,14 @@
 import streamlit as st
 
 from core.analysis.charts.classes import class_bars
-from core.analysis.text import count, escape_markdown
+from core.analysis.text import escape_markdown
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.reports import Report, split_origin
 from core.data.datasets.split import Manifest
 from core.experiment.guidelines import imbalance_warning
 from pages.parts.data.augmentation_preview import show_augmented_copies
 from pages.parts.data.gallery import show_gallery
-from pages.parts.data.near_duplicate_groups import show_near_duplicates
+from pages.parts.data.near_duplicates import show_near_duplicates
 from pages.parts.shared.choose_data import choose_data, load_report, show_problems, show_split_notes, split_summary
 from pages.parts.shared.form import PERSISTENT, fill_once
 from pages.parts.shared.grouping_controls import choose_grouping, chosen_grouping
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _choose_grouping(services: Services) -> None:
-    """Show which images stay together, which is part of the Train page's form too, and an error if it is invalid."""
+    """Show the choice of images that stay together, which the Train page has too, and an error if it is invalid."""
     with st.expander("Images that stay together"):
         try:
             choose_grouping(services.allowed_folders)
@@ -64,8 +64,8 @@ def _show_metrics(dataset: Dataset) -> None:
         "Classes": f"{len(dataset.classes):,}",
         "Median size": f"{width} × {height}",
         "Problems": f"{len(dataset.problems):,}",
-        "Duplicate groups": f"{len(dataset.exact_duplicates):,}",
-        "Near-duplicate groups": f"{len(dataset.near_duplicates):,}",
+        "Exact duplicates": f"{sum(map(len, dataset.exact_duplicates)):,}",
+        "Near-duplicates": f"{sum(map(len, dataset.near_duplicates)):,}",
     }
     with st.container(horizontal=True, gap="medium"):
         for label, value in metrics.items():
@@ -93,18 +93,21 @@ def _show_classes(report: Report, dataset: Dataset, manifest: Manifest) -> None:
         st.markdown(f":material/warning: {escape_markdown(warning)}")
         st.checkbox("Class weights", key="class-weights", **PERSISTENT)
     if dataset.exact_duplicates:
-        with st.expander(
-            f"{count(len(dataset.exact_duplicates), 'group')} of identical images: each group stays in one part"
-        ):
-            show_table(
-                [
-                    {"Group": number, "File": image.path}
-                    for number, group in enumerate(dataset.exact_duplicates, start=1)
-                    for image in group
-                ],
-                "equal-images",
-                "Files with the same content, by group",
-            )
+        _show_exact_duplicates(dataset)
+
+
+def _show_exact_duplicates(dataset: Dataset) -> None:
+    images = sum(map(len, dataset.exact_duplicates))
+    with st.expander(f"{images:,} exact duplicates: files with the same content stay in one part"):
+        show_table(
+            [
+                {"Content": number, "File": image.path}
+                for number, files in enumerate(dataset.exact_duplicates, start=1)
+                for image in files
+            ],
+            "equal-images",
+            "Files with the same content have the same number",
+        )
 
 
 main()

@@ -95,8 +95,8 @@ def test_the_sample_set_is_shown_by_default(root):
         "Classes": "10",
         "Median size": "128 × 128",
         "Problems": "0",
-        "Duplicate groups": "0",
-        "Near-duplicate groups": "0",
+        "Exact duplicates": "0",
+        "Near-duplicates": "0",
     }
     assert "420 for training, 90 for validation, 90 for testing. Split by file content" in texts(page)
     assert len(page.image) == 24 + 1 and not page.error and not button(page, "Train on these images").disabled
@@ -177,7 +177,7 @@ def test_problems_are_listed_and_the_other_images_are_used(make):
         "glass/stray.png",
         "paper/1.png",
     ]
-    assert metrics(page)["Problems"] == "5" and metrics(page)["Duplicate groups"] == "1"
+    assert metrics(page)["Problems"] == "5" and metrics(page)["Exact duplicates"] == "2"
     assert set(identical["File"]) == {"glass/2.png", "glass/again.png"}
     assert not page.exception and not button(page, "Train on these images").disabled
 
@@ -349,8 +349,8 @@ def test_near_duplicates_are_shown_with_the_effect_of_leaks(root, tiny_folder, t
             image.save(folder / label / path.name)
             ImageOps.mirror(image).save(folder / label / f"m-{path.name}")
     page = open_folder(folder)
-    assert metrics(page)["Near-duplicate groups"] == "12" and "12 groups of images that show" in texts(page)
-    assert "Without grouping, " in texts(page)
+    assert metrics(page)["Near-duplicates"] == "24" and "24 images show 12 photos more than once" in texts(page)
+    assert "Divided image by image, " in texts(page)
     page.toggle(key="leaks").set_value(True).run()
     assert "None of the newest runs on these images has leaked test images" in texts(page)
     ungrouped = split(scan(folder), leak_free=False)
@@ -455,8 +455,8 @@ def test_a_class_of_one_photo_is_used_with_a_warning_and_the_tick_takes_it_away(
     for number in range(12):
         photo.resize((90 - number, 90 - number)).save(folder / "glass" / f"{number}.png")
     page = open_folder(folder)
-    assert "glass: its 12 images form 1 group of near-duplicates" in texts(page) and not page.error
+    assert "Near-duplicates in glass cannot stay together" in texts(page) and not page.error
     page.checkbox(key="leak-free").uncheck().run()
-    assert "form 1 group" not in texts(page) and "2 of 4 test images (50.0%) are near-duplicates" in texts(page)
+    assert "cannot stay together" not in texts(page) and "2 of 4 test images (50.0%) are near-duplicates" in texts(page)
     switch(page, "train")
     assert not page.checkbox(key="leak-free").value and not button(page, "Start").disabled

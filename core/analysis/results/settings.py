@@ -42,7 +42,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         "Augmentation": ", ".join(changes) or "none",
         "Augmented copies per image": _augmented_copies(config),
         "Patience": str(config.patience) if config.patience else "no early stopping",
-        "Near-duplicates": "grouped" if config.leak_free else "not grouped",
+        "Near-duplicates": "kept together" if config.leak_free else "divided",
         **({"Groups": group_setting(config.groups)} if config.groups else {}),
         "Class weights": _yes_or_no(config.class_weights),
         "Deterministic": _yes_or_no(config.deterministic),

@@ -39,8 +39,8 @@ class Report:
         ]
 
     @cached_property
-    def leak_count_if_ungrouped(self) -> int:
-        """Number of test images that would leak (see `leaked_images`) if near-duplicates were not grouped."""
+    def leak_count_if_divided(self) -> int:
+        """Number of test images that would leak (see `leaked_images`) if near-duplicates were divided."""
         return len(leaked_images(self.dataset, split(self.dataset, leak_free=False))) if self.manifest else 0
 
     @cached_property

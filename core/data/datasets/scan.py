@@ -32,8 +32,8 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
     """Read every file below `folder` once and report. Calls `progress` with (files read, all files).
 
     A class is a folder directly below `folder`, or below its train/, val(idation)/ and test/ folders. A single folder
-    that wraps all of them is skipped. Folders inside a class folder belong to that class. `layout` (one of `LAYOUTS`)
-    may say otherwise. Raises `LayoutQuestion` if the folders can be read in several ways, `DataError`.
+    that wraps all of them is skipped. Folders inside a class folder belong to that class. Another `layout` (one of
+    `LAYOUTS`) can be chosen. Raises `LayoutQuestion` if the folders can be read in several ways, and `DataError`.
     """
     root, began = find_root(folder), time.time()
     folders = read_layout(Folder(root), layout)

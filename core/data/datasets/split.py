@@ -20,8 +20,8 @@ TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
 class ManifestRow:
     """One row of a manifest: an image file, its class and its split.
 
-    `scale` is that of the `ImageFile`; None in manifests of earlier versions, which did not record it. `group` is the
-    user's group, "" if it has none.
+    `scale` and `group` are those of the `ImageFile`. `scale` is None in manifests of earlier versions, which did not
+    record it.
     """
 
     path: str
@@ -66,7 +66,11 @@ class Manifest:
         return {split: len(self.in_split(split)) for split in SPLITS}
 
     def to_csv(self) -> str:
-        """Write one row per image. There is a column of groups only if an image has one; split is the last column."""
+        """Write one row per image; split is the last column.
+
+        There is a column of groups only if an image is in a group, but always one of scales: without it the images are
+        scaled as earlier versions did (see `decode`).
+        """
         groups = ["group"] if any(item.group for item in self.items) else []
         columns = ["path", "hash", "label", *groups, "scale", "split"]
         text = io.StringIO()
@@ -95,11 +99,12 @@ class Manifest:
 def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
     """Split the images 70/15/15, stratified by class; the result depends only on contents, groups and the seed.
 
-    Images of a group stay in one split, exact duplicates too, and near-duplicates if `leak_free` is True. Every class
-    is in all three splits. If a class's groups of near-duplicates are too few or too large for that, only its exact
-    duplicates stay together; if it has too few of the user's groups, it is absent from validation, or from test too.
-    Predefined train/validation/test folders are used as they are, and a missing validation or test split is taken from
-    the training images. Raises `DataError` if a class is too small.
+    Exact duplicates and the images of a group are always in one split, and near-duplicates if `leak_free`. A class
+    whose near-duplicates would leave too few images for validation or test is divided image by image. A class with too
+    few groups is absent from validation, or from validation and test.
+
+    Predefined train, validation and test folders are used as they are. If validation or test is missing, it is drawn
+    from the training images. Raises `DataError` if a class is too small.
     """
     dataset.check()
     images, into = divided_images(dataset)
@@ -110,14 +115,17 @@ def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
 
 
 def divided_images(dataset: Dataset) -> tuple[list[ImageFile], tuple[str, ...]]:
-    """Return the images that no predefined split fixes, and the splits that they are divided into."""
+    """Return the images that have to be divided, and the splits that they are divided into.
+
+    They are all images without a predefined split, and the predefined training images if another split is missing.
+    """
     predefined = {image.split for image in dataset.images} - {""}
     into = ("train", *(name for name in ("validation", "test") if name not in predefined))
     return [image for image in dataset.images if image.split in ("", "train")], into
 
 
 def _divide(images: Sequence[ImageFile], into: Sequence[str], seed: int, leak_free: bool) -> list[ManifestRow]:
-    """Assign the units of images that stay together to the splits `into`."""
+    """Divide the images into the splits `into`; the images of a unit (see `units`) are in one split."""
     names = units(images, len(into), leak_free)
     contents: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for image, name in zip(images, names, strict=True):
@@ -128,9 +136,12 @@ def _divide(images: Sequence[ImageFile], into: Sequence[str], seed: int, leak_fr
 
 
 def _assign(units: Mapping[str, Counter[str]], into: Sequence[str], seed: int) -> dict[str, str]:
-    """Assign each unit to the first of test and validation that has room for it, else to training.
+    """Assign each unit to test if all its images fit into the rest of that share, else to validation, else to training.
 
-    The order depends only on the units and the seed. `units` is the number of different images per unit and class.
+    The order of the units depends only on their names and the seed.
+
+    Args:
+        units: number of different images of each class, by unit.
     """
     order = sorted(units, key=lambda unit: hashlib.sha256(f"{seed}:{unit}".encode()).digest())
     totals = Counter[str]()
@@ -150,10 +161,10 @@ def _assign(units: Mapping[str, Counter[str]], into: Sequence[str], seed: int) -
 
 
 def _fill_gaps(units: Mapping[str, Counter[str]], assigned: dict[str, str], into: Sequence[str]) -> None:
-    """Move units, training first, to the splits from which a class is absent.
+    """Move units to the splits from which a class is absent: first to training, then to test and validation.
 
-    A unit is moved only if none of its classes is then absent from the split it was in. If a class has no such unit, it
-    stays absent from validation or test, but never from training.
+    A unit is moved only if all its classes remain in the split that it leaves. A class without such a unit stays absent
+    from validation or test, but never from training.
     """
     by_label: dict[str, list[str]] = defaultdict(list)
     for unit, sizes in units.items():

@@ -11,21 +11,22 @@ from pages.parts.shared.form import PERSISTENT
 def choose_grouping(folders: AllowedFolders) -> tuple[bool, str]:
     """Show the controls; return `leak_free` and `groups` of a configuration. Raises `ValueError` for bad groups."""
     leak_free = st.checkbox(
-        "Group near-duplicates",
+        "Keep near-duplicates together",
         key="leak-free",
         **PERSISTENT,
-        help="Near-duplicates stay in one part, so that the test images are unseen. Without this, a test image may "
-        "have a near-duplicate among the training images, and the accuracy is too high. The Data page shows them.",
+        help="Near-duplicates show the same photo. They stay in one part of the split, so that the test images are "
+        "unseen. Without this, a test image may have a near-duplicate among the training images, and the test accuracy "
+        "is too high. The Data page shows the near-duplicates.",
     )
     groups = st.text_input(
         "Groups",
         key="groups",
         **PERSISTENT,
         placeholder=r"(.+)_\d+",
-        help="Images that stay in one part, such as those of one recording, object or burst. Either a regular "
-        "expression whose brackets enclose the part of the file name that the images of a group share: `(.+)_\\d+` "
-        "groups clip1_001.jpg and clip1_002.jpg; it is searched in the path below the class folder. Or the path of a "
-        "CSV file on this machine with the columns path and group.",
+        help="A group is a set of images that stay in one part of the split, such as those of one recording, object or "
+        "burst. Enter a regular expression whose brackets enclose the name of the group: with `(.+)_\\d+`, "
+        "clip1_001.jpg and clip1_002.jpg are in the group clip1. It is searched in the path below the class folder. Or "
+        "enter the path of a CSV file on this machine with the columns path and group.",
     )
     return leak_free, _resolve(folders, groups)
 

@@ -1,4 +1,4 @@
-"""Near-duplicates: the groups, how many test images leak in a split without grouping, and the effect on runs."""
+"""Near-duplicates: the images, how many test images would leak if they were divided, and the effect on runs."""
 
 from pathlib import PurePosixPath
 
@@ -13,51 +13,52 @@ from pages.parts.data.gallery import thumbnail_cache
 from pages.parts.shared.services import Services
 from pages.parts.shared.show import show_table
 
-_GROUPS_PER_PAGE, _IMAGES_PER_GROUP, _WIDTH, _MAX_RUNS = 12, 6, 96, 20
+_PHOTOS_PER_PAGE, _IMAGES_PER_PHOTO, _WIDTH, _MAX_RUNS = 12, 6, 96, 20
 
 
 def show_near_duplicates(services: Services, data: str, report: Report) -> None:
-    """Show the groups and their effect; nothing if there are no near-duplicates."""
-    groups = report.dataset.near_duplicates
-    if not groups:
+    """Show the near-duplicates, photo by photo, and their effect; nothing if there are none."""
+    photos = report.dataset.near_duplicates
+    if not photos:
         return
     st.subheader("Near-duplicates")
-    st.markdown(_summary(report, len(groups)))
-    with st.expander(f"{count(len(groups), 'group')} of near-duplicates"):
-        pages = -(-len(groups) // _GROUPS_PER_PAGE)
+    st.markdown(_summary(report))
+    with st.expander("View the near-duplicates"):
+        pages = -(-len(photos) // _PHOTOS_PER_PAGE)
         page = st.pagination(pages, key="near-page") if pages > 1 else 1
         with st.container(horizontal=True, gap="medium"):
-            for group in groups[(page - 1) * _GROUPS_PER_PAGE : page * _GROUPS_PER_PAGE]:
-                _show_group(report, group)
+            for images in photos[(page - 1) * _PHOTOS_PER_PAGE : page * _PHOTOS_PER_PAGE]:
+                _show_photo(report, images)
     _show_leakage_effect(services, data, report)
 
 
-def _summary(report: Report, groups: int) -> str:
-    """Describe the near-duplicates, and how many test images would leak without grouping."""
+def _summary(report: Report) -> str:
+    """Describe the near-duplicates, and how many test images would leak if they were divided."""
+    photos = report.dataset.near_duplicates
     found = (
-        f"{count(groups, 'group')} of images that show the same photo: resized, recompressed, slightly cropped, "
-        "brightened, mirrored, or taken twice."
+        f"{sum(map(len, photos)):,} images show {count(len(photos), 'photo')} more than once: resized, recompressed, "
+        "slightly cropped, brightened, mirrored, or taken twice."
     )
     if report.manifest is None or report.warnings or not report.leak_free:
         return found  # the warnings beside the classes give the number of leaked test images
-    leaks, tests = report.leak_count_if_ungrouped, report.manifest.counts()["test"]
+    leaks, tests = report.leak_count_if_divided, report.manifest.counts()["test"]
     leakage = (
-        f"Without grouping, {leaks:,} of {tests:,} test images ({percent(leaks / tests)}) would have a near-duplicate "
-        "outside the test part."
+        f"Divided image by image, {leaks:,} of {tests:,} test images ({percent(leaks / tests)}) would have a "
+        "near-duplicate outside the test part."
         if leaks
-        else "At seed 0, no test image would leak even without grouping."
+        else "At seed 0, no test image would leak even if they were divided image by image."
     )
-    return f"{found} Each group stays in one part, so that the test images are unseen. {leakage}"
+    return f"{found} Near-duplicates stay in one part, so that the test images are unseen. {leakage}"
 
 
-def _show_group(report: Report, group: tuple[ImageFile, ...]) -> None:
-    shown = group[:_IMAGES_PER_GROUP]
+def _show_photo(report: Report, images: tuple[ImageFile, ...]) -> None:
+    shown = images[:_IMAGES_PER_PHOTO]
     with st.container(border=True, horizontal=True, gap="small", width="content"):
         for image, thumbnail in zip(shown, thumbnail_cache().get(report.dataset.root, shown), strict=True):
             name = PurePosixPath(image.path).stem
             st.image(thumbnail, escape_markdown(shorten(name, 14)), width=_WIDTH, alt=shorten(name))
-        if len(group) > len(shown):
-            st.caption(f"and {len(group) - len(shown):,} more")
+        if len(images) > len(shown):
+            st.caption(f"and {len(images) - len(shown):,} more")
 
 
 def _show_leakage_effect(services: Services, data: str, report: Report) -> None:
@@ -75,5 +76,5 @@ def _show_leakage_effect(services: Services, data: str, report: Report) -> None:
     else:
         st.markdown(
             "None of the newest runs on these images has leaked test images. To see the effect of leaks, untick "
-            "Group near-duplicates and train again."
+            "Keep near-duplicates together and train again."
         )
