@@ -140,6 +140,18 @@ def test_near_duplicates_can_be_allowed_and_are_reported_with_numbers(tmp_path, 
     assert config.leak_free and "near-duplicates" not in capsys.readouterr().err
 
 
+def test_images_left_out_of_the_users_own_split_are_reported_by_their_number(tmp_path, tiny_folder, capsys):
+    for label in ("glass", "paper"):
+        for number, path in enumerate(sorted((tiny_folder / label).iterdir())):
+            for part in ["test"] * (number < 2) + ["train"] * (number != 1):  # the first of each class is in both
+                (tmp_path / "set" / part / label).mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, tmp_path / "set" / part / label)
+    ((_, manifest),) = planned(tmp_path, "--data", str(tmp_path / "set"))
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "2 training images are left out, because the same files are also in validation or test" in printed
+    assert len(manifest.in_split("test")) == 4 and len(manifest.items) == 12
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(
     ("groups", "message"),

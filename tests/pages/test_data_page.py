@@ -402,8 +402,11 @@ def test_groups_by_a_csv_file_are_read_from_allowed_folders_alone(root, make, tm
     page = open_folder(folder)
     page.text_input(key="groups").set_value(str(folder / "groups.csv")).run()
     assert "10 groups of 4 images." in texts(page) and not page.error
-    page.text_input(key="groups").set_value(str(elsewhere)).run()
-    assert len(page.error) == 1 and "Expected a file below" in page.error[0].value and "groups of" not in texts(page)
+    (folder / "link.csv").symlink_to(elsewhere)
+    for outside in (elsewhere, folder / "link.csv"):
+        page.text_input(key="groups").set_value(str(outside)).run()
+        assert len(page.error) == 1 and "Expected a file below" in page.error[0].value
+        assert "groups of" not in texts(page)
 
 
 @pytest.mark.faults
@@ -446,6 +449,15 @@ def test_near_duplicates_in_the_users_own_folders_are_reported_with_numbers(root
     assert metrics(page)["Images"] == "14" and metrics(page)["Problems"] == "0"
     warning = "2 of 4 test images (50.0%) are near-duplicates of images for training or validation"
     assert warning in texts(page) and warning in texts(switch(page, "train")) and not button(page, "Start").disabled
+
+
+def test_images_left_out_of_the_users_own_split_are_reported_by_their_number(root, make):
+    folder = make(**{f"{part}/{label}": 5 for part in ("train", "test") for label in ("glass", "paper")})
+    shutil.copy(folder / "test" / "glass" / "0.png", folder / "train" / "glass" / "again.png")
+    page = open_folder(folder)
+    warning = "1 training image is left out, because the same file is also in validation or test"
+    assert warning in texts(page) and metrics(page)["Problems"] == "1" and metrics(page)["Images"] == "20"
+    assert warning in texts(switch(page, "train"))
 
 
 def test_a_class_of_one_photo_is_used_with_a_warning_and_the_tick_takes_it_away(root, make, tiny_folder):

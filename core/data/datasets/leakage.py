@@ -56,10 +56,10 @@ def _left_out(dataset: Dataset) -> list[str]:
     if not counts:
         return []
     numbers = [f"{counts[name]:,} {noun}" for name, noun in _NOUNS.items() if counts[name]]
-    images, verb = ("image", "is") if counts.total() == 1 else ("images", "are")
+    left_out, same = ("image is", "the same file is") if counts.total() == 1 else ("images are", "the same files are")
     return [
-        f"{' and '.join(numbers)} {images} {verb} left out, because the same files are also in validation or test: the "
-        "accuracy on images that were used for training says nothing about new images."
+        f"{' and '.join(numbers)} {left_out} left out, because {same} also in validation or test: the accuracy on "
+        "images that were used for training says nothing about new images."
     ]
 
 
