@@ -23,7 +23,7 @@ _Settings = tuple[bool, str, FileStamp | None]
 
 @dataclass(frozen=True)
 class Report:
-    """A data set and its split. If it cannot be used for training, `error` says why and `manifest` is None."""
+    """A data set and its split. If it cannot be used for training, `error` is the reason and `manifest` is None."""
 
     dataset: Dataset
     manifest: Manifest | None
@@ -97,7 +97,7 @@ class ReportCache:
 
 
 def split_origin(dataset: Dataset) -> str:
-    """Say in a sentence which parts are as in the user's folders, and which are drawn."""
+    """Name in a sentence the parts that the user's folders determine, and those that are drawn from train."""
     folders = {image.split: _split_folder(image) for image in reversed(dataset.images) if image.split}
     if not folders:
         return "Split by file content: the same way every time."
@@ -108,7 +108,7 @@ def split_origin(dataset: Dataset) -> str:
 
 
 def _split_folder(image: ImageFile) -> str:
-    """Name of the folder that puts an image into its split."""
+    """Name of the folder that determines the split of an image."""
     parts = PurePosixPath(image.path).parts[:-1]
     return next((part for part in parts if (name := split_name(part)) and name.split == image.split), image.split)
 

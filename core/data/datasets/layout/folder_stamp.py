@@ -21,7 +21,7 @@ def folder_stamp(folder: Path) -> FolderStamp:
 
     Only a changed folder is listed again, so that each rerun of a page can compute the stamp. Raises `OSError`.
     """
-    remaining, stamp = deque([(str(folder), 0)]), []
+    remaining, stamp = deque([(str(folder), 0)]), list[tuple[str, int]]()
     while remaining and len(stamp) < _MAX_FOLDERS:
         path, level = remaining.popleft()
         changed = os.stat(path).st_mtime_ns  # noqa: PTH116 - faster than a `Path` per folder

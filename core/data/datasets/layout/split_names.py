@@ -36,16 +36,16 @@ def split_name(name: str) -> SplitName | None:
 
 
 def is_filler(name: str) -> bool:
-    """Whether a name says nothing but that there are images, such as `images` or `data_set`."""
+    """Whether a name only means that the folder contains images, such as `images` or `data_set`."""
     words = _WORD.findall(name.lower())
     return bool(words) and all(re.fullmatch(_FILLER, word) for word in words)
 
 
 def split_groups(names: Iterable[str]) -> list[dict[str, str]]:
-    """Group names that differ in their split alone, and return the groups that can be a split: {name: split}.
+    """Return the splits among the names, each as {name: split}: {"seg_train": "train", "seg_test": "test"}.
 
-    A group needs training images and another part: {"seg_train": "train", "seg_test": "test"}. "bullet train" and
-    "crash test" form no group, because their other words differ.
+    The names of a split have all words in common except that of the part, and one of them is for training. "bullet
+    train" and "crash test" form no split, because their other words differ.
     """
     groups: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for name in names:
