@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.analysis.text import count
+from core.analysis.text import count, escape_markdown
 from core.data.datasets.dataset import Dataset
 from core.experiment.preset import Preset
 from core.experiment.run_config import SAMPLE
@@ -10,9 +10,9 @@ from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.strategy import Strategy
 from core.machine.devices import Device, training_devices
 from pages.parts.shared.choose_data import choose_data, show_report
-from pages.parts.shared.form import fill_from_url, fill_once, weights_notice
+from pages.parts.shared.form import fill_from_url, fill_notice, fill_once, weights_notice
 from pages.parts.shared.grouping_controls import chosen_grouping
-from pages.parts.shared.services import get_services, show_error
+from pages.parts.shared.services import Services, get_services, show_error
 from pages.parts.shared.start_study import start_study
 from pages.parts.train.advanced import choose_template
 from pages.parts.train.estimate import show_estimate
@@ -32,32 +32,38 @@ def main() -> None:
         fill_from_url(services.store)
     except (NoSuchRun, ValueError) as error:
         show_error(error)
+    if notice := fill_notice():
+        st.info(notice)
     data = choose_data(services)
     report = show_report(data, *chosen_grouping(services.allowed_folders)) if data else None
     dataset = report.dataset if report else None
     choose_preset(services, len(dataset.images) if dataset else None)
-    cards, template, preset = st.container(), None, None  # the cards come first, but depend on the settings below
-    try:
-        template = choose_template(services, data or SAMPLE)
-    except ValueError as error:
-        show_error(error)
-    range_test = RangeTestSetup(services, dataset, template) if dataset and template else None
+    cards = st.container()  # the cards come first, but depend on the settings below
+    template, errors = choose_template(services, data or SAMPLE)
+    range_test = RangeTestSetup(services, dataset, template) if dataset and not errors else None
     strategies: tuple[Strategy, ...] = ()
     with cards:
         try:
             strategies = _choose_strategies(dataset, range_test)
         except ValueError as error:  # e.g. too many epochs in all phases together
             show_error(error)
-    if strategies and template:
-        preset = Preset(strategies, template, choose_seeds(report))
+    seeds = choose_seeds(report)
+    preset = Preset(strategies, template, seeds) if strategies and not errors else None
     if preset and (notice := weights_notice(preset.template)):
         st.caption(f":material/info: {notice} Advanced shows where to put the ImageNet file.")
-    st.caption(_plan(strategies, preset.seeds if preset else 1))
+    st.caption(_plan(strategies, seeds))
     if preset and report:
         show_estimate(services, preset, report)
+    if errors:
+        reasons = escape_markdown(" ".join(errors))
+        st.caption(f":material/warning: To start, correct the settings in Advanced. {reasons}")
+    _offer_start(services, preset, dataset)
+
+
+def _offer_start(services: Services, preset: Preset | None, dataset: Dataset | None) -> None:
+    """Show the buttons that start the study and save its settings; without a preset or images it cannot start."""
     with st.container(horizontal=True):
-        ready = bool(dataset and preset)
-        pressed = st.button("Start", type="primary", disabled=not ready)
+        pressed = st.button("Start", type="primary", disabled=not (preset and dataset))
         if preset:
             save_preset(services, preset)
     if pressed and preset and dataset:

@@ -16,6 +16,10 @@ def test_old_addresses_lead_to_their_page_and_unknown_ones_are_named(server, pag
         ("home", "Which transfer-learning strategy", ""),
         ("live?study=none", "Runs", "runs?study=none"),
         ("predictions", "Predict", "predict"),
+        ("Data", "Data", "data"),
+        ("data%20", "Data", "data"),
+        ("LIVE%20?study=none", "Runs", "runs?study=none"),
+        ("a%2Fb", "Page not found", "a-b"),
         ("no_where", "Page not found", "no_where"),
     ):
         page.goto(f"{server.url}/{address}")

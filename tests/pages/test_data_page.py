@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages_harness import button, finish, open_page, texts
+from pages_harness import MANIFEST, button, finish, open_page, texts
 from PIL import Image, ImageOps
 from raw_zip import RawName
 from streamlit.testing.v1 import AppTest
@@ -18,9 +18,10 @@ from streamlit.testing.v1 import AppTest
 from core.data.datasets import reports
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
+from core.experiment.preset import Preset, PresetStore
 from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.runs.run_store import RunStore
-from core.machine.paths import uploads_folder
+from core.machine.paths import presets_folder, uploads_folder
 
 UNUSUAL_NAMES = (
     "old paper",
@@ -102,12 +103,17 @@ def test_the_sample_set_is_shown_by_default(root):
     assert len(page.image) == 24 + 1 and not page.error and not button(page, "Train on these images").disabled
 
 
-@pytest.mark.faults
-def test_the_page_asks_how_to_read_folders_of_folders(make):
+def nested_folders(make: Callable[..., Path]) -> Path:
+    """A data set that can be read in two ways: as two classes, or as three inside them."""
     folder = make("set", **{"animals": 0, "plants": 0})
     for label in ("animals/cat", "animals/dog", "plants/oak"):
         make("set", **{label: 4})
-    page = open_folder(folder)
+    return folder
+
+
+@pytest.mark.faults
+def test_the_page_asks_how_to_read_folders_of_folders(make):
+    page = open_folder(nested_folders(make))
     assert "there are folders instead of images in animals, plants" in texts(page) and not page.metric
     page.radio[0].set_value("nested").run()
     assert metrics(page)["Classes"] == "3" and not page.error and not button(page, "Train on these images").disabled
@@ -121,6 +127,46 @@ def test_the_page_asks_how_to_read_folders_of_folders(make):
     again = open_page("train", **{"from": first[0].id})
     button(again, "Start").click().run()
     assert len(store.runs()) > len(first) and {run.config.layout for run in store.runs()} == {"classes"}
+
+
+def duplicate_run(page: AppTest, root: Path, config: RunConfig) -> None:
+    """Fill the form of an open Train page from a run."""
+    page.query_params["from"] = RunStore(root).create(config, MANIFEST).id
+    page.run()
+
+
+def apply_preset(page: AppTest, root: Path, config: RunConfig) -> None:
+    """Fill the form of an open Train page from a saved preset."""
+    PresetStore(presets_folder()).save("As saved", Preset.from_configs([config]))
+    page.run().selectbox(key="preset").set_value("As saved").run()
+    button(page, "Apply preset").click().run()
+    PresetStore(presets_folder()).delete("As saved")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fill", [duplicate_run, apply_preset])
+def test_the_layout_of_a_run_or_preset_replaces_the_one_chosen_by_hand(root, make, fill):
+    folder = nested_folders(make)
+    page = open_folder(folder)
+    page.radio[0].set_value("classes").run()
+    assert switch(page, "train").radio[0].value == "classes"
+    fill(page, root, RunConfig(data=str(folder), layout="nested", weights="random"))
+    assert page.radio[0].value == "nested" and "12 images, 3 classes" in texts(page)
+    button(page, "Start").click().run()
+    assert RunStore(root).runs()[0].config.layout == "nested"
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fill", [duplicate_run, apply_preset])
+def test_a_run_or_preset_that_left_the_layout_open_asks_again(root, make, fill):
+    folder = nested_folders(make)
+    page = open_folder(folder)
+    page.radio[0].set_value("classes").run()
+    switch(page, "train")
+    fill(page, root, RunConfig(data=str(folder)))
+    assert page.radio[0].value is None and "can be read" in texts(page) and button(page, "Start").disabled
+    page.radio[0].set_value("nested").run()
+    assert page.radio[0].value == "nested" and "3 classes" in texts(page) and not page.error
 
 
 @pytest.mark.faults
@@ -389,6 +435,24 @@ def test_groups_by_pattern_are_shown_and_reach_the_train_page_and_its_runs(root,
         assert run.config.groups == r"(.+)_\d+" and len(parts) == 5 and all(len(found) == 1 for found in parts.values())
     again = open_page("train", **{"from": store.runs()[0].study})
     assert again.text_input(key="groups").value == r"(.+)_\d+" and "5 groups of 12 images." in texts(again)
+
+
+def test_default_settings_keep_the_groups_and_a_preset_for_images_replaces_them(root, make):
+    folder = make(cup=20, fork=20)
+    for label in ("cup", "fork"):
+        record(folder, label, recordings=5)
+    page = open_folder(folder)
+    page.text_input(key="groups").set_value(r"(.+)_\d+").run()
+    page.checkbox(key="leak-free").uncheck().run()
+    switch(page, "train")
+    page.number_input(key="patience").set_value(3).run()
+    page.selectbox(key="preset").set_value("Seven depths").run()
+    button(page, "Apply preset").click().run()
+    assert page.number_input(key="patience").value == 0 and "7 runs" in texts(page)
+    assert (page.checkbox(key="leak-free").value, page.text_input(key="groups").value) == (False, r"(.+)_\d+")
+    assert page.text_input(key="folder").value == str(folder)
+    apply_preset(page, root, RunConfig(data=str(folder)))
+    assert (page.checkbox(key="leak-free").value, page.text_input(key="groups").value) == (True, "")
 
 
 def test_groups_by_a_csv_file_are_read_from_allowed_folders_alone(root, make, tmp_path_factory):

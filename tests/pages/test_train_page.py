@@ -1,5 +1,6 @@
 """The Train page without a browser."""
 
+import json
 from typing import ClassVar
 
 import pytest
@@ -142,6 +143,55 @@ def test_a_weights_file_that_is_not_allowed_shows_one_error(root):
     for path, message in (("/etc/passwd", "below"), (str(root.parent / "missing.h5"), "Expected")):
         page.text_input(key="weights-file").set_value(path).run()
         assert len(page.error) == 1 and message in texts(page) and button(page, "Start").disabled
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("groups", "(", "no regular expression"),
+        ("weights-file", "/etc/passwd", "below"),
+        ("weights-file", "", "received"),
+    ],
+)
+def test_a_bad_entry_leaves_the_other_controls_and_says_why_the_study_cannot_start(root, key, value, message):
+    page = open_page("train")
+    page.selectbox(key="weights").set_value("A weights file" if key == "weights-file" else "None (random)").run()
+    page.text_input(key=key).set_value(value).run()
+    assert len(page.error) == 1 and message in page.error[0].value and not page.exception
+    for control in (page.number_input(key="patience"), page.number_input(key="views"), page.slider(key="augment-zoom")):
+        assert not control.disabled
+    page.number_input(key="patience").set_value(4)
+    page.segmented_control(key="seeds").set_value(3).run()
+    assert button(page, "Start").disabled and "9 runs" in texts(page)
+    reason = next(caption.value for caption in page.caption if "To start, correct" in caption.value)
+    assert message in reason
+    page.selectbox(key="weights").set_value("None (random)")
+    page.text_input(key="groups").set_value("").run()
+    assert not page.error and not button(page, "Start").disabled and page.number_input(key="patience").value == 4
+
+
+@pytest.mark.faults
+def test_two_bad_entries_are_shown_at_their_places(root):
+    page = open_page("train")
+    page.selectbox(key="weights").set_value("A weights file")
+    page.text_input(key="groups").set_value("(").run()
+    assert ["weights" in error.value for error in page.error] == [True, False] and button(page, "Start").disabled
+
+
+@pytest.mark.faults
+def test_a_run_of_an_earlier_version_with_batch_size_1_is_duplicated_with_2(root):
+    run = RunStore(root).create(RunConfig(weights="random"), MANIFEST)
+    path = root / run.id / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"batch_size": 1}))
+    page = open_page("train", **{"from": run.id})
+    assert page.select_slider(key="batch-size").value == 2 and not page.error
+    assert "The batch size is now 2" in page.info[0].value
+    button(page, "Start").click().run()
+    assert not page.exception and RunStore(root).runs()[0].config.batch_size == 2
+    page = open_page("train", **{"from": run.id})
+    page.select_slider(key="batch-size").set_value(32).run()
+    assert not page.info and not page.exception
 
 
 def test_duplicate_restores_the_settings_and_images_of_a_run(root, tiny_folder):

@@ -55,9 +55,10 @@ def baseline_rows(
     ]
 
 
-def _training_images(config: RunConfig) -> tuple[str, int, int, int, bool, str]:
-    """The settings that determine which pixels a run trains on; equal for comparable runs."""
-    return config.data, config.image_size, config.seed, config.split_seed, config.leak_free, config.groups
+def _training_images(config: RunConfig) -> tuple[str | int, ...]:
+    """The settings that determine which pixels and classes a run trains on; equal for comparable runs."""
+    split = config.split_seed, config.leak_free, config.groups
+    return config.data, config.layout, config.image_size, config.seed, *split
 
 
 def _compare_with_baseline(row: Summary, baseline: Summary, name: str, metrics: Metrics) -> Iterator[dict[str, str]]:

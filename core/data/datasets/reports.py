@@ -1,10 +1,11 @@
 """Reports on data sets: contents and split, computed once and cached until files are added or removed."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
+from typing import Final, TypeVar
 
 from core.data.datasets.dataset import SPLITS, Dataset, ImageFile
 from core.data.datasets.decode import Progress
@@ -18,7 +19,12 @@ from core.data.datasets.split import Manifest, split
 from core.experiment.group_pattern import is_csv
 from core.experiment.runs.index import FileStamp, file_stamp
 
+SETTINGS_PER_SCAN: Final = 4
+"""Reports kept for each data set: one for each of its most recently used settings of the split."""
+
 _Settings = tuple[bool, str, FileStamp | None]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,24 @@ class Report:
         return {item.path: item.split for item in self.manifest.items} if self.manifest else {}
 
 
+@dataclass(frozen=True)
+class _Scan:
+    """A data set as scanned at one time, and the reports on it by the settings of the split."""
+
+    stamp: FolderStamp
+    dataset: Dataset
+    reports: OrderedDict[_Settings, Report] = field(default_factory=OrderedDict)
+
+
 class ReportCache:
-    """Reports on the `limit` most recently used data sets."""
+    """Reports on the `limit` most recently used data sets, each with its `SETTINGS_PER_SCAN` most recent settings.
+
+    Browser sessions share it. Two that use different settings on the same images each find their own report.
+    """
 
     def __init__(self, limit: int = 8) -> None:
         self._limit = limit
-        self._reports: OrderedDict[tuple[str, str], tuple[FolderStamp, _Settings, Report]] = OrderedDict()
+        self._scans: OrderedDict[tuple[str, str], _Scan] = OrderedDict()
         self._lock = Lock()
 
     def get(
@@ -77,23 +95,29 @@ class ReportCache:
         folder = data_folder(data)
         stamp, settings, key = folder_stamp(folder), (leak_free, groups, _csv_stamp(groups)), (data, layout)
         with self._lock:
-            cached_stamp, cached_settings, report = self._reports.get(key, (None, None, None))
-        if report is None or cached_stamp != stamp:
-            report = _report(scan(folder, progress, layout), leak_free, groups)
-        elif cached_settings != settings:
-            report = _report(report.dataset, leak_free, groups)
+            found = self._scans.get(key)
+            report = found.reports.get(settings) if found else None
+        if found is None or found.stamp != stamp:
+            found, report = _Scan(stamp, scan(folder, progress, layout)), None
+        report = report or _report(found.dataset, leak_free, groups)
         with self._lock:
-            self._reports[key] = stamp, settings, report
-            self._reports.move_to_end(key)
-            while len(self._reports) > self._limit:
-                self._reports.popitem(last=False)
+            _remember(self._scans, key, found, self._limit)
+            _remember(found.reports, settings, report, SETTINGS_PER_SCAN)
         return report
 
     def forget(self, data: str) -> None:
         """Scan a run's `data` again when it is next asked for: a file in it has changed in place."""
         with self._lock:
-            for key in [key for key in self._reports if key[0] == data]:
-                del self._reports[key]
+            for key in [key for key in self._scans if key[0] == data]:
+                del self._scans[key]
+
+
+def _remember(cache: OrderedDict[_Key, _Value], key: _Key, value: _Value, limit: int) -> None:
+    """Store a value as the most recently used, and drop the least recently used beyond the limit."""
+    cache[key] = value
+    cache.move_to_end(key)
+    while len(cache) > limit:
+        cache.popitem(last=False)
 
 
 def split_origin(dataset: Dataset) -> str:

@@ -119,18 +119,26 @@ def load_report(data: str, leak_free: bool = True, groups: str = "") -> Report |
 
 
 def _choose_layout(data: str, layouts: Sequence[str]) -> None:
-    """Let the user say how the folders are read, and run the page again with the answer."""
-    current = chosen_layout(data)
-    chosen = st.radio(
+    """Let the user say how the folders are read.
+
+    The layout may also come from a preset or a run; so the control shows the chosen one on each run of the page.
+    """
+    key, current = f"layout-of-{data}", chosen_layout(data)
+    st.session_state[key] = current if current in layouts else None
+    st.radio(
         "How to read the folders",
         layouts,
-        index=layouts.index(current) if current in layouts else None,
+        index=None,
         format_func=LAYOUT_TITLES.__getitem__,
-        key=f"layout-of-{data}",
+        key=key,
+        on_change=_keep_layout,
+        args=(data, key),
     )
-    if chosen and chosen != current:
-        set_layout(data, chosen)
-        st.rerun()
+
+
+def _keep_layout(data: str, key: str) -> None:
+    if layout := st.session_state[key]:
+        set_layout(data, layout)
 
 
 def forget_report(data: str) -> None:

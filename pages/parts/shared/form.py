@@ -22,7 +22,7 @@ from core.data.datasets.allowed_folders import AllowedFolders
 from core.data.study_plan import with_weights
 from core.experiment.named_strategies import BASELINE, SharedSettings, all_three
 from core.experiment.preset import Preset
-from core.experiment.run_config import RunConfig
+from core.experiment.run_config import MIN_BATCH, RunConfig
 from core.experiment.runs.run import Run, study_of
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
@@ -55,10 +55,16 @@ def fill_once() -> None:
 
 
 def fill_default(base: Backbone = DEFAULT_BASE, strategies: Sequence[Strategy] = ()) -> None:
-    """Fill the form with these strategies (by default the three), default settings and the best available weights."""
+    """Fill the form with these strategies (by default the three), default settings and the best available weights.
+
+    Which images stay together, and how their folders are read, belongs to the images: what the user chose stays.
+    """
     template = RunConfig(base=base.name, image_size=base.default_size, alpha=base.default_width)
     weights, _ = available_weights(base.name, base.default_width, base.default_size)
-    fill(Preset(tuple(strategies) or all_three(SharedSettings(base=base)), with_weights(template, weights)))
+    preset = Preset(tuple(strategies) or all_three(SharedSettings(base=base)), with_weights(template, weights))
+    _fill_training(preset)
+    if "groups" not in st.session_state:
+        _fill_grouping(preset.template)
 
 
 def selected_base() -> Backbone:
@@ -67,13 +73,18 @@ def selected_base() -> Backbone:
 
 
 def fill(preset: Preset) -> None:
-    """Set every control to the preset's value; add a card for the baseline if the preset has none.
+    """Set every control to the preset's value, those of its images too; add a card for the baseline if it has none.
 
     Raises `UnknownBase`; then no control is changed.
     """
+    _fill_training(preset)
+    _fill_grouping(preset.template)
+    set_layout(preset.template.data, preset.template.layout)
+
+
+def _fill_training(preset: Preset) -> None:
+    """Set the controls of the strategies, the seeds and the training."""
     state, layers = st.session_state, preset.template.backbone.layers
-    if preset.template.layout != "auto":
-        set_layout(preset.template.data, preset.template.layout)
     has_baseline = any(strategy.is_from_scratch for strategy in preset.strategies)
     state["cards"] = (*preset.strategies, *(() if has_baseline else (BASELINE,)))
     for i, strategy in enumerate(state["cards"]):
@@ -90,7 +101,6 @@ def _fill_settings(template: RunConfig) -> None:
     state = st.session_state
     for name in (
         "image_size",
-        "batch_size",
         "seed",
         "base",
         "alpha",
@@ -99,15 +109,35 @@ def _fill_settings(template: RunConfig) -> None:
         "deterministic",
         "mixed_precision",
         "views",
-        "leak_free",
-        "groups",
     ):
         state[name.replace("_", "-")] = getattr(template, name)
-    state["batch-size"] = int(template.batch_size)  # a new run may not repeat the 1 of an earlier version
+    _fill_batch_size(template.batch_size)
     for name in ("flip", "rotation", "zoom", "contrast"):
         state[f"augment-{name}"] = getattr(template.augmentation, name)
     state["weights"] = WEIGHT_LABELS.get(template.weights, WEIGHTS_FILE)
     state["weights-file"] = template.weights if state["weights"] == WEIGHTS_FILE else ""
+
+
+def _fill_batch_size(images: int) -> None:
+    """Set the batch size; a run of an earlier version may have one that is no longer allowed, which is raised."""
+    st.session_state["batch-size"] = max(images, MIN_BATCH)
+    st.session_state["raised-batch-size"] = images < MIN_BATCH
+
+
+def _fill_grouping(template: RunConfig) -> None:
+    """Set which images stay together."""
+    st.session_state["leak-free"], st.session_state["groups"] = template.leak_free, template.groups
+
+
+def fill_notice() -> str:
+    """Describe the setting that differs from the run or preset that the form was filled from; "" if there is none."""
+    raised = st.session_state.get("raised-batch-size") and st.session_state["batch-size"] == MIN_BATCH
+    return (
+        f"The batch size is now {MIN_BATCH}. The settings that were applied have 1, which new runs may not have: of a "
+        "single image, the head's BatchNormalization learns nothing."
+        if raised
+        else ""
+    )
 
 
 def fill_from_url(store: RunStore) -> None:

@@ -16,19 +16,24 @@ _LINKS = (
     ("pages/runs.py", "Runs", ":material/monitoring:"),
 )
 _OTHER_NAMES = {
-    **dict.fromkeys(("home", "index", "index.html", "main", "start", "dashboard"), "home"),
+    **dict.fromkeys(("home", "index", "index.html", "main", "start", "dashboard"), ""),
     **dict.fromkeys(("dataset", "datasets", "images", "upload"), "data"),
     **dict.fromkeys(("training", "study", "new"), "train"),
     **dict.fromkeys(("run", "live", "results", "experiments"), "runs"),
     **dict.fromkeys(("comparison", "verdict"), "compare"),
     **dict.fromkeys(("prediction", "predictions", "inference"), "predict"),
 }
-"""Addresses that people type or have kept from earlier versions, and the page that they mean."""
+"""Addresses that people type or have kept from earlier versions, and the address of the page that they mean."""
+
+
+def meant_page(address: str) -> str:
+    """The address of the page that was probably meant: `Predictions ` -> `predict`; Home has the address ""."""
+    name = address.strip().lower()
+    return _OTHER_NAMES.get(name, name)
 
 
 def navigate() -> StreamlitPage:
     """Register the pages, and return the one in the URL."""
-    st.session_state[_NAVIGATED] = True
     return _open(
         [
             st.Page("pages/home.py", title="Home", icon=":material/home:", url_path="", default=True),
@@ -49,14 +54,24 @@ def _open(pages: list[StreamlitPage]) -> StreamlitPage:
     be a part of the proxy's path; then nothing opens the hidden page.
     """
     address = unquote(urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2])
-    if address.strip() and address not in {page.url_path for page in pages}:
-        show = partial(_redirect, address) if address in _OTHER_NAMES else partial(_show_not_found, address)
-        pages = [*pages, st.Page(show, title="Page not found", url_path=address, visibility="hidden")]
-    return st.navigation(pages)
+    path = address.strip().replace("/", "-")
+    known = {page.url_path: page for page in pages}
+    opened = known.get(path) or _hidden_page(address, path, known.get(meant_page(address)))
+    is_first_run = _NAVIGATED not in st.session_state
+    st.session_state[_NAVIGATED] = True
+    if path != address and is_first_run:  # no page of Streamlit's can have a slash or outer spaces in its address
+        _redirect(opened)
+    return st.navigation(pages if path in known else [*pages, opened])
 
 
-def _redirect(address: str) -> None:
-    st.switch_page(f"pages/{_OTHER_NAMES[address]}.py", query_params=st.query_params.to_dict())
+def _hidden_page(address: str, path: str, meant: StreamlitPage | None) -> StreamlitPage:
+    """A page that opens the one that was meant, or names the address if that is unknown."""
+    show = partial(_redirect, meant) if meant else partial(_show_not_found, address)
+    return st.Page(show, title="Page not found", url_path=path, visibility="hidden")
+
+
+def _redirect(target: StreamlitPage) -> None:
+    st.switch_page(target, query_params=st.query_params.to_dict())
 
 
 def _show_not_found(address: str) -> None:

@@ -1,5 +1,7 @@
 """Advanced settings of the Train page: everything except the strategies and the number of seeds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import streamlit as st
@@ -26,11 +28,12 @@ from pages.parts.shared.form import (
     weights_path,
 )
 from pages.parts.shared.grouping_controls import choose_grouping
-from pages.parts.shared.services import Services
+from pages.parts.shared.services import Services, show_error
 
 
-def choose_template(services: Services, data: str) -> RunConfig:
-    """Show the advanced settings; return them as a configuration without a chosen strategy. Raises `ValueError`."""
+def choose_template(services: Services, data: str) -> tuple[RunConfig, list[str]]:
+    """Show the advanced settings; return them as a configuration without a chosen strategy, and the errors in them."""
+    errors: list[str] = []
     with st.expander("Advanced"):
         left, middle, right = st.columns(3)
         with left:
@@ -38,12 +41,25 @@ def choose_template(services: Services, data: str) -> RunConfig:
             if warning := batch_size_warning(template.batch_size):
                 st.caption(f":material/warning: {warning}")
         with middle:
-            template = _choose_training(replace(template, weights=_choose_weights(services, template)))
-            leak_free, groups = choose_grouping(services.allowed_folders)
-            template = replace(template, leak_free=leak_free, groups=groups)
+            with _collect(errors):
+                template = replace(template, weights=_choose_weights(services, template))
+            template = _choose_training(template)
+            with _collect(errors):
+                leak_free, groups = choose_grouping(services.allowed_folders)
+                template = replace(template, leak_free=leak_free, groups=groups)
         with right:
             template = replace(template, augmentation=choose_augmentation(), views=_choose_copies())
-    return template
+    return template, errors
+
+
+@contextmanager
+def _collect(errors: list[str]) -> Iterator[None]:
+    """Show an error at the control that raised it, note it in `errors`, and go on with the next control."""
+    try:
+        yield
+    except ValueError as error:
+        show_error(error)
+        errors.append(str(error))
 
 
 def _choose_base(data: str) -> RunConfig:

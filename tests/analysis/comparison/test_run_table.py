@@ -170,8 +170,9 @@ def test_transfer_is_compared_with_the_small_network_of_the_same_seed():
     rows = baseline_rows(runs, [TWO, small_cnn], NAMES | {"cnn": "Small CNN"}, metrics)
     assert [row["Measured"] for row in rows] == ["+14.0 points", "2.0 times fewer", "2, small CNN 20"]
     assert rows[0]["Course range"] == "+10 to +15 points"
-    other_seed = [runs[0], Run("cnn", RunConfig(strategy=BASELINE, seed=9), RunStatus())]
-    assert baseline_rows(other_seed, [TWO, small_cnn], NAMES, metrics) == []
+    for other in ({"seed": 9}, {"layout": "classes"}):
+        other_images = [runs[0], Run("cnn", RunConfig(strategy=BASELINE, **other), RunStatus())]
+        assert baseline_rows(other_images, [TWO, small_cnn], NAMES, metrics) == []
     assert baseline_rows(runs, [TWO], NAMES, metrics) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from core.data.datasets import reports
 from core.data.datasets.dataset import DataError
 from core.data.datasets.layout.class_folders import LayoutQuestion
-from core.data.datasets.reports import ReportCache, split_origin
+from core.data.datasets.reports import SETTINGS_PER_SCAN, ReportCache, split_origin
 from core.data.datasets.scan import scan
 
 
@@ -48,6 +48,23 @@ def test_the_number_of_cached_reports_is_bounded(folder, tmp_path, scans):
     for name in ("set", "b", "set", "c", "set", "b"):
         cache.get(str(tmp_path / name))
     assert scans == ["set", "b", "c", "b"]
+
+
+def test_two_sessions_with_different_settings_keep_their_reports(folder, scans):
+    cache = ReportCache()
+    settings = [(True, ""), (False, ""), (True, r"-(\d)"), (False, r"-(\d)")]
+    first = [cache.get(str(folder), None, *chosen) for chosen in settings]
+    again = [cache.get(str(folder), None, *chosen) for chosen in settings]
+    assert all(new is old for new, old in zip(again, first, strict=True)) and scans == ["set"]
+    assert [report.leak_free for report in first] == [True, False, True, False]
+    assert [bool(report.dataset.images[0].group) for report in first] == [False, False, True, True]
+
+
+def test_the_number_of_settings_cached_for_each_data_set_is_bounded(folder, scans):
+    cache = ReportCache()
+    oldest, *_, newest = (cache.get(str(folder), groups=f"({n})") for n in range(SETTINGS_PER_SCAN + 1))
+    assert cache.get(str(folder), groups=f"({SETTINGS_PER_SCAN})") is newest
+    assert cache.get(str(folder), groups="(0)") is not oldest and scans == ["set"], "made anew from the same scan"
 
 
 def test_images_are_found_by_class_and_split(folder):
