@@ -17,8 +17,11 @@ MIN_BATCH: Final = 2
 """Of a single image, BatchNormalization returns the same for every image, so nothing after it can learn."""
 
 
-class _BatchOfOne(int):
-    """The batch size 1 in a run of an earlier version, which allowed it. Only such runs keep it."""
+class _StoredBatchOfOne(int):
+    """A batch size of 1 that was read from the file of a run of an earlier version, which allowed it.
+
+    It has a type of its own, so that this configuration and its copies are valid, and every other 1 is refused.
+    """
 
 
 LAYOUTS: Final = ("auto", "split", "classes", "nested")
@@ -107,7 +110,7 @@ class RunConfig:
             ("views", 0, 64),
         ):
             expect_integer(name, getattr(self, name), low, high)
-        if not isinstance(self.batch_size, _BatchOfOne):
+        if not isinstance(self.batch_size, _StoredBatchOfOne):
             reason = "of a single image, the head's BatchNormalization learns nothing"
             expect_integer(f"batch_size ({reason})", self.batch_size, MIN_BATCH, 1_024)
         for name in ("class_weights", "deterministic", "mixed_precision", "reuse", "leak_free"):
@@ -178,7 +181,7 @@ class RunConfig:
             raise ValueError(f"Expected augmentation settings; received {data['augmentation']!r}.") from error
         settings: dict[str, Any] = {"strategy": Strategy.from_json(data["strategy"]), "augmentation": augmentation}
         if type(data.get("batch_size")) is int and data["batch_size"] == 1:
-            settings["batch_size"] = _BatchOfOne(1)
+            settings["batch_size"] = _StoredBatchOfOne(1)
         return cls(**{"leak_free": False} | data | settings)
 
 

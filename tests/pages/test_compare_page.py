@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pages_harness import MANIFEST, epoch, finish, make_study, open_page, texts, write_rows
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.experiment.named_strategies import STRATEGIES, TWO_PHASE, unfreeze_sweep
@@ -111,6 +112,24 @@ def test_disputed_images_are_shown_with_the_prediction_of_each_model(root, tiny_
     mistakes = page.selectbox(key="mistake")
     mistakes.select(next(option for option in mistakes.options if "tin" in option)).run()
     assert "3 test images" in texts(page) and not page.exception
+
+
+def test_a_disputed_image_of_more_than_8_bits_is_shown_as_the_models_see_it(root, tmp_path):
+    (tmp_path / "data" / "glass").mkdir(parents=True)
+    Image.new("I;16", (40, 30), 1_000).save(tmp_path / "data" / "glass" / "1.png")
+    store, study = make_study(root, data=str(tmp_path / "data"))
+    shown = []
+    for scale in ("16-bit grey: 1023", "16-bit grey: 4095"):
+        for run, predicted in zip(study.runs, ("glass", "paper", "paper"), strict=True):
+            finish(store, run)
+            row = f"glass/1.png,{predicted},0.9"
+            (store.path(run.id) / "predictions.csv").write_text(f"path,predicted,p_a,label\n{row},glass\n")
+            (store.path(run.id) / "manifest.csv").write_text(
+                f"path,hash,label,scale,split\nglass/1.png,0,glass,{scale},test\n"
+            )
+        (image,) = open_page("compare", study=study.id, more="Images").get("image")
+        shown.append(image.proto.imgs[0].url)  # contains a hash of the thumbnail
+    assert shown[0] != shown[1]
 
 
 def test_several_seeds_are_drawn_as_means_or_run_by_run(root):

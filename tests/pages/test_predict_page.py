@@ -1,8 +1,10 @@
 """The Predict page without a browser and without Keras: empty, with predictions, and with errors."""
 
 import io
+import re
 import time
 import zipfile
+from base64 import b64decode
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,24 @@ def test_heat_maps_are_shown_over_each_image(root):
     assert any("--heat-opacity:0.40" in element.proto.body for element in page.get("html"))
     page.selectbox(key="why-class").set_value("paper").run()
     assert "Heat map of Two-phase for paper" in cells(page)[0]
+
+
+def test_an_image_of_more_than_8_bits_is_shown_as_each_model_sees_it(root):
+    store, study = trained_study(root)
+    for run, scale in zip(study.runs, ("", "16-bit grey: 4095", "16-bit grey: 1023"), strict=True):
+        manifest = f"path,hash,label,scale,split\na.png,0,glass,{scale},test\n"
+        (store.path(run.id) / "manifest.csv").write_text(manifest)
+    file = io.BytesIO()
+    Image.new("I;16", (40, 30), 500).save(file, "PNG")
+    page = upload(open_page("predict", why="true"), **{"a.png": file.getvalue()})
+    shown = [
+        np.asarray(Image.open(io.BytesIO(b64decode(content)))).mean()
+        for content in re.findall(r'data:image/jpeg;base64,([^"]+)"', cells(page)[0])
+    ]
+    assert shown == pytest.approx([255 * 500 / 1_023, 255 * 500 / 4_095, 255 * 500 / 1_023], abs=1)
+    first = page.get("image")[0].proto.imgs[0].url  # contains a hash of the thumbnail
+    page.multiselect(key="models").set_value([study.runs[1].id]).run()
+    assert page.get("image")[0].proto.imgs[0].url != first, "beside the predictions: as the first model sees it"
 
 
 def test_a_marked_image_is_stored_under_its_true_class(root):

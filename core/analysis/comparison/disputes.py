@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from core.analysis.comparison.replicates import SavedPredictions, saved_predictions, split_of
+from core.analysis.results.trained_models import recorded_scales
 from core.data.datasets.dataset import DataError
 from core.data.datasets.folder_layout import images_root
 from core.experiment.runs.run import AnyRun, Run
@@ -49,13 +50,14 @@ class DisputedImage:
 class Disputes:
     """Disputed images, and the runs compared: those tested on the same images as the first.
 
-    `root` is the folder of the images, None if it no longer exists.
+    `root` is the folder of the images, None if it no longer exists; `scales` are those of the first run's images.
     """
 
     runs: tuple[AnyRun, ...]
     root: Path | None
     disagreed: tuple[DisputedImage, ...]
     all_wrong: tuple[DisputedImage, ...]
+    scales: tuple[str, ...] | None = ()
 
 
 def disputes(store: RunStore, runs: Sequence[AnyRun]) -> Disputes:
@@ -77,6 +79,7 @@ def disputes(store: RunStore, runs: Sequence[AnyRun]) -> Disputes:
         _find_images_root(first, of_first.paths),
         _most_confident_mistakes_first(np.flatnonzero((predicted != predicted[0]).any(axis=0)), compared),
         _most_confident_mistakes_first(np.flatnonzero(wrong.all(axis=0)), compared),
+        recorded_scales(store, first),
     )
 
 

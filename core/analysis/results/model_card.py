@@ -9,6 +9,7 @@ from core.analysis.results.settings import base_name, data_name, settings_of
 from core.analysis.results.summary import Summary, summarise
 from core.analysis.statistics.wilson_interval import wilson_interval
 from core.analysis.text import count, duration, percent, shorten
+from core.data.datasets.dataset import DataError
 from core.data.datasets.split import Manifest
 from core.experiment.export_formats import FORMATS, ExportedFile
 from core.experiment.run_config import SAMPLE
@@ -22,13 +23,13 @@ LICENCE = "unknown"
 def model_card(store: RunStore, run: Run, file: ExportedFile) -> str:
     """Write the model card of an exported file in Hugging Face's format: metadata in YAML, then Markdown.
 
-    Raises `NoSuchRun`, `DataError`, and `OSError` if the manifest is missing.
+    If the manifest is missing or damaged, the card says so. Raises `NoSuchRun`.
     """
     summary, result = summarise(store, run), evaluation_figures(store.evaluation(run.id))
-    manifest, name = Manifest.from_csv(store.manifest(run.id)), data_name(run.config.data)
+    manifest, name = _read_manifest(store, run), data_name(run.config.data)
     parts = [
         f"# {run.title}: {_escape(name)}",
-        _description(run, manifest),
+        _description(run, manifest.classes if manifest else result.classes),
         "## Evaluation",
         _evaluation(result, summary),
         "## Training data",
@@ -43,6 +44,13 @@ def model_card(store: RunStore, run: Run, file: ExportedFile) -> str:
         _limitations(result),
     ]
     return f"---\n{_metadata(run, name, file, result)}\n---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def _read_manifest(store: RunStore, run: Run) -> Manifest | None:
+    try:
+        return Manifest.from_csv(store.manifest(run.id))
+    except (OSError, DataError, UnicodeDecodeError):
+        return None
 
 
 def _metadata(run: Run, data: str, file: ExportedFile, result: EvaluationFigures) -> str:
@@ -76,15 +84,15 @@ def _metadata(run: Run, data: str, file: ExportedFile, result: EvaluationFigures
     return yaml
 
 
-def _description(run: Run, manifest: Manifest) -> str:
+def _description(run: Run, classes: Sequence[str]) -> str:
     network = (
         "A small convolutional network"
         if run.config.strategy.is_from_scratch
         else f"{base_name(run.config.base)} (alpha {run.config.alpha:g})"
     )
     return (
-        f"{network} that classifies images into {count(len(manifest.classes), 'class')}: "
-        f"{', '.join(map(_escape, manifest.classes))}. Trained with Transfer Learning Lab as run `{run.id}`."
+        f"{network} that classifies images into {count(len(classes), 'class')}: "
+        f"{', '.join(map(_escape, classes))}. Trained with Transfer Learning Lab as run `{run.id}`."
     )
 
 
@@ -103,7 +111,12 @@ def _evaluation(result: EvaluationFigures, summary: Summary) -> str:
     )
 
 
-def _training_data(run: Run, manifest: Manifest) -> str:
+def _training_data(run: Run, manifest: Manifest | None) -> str:
+    if manifest is None:
+        return (
+            f"{_escape(data_name(run.config.data))}. The list of the images (`manifest.csv`) is missing or damaged, so "
+            "their numbers are unknown, and `decode.py` scales each image of more than 8 bits per channel by itself."
+        )
     counts = manifest.counts()
     drawn = " The images are drawn by a program; they are not photos." if run.config.data == SAMPLE else ""
     near_duplicates = (

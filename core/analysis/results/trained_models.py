@@ -1,8 +1,9 @@
 """Find the runs that have a trained model, and load a model's classes and temperature."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from core.experiment.export_formats import MODEL_FILE
 from core.experiment.runs.run import AnyRun, CorruptRun, Run
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
+
+_LOG = logging.getLogger(__name__)
 
 MAX_OFFERED = 100
 """Number of models offered for selection: those of the newest runs."""
@@ -81,7 +84,7 @@ def trained_model(store: RunStore, run: AnyRun) -> TrainedModel:
         path = store.path(run.id) / MODEL_FILE
         figures = evaluation_figures(store.evaluation(run.id))
         classes = figures.classes or _read_manifest(store, run).classes
-        scales = _scales(store, run)
+        scales = recorded_scales(store, run)
         return TrainedModel(run, path, path.stat().st_mtime_ns, classes, figures.temperature, scales)
     except (NoSuchRun, OSError, DataError) as error:
         raise ModelError(
@@ -100,13 +103,23 @@ def sample_test_images(store: RunStore, run: Run, count: int) -> list[tuple[str,
     return [(item.path, root / item.path) for item in items[step // 2 :: step][:count]]
 
 
-def _scales(store: RunStore, run: Run) -> tuple[str, ...] | None:
-    """Return the scales of a run's training images; None, as for earlier versions, if its manifest is missing."""
+def recorded_scales(store: RunStore, run: AnyRun) -> tuple[str, ...] | None:
+    """Return the scales of a run's training images (`Manifest.scales`). Raises `NoSuchRun`.
+
+    Without a readable manifest there are none, and each image of more than 8 bits is scaled by itself; this is logged.
+    """
     path = store.path(run.id) / "manifest.csv"
     try:
         return _scales_in(path, path.stat().st_mtime_ns)
     except (OSError, DataError, UnicodeDecodeError):
-        return None
+        _warn_of_missing_manifest(path)
+        return ()
+
+
+@cache
+def _warn_of_missing_manifest(path: Path) -> None:
+    """Log once per run that the scales of its images are unknown."""
+    _LOG.warning("%s is missing or damaged: each image of more than 8 bits per channel is scaled by itself.", path)
 
 
 @lru_cache(256)

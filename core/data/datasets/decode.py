@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 try:
     from pillow_heif import register_heif_opener
@@ -38,9 +38,19 @@ USUAL_WHITES = (1.0, 255.0, 1_023.0, 4_095.0, 16_383.0, 65_535.0)
 NO_WHITES: Whites = MappingProxyType({})
 THREADS = 4
 
-_ORIENTATION = 0x0112
+_ORIENTATION = 0x0112  # EXIF's tag
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _DEEP_COLOUR = ("RGB;16", "RGBA;16", "RGBX;16", "LA;16")
 _DEEP_GREY = {"I": "32-bit grey", "F": "float grey"}
+_BLOCK_ROWS = 64
 
 Image.MAX_IMAGE_PIXELS = None  # `open_image` itself refuses large images, before anything is decoded
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES
@@ -89,7 +99,7 @@ def decode_and_measure(
         if min_size and image.format in ("JPEG", "MPO"):
             image.draft(None, (2 * min_size, 2 * min_size))
         rgb, levels = _scale_to_8_bits(image, whites)
-        return _to_rgb(ImageOps.exif_transpose(rgb)), levels
+        return _to_rgb(upright(rgb, image)), levels
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions on damaged files
         raise UnreadableImage(_describe_damage(error)) from error
 
@@ -106,6 +116,15 @@ def open_image(source: Source) -> ImageFile.ImageFile:
     if width * height > MAX_PIXELS:
         raise UnreadableImage(f"{width} x {height} pixels, more than {MAX_PIXELS // 10**6} million")
     return image
+
+
+def upright(pixels: Image.Image, source: Image.Image) -> Image.Image:
+    """Turn the pixels of the opened file `source` by the orientation in its EXIF data; broken EXIF data have none."""
+    try:
+        transposition = _TRANSPOSITIONS.get(source.getexif().get(_ORIENTATION, 1))
+    except Exception:  # Pillow raises many kinds of exceptions; the pixels are sound nevertheless
+        return pixels
+    return pixels if transposition is None else pixels.transpose(transposition)
 
 
 def to_square(image: Image.Image, size: int) -> Image.Image:
@@ -133,16 +152,39 @@ def _scale_to_8_bits(image: ImageFile.ImageFile, whites: Whites | None) -> tuple
     if values is None:
         image.load()
         return image, None
-    colours = values[..., :3]
-    finite = np.isfinite(colours)
-    levels = Levels(kind, *(float(part(colours, where=finite, initial=0)) for part in (np.min, np.max)))
+    levels = Levels(kind, *_range(values[..., :3]))
     white = _earlier_white(kind, levels.highest) if whites is None else whites.get(kind) or white_value(levels.highest)
-    scaled = np.nan_to_num(colours / white, nan=0.0, posinf=1.0, neginf=0.0)
-    pixels = (np.clip(scaled, 0, 1) * 255).round().astype(np.uint8)
+    pixels = _to_8_bits(values[..., :3], white)
     result = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     if values.shape[2] == 4:
-        result.putalpha(Image.fromarray((values[..., 3] / 65_535 * 255).round().astype(np.uint8)))
-    return _with_orientation_of(image, result), levels
+        result.putalpha(Image.fromarray(_to_8_bits(values[..., 3], 65_535.0)))
+    return result, levels
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and the highest of 0 and the finite values."""
+    finite = np.isfinite(values) if values.dtype.kind == "f" else True
+    return float(values.min(where=finite, initial=0)), float(values.max(where=finite, initial=0))
+
+
+def _to_8_bits(values: np.ndarray, white: float) -> np.ndarray:
+    """Scale values to uint8, so that `white` becomes 255.
+
+    16-bit values are looked up. Both ways proceed by blocks of rows: a large image as floats, or as the 64-bit indices
+    that NumPy makes of what it looks up, would take gigabytes.
+    """
+    pixels = np.empty(values.shape, np.uint8)
+    table = _scaled(np.arange(65_536), white) if values.dtype.kind == "u" else None
+    for start in range(0, len(values), _BLOCK_ROWS):
+        block = values[start : start + _BLOCK_ROWS]
+        pixels[start : start + _BLOCK_ROWS] = _scaled(block, white) if table is None else table[block]
+    return pixels
+
+
+def _scaled(values: np.ndarray, white: float) -> np.ndarray:
+    """Scale values of any type to uint8 as float64."""
+    shares = np.nan_to_num(values.astype(np.float64) / white, nan=0.0, posinf=1.0, neginf=0.0)
+    return (np.clip(shares, 0, 1) * 255).round().astype(np.uint8)
 
 
 def _kind(image: ImageFile.ImageFile) -> str:
@@ -155,9 +197,9 @@ def _kind(image: ImageFile.ImageFile) -> str:
 
 
 def _read_values(image: ImageFile.ImageFile, kind: str) -> np.ndarray | None:
-    """Return the values as (H, W, channels) float64: 1 = grey, 3 = RGB, 4 = RGBA; None if only Pillow reads them."""
+    """Return the values as (H, W, channels): 1 = grey, 3 = RGB, 4 = RGBA; None if only Pillow reads them."""
     if kind != "16-bit colour":
-        return np.asarray(image, np.float64)[..., None]
+        return np.asarray(image)[..., None]
     import cv2  # only here, so that other images can be read without it
 
     assert image.fp is not None  # the image is open
@@ -165,16 +207,7 @@ def _read_values(image: ImageFile.ImageFile, kind: str) -> np.ndarray | None:
     values = cv2.imdecode(np.frombuffer(image.fp.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.ndim != 3:
         return None
-    order = [2, 1, 0, 3][: values.shape[2]]  # OpenCV's order is BGR
-    return values[..., order].astype(np.float64)
-
-
-def _with_orientation_of(image: Image.Image, result: Image.Image) -> Image.Image:
-    """Copy the EXIF orientation of the file; greys that Pillow loaded from TIFF are upright already."""
-    exif = Image.Exif()
-    exif[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
-    result.info["exif"] = exif.tobytes()
-    return result
+    return cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
 def _earlier_white(kind: str, highest: float) -> float:

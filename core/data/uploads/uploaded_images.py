@@ -20,13 +20,15 @@ Content = bytes | Path
 class UploadedImage:
     """A readable image: its name, the SHA-256 of its content and a JPEG thumbnail.
 
-    `share` is the part of the thumbnail's width that the image covers; the rest is grey at both sides.
+    `share` is the part of the thumbnail's width that the image covers; the rest is grey at both sides. `is_deep`: it
+    has more than 8 bits per channel, and the thumbnail is scaled by the image itself, not as for any model.
     """
 
     name: str
     hash: str
     share: float
     thumbnail: bytes
+    is_deep: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,9 @@ def _read_upload(file: tuple[str, Content]) -> UploadedImage | RefusedFile:
     try:
         _refuse_model(name)
         content = read_content(source)
-        image, _ = check_and_decode(content, SIDE)
-        return UploadedImage(
-            name, hashlib.sha256(content).hexdigest(), thumbnail_width_fraction(image), encode_thumbnail(image)
-        )
+        image, levels = check_and_decode(content, SIDE)
+        digest, share = hashlib.sha256(content).hexdigest(), thumbnail_width_fraction(image)
+        return UploadedImage(name, digest, share, encode_thumbnail(image), levels is not None)
     except UnreadableImage as error:
         return RefusedFile(name, str(error))
 

@@ -17,6 +17,7 @@ from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
 from core.data.datasets.dataset import DataError
 from core.data.datasets.decode import UnreadableImage
+from core.data.datasets.split import Manifest
 from core.experiment.export_formats import (
     FORMATS,
     MODEL_FILE,
@@ -37,6 +38,10 @@ from core.machine.files import atomic_draft, read_json, sha256, write_atomically
 MAX_MEASURED = 1_000
 """The most test images on which an exported file is measured, spread evenly over the split."""
 
+_IMAGES_GONE = "the test images of the run can no longer be read"
+_LIST_GONE = "manifest.csv or config.json of the run is missing or damaged, so its test images are unknown"
+"""Why a file was not measured."""
+
 _LOCK = Lock()
 """One export at a time: a second request for the same file gets the result of the first; timings are undisturbed."""
 
@@ -48,8 +53,9 @@ class ExportError(ValueError):
 def export_model(run: Path, name: str) -> ExportedFile:
     """Write the model in the folder `run` in the format `name`, measure that file on test images and save the result.
 
-    If the images are no longer there, the file is exported without being measured, and its record says so. A file that
-    is up to date and measured is not written again. Raises `ExportError`, `ModelFileError`; then no file is left.
+    If the images or their list are no longer there, the file is exported without being measured, and its record says
+    so. A file that is up to date and measured is not written again. Raises `ExportError`, `ModelFileError`; then no
+    file is left.
     """
     export_format = _find_format(name)
     with _LOCK:
@@ -62,13 +68,15 @@ def export_model(run: Path, name: str) -> ExportedFile:
 
 def _export(export_format: ExportFormat, run: Path) -> ExportedFile:
     """Write and measure the file. Of several kinds of file, use the first that agrees with Keras, else the last."""
-    model, path = load_model(run / MODEL_FILE), export_format.path(run)
-    data, labels, keras_predicted = _load_test_split(run, model.input_shape[1])
-    numbers = evenly_spaced(len(keras_predicted), MAX_MEASURED)
+    model, path, rows = load_model(run / MODEL_FILE), export_format.path(run), _read_predictions(run)
+    data = _load_images(run, model.input_shape[1], rows)
+    numbers = evenly_spaced(len(data.test), MAX_MEASURED)
+    labels, keras_predicted = (
+        np.array([data.classes.index(rows[number][key]) for number in numbers]) for key in ("label", "predicted")
+    )
     measurement_path(export_format, run).parent.mkdir(exist_ok=True)
-    labels, keras_predicted, kind = labels[numbers], keras_predicted[numbers], ""
     if export_format.name == "keras":
-        measured = _measure(_keras_runner(model), data.test, numbers)
+        measured, kind = _measure(_keras_runner(model), data.test, numbers), ""
     for name, write in WRITERS.get(export_format.name, {}).items():
         measured, kind = _write_and_measure(write, export_format, model, data, path, numbers), name
         if measured is None or np.mean(measured.predicted == keras_predicted) >= export_format.min_agreement:
@@ -80,7 +88,7 @@ def _export(export_format: ExportFormat, run: Path) -> ExportedFile:
         path.stat().st_size,
         *(0, None, None, None, None),
         cpu().name,
-        "the test images of the run can no longer be read",
+        _IMAGES_GONE if len(data.test) else _LIST_GONE,
     )
     if measured is None:
         return file
@@ -101,28 +109,47 @@ def _find_format(name: str) -> ExportFormat:
     return FORMATS[name]
 
 
-def _load_test_split(run: Path, size: int) -> tuple[TrainingData, np.ndarray, np.ndarray]:
-    """Return the images of a run, and for each test image its label and the class that Keras predicted.
-
-    If the folder of the images is gone, only those in the feature cache can be read.
-    """
+def _read_predictions(run: Path) -> list[dict[str, str]]:
+    """Return the rows of predictions.csv: what Keras predicted for each test image. Raises `ExportError`."""
     try:
         text = (run / "predictions.csv").read_bytes().decode()  # a name may contain any line end
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        manifest = read_manifest(run)
-        config = RunConfig.from_json(read_json(run / "config.json"))
-        number = {label: i for i, label in enumerate(manifest.classes)}
-        labels, predicted = (np.array([number[row[key]] for row in rows]) for key in ("label", "predicted"))
-    except (OSError, KeyError, UnicodeDecodeError) as error:
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a row of predictions.csv is incomplete")
+        if not rows or not {"path", "label", "predicted"} <= rows[0].keys():
+            raise ValueError("predictions.csv has no predictions")
+        return rows
+    except (OSError, ValueError, csv.Error) as error:
         raise ExportError(
             "Expected a run that was evaluated on its test images, to compare the exported file with; "
             f"received {run.name} ({first_line(error)}). Resume it until it is completed, or choose another."
         ) from error
+
+
+def _load_images(run: Path, size: int, rows: list[dict[str, str]]) -> TrainingData:
+    """Return the images of a run; only its classes if its list of images cannot be read or is not that of `rows`.
+
+    If the folder of the images is gone, only those in the feature cache can be read.
+    """
     try:
-        data, _ = open_images(config, manifest, size)
+        manifest, config = read_manifest(run), RunConfig.from_json(read_json(run / "config.json"))
+        _expect_tested(manifest, rows)
+    except (OSError, ValueError):
+        classes = tuple(name.removeprefix("p_") for name in rows[0] if name.startswith("p_"))
+        return replace(load_data(Manifest(()), run, size), classes=classes)
+    try:
+        return open_images(config, manifest, size)[0]
     except (DataError, OSError):
-        data = load_data(manifest, Path(config.data), size, RunCache(FeatureCache(), len(manifest.items)))
-    return data, labels, predicted
+        return load_data(manifest, Path(config.data), size, RunCache(FeatureCache(), len(manifest.items)))
+
+
+def _expect_tested(manifest: Manifest, rows: list[dict[str, str]]) -> None:
+    """Raise `DataError` unless these rows are predictions for the test images of the manifest."""
+    tested = [(row["path"], row["label"]) for row in rows]
+    if [(item.path, item.label) for item in manifest.in_split("test")] != tested:
+        raise DataError("Expected predictions for the test images of the manifest; received others.")
+    if not {row["predicted"] for row in rows} <= set(manifest.classes):
+        raise DataError("Expected predicted classes of the manifest; received others.")
 
 
 def _write_and_measure(
@@ -152,7 +179,9 @@ class _Measured(NamedTuple):
 
 
 def _measure(runner: Runner, images: Images, numbers: np.ndarray) -> _Measured | None:
-    """Run a file on these images, one at a time; None if one of them cannot be read."""
+    """Run a file on these images, one at a time; None if there are none or one of them cannot be read."""
+    if not len(numbers):
+        return None
     predicted, durations = [], []
     try:
         runner(images.pixels[numbers[:1]][0])  # the first call includes the setup

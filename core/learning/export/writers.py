@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from core.data.datasets.decode import UnreadableImage
 from core.learning.export.gptq import quantise_model
 from core.learning.network.onnx_writer import INPUT, model_to_onnx
 from core.learning.training.batches import Images, TrainingData
@@ -60,6 +61,8 @@ def _expect_tensorflow() -> None:
 
 
 def _quantise(model: keras.Model, images: Images) -> keras.Model:
+    if not len(images):
+        raise UnreadableImage("a run whose list of images is missing or damaged.")
     return quantise_model(model, images.pixels[evenly_spaced(len(images), GPTQ_IMAGES)])
 
 

@@ -1,15 +1,14 @@
 """Tab with the test images on which models disagree, or which all models misclassify."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import streamlit as st
 
 from core.analysis.comparison.disputes import DisputedImage, Disputes, ImagePrediction, disputes, mistaken_pairs
 from core.analysis.text import count, escape_markdown, percent, shorten
-from core.data.datasets.thumbnails import thumbnail
 from core.experiment.runs.run import AnyRun
 from pages.parts.shared.services import Services
-from pages.parts.shared.show import name_in_html
+from pages.parts.shared.show import name_in_html, thumbnail_for_model
 
 _IMAGES_PER_PAGE, _IMAGE_WIDTH = 8, 120
 _DISAGREE, _ALL_WRONG, _ANY = "Models disagree", "All are wrong", "Any"
@@ -30,7 +29,7 @@ def show_disputes(services: Services, runs: list[AnyRun], names: dict[str, str],
     pages = -(-len(shown) // _IMAGES_PER_PAGE)
     page = st.pagination(pages, key="disputes-page") if pages > 1 else 1
     for image in shown[(page - 1) * _IMAGES_PER_PAGE : page * _IMAGES_PER_PAGE]:
-        _show_image(image, found.root, names, colours)
+        _show_image(image, found, names, colours)
 
 
 def _filter(found: Disputes, names: dict[str, str]) -> list[DisputedImage]:
@@ -69,19 +68,19 @@ def _show_left_out(others: int) -> None:
         st.caption(f"{count(others, 'run')} left out: tested on other images, or without saved predictions.")
 
 
-def _show_image(image: DisputedImage, root: Path | None, names: dict[str, str], colours: dict[str, str]) -> None:
+def _show_image(image: DisputedImage, found: Disputes, names: dict[str, str], colours: dict[str, str]) -> None:
     left, right = st.columns([1, 4], vertical_alignment="center")
     name = PurePosixPath(image.path).name
-    if root:
+    if found.root:
         left.image(
-            _thumbnail(str(root / image.path)),
+            thumbnail_for_model(str(found.root / image.path), found.scales),
             escape_markdown(shorten(name, 16)),
             width=_IMAGE_WIDTH,
             alt=shorten(name),
         )
     else:
         left.caption(escape_markdown(shorten(name, 30)))
-    cells = "".join(_cell(found, names[run_id], colours[run_id]) for run_id, found in image.predictions.items())
+    cells = "".join(_cell(made, names[run_id], colours[run_id]) for run_id, made in image.predictions.items())
     right.html(f"<div>True class: <b>{name_in_html(image.label)}</b></div><div style='{_GRID_STYLE}'>{cells}</div>")
 
 
@@ -92,8 +91,3 @@ def _cell(prediction: ImagePrediction, name: str, colour: str) -> str:
         f'<div><span style="color:{colour}">■</span> {name_in_html(shorten(name, 34))}<br>'
         f"{name_in_html(shorten(prediction.predicted, 28))}{confidence}, {result}</div>"
     )
-
-
-@st.cache_data(ttl=600, max_entries=2_000, show_spinner=False)
-def _thumbnail(file: str) -> bytes:
-    return thumbnail(Path(file))

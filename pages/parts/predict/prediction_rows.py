@@ -16,7 +16,7 @@ from core.data.uploads.feedback import NONE_OF_THESE, Feedback
 from core.data.uploads.uploaded_images import UploadedImage
 from core.execution.prediction_cache import PredictionCache
 from pages.parts.shared.services import error_text
-from pages.parts.shared.show import name_in_html
+from pages.parts.shared.show import name_in_html, thumbnail_for_model
 
 _GRID = "display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:16px 32px;align-items:end"
 _MAX_WIDTH = 10  # relative width of the predictions; more than three models continue on a second line
@@ -63,12 +63,15 @@ class RowContext:
 
 
 def show_row(image: UploadedImage, content: Path | None, context: RowContext, names: dict[str, str]) -> None:
-    """Show one image with the top three classes of each model as bars in the model's colour."""
+    """Show one image with the top three classes of each model as bars in the model's colour.
+
+    An image of more than 8 bits is shown as the first model sees it, below a heat map as that map's model does.
+    """
     widths = [2, min(3 * len(context.models), _MAX_WIDTH), 2]
     left, middle, right = st.columns(widths, vertical_alignment="center", gap="small")
     name = shorten(image.name, 40)
-    left.image(image.thumbnail, escape_markdown(name), alt=name)
-    cells = (_cell(names[model.run.id], image, model, context) for model in context.models)
+    left.image(_thumbnail(image, content, context.models[0]), escape_markdown(name), alt=name)
+    cells = (_cell(names[model.run.id], image, content, model, context) for model in context.models)
     middle.html(f'<div style="{_GRID}">{"".join(cells)}</div>')
     with right:
         _show_assessment(image, content, context)
@@ -125,12 +128,18 @@ def _mark(label: str | None, image: UploadedImage, content: Path, feedback: Feed
         st.toast(escape_markdown(error_text(error)))
 
 
-def _cell(name: str, image: UploadedImage, model: TrainedModel, context: RowContext) -> str:
+def _thumbnail(image: UploadedImage, content: Path | None, model: TrainedModel) -> bytes:
+    """Return the thumbnail of an image as the model sees it."""
+    return thumbnail_for_model(str(content), model.scales) if content and image.is_deep else image.thumbnail
+
+
+def _cell(name: str, image: UploadedImage, content: Path | None, model: TrainedModel, context: RowContext) -> str:
     """Return one model's prediction for one image as HTML."""
     colour, prediction = context.colours[model.run.id], context.predictions.get(image.hash, model)
     head = f'<span style="color:{colour}">■</span> {name_in_html(name)}'
     if prediction:
-        heat_map = _heat_map(image, name, prediction, context.heat_map) if context.heat_map else ""
+        thumbnail = _thumbnail(image, content, model)
+        heat_map = _heat_map(image, thumbnail, name, prediction, context.heat_map) if context.heat_map else ""
         body = "".join(_bar(label, probability, colour) for label, probability in prediction.top())
     else:
         heat_map, body = "", f'<div style="{_SMALL}">{_reason_missing(image, model, context.predictions)}</div>'
@@ -145,7 +154,7 @@ def _reason_missing(image: UploadedImage, model: TrainedModel, predictions: Pred
     return "No prediction yet."
 
 
-def _heat_map(image: UploadedImage, name: str, prediction: Prediction, choice: HeatMapChoice) -> str:
+def _heat_map(image: UploadedImage, thumbnail: bytes, name: str, prediction: Prediction, choice: HeatMapChoice) -> str:
     """Return the image with its heat map on top as HTML.
 
     The opacity is a CSS variable of the page (`show_opacity`), so that moving the slider does not send images again.
@@ -158,7 +167,7 @@ def _heat_map(image: UploadedImage, name: str, prediction: Prediction, choice: H
     position = f"left:{50 - 50 * image.share:.2f}%;width:{100 * image.share:.2f}%"
     return (
         f'<div style="position:relative;max-width:160px;margin-top:6px;border-radius:8px;overflow:hidden">'
-        f'<img src="{_data_uri("jpeg", image.thumbnail)}" alt="" style="width:100%;display:block">'
+        f'<img src="{_data_uri("jpeg", thumbnail)}" alt="" style="width:100%;display:block">'
         f'<img src="{_data_uri("png", heat_map_png(heat))}" alt="{alt}" '
         f'style="position:absolute;top:0;height:100%;{position};opacity:var({_OPACITY})"></div>'
     )

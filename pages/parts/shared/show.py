@@ -1,7 +1,8 @@
-"""Tables, charts, states and empty pages, drawn in the same way on every page."""
+"""Tables, charts, images, states and empty pages, drawn in the same way on every page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -11,6 +12,8 @@ from pandas.io.formats.style import Styler
 
 from core.analysis.charts.common import chart_points
 from core.analysis.text import to_csv
+from core.data.datasets.images.scales import whites_of
+from core.data.datasets.thumbnails import thumbnail
 from core.experiment.runs.run import State
 
 BADGE_COLOURS: dict[State, Literal["green", "red", "orange", "blue"]] = {
@@ -101,3 +104,9 @@ def show_empty_page(message: str, *steps: tuple[str, str, str]) -> None:
     st.markdown(message)
     for page, label, icon in steps:
         st.page_link(page, label=label, icon=icon)
+
+
+@st.cache_data(ttl=600, max_entries=2_000, show_spinner=False)
+def thumbnail_for_model(file: str, scales: tuple[str, ...] | None) -> bytes:
+    """Return the thumbnail of an image file as a model sees it whose training images have these scales."""
+    return thumbnail(Path(file), whites=whites_of(scales))

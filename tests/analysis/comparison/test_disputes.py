@@ -78,6 +78,16 @@ def test_runs_on_other_images_or_without_predictions_are_left_out(runs):
     assert disputes(store, [third]).runs == () and disputes(store, []).root is None
 
 
+def test_the_scales_are_those_of_the_images_of_the_first_run(runs):
+    store, (first, second, _) = runs
+    for run in (first, second):
+        save_predictions(store, run, ["glass"] * 4, [0.9] * 4)
+        (store.path(run.id) / "manifest.csv").write_text(
+            "path,hash,label,scale,split\n1.png,0,glass,16-bit grey: 4095,test\n2.png,1,glass,,test\n"
+        )
+    assert disputes(store, [first, second]).scales == ("16-bit grey: 4095",)
+
+
 @pytest.mark.faults
 def test_missing_images_and_damaged_predictions_are_tolerated(runs, tmp_path):
     store, (first, second, _) = runs

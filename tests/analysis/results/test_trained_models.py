@@ -116,6 +116,21 @@ def test_a_missing_model_is_a_model_error(store):
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.write_bytes(b"\xff\xfe"), lambda path: path.write_text("x"), Path.unlink]
+)
+def test_without_a_manifest_each_image_is_scaled_by_itself_and_the_log_names_the_file_once(store, damage, caplog):
+    (run,) = make(store, State.COMPLETED)
+    (store.path(run.id) / "evaluation.json").write_text('{"accuracy": 0.5, "classes": ["x", "y"]}')
+    manifest = store.path(run.id) / "manifest.csv"
+    assert trained_model(store, run).scales is None and not caplog.messages, "the manifest of an earlier version"
+    damage(manifest)
+    assert trained_model(store, run).scales == trained_model(store, run).scales == ()
+    (message,) = caplog.messages
+    assert message.startswith(f"{manifest} is missing or damaged: each image of more than 8 bits")
+
+
+@pytest.mark.faults
 def test_images_are_found_after_a_folder_was_added_beside_them(store, tiny_folder, tmp_path_factory):
     """Planned when `photos` was the only folder, so that the manifest's paths begin inside it; and the reverse."""
     data = tmp_path_factory.mktemp("data")

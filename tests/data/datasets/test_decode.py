@@ -1,6 +1,7 @@
 """Decoding is the same for all sources of an image, and every unusable file gets a reason."""
 
 import io
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -155,6 +156,18 @@ def test_a_deep_image_is_decoded_upright():
         for file_format in ("PNG", "TIFF"):
             decoded = decode(encoded(image, file_format, exif=exif))
             assert decoded.size == (HEIGHT, WIDTH) and decoded.getpixel((5, WIDTH - 1)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.int32])
+def test_a_deep_image_takes_little_memory(dtype):
+    """NumPy's memory in bytes per value: the values, their 8 bits and copies of both, but no float64 of all of them."""
+    values = np.tile((RAMP * 4_095).astype(dtype), (12, 12))
+    content = colour_file(values) if dtype is np.uint16 else grey_file(values)
+    tracemalloc.start()
+    decode(content)
+    peak = tracemalloc.get_traced_memory()[1] - len(content)
+    tracemalloc.stop()
+    assert peak / values.size < (18 if dtype is np.uint16 else 12)
 
 
 dtypes = st.sampled_from([np.uint8, np.uint16, np.int32, np.float32])

@@ -24,6 +24,7 @@ def test_every_image_type_that_training_reads_is_accepted(kind):
     item = received("a.jpg", KINDS[kind])
     assert isinstance(item, UploadedImage) and item.hash == hashlib.sha256(KINDS[kind]).hexdigest()
     assert Image.open(io.BytesIO(item.thumbnail)).size == (96, 64)
+    assert item.is_deep == any(name in kind for name in ("16-bit", "32-bit", "float"))
 
 
 def test_thumbnails_are_small():

@@ -239,6 +239,48 @@ def test_without_its_images_a_model_is_exported_unmeasured_and_measured_once_the
     assert measured.is_accurate and measured.images >= 20 and measured.not_measured == ""
 
 
+DAMAGED_MANIFESTS = {
+    "missing": Path.unlink,
+    "not text": lambda path: path.write_bytes(b"\xff\xfe"),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-900]),
+    "a field without end": lambda path: path.write_text("path,hash,label,split\n" + '"' + "x" * 200_000),
+    "of other images": lambda path: path.write_text("path,hash,label,scale,split\na.png,0,glass,,test\n"),
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGED_MANIFESTS)
+def test_without_its_manifest_a_model_is_exported_unmeasured_and_the_card_says_so(finished, greys, tmp_path, damage):
+    store, run = finished
+    folder = move_images(store.path(run.id), tmp_path / run.id, str(greys.root))
+    DAMAGED_MANIFESTS[damage](folder / "manifest.csv")
+    for name in ("keras", "onnx"):
+        exported = export_model(folder, name)
+        assert exported == load_exported_file(FORMATS[name], folder) and exported.images == 0
+        assert exported.not_measured.startswith("manifest.csv or config.json of the run is missing or damaged")
+        with zipfile.ZipFile(io.BytesIO(bundle(RunStore(tmp_path), run, FORMATS[name]))) as archive:
+            card = archive.read("README.md").decode()
+            assert json.loads(archive.read("model.json"))["classes"] == sorted(CLASSES)
+        assert "This file was not measured, because manifest.csv" in card
+        assert "The list of the images (`manifest.csv`) is missing" in card or damage in ("cut off", "of other images")
+    with pytest.raises(ExportError, match=r"Expected the training images, .* received: a run whose list of images"):
+        export_model(folder, "litert-int8")
+    shutil.copy(store.path(run.id) / "manifest.csv", folder)
+    assert export_model(folder, "onnx").not_measured == ""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "content", ["", "path,label\na,b\n", "path,label,predicted\na,b\n", '"' + "x" * 200_000, "a\0"]
+)
+def test_damaged_predictions_count_as_a_run_that_was_not_evaluated(finished, tmp_path, content):
+    store, run = finished
+    folder = move_images(store.path(run.id), tmp_path / run.id, "/nowhere")
+    (folder / "predictions.csv").write_text(content)
+    with pytest.raises(ExportError, match="Expected a run that was evaluated"):
+        export_model(folder, "onnx")
+
+
 @pytest.mark.faults
 def test_one_missing_image_leaves_the_file_unmeasured_and_8_bits_need_the_training_images(
     finished, greys, tmp_path, monkeypatch

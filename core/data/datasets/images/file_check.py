@@ -6,11 +6,12 @@ from typing import BinaryIO
 
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageOps
+from PIL import Image
 
-from core.data.datasets.decode import Levels, UnreadableImage, decode_and_measure, open_image
+from core.data.datasets.decode import Levels, UnreadableImage, decode_and_measure, open_image, upright
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_SCAN = b"\xda"  # of the marker where a JPEG's pixels begin
 _COLOURS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}  # by Pillow's mode
 _DAMAGE = ("Corrupt JPEG data", "Premature end", "Inconsistent")
 """Beginnings of libjpeg's warnings about lost image data."""
@@ -34,6 +35,9 @@ _SIGNATURES = {
     b"\x1aE\xdf\xa3": "a video, not an image",
 }
 _MARKUP = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<svg")
+_VAGUE = ("damaged: ", "not an image")
+"""Beginnings of decoders' reasons that are more helpful with the kind of the file; others are exact."""
+
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
 
 
@@ -46,7 +50,7 @@ def check_header(stream: BinaryIO) -> tuple[int, int]:
     try:
         return open_image(stream).size
     except UnreadableImage as error:
-        raise _undecodable(start) or error from error
+        raise _undecodable(start, error) from error.__cause__
 
 
 def check_and_decode(content: bytes, min_size: int) -> tuple[Image.Image, Levels | None]:
@@ -59,7 +63,7 @@ def check_and_decode(content: bytes, min_size: int) -> tuple[Image.Image, Levels
         jpeg = _decode_jpeg(content, 2 * min_size) if content.startswith(_JPEG_START) else None
         return (jpeg, None) if jpeg else decode_and_measure(content, min_size)
     except UnreadableImage as error:
-        raise _undecodable(content) or error from error
+        raise _undecodable(content, error) from error.__cause__
 
 
 def _decode_jpeg(content: bytes, min_side: int) -> Image.Image | None:
@@ -73,8 +77,7 @@ def _decode_jpeg(content: bytes, min_side: int) -> Image.Image | None:
     if pixels is None or colours == "CMYK":
         return None
     image = Image.fromarray(pixels[..., 0] if colours == "GRAY" else pixels)
-    image.info = header.info.copy()  # with the orientation
-    return ImageOps.exif_transpose(image).convert("RGB")
+    return upright(image, header).convert("RGB")
 
 
 def _pixels_or_damage(content: bytes, colours: str, min_side: int) -> np.ndarray | None:
@@ -90,8 +93,20 @@ def _pixels_or_damage(content: bytes, colours: str, min_side: int) -> np.ndarray
 
 def _is_padding(content: bytes, warning: str) -> bool:
     """Whether the warning is about fill bytes before the end marker, which some cameras write."""
-    found, end = _BYTES_BEFORE_END.match(warning), content.rfind(_JPEG_END)
-    return found is not None and set(content[end - int(found[1]) : end]) <= {0x00, 0xFF}
+    found, end = _BYTES_BEFORE_END.match(warning), _end_marker(content)
+    return found is not None and end >= 0 and set(content[end - int(found[1]) : end]) <= {0x00, 0xFF}
+
+
+def _end_marker(content: bytes) -> int:
+    """Return the position of the end marker of a JPEG's first image, -1 if it has none.
+
+    Segments before the pixels may contain a thumbnail with an end marker of its own. After the first image, phones
+    append others (MPO), such as a second view or a map of brightness.
+    """
+    position = 2
+    while content[position + 1 : position + 2] not in (_SCAN, b""):
+        position += 2 + int.from_bytes(content[position + 2 : position + 4])
+    return content.find(_JPEG_END, position)
 
 
 def is_markup(start: bytes) -> bool:
@@ -112,11 +127,13 @@ def _other_file_type(start: bytes) -> str:
     return next((reason for signature, reason in _SIGNATURES.items() if start.startswith(signature)), "")
 
 
-def _undecodable(start: bytes) -> UnreadableImage | None:
-    """Return the error for a HEIC, AVIF or TIFF file that is damaged or of a kind that is not read; None for others."""
+def _undecodable(start: bytes, error: UnreadableImage) -> UnreadableImage:
+    """Return an error that names the kind of a HEIC, AVIF or TIFF file if the given one only says "damaged"."""
+    if not str(error).startswith(_VAGUE):
+        return error
     if start.startswith((b"II*\0", b"MM\0*")):
         return UnreadableImage("damaged, or a kind of TIFF that is not read (float colours): save it as 8 or 16 bits")
     if start[4:8] != b"ftyp":
-        return None
+        return error
     name = "AVIF" if start[8:12] in (b"avif", b"avis") else "HEIC"
     return UnreadableImage(f"damaged, or a kind of {name} that cannot be decoded here: save it as JPEG or PNG")

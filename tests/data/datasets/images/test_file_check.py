@@ -1,18 +1,21 @@
 """Files when they are first read: damage in a JPEG is found, and what is no image is named."""
 
 import io
+import tempfile
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from painted import KINDS, encoded
+from painted import KINDS, encoded, oriented, upright
 from PIL import Image
 
 from core.data.datasets.decode import UnreadableImage, decode, load_image
 from core.data.datasets.images.file_check import check_and_decode, check_header
 from core.data.datasets.scan import scan
+from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads
 
 pytestmark = pytest.mark.faults
 
@@ -25,8 +28,9 @@ JPEGS = {
     "progressive": encoded(PHOTO, "JPEG", progressive=True),
     "restart markers": encoded(PHOTO, "JPEG", restart_marker_rows=4),
     "4:4:4": encoded(PHOTO, "JPEG", subsampling=0),
+    "mpo": encoded(PHOTO, "MPO", quality=90, save_all=True, append_images=[PHOTO.convert("L").resize((300, 200))]),
 }
-END = b"\xff\xd9"
+SCAN, END = b"\xff\xda", b"\xff\xd9"
 
 
 def overwritten(content: bytes) -> bytes:
@@ -41,6 +45,11 @@ DAMAGED = {
     "an early end marker, then the rest": lambda content: content[: len(content) // 2] + END + content[-2_000:],
     "half of the file": lambda content: content[: len(content) // 2],
 }
+
+
+def upload(content: bytes) -> UploadedImage | RefusedFile:
+    (item,) = read_uploads([("photo.jpg", content)])
+    return item
 
 
 @pytest.mark.parametrize("kind", JPEGS)
@@ -68,9 +77,28 @@ def test_every_other_image_is_decoded_as_before(kind):
     assert image.size == decode(KINDS[kind]).size == (96, 64)
 
 
+@pytest.mark.parametrize("kind", ["rgb", "mpo"])
 @pytest.mark.parametrize("fill", [b"\0", b"\0" * 300, b"\xff" * 8])
-def test_fill_bytes_before_the_end_marker_are_no_damage(fill):
-    check_and_decode(JPEGS["rgb"][:-2] + fill + END, 32)
+def test_fill_bytes_before_the_end_marker_are_no_damage(fill, kind):
+    content = JPEGS[kind]
+    end = content.index(END, content.index(SCAN))  # of the first image; a second one follows in an MPO
+    assert check_and_decode(content[:end] + fill + content[end:], 300)[0].size == PHOTO.size
+
+
+def test_other_bytes_before_the_end_marker_are_damage_also_if_the_second_image_of_an_mpo_has_fill_bytes():
+    content = JPEGS["mpo"]
+    end = content.index(END, content.index(SCAN))
+    with pytest.raises(UnreadableImage, match="extraneous bytes"):
+        check_and_decode(content[:end] + b"x" * 30 + content[end:-2] + bytes(300) + END, 32)
+
+
+def test_a_phone_photo_with_a_second_image_is_read_by_scan_and_upload_also_if_the_second_is_cut_off(tmp_path):
+    (tmp_path / "glass").mkdir()
+    for name, content in {"whole.jpg": JPEGS["mpo"], "cut.jpg": JPEGS["mpo"][:-3_000]}.items():
+        (tmp_path / "glass" / name).write_bytes(content)
+        assert isinstance(upload(content), UploadedImage)
+        np.testing.assert_allclose(load_image(content, 32), load_image(JPEGS["rgb"], 32), atol=2)
+    assert [(image.width, image.height) for image in scan(tmp_path).images] == [PHOTO.size, PHOTO.size]
 
 
 def test_bytes_after_the_end_marker_are_no_damage():
@@ -102,6 +130,25 @@ def test_what_is_no_image_is_named(content):
     assert NOT_IMAGES[content] in str(caught.value)
 
 
+def larger_than_allowed(kind: str) -> bytes:
+    """The header of a HEIC or AVIF file changed to 12,000 x 12,000 pixels."""
+    content = KINDS[kind]
+    size = content.index(b"ispe") + 8
+    return content[:size] + (12_000).to_bytes(4) * 2 + content[size + 8 :]
+
+
+TOO_LARGE = {kind: larger_than_allowed(kind) for kind in ("heic", "avif")} | {
+    "tiff": encoded(Image.new("1", (12_000, 12_000)), "TIFF", compression="tiff_lzw")
+}
+
+
+@pytest.mark.parametrize("kind", TOO_LARGE)
+def test_a_reason_that_decoders_know_exactly_is_not_replaced(kind):
+    for read in (lambda content: check_header(io.BytesIO(content)), lambda content: check_and_decode(content, 32)):
+        with pytest.raises(UnreadableImage, match=r"^12000 x 12000 pixels, more than 100 million$"):
+            read(TOO_LARGE[kind])
+
+
 def test_a_scan_reports_them_by_name_and_reads_photos_of_phones(tmp_path):
     files = {
         "cut.jpg": DAMAGED["an early end marker"](JPEGS["rgb"]),
@@ -120,13 +167,59 @@ def test_a_scan_reports_them_by_name_and_reads_photos_of_phones(tmp_path):
     assert reasons["glass/cut.jpg"].startswith("damaged: a part of its image data is missing")
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about damaged files
-@given(st.sampled_from(sorted(KINDS)), st.data())
-def test_altered_files_raise_no_other_exception(kind, data):
-    content = bytearray(KINDS[kind])
-    for position in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=4)):
-        content[position] ^= 1 << data.draw(st.integers(0, 7))
+noisy = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about damaged files
+BROKEN_EXIF = oriented(6, "JPEG", quality=95).replace(b"Exif\0\0MM\0*", b"Exif\0\0MM\0:")
+ALTERABLE = KINDS | {f"{name} with exif": oriented(6, name) for name in ("PNG", "TIFF", "WEBP", "MPO")}
+
+
+@noisy
+def test_a_photo_with_broken_exif_data_is_read_as_it_is_stored(tmp_path):
+    (tmp_path / "glass").mkdir()
+    (tmp_path / "glass" / "1.jpg").write_bytes(BROKEN_EXIF)
+    (image,) = scan(tmp_path).images
+    assert (image.width, image.height) == (64, 96) and isinstance(upload(BROKEN_EXIF), UploadedImage)
+    turned = np.asarray(upright().transpose(Image.Transpose.ROTATE_90).resize((32, 32)))
+    assert np.abs(load_image(BROKEN_EXIF, 32)[4:12, 4:12].astype(int) - turned[4:12, 4:12]).max() <= 12
+
+
+@noisy
+@given(st.sampled_from(["JPEG", "PNG", "WEBP"]), st.sampled_from([b"", b"MM\0*\0\0\0\x08", b"II*\0"]), st.binary())
+def test_an_image_is_read_whatever_its_exif_data_are(file_format, start, noise):
+    content = encoded(upright(), file_format, exif=b"Exif\0\0" + start + noise)
+    assert sorted(check_and_decode(content, 300)[0].size) == [64, 96] and load_image(content, 32).any()
+
+
+@st.composite
+def altered(draw: st.DrawFn) -> bytes:
+    """An image file with some changed bits, most of them near its start, where the headers are; perhaps cut off."""
+    content = bytearray(ALTERABLE[draw(st.sampled_from(sorted(ALTERABLE)))])
+    anywhere, at_start = st.integers(0, len(content) - 1), st.integers(0, 299)
+    for position in draw(st.lists(anywhere | at_start, min_size=1, max_size=6)):
+        content[min(position, len(content) - 1)] ^= 1 << draw(st.integers(0, 7))
+    return bytes(content[: draw(anywhere)]) if draw(st.booleans()) else bytes(content)
+
+
+@noisy
+@settings(max_examples=300)
+@given(altered())
+def test_an_altered_file_is_an_image_or_has_a_reason(content):
     try:
-        assert check_and_decode(bytes(content), 32)[0].mode == "RGB"
+        assert check_and_decode(content, 32)[0].mode == "RGB"
     except UnreadableImage as error:
         assert str(error) and "\n" not in str(error)
+
+
+@noisy
+@settings(max_examples=30)
+@given(st.lists(altered(), min_size=1, max_size=8))
+def test_altered_files_affect_no_other_file_of_a_scan_or_upload(contents):
+    with tempfile.TemporaryDirectory() as folder:
+        files = {f"{number}.jpg": content for number, content in enumerate([KINDS["png"], *contents])}
+        (Path(folder) / "glass").mkdir()
+        for name, content in files.items():
+            (Path(folder) / "glass" / name).write_bytes(content)
+        found = scan(Path(folder))
+    named = {image.path for image in found.images} | {problem.location for problem in found.problems}
+    assert {f"glass/{name}" for name in files} <= named and "glass/0.jpg" in {image.path for image in found.images}
+    uploaded = list(read_uploads(files.items()))
+    assert [item.name for item in uploaded] == list(files) and isinstance(uploaded[0], UploadedImage)
