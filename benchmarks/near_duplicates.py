@@ -18,8 +18,8 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from benchmarks.support.common import Measurement, machine, print_table, seconds, temporary_home
 from core.data.datasets.dataset import Dataset, ImageFile
-from core.data.datasets.decode import decode
 from core.data.datasets.folder_layout import find_root
+from core.data.datasets.images.decode import decode
 from core.data.datasets.scan import scan
 
 Modification = Callable[[Image.Image], Image.Image]

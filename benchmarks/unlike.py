@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 
 from benchmarks.support.common import Measurement, machine, print_table
 from core.backbones.registry import DEFAULT_BASE
-from core.data.datasets.decode import load_image
+from core.data.datasets.images.decode import load_image
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.data.sample_set.generate import sample_folder

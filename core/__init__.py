@@ -18,7 +18,7 @@ from core.analysis.comparison.verdict import Verdict, judge
 from core.analysis.results.summary import Summary, summarise
 from core.backbones.weights import resolve_weights
 from core.data.datasets.dataset import Dataset
-from core.data.datasets.decode import load_image
+from core.data.datasets.images.decode import load_image
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
 from core.data.sample_set.generate import sample_folder

@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.support.common import Measurement, machine, print_table
 from core.backbones.registry import DEFAULT_BASE
 from core.backbones.weights import SAMPLE_BASE
-from core.data.datasets.decode import load_image
 from core.data.datasets.folder_layout import data_folder, find_root
+from core.data.datasets.images.decode import load_image
 from core.data.datasets.scan import scan
 from core.experiment.run_config import SAMPLE
 from core.learning.network.base import build_base, scale_pixels

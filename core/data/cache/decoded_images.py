@@ -10,7 +10,7 @@ import numpy as np
 
 from core.data.cache.keys import decoded_image_rows
 from core.data.cache.run_cache import RunCache
-from core.data.datasets.decode import THREADS, UnreadableImage, load_image
+from core.data.datasets.images.decode import THREADS, UnreadableImage, load_image
 from core.data.datasets.split import ManifestRow
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core.data.datasets.dataset import DataError
-from core.data.datasets.decode import THREADS
+from core.data.datasets.images.decode import THREADS
 from core.data.datasets.split import ManifestRow
 
 _CLOCK_TOLERANCE = 2.0

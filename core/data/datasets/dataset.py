@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from core.data.datasets.decode import Levels
+from core.data.datasets.images.decode import Levels
 
 SPLITS = ("train", "validation", "test")
 """In increasing order of strictness: an image in several predefined splits stays only in the last of them."""

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from core.data.datasets.decode import to_square
+from core.data.datasets.images.decode import to_square
 
 CANDIDATE_CORRELATION, MATCH_CORRELATION = 0.8, 0.95
 """Minimum correlation of two signatures for the second step, and of a template with an image for a match."""

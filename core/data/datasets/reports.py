@@ -8,9 +8,9 @@ from threading import Lock
 from typing import Final, TypeVar
 
 from core.data.datasets.dataset import SPLITS, Dataset, ImageFile
-from core.data.datasets.decode import Progress
 from core.data.datasets.folder_layout import data_folder
 from core.data.datasets.groups import with_groups
+from core.data.datasets.images.decode import Progress
 from core.data.datasets.layout.folder_stamp import FolderStamp, folder_stamp
 from core.data.datasets.layout.split_names import split_name
 from core.data.datasets.leakage import leaked_images, split_warnings

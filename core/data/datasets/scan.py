@@ -13,8 +13,8 @@ from typing import cast
 import numpy as np
 
 from core.data.datasets.dataset import Dataset, ImageFile, Problem, strictest_splits
-from core.data.datasets.decode import THREADS, Progress, UnreadableImage, decode
 from core.data.datasets.folder_layout import ListedFile, find_root, list_files, misplaced, path_text
+from core.data.datasets.images.decode import THREADS, Progress, UnreadableImage, decode
 from core.data.datasets.images.file_check import check_and_decode, check_header
 from core.data.datasets.images.scales import assign_scales
 from core.data.datasets.layout.alike import alike_classes

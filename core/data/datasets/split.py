@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
-from core.data.datasets.decode import Whites
 from core.data.datasets.groups import units
+from core.data.datasets.images.decode import Whites
 from core.data.datasets.images.scales import parse_scale, whites_of
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from core.data.datasets.decode import open_image
+from core.data.datasets.images.decode import open_image
 from core.data.uploads.entry_names import split_name
 from core.data.uploads.limits import UnusableFile, UploadLimits, quoted, upload_error
 from core.data.uploads.unpack import slug

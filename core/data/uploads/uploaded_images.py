@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from core.data.datasets.decode import NO_WHITES, THREADS, UnreadableImage, Whites, load_image
+from core.data.datasets.images.decode import NO_WHITES, THREADS, UnreadableImage, Whites, load_image
 from core.data.datasets.images.file_check import check_and_decode
-from core.data.datasets.thumbnails import SIDE, encode_thumbnail, thumbnail_width_fraction
+from core.data.datasets.images.thumbnails import SIDE, encode_thumbnail, thumbnail_width_fraction
 from core.data.uploads.entries import MODEL_SUFFIXES
 
 Content = bytes | Path

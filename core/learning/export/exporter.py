@@ -16,7 +16,7 @@ import numpy as np
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
 from core.data.datasets.dataset import DataError
-from core.data.datasets.decode import UnreadableImage
+from core.data.datasets.images.decode import UnreadableImage
 from core.data.datasets.split import Manifest
 from core.experiment.export_formats import (
     FORMATS,

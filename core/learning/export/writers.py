@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from core.data.datasets.decode import UnreadableImage
+from core.data.datasets.images.decode import UnreadableImage
 from core.learning.export.gptq import quantise_model
 from core.learning.network.onnx_writer import INPUT, model_to_onnx
 from core.learning.training.batches import Images, TrainingData

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from core.data.datasets.augmentation import AugmentedCopy, augment_batch
-from core.data.datasets.decode import THREADS, load_image
+from core.data.datasets.images.decode import THREADS, load_image
 from core.experiment.named_strategies import BASELINE, FEATURE_EXTRACTION
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Row

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.data.datasets.augmentation import AugmentedCopy, augment
 from core.data.datasets.dataset import ImageFile
-from core.data.datasets.decode import UnreadableImage, load_image
+from core.data.datasets.images.decode import UnreadableImage, load_image
 from core.data.datasets.images.scales import parse_scale
 from core.data.datasets.reports import Report
 from core.experiment.run_config import Augmentation

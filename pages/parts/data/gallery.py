@@ -7,8 +7,8 @@ import streamlit as st
 
 from core.analysis.text import escape_markdown, shorten
 from core.data.datasets.dataset import ImageFile
+from core.data.datasets.images.thumbnails import ThumbnailCache
 from core.data.datasets.reports import Report
-from core.data.datasets.thumbnails import ThumbnailCache
 
 PAGE_SIZE = 24
 _WIDTH = 104  # three per row on a phone

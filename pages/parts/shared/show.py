@@ -13,7 +13,7 @@ from pandas.io.formats.style import Styler
 from core.analysis.charts.common import chart_points
 from core.analysis.text import to_csv
 from core.data.datasets.images.scales import whites_of
-from core.data.datasets.thumbnails import thumbnail
+from core.data.datasets.images.thumbnails import thumbnail
 from core.experiment.runs.run import State
 
 BADGE_COLOURS: dict[State, Literal["green", "red", "orange", "blue"]] = {

@@ -10,7 +10,7 @@ import pytest
 from core.data.cache.decoded_images import DecodedImages
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
-from core.data.datasets.decode import UnreadableImage, load_image
+from core.data.datasets.images.decode import UnreadableImage, load_image
 from core.data.datasets.split import ManifestRow, split
 
 SIZE = 48

@@ -16,8 +16,8 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from core.data.datasets import near_duplicates as near
 from core.data.datasets.dataset import SPLITS, Dataset, ImageFile
-from core.data.datasets.decode import decode
 from core.data.datasets.groups import with_groups
+from core.data.datasets.images.decode import decode
 from core.data.datasets.leakage import leaked_images, split_warnings
 from core.data.datasets.near_duplicates import (
     NearDuplicates,

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 from painted import KINDS
 
-from core.data.datasets.decode import UnreadableImage
+from core.data.datasets.images.decode import UnreadableImage
 from core.data.datasets.scan import scan
 from core.data.uploads.feedback import NONE_OF_THESE, Feedback
 from core.data.uploads.limits import UploadError

@@ -10,7 +10,7 @@ import pytest
 from painted import KINDS, encoded, upright
 from PIL import Image
 
-from core.data.datasets.decode import load_image
+from core.data.datasets.images.decode import load_image
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, load_pixels, read_uploads
 
 

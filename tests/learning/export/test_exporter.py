@@ -20,7 +20,7 @@ from core.analysis.results.model_card import model_card
 from core.analysis.results.predictions import Prediction
 from core.analysis.results.trained_models import trained_model
 from core.data.datasets.dataset import Dataset
-from core.data.datasets.decode import load_image
+from core.data.datasets.images.decode import load_image
 from core.data.datasets.images.scales import whites_of
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest

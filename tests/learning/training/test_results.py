@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from core.data.datasets.decode import load_image
+from core.data.datasets.images.decode import load_image
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
 from core.data.study_plan import plan_study

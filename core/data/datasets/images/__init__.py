@@ -1,1 +1,1 @@
-"""Single image files: what is checked when they are first read, and how values of more than 8 bits are scaled."""
+"""Single image files: checked when they are first read, decoded with their values scaled to 8 bits, and thumbnails."""

@@ -8,7 +8,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from core.data.datasets.decode import Levels, UnreadableImage, decode_and_measure, open_image, upright
+from core.data.datasets.images.decode import Levels, UnreadableImage, decode_and_measure, open_image, upright
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _SCAN = b"\xda"  # of the marker where a JPEG's pixels begin

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from core.data.datasets.dataset import ImageFile, Problem
-from core.data.datasets.decode import Levels, Whites, white_value
+from core.data.datasets.images.decode import Levels, Whites, white_value
 
 _SHARE = 0.95  # of the images of a kind that white covers: a single hot pixel must not darken a whole data set
 _BITS = {255.0: 8, 1_023.0: 10, 4_095.0: 12, 16_383.0: 14, 65_535.0: 16}

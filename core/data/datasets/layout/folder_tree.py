@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from core.data.datasets.decode import UnreadableImage, open_image
+from core.data.datasets.images.decode import UnreadableImage, open_image
 from core.machine.litter import is_litter
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from painted import KINDS, encoded, oriented, upright
 from PIL import Image
 
-from core.data.datasets.decode import UnreadableImage, decode, load_image
+from core.data.datasets.images.decode import UnreadableImage, decode, load_image
 from core.data.datasets.images.file_check import check_and_decode, check_header
 from core.data.datasets.scan import scan
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads

@@ -14,11 +14,11 @@ from core.data.cache.decoded_images import DecodedImages
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
 from core.data.datasets.dataset import Dataset
-from core.data.datasets.decode import load_image
+from core.data.datasets.images.decode import load_image
 from core.data.datasets.images.scales import parse_scale, scale_text, whites_of
+from core.data.datasets.images.thumbnails import ThumbnailCache
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
-from core.data.datasets.thumbnails import ThumbnailCache
 from core.data.uploads.uploaded_images import load_pixels
 
 SIDE = 40

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.data.datasets import thumbnails
 from core.data.datasets.dataset import ImageFile
-from core.data.datasets.thumbnails import ThumbnailCache, thumbnail
+from core.data.datasets.images.thumbnails import ThumbnailCache, thumbnail
 
 
 def image_file(folder: Path, name: str, size: tuple[int, int], content: bytes | None = None) -> ImageFile:

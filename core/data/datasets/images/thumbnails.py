@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from core.data.datasets.dataset import ImageFile
-from core.data.datasets.decode import NO_WHITES, THREADS, UnreadableImage, Whites, decode
+from core.data.datasets.images.decode import NO_WHITES, THREADS, UnreadableImage, Whites, decode
 from core.data.datasets.images.scales import parse_scale
 
 SIDE = 160

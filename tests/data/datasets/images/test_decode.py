@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from painted import COLOUR, GREYS, HEIGHT, KINDS, LOSSY, WIDTH, encoded, encoded_array, oriented, upright
 from PIL import Image, PngImagePlugin
 
-from core.data.datasets.decode import (
+from core.data.datasets.images.decode import (
     MAX_TEXT_BYTES,
     UnreadableImage,
     Whites,
