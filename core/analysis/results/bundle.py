@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from core.analysis.results.model_card import model_card
 from core.analysis.results.trained_models import ModelError, trained_model
-from core.data.datasets import decode
+from core.data.datasets.images import decode
 from core.data.datasets.images.scales import whites_of
 from core.experiment.export_formats import FORMATS, PACKAGES, ExportedFile, ExportFormat, load_exported_file
 from core.experiment.runs.run import Run

@@ -7,8 +7,8 @@ import pytest
 from painted import encoded
 from PIL import Image
 
-from core.data.datasets import thumbnails
 from core.data.datasets.dataset import ImageFile
+from core.data.datasets.images import thumbnails
 from core.data.datasets.images.thumbnails import ThumbnailCache, thumbnail
 
 
