@@ -10,7 +10,7 @@ from core.data.datasets.split import Manifest
 from core.experiment.guidelines import imbalance_warning
 from pages.parts.data.augmentation_preview import show_augmented_copies
 from pages.parts.data.gallery import show_gallery
-from pages.parts.data.near_duplicates import show_near_duplicates
+from pages.parts.data.near_duplicate_photos import show_near_duplicates
 from pages.parts.shared.choose_data import choose_data, load_report, show_problems, show_split_notes, split_summary
 from pages.parts.shared.form import PERSISTENT, fill_once
 from pages.parts.shared.grouping_controls import choose_grouping, chosen_grouping

@@ -275,7 +275,9 @@ def test_without_weights_option_and_internet_it_trains_from_the_sample_base_with
 
 @pytest.mark.faults
 def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_folder):
-    process = terminal.start("--data", str(tiny_folder), "--phase1-epochs", "40", "--phase2-epochs", "1", *SMALL)
+    process = terminal.start(
+        "--data", str(tiny_folder), "--phase1-epochs", "40", "--phase2-epochs", "1", "--unfreeze", "11", *SMALL
+    )
     store, deadline = RunStore(terminal.runs), time.monotonic() + 120
     while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
         assert time.monotonic() < deadline and process.poll() is None
@@ -292,7 +294,9 @@ def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_fol
 
 @pytest.mark.faults
 def test_a_run_whose_terminal_and_worker_were_killed_resumes_at_once(terminal, tiny_folder):
-    process = terminal.start("--data", str(tiny_folder), "--phase1-epochs", "30", "--phase2-epochs", "1", *SMALL)
+    process = terminal.start(
+        "--data", str(tiny_folder), "--phase1-epochs", "30", "--phase2-epochs", "1", "--unfreeze", "11", *SMALL
+    )
     store, deadline = RunStore(terminal.runs), time.monotonic() + 120
     while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
         assert time.monotonic() < deadline and process.poll() is None

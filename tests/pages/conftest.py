@@ -18,6 +18,14 @@ from core.backbones.registry import DEFAULT_BASE
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def restored_main_module() -> Iterator[None]:
+    """AppTest puts the dashboard in place of the main module, and a process that a later test spawns would run it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> Iterator[Path]:
     """A runs folder in which no run is started, because the lock of the launcher is held."""

@@ -56,6 +56,10 @@ def greys(tmp_path_factory) -> Dataset:
     return scan(root)
 
 
+of_one_network = pytest.mark.parametrize("finished", ["small"], indirect=True)
+"""For what does not depend on the type of network."""
+
+
 @pytest.fixture(scope="module", params=["transfer", "small"])
 def finished(request, greys, tmp_path_factory) -> tuple[RunStore, Run]:
     """A run of each type of network."""
@@ -169,6 +173,7 @@ def test_hugging_face_can_read_the_model_card(finished):
         assert text in card.text
 
 
+@of_one_network
 @pytest.mark.faults
 def test_a_failed_export_raises_a_one_line_error_and_leaves_no_file(folder, monkeypatch):
     def write_partly(model: object, data: object, path: Path) -> None:
@@ -184,6 +189,7 @@ def test_a_failed_export_raises_a_one_line_error_and_leaves_no_file(folder, monk
         export_model(folder, "../../x")
 
 
+@of_one_network
 @pytest.mark.faults
 def test_a_changed_model_is_not_exported_and_its_old_files_are_not_offered(finished, tmp_path):
     store, run = finished
@@ -199,6 +205,7 @@ def test_a_changed_model_is_not_exported_and_its_old_files_are_not_offered(finis
         export_model(folder, "onnx")
 
 
+@of_one_network
 @pytest.mark.faults
 def test_a_run_without_evaluation_is_not_exported(finished, tmp_path):
     store, run = finished
@@ -217,6 +224,7 @@ def move_images(run: Path, target: Path, data: str) -> Path:
     return target
 
 
+@of_one_network
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ["keras", "onnx"])
 def test_without_its_images_a_model_is_exported_unmeasured_and_measured_once_they_are_back(
@@ -248,6 +256,7 @@ DAMAGED_MANIFESTS = {
 }
 
 
+@of_one_network
 @pytest.mark.faults
 @pytest.mark.parametrize("damage", DAMAGED_MANIFESTS)
 def test_without_its_manifest_a_model_is_exported_unmeasured_and_the_card_says_so(finished, greys, tmp_path, damage):
@@ -269,6 +278,7 @@ def test_without_its_manifest_a_model_is_exported_unmeasured_and_the_card_says_s
     assert export_model(folder, "onnx").not_measured == ""
 
 
+@of_one_network
 @pytest.mark.faults
 @pytest.mark.parametrize(
     "content", ["", "path,label\na,b\n", "path,label,predicted\na,b\n", '"' + "x" * 200_000, "a\0"]
@@ -281,6 +291,7 @@ def test_damaged_predictions_count_as_a_run_that_was_not_evaluated(finished, tmp
         export_model(folder, "onnx")
 
 
+@of_one_network
 @pytest.mark.faults
 def test_one_missing_image_leaves_the_file_unmeasured_and_8_bits_need_the_training_images(
     finished, greys, tmp_path, monkeypatch
