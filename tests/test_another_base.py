@@ -13,7 +13,7 @@ import pytest
 
 from core.data.sample_set.generate import write_sample
 
-pytestmark = pytest.mark.slow  # each test starts processes of its own
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("another base")]  # they share what two processes train
 PROJECT, FIXTURES = Path(__file__).parents[1], Path(__file__).parent / "fixtures"
 
 

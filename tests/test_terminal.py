@@ -21,6 +21,7 @@ from transfer_learning import _build_preset, _parser, _start, main
 
 PROJECT = Path(__file__).parents[1]
 SMALL = ["--weights", "random", "--alpha", "0.35", "--image-size", "96", "--batch-size", "8"]
+HEAD_ALONE = ["--strategy", "feature-extraction"]
 
 
 class Terminal:
@@ -263,7 +264,7 @@ def test_earlier_runs_below_the_images_are_skipped_in_one_line(animals, capsys):
 @pytest.mark.faults
 def test_without_weights_option_and_internet_it_trains_from_the_sample_base_with_a_message(terminal, tiny_folder):
     code, out, err = terminal.run(
-        "--data", str(tiny_folder), "--strategy", "feature-extraction", "--phase1-epochs", "1", "--image-size", "128"
+        "--data", str(tiny_folder), *HEAD_ALONE, "--phase1-epochs", "1", "--image-size", "128"
     )
     assert code == 0 and "Training starts from the sample base" in " ".join(err.split())
     config = RunStore(terminal.runs).runs()[0].config
@@ -275,9 +276,7 @@ def test_without_weights_option_and_internet_it_trains_from_the_sample_base_with
 
 @pytest.mark.faults
 def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_folder):
-    process = terminal.start(
-        "--data", str(tiny_folder), "--phase1-epochs", "40", "--phase2-epochs", "1", "--unfreeze", "11", *SMALL
-    )
+    process = terminal.start("--data", str(tiny_folder), *HEAD_ALONE, "--phase1-epochs", "40", *SMALL)
     store, deadline = RunStore(terminal.runs), time.monotonic() + 120
     while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
         assert time.monotonic() < deadline and process.poll() is None
@@ -289,14 +288,12 @@ def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_fol
     assert f"--resume {run.id} --runs {store.root}" in err
     code, _, err = terminal.run("--resume", run.id)
     assert code == 0, err
-    assert [row["epoch"] for row in store.metrics(run.id).epochs] == list(range(1, 42))
+    assert [row["epoch"] for row in store.metrics(run.id).epochs] == list(range(1, 41))
 
 
 @pytest.mark.faults
 def test_a_run_whose_terminal_and_worker_were_killed_resumes_at_once(terminal, tiny_folder):
-    process = terminal.start(
-        "--data", str(tiny_folder), "--phase1-epochs", "30", "--phase2-epochs", "1", "--unfreeze", "11", *SMALL
-    )
+    process = terminal.start("--data", str(tiny_folder), *HEAD_ALONE, "--phase1-epochs", "40", *SMALL)
     store, deadline = RunStore(terminal.runs), time.monotonic() + 120
     while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
         assert time.monotonic() < deadline and process.poll() is None
@@ -307,7 +304,7 @@ def test_a_run_whose_terminal_and_worker_were_killed_resumes_at_once(terminal, t
     process.communicate()
     code, _, err = terminal.run("--resume", run.id)
     assert code == 0, err
-    assert [row["epoch"] for row in store.metrics(run.id).epochs] == list(range(1, 32))
+    assert [row["epoch"] for row in store.metrics(run.id).epochs] == list(range(1, 41))
 
 
 @pytest.mark.faults
@@ -320,7 +317,7 @@ def test_unequal_classes_are_named_with_their_ratio_and_have_a_balanced_accuracy
         if image.parent != first:
             shutil.copy(image, target)
     code, out, err = terminal.run(
-        *("--data", str(tmp_path / "data"), "--strategy", "feature-extraction", "--phase1-epochs", "1"),
+        *("--data", str(tmp_path / "data"), *HEAD_ALONE, "--phase1-epochs", "1"),
         *("--class-weights", "--json", *SMALL),
     )
     assert code == 0, err
