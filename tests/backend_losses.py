@@ -15,12 +15,12 @@ import numpy as np
 from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
+from core.experiment.strategy import Phase, Strategy
 from core.learning.network.model import build_model
 from core.learning.training.batches import load_data
 from core.learning.training.loop import train
 
-STRATEGY = Strategy("compared", (Phase(0, 1e-3, 2), Phase(30, 1e-4, 1), Phase(ALL_LAYERS, 1e-5, 1)))
+STRATEGY = Strategy("compared", (Phase(0, 1e-3, 2), Phase(11, 1e-4, 1)))
 
 
 def main(weights: Path, folder: Path) -> None:

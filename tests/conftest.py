@@ -41,7 +41,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest files first: the last of them would otherwise run alone, while other workers wait."""
-    long = "tests/browser/test_j", "tests/test_b", "tests/test_an", "tests/execution/", "tests/learning/", "tests/test_", "tests/pages/", "tests/tools/"
+    long = (
+        "tests/browser/test_j",
+        "tests/test_b",
+        "tests/test_an",
+        "tests/execution/",
+        "tests/learning/",
+        "tests/test_",
+        "tests/pages/",
+        "tests/tools/",
+    )
     items.sort(key=lambda item: next((i for i, name in enumerate(long) if name in item.nodeid), len(long)))
 
 
