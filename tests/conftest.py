@@ -73,7 +73,7 @@ def tiny_dataset(tiny_folder: Path) -> Dataset:
     return scan(tiny_folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config(tiny_folder: Path) -> RunConfig:
     """The smallest real run: two phases of one epoch each on the narrowest base."""
     phases = (Phase(0, 1e-3, 1), Phase(11, 1e-4, 1))

@@ -13,6 +13,7 @@ from streamlit.components.v2 import manifest_scanner
 
 from core.backbones.imagenet_weights import imagenet_path
 from core.backbones.registry import DEFAULT_BASE
+from pages.parts.shared.services import _services
 
 # Streamlit searches all installed packages for components each time AppTest opens a page: do it once.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
@@ -32,11 +33,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> 
     monkeypatch.setattr(
         sys, "argv", ["dashboard.py", "--runs", str(tmp_path / "runs"), "--data-root", str(tiny_folder.parent)]
     )
-    st.cache_resource.clear()
+    _services.clear()  # and no other cache: the sample set would be read again for every test
     (tmp_path / "runs").mkdir()
     with FileLock(tmp_path / "runs" / ".launcher.lock"):
         yield tmp_path / "runs"
-        st.cache_resource.clear()  # closes the launcher before the lock is released
+        _services.clear()  # closes the launcher before the lock is released
 
 
 @pytest.fixture

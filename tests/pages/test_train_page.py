@@ -18,7 +18,7 @@ from core.experiment.preset import PresetStore
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run_store import RunStore
 from core.experiment.timings import PhaseTimings, Timings
-from core.machine.paths import presets_folder
+from core.machine.paths import presets_folder, sample_set_folder
 
 
 def depth(page, card: int, phase: int = 0):
@@ -314,6 +314,8 @@ class TimingStub(KerasService):
 
 def test_training_time_is_measured_once_per_depth(root, monkeypatch, tmp_path):
     monkeypatch.setattr("pages.parts.shared.services.KerasService", TimingStub)
+    (tmp_path / "home").mkdir()  # without earlier timings and features, but with the sample set
+    (tmp_path / "home" / "sample").symlink_to(sample_set_folder())
     monkeypatch.setenv("TRANSFER_LAB_HOME", str(tmp_path / "home"))
     TimingStub.requests, TimingStub.error = [], "Expected a reply of the Keras service; received <nothing>."
     page = open_page("train")

@@ -2,7 +2,7 @@
 
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -16,34 +16,39 @@ pytestmark = pytest.mark.faults
 
 WORKER = """
 import sys, time
+from contextlib import ExitStack
 from core.experiment.runs.run import RunStatus, State
 from core.experiment.runs.run_store import RunStore
 from core.machine.processes import process_identity
 store = RunStore(sys.argv[1])
-with store.lock(sys.argv[2]):
-    store.write_status(sys.argv[2], RunStatus(State.RUNNING, phase=1, epoch=3, beat=7, **process_identity()))
+with ExitStack() as locks:
+    for run_id in sys.argv[2:]:
+        locks.enter_context(store.lock(run_id))
+        store.write_status(run_id, RunStatus(State.RUNNING, phase=1, epoch=3, beat=7, **process_identity()))
     print("running", flush=True)
     time.sleep(600)
 """
 REQUEUE = """
 import sys
 from core.experiment.runs.run_store import RunStore
-store = RunStore(sys.argv[1], stale_after=float(sys.argv[3]))
-before = store.get(sys.argv[2]).state
-try:
-    store.requeue(sys.argv[2])
-except ValueError as error:
-    print(error)
-print(before, store.get(sys.argv[2]).state)
+for run_id in sys.argv[3:]:
+    store = RunStore(sys.argv[1], stale_after=float(sys.argv[2]))
+    before = store.get(run_id).state
+    try:
+        store.requeue(run_id)
+    except ValueError as error:
+        print(error)
+    print(before, store.get(run_id).state)
 """
 Start = Callable[..., subprocess.Popen]
 
 
-def start_worker(store: RunStore, start: Start) -> tuple[Run, subprocess.Popen]:
-    run = add(store)
-    worker = start(WORKER, store.root, run.id)
+def start_worker(store: RunStore, start: Start, runs: int) -> tuple[list[Run], subprocess.Popen]:
+    """Start a process that is the worker of this number of runs."""
+    started = [add(store, seed=number) for number in range(runs)]
+    worker = start(WORKER, store.root, *(run.id for run in started))
     assert worker.stdout.readline() == "running\n"
-    return run, worker
+    return started, worker
 
 
 def kill(worker: subprocess.Popen) -> None:
@@ -51,10 +56,11 @@ def kill(worker: subprocess.Popen) -> None:
     worker.wait()
 
 
-def record(store: RunStore, run: Run, **changes: object) -> None:
-    """Change how the run's worker was recorded."""
-    status = replace(store.get(run.id).status, **changes)
-    store.write_status(run.id, replace(status, state=State.RUNNING))
+def record(store: RunStore, runs: list[Run], changes: Iterable[dict[str, str]]) -> None:
+    """Change how the worker of each run was recorded."""
+    for run, changed in zip(runs, changes, strict=True):
+        status = replace(store.get(run.id).status, **changed)
+        store.write_status(run.id, replace(status, state=State.RUNNING))
 
 
 SAME_HOST = {
@@ -65,23 +71,24 @@ SAME_HOST = {
 }
 
 
-@pytest.mark.parametrize("changes", SAME_HOST.values(), ids=SAME_HOST)
-def test_a_fresh_process_resumes_the_run_of_a_killed_worker_at_once(store, start, output_of, changes):
-    run, worker = start_worker(store, start)
+def test_a_fresh_process_resumes_the_runs_of_a_killed_worker_at_once(store, start, output_of):
+    runs, worker = start_worker(store, start, len(SAME_HOST))
     kill(worker)
-    record(store, run, **changes)
-    assert store.get(run.id).state is store.runs()[0].state is store.active()[0].state is State.LOST
-    assert output_of(REQUEUE, store.root, run.id, 600) == "lost queued", "it does not wait for a heartbeat"
-    assert store.get(run.id).status == RunStatus(phase=1, epoch=3)
+    record(store, runs, SAME_HOST.values())
+    for found in (store.runs(), store.active(), [store.get(run.id) for run in runs]):
+        assert [run.state for run in found] == [State.LOST] * len(runs)
+    lines = output_of(REQUEUE, store.root, 600, *(run.id for run in runs)).splitlines()
+    assert lines == ["lost queued"] * len(runs), "it does not wait for a heartbeat"
+    assert [store.get(run.id).status for run in runs] == [RunStatus(phase=1, epoch=3)] * len(runs)
 
 
-@pytest.mark.parametrize("changes", SAME_HOST.values(), ids=SAME_HOST)
-def test_the_run_of_a_living_worker_is_not_resumed(store, start, output_of, changes):
-    run, worker = start_worker(store, start)
-    record(store, run, **changes)
-    lines = output_of(REQUEUE, store.root, run.id, 600).splitlines()
-    assert "received" in lines[0] and f"running in process {worker.pid}" in lines[0]
-    assert lines[1] == "running running" and store.get(run.id).state is State.RUNNING
+def test_the_runs_of_a_living_worker_are_not_resumed(store, start, output_of):
+    runs, worker = start_worker(store, start, len(SAME_HOST))
+    record(store, runs, SAME_HOST.values())
+    lines = output_of(REQUEUE, store.root, 600, *(run.id for run in runs)).splitlines()
+    for changed, error, found, run in zip(SAME_HOST, lines[::2], lines[1::2], runs, strict=True):
+        assert "received" in error and f"running in process {worker.pid}" in error, changed
+        assert found == "running running" and store.get(run.id).state is State.RUNNING, changed
 
 
 ELSEWHERE = {
@@ -90,13 +97,13 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("changes", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_on_another_host_the_heartbeat_decides_although_the_lock_is_free(store, start, output_of, changes):
-    run, worker = start_worker(store, start)
+def test_on_another_host_the_heartbeat_decides_although_the_lock_is_free(store, start, output_of):
+    runs, worker = start_worker(store, start, len(ELSEWHERE))
     kill(worker)
-    record(store, run, **changes)
-    assert store.get(run.id).state is State.RUNNING
-    assert output_of(REQUEUE, store.root, run.id, 0.5) == "running queued", "it waited until the heartbeat had ceased"
+    record(store, runs, ELSEWHERE.values())
+    assert [store.get(run.id).state for run in runs] == [State.RUNNING] * len(runs)
+    lines = output_of(REQUEUE, store.root, 0.5, *(run.id for run in runs)).splitlines()
+    assert lines == ["running queued"] * len(runs), "it waited until the heartbeat had ceased"
 
 
 BEATING = """
@@ -114,7 +121,7 @@ for beat in itertools.count():
 def test_a_run_that_trains_on_another_host_is_not_resumed(store, start, output_of):
     run = add(store)
     start(BEATING, store.root, run.id).stdout.readline()
-    lines = output_of(REQUEUE, store.root, run.id, 600).splitlines()
+    lines = output_of(REQUEUE, store.root, 600, run.id).splitlines()
     assert "running in process 17 of another-host. Stop it first" in lines[0] and lines[1] == "running running"
 
 

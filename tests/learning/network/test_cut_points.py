@@ -29,18 +29,28 @@ def model() -> keras.Model:
 
 
 @pytest.fixture(scope="module")
+def full_base() -> keras.Model:
+    """The base at its full width and default image size, whose shapes the papers give."""
+    return build_base(DEFAULT_BASE, 1.0, 224, "random")
+
+
+@pytest.fixture(scope="module")
 def images() -> np.ndarray:
     return np.stack([np.asarray(draw_image(label, 5, 96)) for label in SAMPLE_CLASSES[:5]])
+
+
+@pytest.fixture(scope="module")
+def probabilities(model, images) -> np.ndarray:
+    return model.predict(images, verbose=0)
 
 
 def expect_close(features: np.ndarray, expected: np.ndarray) -> None:
     assert features.shape == expected.shape and np.abs(features - expected).max() <= 2e-5 * np.abs(expected).max()
 
 
-def test_no_cut_point_lies_inside_a_residual_block():
+def test_no_cut_point_lies_inside_a_residual_block(full_base):
     """Ten blocks of MobileNetV2 add their input to their output (Sandler et al. 2018, table 2)."""
-    base = build_base(DEFAULT_BASE, 1.0, 224, "random")
-    names = [cut.name for cut in find_cut_points(base)]
+    names = [cut.name for cut in find_cut_points(full_base)]
     for block in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15):
         assert [name for name in names if name.startswith(f"block_{block}_")] == [f"block_{block}_add"]
     for block in (1, 3, 6, 10, 13, 16):
@@ -63,8 +73,8 @@ def test_no_cut_point_lies_inside_a_residual_block():
         (ALL_LAYERS, None, None),
     ],
 )
-def test_each_depth_has_the_expected_cut_point(unfreeze, name, shape):
-    cut = cut_point_for(build_base(DEFAULT_BASE, 1.0, 224, "random"), unfreeze)
+def test_each_depth_has_the_expected_cut_point(full_base, unfreeze, name, shape):
+    cut = cut_point_for(full_base, unfreeze)
     assert (cut and cut.name) == name
     assert shape is None or cut.shape == shape
 
@@ -80,13 +90,13 @@ def test_every_cut_point_is_below_the_trained_layers_and_no_larger_than_an_image
 
 
 @pytest.mark.parametrize("unfreeze", [0, 3, 11, 30, 56, 100])
-def test_frozen_part_and_trained_part_together_are_the_model(model, images, unfreeze):
+def test_frozen_part_and_trained_part_together_are_the_model(model, images, probabilities, unfreeze):
     base, cut = base_of(model), cut_point_for(base_of(model), unfreeze)
-    expected = model.predict(images, verbose=0)
+    network = trained_part(model, cut)
     for build in (run_onnx_runtime, lambda base, cut_points: run_keras(base, cut_points, 2)):
         (features,) = build(base, [cut])(images)
         assert features.shape == (5, *cut.shape)
-        np.testing.assert_allclose(trained_part(model, cut).predict(features, verbose=0), expected, atol=1e-5)
+        np.testing.assert_allclose(network.predict(features, verbose=0), probabilities, atol=1e-5)
 
 
 def test_one_pass_gives_the_features_at_all_cut_points(model, images):

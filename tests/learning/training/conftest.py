@@ -23,6 +23,6 @@ def made_up_base() -> Iterator[None]:
     backbones.cache_clear()
 
 
-@pytest.fixture
-def tiny_config(tiny_config: RunConfig) -> RunConfig:
+@pytest.fixture(scope="module")
+def tiny_config(tiny_config: RunConfig, made_up_base: None) -> RunConfig:
     return replace(tiny_config, base="made-up", alpha=1.0)

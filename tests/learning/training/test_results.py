@@ -27,9 +27,9 @@ from core.learning.training.temperature import HIGHEST, LOWEST
 
 
 @pytest.fixture(scope="module")
-def finished(tiny_dataset, tmp_path_factory) -> tuple[RunStore, Run]:
+def finished(made_up_base, tiny_dataset, tmp_path_factory) -> tuple[RunStore, Run]:
     strategy = Strategy("tiny", (Phase(0, 1e-3, 2), Phase(11, 1e-4, 1)))
-    config = RunConfig(data=str(tiny_dataset.root), batch_size=8, image_size=96, alpha=0.35, weights="random")
+    config = RunConfig(data=str(tiny_dataset.root), batch_size=8, image_size=96, weights="random", base="made-up")
     store = RunStore(tmp_path_factory.mktemp("runs"))
     run = store.create_study(plan_study(config, [strategy], tiny_dataset)).runs[0]
     return store, train(store, run)
@@ -152,7 +152,7 @@ def test_naming_the_larger_class_has_a_high_accuracy_and_half_of_the_balanced_on
 def test_a_missing_test_image_is_noticed_before_any_epoch_and_the_run_resumes_once_it_is_back(tiny_folder, tmp_path):
     dataset = scan(shutil.copytree(tiny_folder, tmp_path / "set"))
     strategy = Strategy("tiny", (Phase(0, 1e-3, 1),))
-    config = RunConfig(data=str(dataset.root), batch_size=8, image_size=96, alpha=0.35, weights="random")
+    config = RunConfig(data=str(dataset.root), batch_size=8, image_size=96, weights="random", base="made-up")
     store = RunStore(tmp_path / "runs")
     run = store.create_study(plan_study(config, [strategy], dataset)).runs[0]
     path = dataset.root / Manifest.from_csv(store.manifest(run.id)).in_split("test")[0].path
