@@ -103,7 +103,12 @@ def _parser() -> argparse.ArgumentParser:
         help="all: the first three; depths: two-phase at each of several depths; "
         "gradual: the head, then ever more layers, each time at a lower rate",
     )
-    add("--phase1-epochs", type=int, default=15, help="epochs with the base frozen")
+    add(
+        "--phase1-epochs",
+        type=int,
+        default=15,
+        help="epochs with the base frozen; fine-tuning has one phase with the epochs of both together",
+    )
     add(
         "--phase2-epochs",
         type=int,

@@ -55,6 +55,7 @@ def _choose_grouping(services: Services) -> None:
         else:
             return
     show_error(message)
+    st.caption("Until this is corrected, the figures are those without groups.")
 
 
 def _show_metrics(dataset: Dataset) -> None:

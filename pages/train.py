@@ -35,7 +35,8 @@ def main() -> None:
     if notice := fill_notice():
         st.info(notice)
     data = choose_data(services)
-    report = show_report(data, *chosen_grouping(services.allowed_folders)) if data else None
+    with st.container():  # its number of lines varies: an open panel below would close as it moves
+        report = show_report(data, *chosen_grouping(services.allowed_folders)) if data else None
     dataset = report.dataset if report else None
     choose_preset(services, len(dataset.images) if dataset else None)
     cards = st.container()  # the cards come first, but depend on the settings below

@@ -44,7 +44,7 @@ def _compile(pattern: str) -> "re2._Regexp":
 def _invalid(pattern: str, reason: str) -> ValueError:
     return ValueError(
         rf"Expected groups to be a CSV file or a regular expression with one capture group, such as (.+)_\d+; "
-        f"received {pattern[:80]!r}, {reason}. Put brackets around the part of the name that a group's images share."
+        f"received '{pattern[:80]}', {reason}. Put brackets around the part of the name that a group's images share."
     )
 
 

@@ -24,10 +24,12 @@ _LITTER = frozenset(
 )
 """In lower case. Hidden names, such as `.DS_Store` and `.@__thumb`, need no entry."""
 
+_EDITS = ".aae"  # an iPhone stores the edits of a photo beside it
+
 
 def is_litter(name: str) -> bool:
     """Whether a file or folder of this name is hidden or was added by an operating system or network storage."""
-    return name.startswith(".") or name.lower() in _LITTER
+    return name.startswith(".") or name.lower() in _LITTER or name.lower().endswith(_EDITS)
 
 
 def contains_litter(parts: Iterable[str]) -> bool:

@@ -115,7 +115,13 @@ def nested_folders(make: Callable[..., Path]) -> Path:
 def test_the_page_asks_how_to_read_folders_of_folders(make):
     page = open_folder(nested_folders(make))
     assert "there are folders instead of images in animals, plants" in texts(page) and not page.metric
+    choices = [
+        "The folders are the classes (animals, plants)",
+        "The innermost folders are the classes (cat, dog, fern)",
+    ]
+    assert page.radio[0].options == choices
     page.radio[0].set_value("nested").run()
+    assert page.radio[0].options == choices, "what does not apply to these folders is not offered"
     assert metrics(page)["Classes"] == "3" and not page.error and not button(page, "Train on these images").disabled
     page.radio[0].set_value("classes").run()
     assert metrics(page)["Classes"] == "2"
@@ -398,7 +404,7 @@ def test_near_duplicates_are_shown_with_the_effect_of_leaks(root, tiny_folder, t
     assert metrics(page)["Near-duplicates"] == "24" and "24 images show 12 photos more than once" in texts(page)
     assert "Divided image by image, " in texts(page)
     page.toggle(key="leaks").set_value(True).run()
-    assert "None of the newest runs on these images has leaked test images" in texts(page)
+    assert "None of the newest finished runs on these images has leaked test images" in texts(page)
     ungrouped = split(scan(folder), leak_free=False)
     run = RunStore(root).create(RunConfig(data=str(folder), leak_free=False), ungrouped.to_csv())
     finish(RunStore(root), run)

@@ -17,7 +17,7 @@ from core.data.datasets.group_csv import normalised, read_group_csv
 from core.experiment.group_pattern import check_groups, group_name, is_csv
 
 _LEAST_SHARE = 0.075
-"""Share of a class that validation and test need at least: half of their usual share."""
+"""Share of a class that validation needs at least, and test too: half of their usual share, which is 15% each."""
 
 
 def absolute_groups(groups: str) -> str:
@@ -41,7 +41,7 @@ def group_summary(dataset: Dataset) -> str:
     if not sizes:
         return ""
     least, most = min(sizes.values()), max(sizes.values())
-    images = f"{most:,} images" if least == most else f"{least:,} to {most:,} images"
+    images = f"{least:,} to {most:,} images" if least < most else "1 image" if most == 1 else f"{most:,} images"
     noun = "group" if len(sizes) == 1 else "groups"
     rest = f", {alone:,} {'image' if alone == 1 else 'images'} in no group" if alone else ""
     return f"{len(sizes):,} {noun} of {images}{rest}"
@@ -73,43 +73,46 @@ def _group_names(dataset: Dataset, groups: str) -> list[str]:
 
 
 def _csv_groups(dataset: Dataset, group_of: Mapping[str, str]) -> list[str]:
-    """The groups of the images in a CSV file, whose paths may start at the data set, at its parent or at the root."""
+    """The groups of the images in a CSV file, whose paths are absolute, or begin in the data set or with its name."""
     folders = ("", f"{dataset.root.as_posix()}/", f"{dataset.root.name}/")
     paths = ([normalised(folder + image.path) for folder in folders] for image in dataset.images)
     return [next((group_of[path] for path in names if path in group_of), "") for names in paths]
 
 
 def _fits_none(dataset: Dataset, groups: str) -> DataError:
-    kind = "paths in" if is_csv(groups) else "a pattern that matches"
+    kind = "CSV file whose paths fit" if is_csv(groups) else "pattern of file names that fits"
     example = dataset.images[0].path if is_csv(groups) else _path_in_class(dataset.images[0])
     return DataError(
-        f"Expected {kind} groups to fit the images; received {groups!r}, which fits none of {len(dataset.images):,}, "
+        f"Expected a {kind} at least one image; received '{groups}', which fits none of {len(dataset.images):,}, "
         f"such as {example}. Correct it, or leave it out."
     )
 
 
 def _path_in_class(image: ImageFile) -> str:
-    """Path below the class folder, in NFC, so that a group has one name in all classes and split folders."""
-    parts = PurePosixPath(image.path).parts
-    start = (
-        parts.index(image.label, 1 if image.split else 0) + 1 if image.label in parts[bool(image.split) : -1] else -1
-    )
-    return normalised("/".join(parts[start:]))
+    """Path below the class folder, in NFC, so that a group has one name in all classes and split folders.
+
+    The file name alone if no folder of the path has the name of the class.
+    """
+    *folders, name = PurePosixPath(image.path).parts
+    first = 1 if image.split else 0  # the folder of the split may have the name of a class
+    if image.label not in folders[first:]:
+        return normalised(name)
+    return normalised("/".join([*folders[folders.index(image.label, first) + 1 :], name]))
 
 
 def units(images: Sequence[ImageFile], parts: int, leak_free: bool) -> list[str]:
     """Return the unit of each image, by name. All images of a unit are in the same part of the split.
 
-    A unit contains exact duplicates and the images of one group. If `leak_free`, it contains near-duplicates too,
-    except in classes that could not be divided into `parts` parts then (see `small_classes`).
+    A unit contains exact duplicates and the images of one group. If `leak_free`, it contains near-duplicates too; but
+    not in a class that near-duplicates would leave with too few units for `parts` parts (see `indivisible_classes`).
     """
     if not leak_free:
         return _connect(images, [image.hash for image in images])
-    small = small_classes(images, parts)
-    return _connect(images, [image.hash if image.label in small else image.duplicate_group for image in images])
+    whole = indivisible_classes(images, parts)
+    return _connect(images, [image.hash if image.label in whole else image.duplicate_group for image in images])
 
 
-def small_classes(images: Sequence[ImageFile], parts: int, leak_free: bool = True) -> set[str]:
+def indivisible_classes(images: Sequence[ImageFile], parts: int, leak_free: bool = True) -> set[str]:
     """Return the classes whose units are too few or too large to be divided into `parts` parts.
 
     If `leak_free`, near-duplicates are in one unit.
@@ -119,13 +122,14 @@ def small_classes(images: Sequence[ImageFile], parts: int, leak_free: bool = Tru
     for image, name in zip(images, names, strict=True):
         contents[image.label].add((name, image.hash))
     sizes = {label: Counter(name for name, _ in different) for label, different in contents.items()}
-    return {label for label, units in sizes.items() if _are_too_few(units.values(), parts)}
+    return {label for label, by_unit in sizes.items() if _are_too_few(by_unit.values(), parts)}
 
 
 def _are_too_few(sizes: Collection[int], parts: int) -> bool:
     """Whether a part of the split gets less than `_LEAST_SHARE` of a class whose units have these sizes.
 
-    The largest unit is for training; each of the others goes to the smallest of the remaining parts.
+    The largest unit is for training; each of the others goes to the smaller of validation and test. With one part,
+    which is all for training, units are never too few.
     """
     filled = [0] * (parts - 1)
     for size in sorted(sizes, reverse=True)[1:]:

@@ -4,12 +4,20 @@ from collections import Counter
 from collections.abc import Callable, Sequence, Set
 
 from core.data.datasets.dataset import Dataset
-from core.data.datasets.groups import small_classes
+from core.data.datasets.groups import indivisible_classes
 from core.data.datasets.layout.shown_names import list_names
 from core.data.datasets.split import Manifest, ManifestRow, divided_images
 
-_GIVE_GROUPS = "Give groups (--groups in the terminal) to keep images together that belong together."
+_GIVE_GROUPS = (
+    "To keep the images of a recording, object or burst together, give Groups (Data page: Images that stay together; "
+    "Train page: Advanced; terminal: --groups)."
+)
+_CHAIN = (
+    "in a series that changes step by step, such as the frames of a video, only images that all resemble each other "
+    "stay together, and "
+)
 _UNTICK = "To divide all classes image by image, untick Keep near-duplicates together (--allow-near-duplicates)."
+_LEAST_TRAINING = 0.55
 _NOUNS = {"train": "training", "validation": "validation"}
 
 
@@ -20,11 +28,13 @@ def leaked_images(dataset: Dataset, manifest: Manifest) -> Set[str]:
 
 def split_warnings(dataset: Dataset, manifest: Manifest, leak_free: bool = True) -> list[str]:
     """Describe in sentences what limits the test: images left out, leaked test images, and classes without a test."""
+    undivided = _undivided_classes(dataset) if leak_free else []
     return [
         *_left_out(dataset),
-        *(_undivided_classes(dataset) if leak_free else []),
-        *_leaks(dataset, manifest),
+        *undivided,
+        *_leaks(dataset, manifest, _CHAIN if leak_free and not undivided else ""),
         *_absent_classes(dataset, manifest),
+        *_few_training_images(dataset, manifest),
     ]
 
 
@@ -66,7 +76,7 @@ def _left_out(dataset: Dataset) -> list[str]:
 def _undivided_classes(dataset: Dataset) -> list[str]:
     """Report the classes in which near-duplicates could not stay together, except those whose groups are the reason."""
     images, into = divided_images(dataset)
-    small = small_classes(images, len(into)) - small_classes(images, len(into), leak_free=False)
+    small = indivisible_classes(images, len(into)) - indivisible_classes(images, len(into), leak_free=False)
     return [
         f"Near-duplicates in {list_names(small)} cannot stay together, because {' or '.join(into[1:])} would have too "
         f"few images: {'this class is' if len(small) == 1 else 'these classes are'} divided image by image. "
@@ -74,9 +84,9 @@ def _undivided_classes(dataset: Dataset) -> list[str]:
     ] * bool(small)
 
 
-def _leaks(dataset: Dataset, manifest: Manifest) -> list[str]:
-    tests = len(manifest.in_split("test"))
-    reason, advice = "", f" {_GIVE_GROUPS}"
+def _leaks(dataset: Dataset, manifest: Manifest, reason: str) -> list[str]:
+    """Report the number of leaked test images; `reason` says why there are any if near-duplicates stay together."""
+    tests, advice = len(manifest.in_split("test")), f" {_GIVE_GROUPS}"
     if dataset.has_split_folders:
         reason, advice = "your folders are used as they are, and ", ""
     return [
@@ -104,5 +114,16 @@ def _absence(part: str, labels: Sequence[str]) -> str:
     consequence = f": the test does not measure {them}" if part == "test" else ""
     return (
         f"{list_names(labels)} {verb} no {part} images, because {whose} images form too few groups{consequence}. "
-        "Give smaller groups, or add images."
+        "Add images of other recordings, objects or bursts."
     )
+
+
+def _few_training_images(dataset: Dataset, manifest: Manifest) -> list[str]:
+    """Report that whole groups leave much less than the usual 70% for training."""
+    total, train = len(manifest.items), len(manifest.in_split("train"))
+    if dataset.has_split_folders or not any(item.group for item in manifest.items) or train >= _LEAST_TRAINING * total:
+        return []
+    return [
+        f"Only {train:,} of {total:,} images ({train / total:.0%}) are for training instead of about 70%, because "
+        "groups are not divided. More and smaller groups would make the parts more even."
+    ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from core.data.datasets.layout.shown_names import printable
 from core.machine.files import ZIP_ERRORS
 
 
@@ -72,4 +73,4 @@ def size_error(name: str, limits: UploadLimits) -> UploadError:
 
 def quoted(name: str) -> str:
     """Quote a name for a message: control and direction characters escaped, shortened to 80 characters."""
-    return repr(name if len(name) <= 80 else f"{name[:40]}…{name[-39:]}")
+    return f"'{printable(name if len(name) <= 80 else f'{name[:40]}…{name[-39:]}')}'"

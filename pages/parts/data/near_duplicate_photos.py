@@ -37,7 +37,7 @@ def _summary(report: Report) -> str:
     photos = report.dataset.near_duplicates
     found = (
         f"{sum(map(len, photos)):,} images show {count(len(photos), 'photo')} more than once: resized, recompressed, "
-        "slightly cropped, brightened, mirrored, or taken twice."
+        "slightly cropped, brightened, mirrored, taken twice, or frames of one recording."
     )
     if report.manifest is None or report.warnings or not report.leak_free:
         return found  # the warnings beside the classes give the number of leaked test images
@@ -75,6 +75,6 @@ def _show_leakage_effect(services: Services, data: str, report: Report) -> None:
         show_table(rows, "leaks", "Accuracy of each run with and without leaked test images", formats)
     else:
         st.markdown(
-            "None of the newest runs on these images has leaked test images. To see the effect of leaks, untick "
-            "Keep near-duplicates together and train again."
+            "None of the newest finished runs on these images has leaked test images. To see the effect of leaks, "
+            "train with Keep near-duplicates together unticked."
         )

@@ -1,6 +1,6 @@
 """Choosing a data set and reporting its contents, shared by the Data and the Train page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 import streamlit as st
@@ -95,7 +95,7 @@ def load_report(data: str, leak_free: bool = True, groups: str = "") -> Report |
     """
     layout, bar = chosen_layout(data), st.empty()
     if layout != "auto":
-        _choose_layout(data, tuple(LAYOUT_TITLES))
+        _choose_layout(data, st.session_state.get(f"layouts-of-{data}", LAYOUT_TITLES))
 
     def show_progress(done: int, total: int) -> None:
         bar.progress(done / total, f"Reading images: {done:,} of {total:,}")
@@ -105,7 +105,8 @@ def load_report(data: str, leak_free: bool = True, groups: str = "") -> Report |
             data_folder(data)
         report = _reports().get(data, show_progress, leak_free, groups, layout)
     except LayoutQuestion as question:
-        show_error(question)
+        st.warning(f"These folders can be read in several ways: {escape_markdown(question.reason)}.")
+        st.session_state[f"layouts-of-{data}"] = question.choices
         _choose_layout(data, question.choices)
         return None
     except (ValueError, OSError) as error:
@@ -118,18 +119,19 @@ def load_report(data: str, leak_free: bool = True, groups: str = "") -> Report |
     return report
 
 
-def _choose_layout(data: str, layouts: Sequence[str]) -> None:
+def _choose_layout(data: str, layouts: Mapping[str, str]) -> None:
     """Let the user say how the folders are read.
 
-    The layout may also come from a preset or a run; so the control shows the chosen one on each run of the page.
+    `layouts` describes each that can be chosen. The layout may also come from a preset or a run; so the control shows
+    the chosen one on each run of the page.
     """
     key, current = f"layout-of-{data}", chosen_layout(data)
     st.session_state[key] = current if current in layouts else None
     st.radio(
         "How to read the folders",
-        layouts,
+        list(layouts),
         index=None,
-        format_func=LAYOUT_TITLES.__getitem__,
+        format_func=lambda layout: escape_markdown(layouts[layout][0].upper() + layouts[layout][1:]),
         key=key,
         on_change=_keep_layout,
         args=(data, key),

@@ -34,7 +34,7 @@ from pages.parts.shared.services import Services, show_error
 def choose_template(services: Services, data: str) -> tuple[RunConfig, list[str]]:
     """Show the advanced settings; return them as a configuration without a chosen strategy, and the errors in them."""
     errors: list[str] = []
-    with st.expander("Advanced"):
+    with st.expander("Advanced", key="advanced"):
         left, middle, right = st.columns(3)
         with left:
             template = _choose_sizes(_choose_base(data))

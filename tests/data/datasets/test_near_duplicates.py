@@ -185,9 +185,9 @@ def test_a_class_of_too_few_photos_is_divided_image_by_image_with_a_warning(tiny
     assert (
         first
         == "Near-duplicates in glass cannot stay together, because validation or test would have too few images: this "
-        "class is divided image by image. Give groups (--groups in the terminal) to keep images together that belong "
-        "together. To divide all classes image by image, untick Keep near-duplicates together "
-        "(--allow-near-duplicates)."
+        "class is divided image by image. To keep the images of a recording, object or burst together, give Groups "
+        "(Data page: Images that stay together; Train page: Advanced; terminal: --groups). To divide all classes image "
+        "by image, untick Keep near-duplicates together (--allow-near-duplicates)."
     )
     assert leaks.startswith(f"{len(leaked_images(report.dataset, report.manifest))} of 4 test images")
     ungrouped = ReportCache().get(str(tmp_path), leak_free=False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.analysis.comparison.replicates import split_of
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
-from core.data.datasets.groups import small_classes
+from core.data.datasets.groups import indivisible_classes
 from core.data.datasets.leakage import leaked_images
 from core.data.datasets.split import Manifest, ManifestRow, split
 from core.data.study_plan import plan_study, quick_study, with_weights
@@ -86,7 +86,7 @@ def test_near_duplicates_are_in_one_split_and_every_class_in_all_three(data, see
     grouped = [replace(image, duplicate_group=group[image.hash]) for image in data.images]
     for label in data.classes:
         assume(len({image.duplicate_group for image in grouped if image.label == label}) >= 3)
-    assume(not small_classes(grouped, 3))
+    assume(not indivisible_classes(grouped, 3))
     manifest, found = split(Dataset(Path("/set"), tuple(grouped), ()), seed), defaultdict(set)
     for item in manifest.items:
         found[group[item.hash]].add(item.split)
@@ -113,7 +113,7 @@ def test_near_duplicates_stay_together_unless_validation_or_test_would_lack_half
     images = dataset({"a": [1] * 60, "b": [1] * 60}).images
     grouped = [replace(image, duplicate_group=group) for image, group in zip(images, groups, strict=False)]
     data = Dataset(Path("/set"), (*grouped, *images[60:]), ())
-    assert list(small_classes(data.images, 3)) == ([] if is_kept else ["a"])
+    assert list(indivisible_classes(data.images, 3)) == ([] if is_kept else ["a"])
     for seed in range(5):
         items = split(data, seed).items
         label_of = {image.hash: image.duplicate_group for image in grouped}

@@ -313,7 +313,7 @@ def test_several_refused_names_are_named_at_once(into: Path) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_refused(name: str, into: Path) -> None:
-    start = repr(name)[1:5]
+    start = repr(name)[1:5].replace("\\\\", "\\")  # single backslashes, as in the name
     files = [("glass/0.jpg", b"0"), (name, b"evil")]
     assert_refused(lambda: store_files(streams(files), "a", into), into, HOSTILE[name], start)
     assert_refused(

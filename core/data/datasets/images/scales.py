@@ -1,5 +1,7 @@
 """Scales of images with more than 8 bits per channel: one white value for all images of a kind in a data set.
 
+A kind is a type of value and of colour, such as "16-bit grey" or "16-bit colour".
+
 Scanning chooses the white values; manifests and exported models record them, so that an image is read the same way in
 training, evaluation, prediction and exports. A scale is recorded as text, for example "16-bit grey: 4095".
 """
@@ -15,9 +17,16 @@ import numpy as np
 from core.data.datasets.dataset import ImageFile, Problem
 from core.data.datasets.images.decode import Levels, Whites, white_value
 
-_SHARE = 0.95  # of the images of a kind that white covers: a single hot pixel must not darken a whole data set
+_SHARE = 0.95  # white covers this share of the images of a kind: one hot pixel must not darken a whole data set
+_TOLERANCE = 0.01  # of white: values beyond it by less, as resampling leaves, are no problem
 _BITS = {255.0: 8, 1_023.0: 10, 4_095.0: 12, 16_383.0: 14, 65_535.0: 16}
-_ORDINARY = {"32-bit grey": {255.0, 65_535.0}, "float grey": {1.0, 255.0}}
+_ORDINARY = {
+    "16-bit grey": {65_535.0},
+    "16-bit colour": {65_535.0},
+    "32-bit grey": {255.0, 65_535.0},
+    "float grey": {1.0, 255.0},
+}
+"""White values that need no report, by kind."""
 
 
 def scale_text(kind: str, white: float) -> str:
@@ -37,7 +46,7 @@ def parse_scale(text: str) -> Whites:
 
 
 def whites_of(scales: Sequence[str] | None) -> Whites | None:
-    """Return the white values of all these scales by kind; None, as `decode` expects it, if none were recorded."""
+    """Return the white values of all these scales by kind; None if `scales` is None: nothing was recorded."""
     return None if scales is None else {kind: white for text in scales for kind, white in parse_scale(text).items()}
 
 
@@ -62,18 +71,18 @@ def _with_scale(image: ImageFile, whites: Whites) -> ImageFile:
 
 
 def _problems(kind: str, images: Sequence[ImageFile], white: float) -> Iterator[Problem]:
-    """Yield what a user should check: the range of the kind, values below 0, and images far above white."""
-    highest = max(level for image in images if (level := _levels(image).highest) <= 1.01 * white)
+    """Yield what a user should check: the range of the kind, values below 0, and images with values above white."""
+    highest = max(level for image in images if (level := _levels(image).highest) <= (1 + _TOLERANCE) * white)
     name, used = f"{kind} ({len(images):,})", f"uses 0-{highest:,g}"
-    if white in _BITS and white not in _ORDINARY.get(kind, {65_535.0}):
+    if white in _BITS and white not in _ORDINARY[kind]:
         of_all = " of 65,535" if kind.startswith("16-bit") else ""
         yield Problem(name, f"{used}{of_all}", f"read as {_BITS[white]}-bit")
-    elif white not in _BITS and white not in _ORDINARY.get(kind, ()):
+    elif white not in _BITS and white not in _ORDINARY[kind]:
         yield Problem(name, f"{used}, which is no usual range", f"{white:,g} is read as white")
-    if negative := sum(_levels(image).lowest < -0.01 * white for image in images):
+    if negative := sum(_levels(image).lowest < -_TOLERANCE * white for image in images):
         yield Problem(name, f"{negative:,} with values below 0", "those values are read as black")
     for image in images:
-        if _levels(image).highest > 1.01 * white:
+        if _levels(image).highest > (1 + _TOLERANCE) * white:
             reason = f"values up to {_levels(image).highest:,g}, unlike the other images"
             yield Problem(image.path, reason, f"those above {white:,g} are read as white")
 

@@ -20,14 +20,17 @@ LAYOUT_TITLES = {
 
 
 class LayoutQuestion(DataError):
-    """The folders can be read in several ways, and the user has to choose one of the layouts `choices`."""
+    """The folders can be read in several ways, and the user has to choose.
+
+    `reason` says why; `choices` has a sentence for each possible layout, with the classes it would give.
+    """
 
     def __init__(self, folder: Path, reason: str, choices: dict[str, str]) -> None:
         super().__init__(
             f"Expected folders that can be read in only one way; received {folder}, where {reason}. "
             f"Choose how to read it (--layout in a terminal): {'; '.join(f'{k} = {v}' for k, v in choices.items())}."
         )
-        self.choices = tuple(choices)
+        self.reason, self.choices = reason, choices
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,10 @@ _READERS: dict[str, Callable[[Folder], list[ClassFolder]]] = {
 
 
 def _without_flat_test(classes: list[ClassFolder]) -> list[ClassFolder]:
-    """Leave out a folder of unsorted test or validation images if there are at least two class folders besides."""
+    """Leave out a flat folder beside at least two class folders.
+
+    A folder is flat if it is for testing or validation and contains images without class folders.
+    """
     flat = [found for found in classes if _is_flat_test(found.folder)]
     return [found for found in classes if found not in flat] if len(classes) - len(flat) >= 2 else classes
 
@@ -108,10 +114,14 @@ def _is_flat_test(folder: Folder) -> bool:
 
 
 def _doubt(folders: Sequence[Folder]) -> str:
-    """The reason why these folders may not be the classes; "" if there is no other sensible way to read them."""
+    """The reason why these folders may not be the classes; "" if there is no other sensible way to read them.
+
+    `red/cat, red/dog, blue/cat, blue/dog`: cat and dog may be the classes instead of red and blue. `animals/cat,
+    animals/dog, vehicles/car`: cat, dog and car may be.
+    """
     inner = {folder: _inner_names(folder) for folder in folders if folder.has_images}
-    nested = {name for folder, names in inner.items() for name in names or {folder.name}}
-    if len(nested) < 2 or nested == {folder.name for folder in inner}:
+    innermost = {name for folder, names in inner.items() for name in names or {folder.name}}
+    if len(innermost) < 2 or innermost == {folder.name for folder in inner}:
         return ""
     shared = set.intersection(*inner.values())
     if len(inner) > 1 and len(shared) > 1:
