@@ -115,11 +115,8 @@ def nested_folders(make: Callable[..., Path]) -> Path:
 def test_the_page_asks_how_to_read_folders_of_folders(make):
     page = open_folder(nested_folders(make))
     assert "there are folders instead of images in animals, plants" in texts(page) and not page.metric
-    choices = [
-        "The folders are the classes (animals, plants)",
-        "The innermost folders are the classes (cat, dog, fern)",
-    ]
-    assert page.radio[0].options == choices
+    choices = page.radio[0].options
+    assert len(choices) == 2 and "animals, plants" in choices[0] and "cat, dog" in choices[1]
     page.radio[0].set_value("nested").run()
     assert page.radio[0].options == choices, "what does not apply to these folders is not offered"
     assert metrics(page)["Classes"] == "3" and not page.error and not button(page, "Train on these images").disabled
