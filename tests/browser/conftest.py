@@ -113,9 +113,12 @@ def page() -> Iterator[object]:
     """A page in a new Chromium. Skips the test if Chromium is not installed, unless `REQUIRE_BROWSER` is set."""
     if not Path(CHROMIUM).exists() and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip(f"needs Chromium at {CHROMIUM}")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=60_000)  # ms: while other tests train, a page takes long to draw
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1440, "height": 1000})
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page.set_default_timeout(120_000)
+        yield page
         browser.close()

@@ -17,7 +17,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
 
 def wait_until_idle(page: Page) -> None:
     """Wait until the page's script has finished."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=60 * SECOND)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=180 * SECOND)
     page.wait_for_timeout(300)
 
 

@@ -24,7 +24,7 @@ from steps import (
 from core.experiment.runs.run import State
 
 EPOCH = re.compile(r"Epoch \d+ of [\d,]*\d")
-pytestmark = [pytest.mark.browser, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.faults, pytest.mark.timeout(900)]
 
 
 def test_a_study_streams_and_survives_reload_edit_and_a_killed_dashboard(server, page):
@@ -65,6 +65,7 @@ def test_a_study_started_in_one_window_is_stopped_in_another(server, page):
     start_button(page).click()
     expect(stop_buttons(page)).to_have_count(3, timeout=30 * SECOND)
     second_page = page.context.browser.new_context().new_page()
+    second_page.set_default_timeout(120 * SECOND)
     second_page.goto(f"{server.url}/runs")
     expect(stop_buttons(second_page)).to_have_count(3, timeout=30 * SECOND)
     for _ in range(3):
@@ -80,7 +81,7 @@ def test_from_the_first_button_to_a_comparison_and_a_prediction(server, page, ti
     page.goto(server.url)
     page.get_by_role("button", name="Try it on the sample set").click()
     expect(stop_buttons(page)).to_have_count(3, timeout=60 * SECOND)
-    wait_for(lambda: not server.store.active(), 300)
+    wait_for(lambda: not server.store.active(), 500)
     assert {run.state for run in server.store.runs()} == {State.COMPLETED}
     expect(stop_buttons(page)).to_have_count(0, timeout=60 * SECOND)
     wait_until_idle(page)  # a link redrawn between press and release is not clicked
@@ -134,6 +135,7 @@ def test_a_pasted_address_shows_the_same_comparison(server, page, tmp_path):
     address = page.evaluate("location.href")
     assert study.id in address
     second_page = page.context.browser.new_context().new_page()
+    second_page.set_default_timeout(120 * SECOND)
     second_page.goto(address)
     expect(second_page.get_by_role("radio", name="Time", exact=True)).to_be_checked(timeout=60 * SECOND)
     expect(second_page.locator('input[aria-label="Align at fine-tuning"]')).to_be_checked()
