@@ -131,16 +131,16 @@ def _report(
 
 
 def _print_table(predictions: Sequence[tuple[str, TrainedModel, Prediction]], top: int) -> None:
-    ranks = max((len(prediction.top(top)) for _, _, prediction in predictions), default=0)
+    if not predictions:
+        return
+    ranks = max(len(prediction.top(top)) for _, _, prediction in predictions)
     notes = [novelty_message([prediction]) for _, _, prediction in predictions]
-    table = Table(Column("Image", overflow="fold"), *(f"{rank}." for rank in range(1, ranks + 1)))
-    if any(notes):
-        table.add_column("Novelty")
+    novelty = ["Novelty"] if any(notes) else []
+    table = Table(Column("Image", overflow="fold"), *(f"{rank}." for rank in range(1, ranks + 1)), *novelty)
     for (name, _, prediction), note in zip(predictions, notes, strict=True):
         classes = (f"{label} {percent(share)}" for label, share in prediction.top(top))
-        table.add_row(name, *classes, *([note] if any(notes) else []))
-    if predictions:
-        results().print(table)
+        table.add_row(name, *classes, *(note for _ in novelty))
+    results().print(table)
 
 
 if __name__ == "__main__":

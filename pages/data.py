@@ -47,15 +47,15 @@ def main() -> None:
 
 def _choose_grouping(services: Services) -> None:
     """Show the choice of images that stay together, which the Train page has too, and an error if it is invalid."""
+    invalid = None
     with st.expander("Images that stay together"):
         try:
             choose_grouping(services.allowed_folders)
         except ValueError as error:
-            message = error
-        else:
-            return
-    show_error(message)
-    st.caption("Until this is corrected, the figures are those without groups.")
+            invalid = error
+    if invalid:
+        show_error(invalid)
+        st.caption("Until this is corrected, the figures are those without groups.")
 
 
 def _show_metrics(dataset: Dataset) -> None:
@@ -78,14 +78,15 @@ def _show_contents(report: Report) -> None:
     halves = st.columns(2, gap="large") if report.manifest and report.dataset.problems else [st.container()] * 2
     if report.manifest:
         with halves[0]:
-            _show_classes(report, report.dataset, report.manifest)
+            _show_classes(report, report.manifest)
     if report.dataset.problems:
         with halves[1]:
             st.subheader("Problems")
             show_problems(report.dataset)
 
 
-def _show_classes(report: Report, dataset: Dataset, manifest: Manifest) -> None:
+def _show_classes(report: Report, manifest: Manifest) -> None:
+    dataset = report.dataset
     st.subheader("Classes")
     st.caption(f"{split_summary(manifest)}. {escape_markdown(split_origin(dataset))}")
     show_split_notes(report)

@@ -274,13 +274,19 @@ def test_without_weights_option_and_internet_it_trains_from_the_sample_base_with
     assert "60 images" in err and "60 images" not in out, "what was read is a message, not a result"
 
 
-@pytest.mark.faults
-def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_folder):
-    process = terminal.start("--data", str(tiny_folder), *HEAD_ALONE, "--phase1-epochs", "40", *SMALL)
+def start_and_await_epoch(terminal: Terminal, data: Path) -> tuple[subprocess.Popen, RunStore]:
+    """Start a run of 40 epochs, and wait until it has trained one."""
+    process = terminal.start("--data", str(data), *HEAD_ALONE, "--phase1-epochs", "40", *SMALL)
     store, deadline = RunStore(terminal.runs), time.monotonic() + 120
     while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.1)
+    return process, store
+
+
+@pytest.mark.faults
+def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_folder):
+    process, store = start_and_await_epoch(terminal, tiny_folder)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     run = store.runs()[0]
@@ -293,11 +299,7 @@ def test_ctrl_c_stops_cleanly_and_the_printed_command_resumes(terminal, tiny_fol
 
 @pytest.mark.faults
 def test_a_run_whose_terminal_and_worker_were_killed_resumes_at_once(terminal, tiny_folder):
-    process = terminal.start("--data", str(tiny_folder), *HEAD_ALONE, "--phase1-epochs", "40", *SMALL)
-    store, deadline = RunStore(terminal.runs), time.monotonic() + 120
-    while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.1)
+    process, store = start_and_await_epoch(terminal, tiny_folder)
     run = store.runs()[0]
     for pid in (process.pid, run.status.pid):
         os.kill(pid, signal.SIGKILL)

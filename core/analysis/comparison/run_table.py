@@ -43,14 +43,13 @@ def with_balanced_accuracy(table: Sequence[dict[str, Any]], rows: Sequence[Summa
     """Add balanced accuracy after the test accuracy, if the classes of the test images of any run are unequal."""
     if not any(row.is_unbalanced for row in rows):
         return list(table)
-    return [
-        {
-            column: value
-            for name, found in columns.items()
-            for column, value in ((name, found), *(((BALANCED, row.balanced_accuracy),) if name == TESTED else ()))
-        }
-        for columns, row in zip(table, rows, strict=True)
-    ]
+    return [_insert_balanced(columns, row.balanced_accuracy) for columns, row in zip(table, rows, strict=True)]
+
+
+def _insert_balanced(columns: Mapping[str, Any], balanced_accuracy: float | None) -> dict[str, Any]:
+    place = list(columns).index(TESTED) + 1
+    items = list(columns.items())
+    return dict([*items[:place], (BALANCED, balanced_accuracy), *items[place:]])
 
 
 def _row(row: Summary, name: str, to_baseline: Mapping[str, float | None], is_baseline: bool) -> dict[str, Any]:

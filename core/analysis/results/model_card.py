@@ -7,6 +7,7 @@ from html import escape
 from core.analysis.results.evaluation_file import EvaluationFigures, describe_accuracy, evaluation_figures
 from core.analysis.results.settings import base_name, data_name, settings_of
 from core.analysis.results.summary import Summary, summarise
+from core.analysis.results.trained_models import read_manifest
 from core.analysis.statistics.wilson_interval import wilson_interval
 from core.analysis.text import count, duration, percent, shorten
 from core.data.datasets.dataset import DataError
@@ -26,7 +27,7 @@ def model_card(store: RunStore, run: Run, file: ExportedFile) -> str:
     If the manifest is missing or damaged, the card says so. Raises `NoSuchRun`.
     """
     summary, result = summarise(store, run), evaluation_figures(store.evaluation(run.id))
-    manifest, name = _read_manifest(store, run), data_name(run.config.data)
+    manifest, name = _manifest_if_readable(store, run), data_name(run.config.data)
     parts = [
         f"# {run.title}: {_escape(name)}",
         _description(run, manifest.classes if manifest else result.classes),
@@ -46,10 +47,10 @@ def model_card(store: RunStore, run: Run, file: ExportedFile) -> str:
     return f"---\n{_metadata(run, name, file, result)}\n---\n\n" + "\n\n".join(parts) + "\n"
 
 
-def _read_manifest(store: RunStore, run: Run) -> Manifest | None:
+def _manifest_if_readable(store: RunStore, run: Run) -> Manifest | None:
     try:
-        return Manifest.from_csv(store.manifest(run.id))
-    except (OSError, DataError, UnicodeDecodeError):
+        return read_manifest(store, run)
+    except DataError:
         return None
 
 

@@ -12,6 +12,7 @@ from core.data.datasets.dataset import DataError
 from core.data.datasets.folder_layout import images_root
 from core.data.datasets.split import Manifest
 from core.experiment.export_formats import MODEL_FILE
+from core.experiment.runs.index import FileStamp, file_stamp
 from core.experiment.runs.run import AnyRun, CorruptRun, Run
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
@@ -83,7 +84,7 @@ def trained_model(store: RunStore, run: AnyRun) -> TrainedModel:
             raise DataError("its config.json cannot be read")
         path = store.path(run.id) / MODEL_FILE
         figures = evaluation_figures(store.evaluation(run.id))
-        classes = figures.classes or _read_manifest(store, run).classes
+        classes = figures.classes or read_manifest(store, run).classes
         scales = recorded_scales(store, run)
         return TrainedModel(run, path, path.stat().st_mtime_ns, classes, figures.temperature, scales)
     except (NoSuchRun, OSError, DataError) as error:
@@ -97,7 +98,7 @@ def sample_test_images(store: RunStore, run: Run, count: int) -> list[tuple[str,
 
     Raises `DataError`, `NoSuchRun`, and `OSError` if the data set's folder cannot be read.
     """
-    items = sorted(_read_manifest(store, run).in_split("test"), key=lambda item: (item.label, item.path))
+    items = sorted(read_manifest(store, run).in_split("test"), key=lambda item: (item.label, item.path))
     root = images_root(run.config.data, (item.path for item in items))
     step = max(1, len(items) // count)
     return [(item.path, root / item.path) for item in items[step // 2 :: step][:count]]
@@ -110,7 +111,7 @@ def recorded_scales(store: RunStore, run: AnyRun) -> tuple[str, ...] | None:
     """
     path = store.path(run.id) / "manifest.csv"
     try:
-        return _scales_in(path, path.stat().st_mtime_ns)
+        return _read_scales(store, run.id, file_stamp(path))
     except (OSError, DataError, UnicodeDecodeError):
         _warn_of_missing_manifest(path)
         return ()
@@ -123,11 +124,12 @@ def _warn_of_missing_manifest(path: Path) -> None:
 
 
 @lru_cache(256)
-def _scales_in(path: Path, stamp: int) -> tuple[str, ...] | None:
-    return Manifest.from_csv(path.read_bytes().decode()).scales
+def _read_scales(store: RunStore, run_id: str, _stamp: FileStamp) -> tuple[str, ...] | None:
+    """`_stamp` is part of the cache key, so that a changed manifest is read again."""
+    return Manifest.from_csv(store.manifest(run_id)).scales
 
 
-def _read_manifest(store: RunStore, run: AnyRun) -> Manifest:
+def read_manifest(store: RunStore, run: AnyRun) -> Manifest:
     """Read a run's manifest. Raises `DataError` if the file is missing or damaged, and `NoSuchRun`."""
     try:
         return Manifest.from_csv(store.manifest(run.id))

@@ -77,11 +77,13 @@ def _undivided_classes(dataset: Dataset) -> list[str]:
     """Report the classes in which near-duplicates could not stay together, except those whose groups are the reason."""
     images, into = divided_images(dataset)
     small = indivisible_classes(images, len(into)) - indivisible_classes(images, len(into), leak_free=False)
+    if not small:
+        return []
     return [
         f"Near-duplicates in {list_names(small)} cannot stay together, because {' or '.join(into[1:])} would have too "
         f"few images: {'this class is' if len(small) == 1 else 'these classes are'} divided image by image. "
         f"{_GIVE_GROUPS} {_UNTICK}"
-    ] * bool(small)
+    ]
 
 
 def _leaks(dataset: Dataset, manifest: Manifest, reason: str) -> list[str]:

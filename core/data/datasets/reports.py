@@ -122,7 +122,8 @@ def _remember(cache: OrderedDict[_Key, _Value], key: _Key, value: _Value, limit:
 
 def split_origin(dataset: Dataset) -> str:
     """Name in a sentence the parts that the user's folders determine, and those that are drawn from train."""
-    folders = {image.split: _split_folder(image) for image in reversed(dataset.images) if image.split}
+    first = {image.split: image for image in reversed(dataset.images) if image.split}
+    folders = {split: _split_folder(image) for split, image in first.items()}
     if not folders:
         return "Split by file content: the same way every time."
     given = " and ".join(", ".join(folders[split] for split in SPLITS if split in folders).rsplit(", ", 1))

@@ -15,7 +15,7 @@ import numpy as np
 from core.data.datasets.dataset import Dataset, ImageFile, Problem, strictest_splits
 from core.data.datasets.folder_layout import ListedFile, find_root, list_files, misplaced, path_text
 from core.data.datasets.images.decode import THREADS, Progress, UnreadableImage, decode
-from core.data.datasets.images.file_check import check_and_decode, check_header
+from core.data.datasets.images.file_check import check_header, decode_checked
 from core.data.datasets.images.scales import assign_scales
 from core.data.datasets.layout.alike import alike_classes
 from core.data.datasets.layout.class_folders import read_layout
@@ -81,7 +81,7 @@ def _read_file(root: Path, file: ListedFile) -> _ReadResult:
             width, height = check_header(stream)
             stream.seek(0)
             content = stream.read()
-        decoded, levels = check_and_decode(content, _CHECK_SIZE)
+        decoded, levels = decode_checked(content, _CHECK_SIZE)
     except (UnreadableImage, OSError) as error:
         return Problem(name, str(error), "left out")
     digest = hashlib.sha256(content).hexdigest()

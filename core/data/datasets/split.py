@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
 from core.data.datasets.groups import units
 from core.data.datasets.images.decode import Whites
-from core.data.datasets.images.scales import parse_scale, whites_of
+from core.data.datasets.images.scales import parse_scale
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
 TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
@@ -34,7 +34,7 @@ class ManifestRow:
     @property
     def whites(self) -> Whites | None:
         """The white value to decode the image with."""
-        return whites_of(None if self.scale is None else (self.scale,))
+        return None if self.scale is None else parse_scale(self.scale)
 
     @property
     def cache_key(self) -> str:

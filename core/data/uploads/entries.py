@@ -9,7 +9,15 @@ from typing import IO
 
 from core.data.datasets.dataset import Problem
 from core.data.uploads.entry_names import PathParts, reserve_path, split_name, with_slashes
-from core.data.uploads.limits import UnusableFile, UploadError, UploadLimits, joined, quoted, size_error, upload_error
+from core.data.uploads.limits import (
+    UnusableFile,
+    UploadError,
+    UploadLimits,
+    joined,
+    short_name,
+    size_error,
+    upload_error,
+)
 from core.machine.litter import contains_litter
 
 MODEL_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
@@ -51,7 +59,7 @@ def plan_entries(entries: Iterable[Entry], limits: UploadLimits) -> UploadPlan:
                 reserve_path(parts, entry.name, reserved)
                 plan.files.append((parts, entry))
         except UnusableFile as error:
-            plan.left_out.append(Problem(quoted(entry.name)[1:-1], str(error), "left out"))
+            plan.left_out.append(Problem(short_name(entry.name), str(error), "left out"))
         except UploadError as error:
             refused.append(error)
     if refused:

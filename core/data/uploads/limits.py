@@ -10,7 +10,14 @@ from core.machine.files import ZIP_ERRORS
 
 
 class UploadError(ValueError):
-    """Raised for a refused upload; the message names the entry, the cause and the remedy."""
+    """Raised for a refused upload; the message names the entry, the cause and the remedy.
+
+    `received` is the entry with the cause; "" if it is not one entry that is refused.
+    """
+
+    def __init__(self, message: str, received: str = "") -> None:
+        super().__init__(message)
+        self.received = received
 
 
 class UnusableFile(ValueError):
@@ -53,14 +60,14 @@ def as_upload_errors(name: str) -> Iterator[None]:
 
 def upload_error(expected: str, received: str, advice: str) -> UploadError:
     """Return an UploadError with the project's three-part message."""
-    return UploadError(f"Expected {expected}; received {received}; {advice}.")
+    return UploadError(f"Expected {expected}; received {received}; {advice}.", received)
 
 
 def joined(errors: Sequence[UploadError]) -> UploadError:
     """Return one error that contains up to three of the refused entries, so that all can be mended at once."""
     if len(errors) == 1:
         return errors[0]
-    causes = [str(error).split("; ")[1].removeprefix("received ") for error in errors[1:3]]
+    causes = [error.received for error in errors[1:3]]
     more = f" and {len(errors) - 3:,} more" if len(errors) > 3 else ""
     return UploadError(f"{str(errors[0]).removesuffix('.')}; refused too: {', '.join(causes)}{more}.")
 
@@ -72,5 +79,10 @@ def size_error(name: str, limits: UploadLimits) -> UploadError:
 
 
 def quoted(name: str) -> str:
-    """Quote a name for a message: control and direction characters escaped, shortened to 80 characters."""
-    return f"'{printable(name if len(name) <= 80 else f'{name[:40]}…{name[-39:]}')}'"
+    """Quote a name for a message, as `short_name` shows it."""
+    return f"'{short_name(name)}'"
+
+
+def short_name(name: str) -> str:
+    """A name for a message: control and direction characters escaped, shortened to 80 characters."""
+    return printable(name if len(name) <= 80 else f"{name[:40]}…{name[-39:]}")

@@ -32,11 +32,9 @@ def name_choices(archive: BinaryIO | Path, name: str, limits: UploadLimits | Non
         with open_archive(stream, name) as zip_file:
             names = undeclared_names(zip_file)
     encodings = likely_encodings(names)
-    return [
-        NameChoice(encoding, encoding_title(encoding), _first_names(names, encoding))
-        for encoding in encodings
-        if encodings != ["utf-8"]
-    ]
+    if encodings == ["utf-8"]:
+        return []
+    return [NameChoice(encoding, encoding_title(encoding), _first_names(names, encoding)) for encoding in encodings]
 
 
 def _first_names(names: Sequence[bytes], encoding: str) -> tuple[str, ...]:

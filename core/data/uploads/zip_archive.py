@@ -14,7 +14,7 @@ from typing import BinaryIO
 from core.data.uploads.archive_kinds import expect_zip
 from core.data.uploads.entries import Entry
 from core.data.uploads.limits import UploadLimits, as_upload_errors, quoted, upload_error
-from core.data.uploads.name_encoding import decode_name, likely_encodings
+from core.data.uploads.name_encoding import decode_name
 
 _UTF8 = 0x800
 _UNICODE_PATH = 0x7075
@@ -50,12 +50,11 @@ def undeclared_names(archive: zipfile.ZipFile) -> list[bytes]:
     return [name for name in found if name]
 
 
-def zip_entries(archive: zipfile.ZipFile, limits: UploadLimits, encoding: str = "") -> Iterator[Entry]:
-    """Yield the archive's entries, including folders. `encoding` decodes names; by default the most likely one does.
+def zip_entries(archive: zipfile.ZipFile, limits: UploadLimits, encoding: str) -> Iterator[Entry]:
+    """Yield the archive's entries, including folders. `encoding` decodes names whose encoding the archive does not say.
 
     Raises UploadError at the first entry that is not a plain file or folder.
     """
-    encoding = encoding or likely_encodings(undeclared_names(archive))[0]
     _check_ratio(archive.infolist(), limits)
     for info in archive.infolist():
         _check_kind(info)

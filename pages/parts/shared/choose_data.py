@@ -131,7 +131,7 @@ def _choose_layout(data: str, layouts: Mapping[str, str]) -> None:
         "How to read the folders",
         list(layouts),
         index=None,
-        format_func=lambda layout: escape_markdown(layouts[layout][0].upper() + layouts[layout][1:]),
+        format_func=lambda layout: escape_markdown(layouts[layout]),
         key=key,
         on_change=_keep_layout,
         args=(data, key),

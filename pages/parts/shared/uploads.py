@@ -18,11 +18,9 @@ def receive_zip() -> str | None:
     if upload := st.file_uploader("ZIP archive with one folder per class", type="zip", key="zip"):
         choices = _name_choices(upload.file_id, upload, upload.name)
         encoding = _choose_encoding(choices) if choices else ""
-        if encoding:
+        if encoding or not choices:
             stem = Path(upload.name).stem
             _store("zip", upload.file_id + encoding, stem, lambda: unpack_zip(upload, upload.name, encoding=encoding))
-        elif not choices:
-            _store("zip", upload.file_id, Path(upload.name).stem, lambda: unpack_zip(upload, upload.name))
     return None
 
 

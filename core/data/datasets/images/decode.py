@@ -35,6 +35,9 @@ FORMATS = tuple(name for name in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "
 USUAL_WHITES = (1.0, 255.0, 1_023.0, 4_095.0, 16_383.0, 65_535.0)
 """White of floats from 0 to 1, and of 8, 10, 12, 14 and 16 bits."""
 
+TOLERANCE = 0.01
+"""Share of white by which values may lie beyond the range, as resampling leaves them."""
+
 NO_WHITES: Whites = MappingProxyType({})
 THREADS = 4
 
@@ -135,10 +138,10 @@ def to_square(image: Image.Image, size: int) -> Image.Image:
 def white_value(highest: float) -> float:
     """Choose the white value of images whose values reach `highest`.
 
-    It is the smallest usual one that the values exceed by at most 1%, if they reach a quarter of it; otherwise
+    It is the smallest usual one that the values exceed by at most `TOLERANCE`, if they reach a quarter of it; otherwise
     `highest` itself.
     """
-    usual = next((white for white in USUAL_WHITES if highest <= 1.01 * white), 0.0)
+    usual = next((white for white in USUAL_WHITES if highest <= (1 + TOLERANCE) * white), 0.0)
     return usual if highest > usual / 4 and usual else highest if highest > 0 else 1.0
 
 

@@ -54,11 +54,16 @@ def check_header(stream: BinaryIO) -> tuple[int, int]:
 
 
 def check_and_decode(content: bytes, min_size: int) -> tuple[Image.Image, Levels | None]:
-    """Decode like `decode_and_measure`, but refuse a JPEG with damaged data, and name files that are not images.
+    """Check the header, so that files that are not images are named, and decode. Raises `UnreadableImage`."""
+    check_header(io.BytesIO(content))
+    return decode_checked(content, min_size)
+
+
+def decode_checked(content: bytes, min_size: int) -> tuple[Image.Image, Levels | None]:
+    """Decode like `decode_and_measure`, after `check_header`, but refuse a JPEG with damaged data.
 
     Raises `UnreadableImage`.
     """
-    check_header(io.BytesIO(content))
     try:
         jpeg = _decode_jpeg(content, 2 * min_size) if content.startswith(_JPEG_START) else None
         return (jpeg, None) if jpeg else decode_and_measure(content, min_size)

@@ -15,10 +15,9 @@ from types import MappingProxyType
 import numpy as np
 
 from core.data.datasets.dataset import ImageFile, Problem
-from core.data.datasets.images.decode import Levels, Whites, white_value
+from core.data.datasets.images.decode import TOLERANCE, Levels, Whites, white_value
 
 _SHARE = 0.95  # white covers this share of the images of a kind: one hot pixel must not darken a whole data set
-_TOLERANCE = 0.01  # of white: values beyond it by less, as resampling leaves, are no problem
 _BITS = {255.0: 8, 1_023.0: 10, 4_095.0: 12, 16_383.0: 14, 65_535.0: 16}
 _ORDINARY = {
     "16-bit grey": {65_535.0},
@@ -72,17 +71,17 @@ def _with_scale(image: ImageFile, whites: Whites) -> ImageFile:
 
 def _problems(kind: str, images: Sequence[ImageFile], white: float) -> Iterator[Problem]:
     """Yield what a user should check: the range of the kind, values below 0, and images with values above white."""
-    highest = max(level for image in images if (level := _levels(image).highest) <= (1 + _TOLERANCE) * white)
+    highest = max(level for image in images if (level := _levels(image).highest) <= (1 + TOLERANCE) * white)
     name, used = f"{kind} ({len(images):,})", f"uses 0-{highest:,g}"
     if white in _BITS and white not in _ORDINARY[kind]:
         of_all = " of 65,535" if kind.startswith("16-bit") else ""
         yield Problem(name, f"{used}{of_all}", f"read as {_BITS[white]}-bit")
-    elif white not in _BITS and white not in _ORDINARY[kind]:
+    elif white not in _ORDINARY[kind]:
         yield Problem(name, f"{used}, which is no usual range", f"{white:,g} is read as white")
-    if negative := sum(_levels(image).lowest < -_TOLERANCE * white for image in images):
+    if negative := sum(_levels(image).lowest < -TOLERANCE * white for image in images):
         yield Problem(name, f"{negative:,} with values below 0", "those values are read as black")
     for image in images:
-        if _levels(image).highest > (1 + _TOLERANCE) * white:
+        if _levels(image).highest > (1 + TOLERANCE) * white:
             reason = f"values up to {_levels(image).highest:,g}, unlike the other images"
             yield Problem(image.path, reason, f"those above {white:,g} are read as white")
 

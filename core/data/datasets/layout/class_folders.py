@@ -26,9 +26,10 @@ class LayoutQuestion(DataError):
     """
 
     def __init__(self, folder: Path, reason: str, choices: dict[str, str]) -> None:
+        listed = "; ".join(f"{layout} = {text[0].lower()}{text[1:]}" for layout, text in choices.items())
         super().__init__(
             f"Expected folders that can be read in only one way; received {folder}, where {reason}. "
-            f"Choose how to read it (--layout in a terminal): {'; '.join(f'{k} = {v}' for k, v in choices.items())}."
+            f"Choose how to read it (--layout in a terminal): {listed}."
         )
         self.reason, self.choices = reason, choices
 
@@ -144,5 +145,5 @@ def _question(root: Folder, reason: str) -> LayoutQuestion:
             labels = read_layout(root, layout).labels
         except DataError:
             continue
-        choices[layout] = f"{title[0].lower()}{title[1:]} ({list_names(labels)})"
+        choices[layout] = f"{title} ({list_names(labels)})"
     return LayoutQuestion(root.path, reason, choices)
