@@ -28,6 +28,14 @@ def is_elsewhere(status: RunStatus) -> bool:
     return bool(status.host) and not is_this_host(status.worker)
 
 
+def has_exited(status: RunStatus) -> bool:
+    """Whether the worker that wrote this status ran on this host and its process is gone.
+
+    The run's lock may be taken for a moment all the same: by a process that is ending, or by a reader that tests it.
+    """
+    return is_this_host(status.worker) and find_process(status.worker) is None
+
+
 def with_liveness(run: Run, lock: FileLock, heartbeats: HeartbeatMonitor) -> Run:
     """Return the run, with state `LOST` if its worker is dead or its heartbeat has ceased."""
     if run.state.has_worker and is_dead(run.status, lock):

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.heartbeat import STALE_AFTER, HeartbeatMonitor
-from core.experiment.runs.liveness import is_elsewhere, with_liveness
+from core.experiment.runs.liveness import has_exited, is_elsewhere, with_liveness
 from core.experiment.runs.metrics import Metrics, MetricsReader
 from core.experiment.runs.run import (
     RUN_ID,
@@ -37,7 +37,7 @@ MAX_READERS = 64
 REQUEUE_SECONDS = 5.0
 """How long `requeue` waits for the run's previous worker to exit."""
 
-_HEARTBEAT_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 class StoreError(ValueError):
@@ -198,7 +198,7 @@ class RunStore:
 
         Waits for up to `stale_after` seconds to learn whether a worker on another host is alive.
         """
-        before = self._expect_resumable(self._await_heartbeat(run_id))
+        before = self._expect_resumable(self._await_worker(run_id))
         try:
             with self.lock(run_id).acquire(timeout=REQUEUE_SECONDS):  # the previous worker may still be exiting
                 written = read_run(self.path(run_id))
@@ -259,11 +259,19 @@ class RunStore:
             return run  # its folder has just been deleted
         return current
 
-    def _await_heartbeat(self, run_id: str) -> AnyRun:
-        """The run, once it is known whether its worker is alive. Raises `NoSuchRun`."""
+    def _await_worker(self, run_id: str) -> AnyRun:
+        """The run, once it is known whether its worker is alive. Raises `NoSuchRun`.
+
+        On another host it is known by the next heartbeat. If the worker's process on this host is gone, its lock is
+        free within `REQUEUE_SECONDS`.
+        """
         run = first = self.get(run_id)
-        while run.state.has_worker and is_elsewhere(run.status) and run.status.beat == first.status.beat:
-            time.sleep(_HEARTBEAT_POLL_SECONDS)
+        deadline = time.monotonic() + REQUEUE_SECONDS
+        while run.state.has_worker and (
+            (is_elsewhere(run.status) and run.status.beat == first.status.beat)
+            or (has_exited(run.status) and time.monotonic() < deadline)
+        ):
+            time.sleep(_POLL_SECONDS)
             run = self.get(run_id)
         return run
 

@@ -82,6 +82,23 @@ def test_a_fresh_process_resumes_the_runs_of_a_killed_worker_at_once(store, star
     assert [store.get(run.id).status for run in runs] == [RunStatus(phase=1, epoch=3)] * len(runs)
 
 
+HOLD_LOCK = """
+import sys, time
+from core.experiment.runs.run_store import RunStore
+with RunStore(sys.argv[1]).lock(sys.argv[2]):
+    print("locked", flush=True)
+    time.sleep(1)
+"""
+
+
+def test_a_killed_worker_s_run_is_resumed_although_another_process_holds_its_lock_for_a_moment(store, start):
+    (run,), worker = start_worker(store, start, 1)
+    kill(worker)
+    assert start(HOLD_LOCK, store.root, run.id).stdout.readline() == "locked\n"
+    store.requeue(run.id)
+    assert store.get(run.id).status == RunStatus(phase=1, epoch=3)
+
+
 def test_the_runs_of_a_living_worker_are_not_resumed(store, start, output_of):
     runs, worker = start_worker(store, start, len(SAME_HOST))
     record(store, runs, SAME_HOST.values())
