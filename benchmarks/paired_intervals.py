@@ -15,10 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks.support.common import Measurement, machine, print_table
-from benchmarks.support.verdict_world import Simulation, draw_study
-from core.analysis.statistics.significance import CONFIDENCE, Interval, Pairing, paired_interval
-from core.analysis.statistics.wilson_interval import wilson_interval
-from core.data.datasets.split import FRACTIONS
+from benchmarks.support.verdict_world import World, draw_study
+from core.analysis.statistics.paired_models import Pairing, paired_interval
+from core.analysis.statistics.wilson_interval import CONFIDENCE, Interval, wilson_interval
 
 TEST_IMAGES = 40, 100, 375
 DIFFERENCES = 0.0, 0.02, 0.05, 0.10
@@ -28,18 +27,18 @@ RESAMPLES = 2_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--studies", type=int, default=4_000, help="simulated studies per row")
-    parser.add_argument("--accuracy", type=float, default=0.8, help="accuracy of the second model")
     arguments = parser.parse_args()
     print(*machine(), "", "Coverage and mean width in points: Newcombe's interval / bootstrap interval", sep="\n")
-    print_table(_measure(arguments.studies, arguments.accuracy))
+    print_table(_measure(arguments.studies))
 
 
-def _measure(studies: int, accuracy: float) -> Iterator[Measurement]:
+def _measure(studies: int) -> Iterator[Measurement]:
     for images in TEST_IMAGES:
-        simulation = Simulation(images=round(images / FRACTIONS["test"]), accuracy=accuracy, spread=0.0)
+        world = World(images, run_sd=0.0)
         for difference in DIFFERENCES:
             rng = np.random.default_rng([images, round(1_000 * difference)])
-            pairings = [draw_study(simulation, 1, difference, rng)[0] for _ in range(studies)]
+            studied = [draw_study(world, 1, (difference, 0.0), rng).correct[0] for _ in range(studies)]
+            pairings = [Pairing.from_correct(*correct) for correct in studied]
             newcombe = _coverage_and_width([paired_interval(pairing) for pairing in pairings], difference)
             bootstrap = _coverage_and_width([bootstrap_interval(pairing, rng) for pairing in pairings], difference)
             yield Measurement(

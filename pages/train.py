@@ -48,7 +48,7 @@ def main() -> None:
             strategies = _choose_strategies(dataset, range_test)
         except ValueError as error:  # e.g. too many epochs in all phases together
             show_error(error)
-    seeds = choose_seeds(report)
+    seeds = choose_seeds(report, len(strategies))
     preset = Preset(strategies, template, seeds) if strategies and not errors else None
     if preset and (notice := weights_notice(preset.template)):
         st.caption(f":material/info: {notice} Advanced shows where to put the ImageNet file.")

@@ -65,6 +65,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {plural}"
 
 
+def round_to_two_digits(number: int) -> int:
+    """1_234 -> 1_200: an estimate shown with more digits would look more precise than it is."""
+    return int(float(f"{number:.1e}"))
+
+
 def escape_markdown(text: str) -> str:
     """Escape text so that Markdown shows it literally: a file or class name must not act as formatting."""
     one_line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))

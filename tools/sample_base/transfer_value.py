@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.support.common import machine, run_python, temporary_home, write_plan
-from core.analysis.statistics.significance import corrected_t_test
 from core.backbones.weights import SAMPLE_BASE
 from core.data.datasets.folder_layout import data_folder
 from core.data.datasets.scan import scan
@@ -23,6 +22,7 @@ from core.data.study_plan import with_weights
 from core.experiment.named_strategies import BASELINE, FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE
 from core.experiment.run_config import SAMPLE, RunConfig
 from core.experiment.strategy import Phase, Strategy
+from tools.sample_base.corrected_t_test import corrected_t_interval
 
 SET, PHOTOS = "sample set", "photos"
 
@@ -168,10 +168,10 @@ def _gain(data: str, first: str, second: str, accuracies: Accuracies, target: st
         100 * (first_by_seed[seed] - second_by_seed[seed]) for seed in first_by_seed.keys() & second_by_seed.keys()
     ]
     if len(gains) > 1:
-        test = corrected_t_test(gains, TEST_TO_TRAINING)
+        low, high = corrected_t_interval(gains, TEST_TO_TRAINING)
         yield (
-            f"{data}: {first} over {second}: {test.mean:+.1f} points, 95% interval {test.interval[0]:+.1f} to "
-            f"{test.interval[1]:+.1f}, {len(gains)} seeds{target}"
+            f"{data}: {first} over {second}: {mean(gains):+.1f} points, 95% interval {low:+.1f} to "
+            f"{high:+.1f}, {len(gains)} seeds{target}"
         )
 
 

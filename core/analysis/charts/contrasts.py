@@ -6,8 +6,9 @@ import plotly.graph_objects as go
 
 from core.analysis.charts.common import plain_text
 from core.analysis.charts.palette import GREY
-from core.analysis.comparison.verdict import Contrast, Judgement, Verdict
-from core.analysis.statistics.significance import Interval
+from core.analysis.comparison.pairs.contrast import Contrast, Judgement
+from core.analysis.comparison.verdict import Verdict
+from core.analysis.statistics.wilson_interval import Interval
 from core.analysis.text import lower_first, points
 
 _FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 70, 54, 34
@@ -15,7 +16,12 @@ _COLOUR = "#3A86CF"
 MAX_PAIRS = 10
 """Largest number of pairs that are all drawn."""
 
-_MARKS = {Judgement.BETTER: "circle", Judgement.EQUAL: "square", Judgement.OPEN: "circle-open"}
+_MARKS = {
+    Judgement.BETTER: "circle",
+    Judgement.EQUAL: "square",
+    Judgement.SAME: "square",
+    Judgement.OPEN: "circle-open",
+}
 
 
 def contrast_chart(verdict: Verdict) -> go.Figure:

@@ -1,5 +1,6 @@
 """Calibration: whether a model's confidence matches its accuracy, before and after temperature scaling."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -17,7 +18,9 @@ BINS = 15
 
 _FORMATS: Final[Formats] = {
     "Overconfidence": points,
-    **dict.fromkeys(("Calibration error", "Calibration error, scaled"), lambda error: f"{100 * error:.1f} points"),
+    **dict.fromkeys(
+        ("Calibration error", "Calibration error, scaled", "By chance alone"), lambda error: f"{100 * error:.1f} points"
+    ),
     **dict.fromkeys(("Temperature", "Log loss", "Log loss, scaled"), "{:.2f}".format),
     "Test images": "{:,.0f}".format,
 }
@@ -55,6 +58,14 @@ class Reliability:
         return sum(group.images * abs(group.confidence - group.accuracy) for group in self.bins) / self.images
 
     @property
+    def chance_error(self) -> float:
+        """Expected calibration error of a perfectly calibrated model on so few images: the mean absolute deviation of
+        each bin's accuracy by chance, as a normal distribution.
+        """
+        deviations = (group.images * _mean_deviation(group.confidence, group.images) for group in self.bins)
+        return sum(deviations) / self.images
+
+    @property
     def overconfidence(self) -> float:
         """Mean confidence minus accuracy: positive if the model is overconfident."""
         return sum(group.images * (group.confidence - group.accuracy) for group in self.bins) / self.images
@@ -86,6 +97,11 @@ def reliability(runs: Sequence[tuple[SavedPredictions, float | None]]) -> Reliab
     )
 
 
+def _mean_deviation(share: float, images: int) -> float:
+    """Mean absolute deviation of an observed share from its expected value."""
+    return math.sqrt(2 * share * (1 - share) / (math.pi * images))
+
+
 def _class_indices(saved: SavedPredictions) -> np.ndarray:
     """(images,) index of each image's true class."""
     index = {name: i for i, name in enumerate(saved.classes)}
@@ -115,6 +131,7 @@ def _row(name: str, unscaled: Reliability, scaled: Reliability | None) -> dict[s
         "Overconfidence": unscaled.overconfidence,
         "Calibration error": unscaled.error,
         "Calibration error, scaled": scaled and scaled.error,
+        "By chance alone": unscaled.chance_error,
         "Temperature": scaled and scaled.temperature,
         "Log loss": unscaled.log_loss,
         "Log loss, scaled": scaled and scaled.log_loss,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.analysis.comparison.replicates import saved_predictions
-from core.analysis.statistics.significance import Interval, Pairing, paired_interval
+from core.analysis.statistics.multiple_comparisons import ERROR_RATE
+from core.analysis.statistics.paired_models import Pairing, paired_interval
+from core.analysis.statistics.wilson_interval import Interval
 from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_store import RunStore
 
@@ -14,7 +16,7 @@ from core.experiment.runs.run_store import RunStore
 @dataclass(frozen=True)
 class ClassContrast:
     """Difference between two runs in the share of a class's test images classified correctly (first minus second), with
-    its 95% interval (Newcombe 1998 for paired proportions).
+    its 95% interval (Newcombe 1998 for paired proportions), adjusted for the number of classes (Bonferroni).
     """
 
     label: str
@@ -45,14 +47,15 @@ def class_contrasts(store: RunStore, first: str, second: str) -> list[ClassContr
     if of_first is None or of_second is None or of_first.paths != of_second.paths:
         return []
     labels = np.array(of_first.labels)
+    confidence = 1 - ERROR_RATE / len(set(of_first.labels))
     found = (
-        _contrast(label, of_first.correct[labels == label], of_second.correct[labels == label])
+        _contrast(label, of_first.correct[labels == label], of_second.correct[labels == label], confidence)
         for label in set(of_first.labels)
     )
     return sorted(found, key=lambda contrast: (-contrast.difference, contrast.label))
 
 
-def _contrast(label: str, first: np.ndarray, second: np.ndarray) -> ClassContrast:
+def _contrast(label: str, first: np.ndarray, second: np.ndarray, confidence: float) -> ClassContrast:
     """Compare two models on the images of one class, from booleans that mark the correct predictions."""
     pairing = Pairing.from_correct(first, second)
-    return ClassContrast(str(label), pairing.difference, paired_interval(pairing), pairing.images)
+    return ClassContrast(str(label), pairing.difference, paired_interval(pairing, confidence), pairing.images)

@@ -17,6 +17,9 @@ from core.experiment.strategy import Strategy
 MIN_DEPTHS = 3
 """Smallest number of depths that makes a curve."""
 
+MIN_SEEDS = 5
+"""Smallest number of seeds whose range says something: with fewer, ranges are often apart by chance."""
+
 
 @dataclass(frozen=True)
 class Depth:
@@ -87,8 +90,8 @@ def describe_depths(depths: Sequence[Depth]) -> str:
     """Name the depth with the best test accuracy and describe whether its range over seeds overlaps with others."""
     best = max(depths, key=lambda depth: depth.accuracy)
     result = f"{_depth_name(best.layers)} did best: {100 * best.accuracy:.1f}% on the test images."
-    if any(len(depth.accuracies) < 2 for depth in depths):
-        return f"{result} Not all depths have several seeds, so the shape of the curve may be chance."
+    if any(len(depth.accuracies) < MIN_SEEDS for depth in depths):
+        return f"{result} Not all depths have {MIN_SEEDS} seeds, so the shape of the curve may be chance."
     close = [depth.layers for depth in depths if depth is not best and max(depth.accuracies) >= min(best.accuracies)]
     if not close:
         return f"{result} Its worst seed did better than the best seed of any other depth."

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from core.analysis.comparison.pairs.contrast import Contrast, Judgement
 from core.analysis.comparison.replicates import Group
-from core.analysis.comparison.verdict import Contrast, Judgement, Verdict
+from core.analysis.comparison.verdict import Verdict
+from core.analysis.statistics.multiple_comparisons import ERROR_RATE
 from core.analysis.statistics.wilson_interval import wilson_interval
-from core.analysis.text import count, join_words, lower_first, percent
+from core.analysis.text import count, join_words, lower_first, percent, round_to_two_digits
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -39,14 +41,15 @@ def _describe_comparison(verdict: Verdict) -> str:
 
 
 def _describe_difference(best: Group, contrast: Contrast) -> str:
-    accuracy = percent(best.accuracy) + (" on average" if len(best.results) > 1 else "")
+    where = "these test images" if contrast.is_own_test else "the test images"
+    accuracy = percent(contrast.accuracy) + (" on average" if len(best.results) > 1 else "")
     if round(contrast.difference, 9) == 0:
         return (
-            f"{contrast.first.name} and {lower_first(contrast.second.name)} did equally well on the test images: "
+            f"{contrast.first.name} and {lower_first(contrast.second.name)} did equally well on {where}: "
             f"{accuracy} ({_sample_size(contrast)})."
         )
     return (
-        f"{contrast.first.name} did best on the test images: {accuracy}, {_points(contrast.difference)} above "
+        f"{contrast.first.name} did best on {where}: {accuracy}, {_points(contrast.difference)} above "
         f"{lower_first(contrast.second.name)} (95% interval {' to '.join(map(_number, contrast.interval))}, "
         f"{_sample_size(contrast)})."
     )
@@ -55,17 +58,26 @@ def _describe_difference(best: Group, contrast: Contrast) -> str:
 def _sample_size(contrast: Contrast) -> str:
     """`5 seeds, 379 test images`."""
     seeds = f"{contrast.seeds} seeds" if contrast.seeds > 1 else "one run each"
-    return f"{seeds}, {count(contrast.images, 'test image')}"
+    return f"{seeds}, {count(contrast.images, 'test image')}{' each' if contrast.seeds > 1 else ''}"
 
 
 def _describe_judgement(contrast: Contrast) -> str:
-    """The judgement in a sentence. One run each compares two models, not two strategies."""
+    """The judgement in a sentence."""
+    if contrast.judgement is Judgement.SAME:
+        each = "Each training" if contrast.seeds > 1 else "The training"
+        return f"{each} of the two ended as the same model: the best epoch was before more layers were unfrozen."
     if contrast.judgement is Judgement.EQUAL:
         return f"They are practically equal: less than {_points(contrast.margin)} apart."
     if contrast.judgement is Judgement.OPEN:
-        return f"That is too close to call{_needed_to_decide(contrast)}."
-    result = "That model is better on such images" if contrast.seeds == 1 else "It is better"
-    return f"{result}{_training_time(contrast)}."
+        return f"{_describe_models(contrast)}{_needed_to_decide(contrast)}"
+    return f"It is better{_training_time(contrast)}."
+
+
+def _describe_models(contrast: Contrast) -> str:
+    """Which of two single models is better, if that is significant; it need not hold for other trainings."""
+    if contrast.models_p is None or contrast.models_p > ERROR_RATE:
+        return ""
+    return "Of these two models it is the better one on such images. "
 
 
 def _training_time(contrast: Contrast) -> str:
@@ -79,17 +91,14 @@ def _training_time(contrast: Contrast) -> str:
 
 
 def _needed_to_decide(contrast: Contrast) -> str:
-    """`; about 8 seeds would decide it`: the sample size at which a difference of this size becomes significant."""
-    images = contrast.images_to_decide()
-    if contrast.difference < contrast.margin:
-        return "; the difference is smaller than the equivalence margin"
-    if contrast.seeds == 1:
-        return f"; about {images:,} test images would decide it" if images else ""
-    seeds = contrast.seeds_to_decide()
-    if seeds:
-        return f"; about {seeds} seeds would decide it"
-    more_images = f", about {images:,} test images would" if images else ""
-    return f"; more seeds would hardly decide it{more_images}"
+    """`That is too close to call; about 8 seeds would probably decide it.`"""
+    single = contrast.seeds == 1
+    result = "One training each is too little to compare strategies" if single else "That is too close to call"
+    if seeds := contrast.seeds_to_decide():
+        return f"{result}; about {seeds} seeds would probably decide it."
+    if images := contrast.images_to_decide():
+        return f"{result}; about {round_to_two_digits(images):,} test images would probably decide it."
+    return f"{result}; train three seeds or more." if single else f"{result}."
 
 
 def _caveats(contrast: Contrast) -> str:
@@ -97,8 +106,8 @@ def _caveats(contrast: Contrast) -> str:
     caveats = []
     if not contrast.is_paired:
         caveats.append("They were not compared image by image, which makes the interval wider.")
-    if contrast.seeds == 1 and contrast.judgement is not Judgement.OPEN:
-        caveats.append("Another training may give a different result: compare several seeds.")
+    if 0 < contrast.same_models < contrast.seeds:
+        caveats.append(f"With {contrast.same_models} of {contrast.seeds} seeds both ended as the same model.")
     return " ".join(caveats)
 
 
@@ -140,24 +149,25 @@ def _balanced_accuracies(groups: Sequence[Group]) -> str:
 
 
 def _compare_with_guessing(groups: Sequence[Group]) -> str:
-    """A warning if the best setting is not significantly better than naming the largest class of every test image."""
+    """A warning if the best setting may not be better than naming the largest class of every test image."""
     best, largest = groups[0], groups[0].results[0].largest_class
     classes = max(len(result.classes) for group in groups for result in group.results)
     if not classes or not best.images:
         return ""
     share = largest[1] if largest else 1 / classes
-    if wilson_interval(best.accuracy, best.images)[0] > share:
+    low, high = wilson_interval(best.accuracy, best.images)
+    if low > share:
         return ""
     guess = f"guessing among {classes} classes"
     if largest:
         guess = f"always predicting {largest[0]}, the largest class of the test images"
-    return f"That is not significantly better than {guess}: {percent(share)}."
+    return f"That {'is no' if high <= share else 'may be no'} better than {guess}: {percent(share)}."
 
 
 def _describe_excluded(verdict: Verdict) -> str:
     parts = []
     if verdict.left_out:
-        parts.append(f"{count(verdict.left_out, 'run')} with other test images left out.")
+        parts.append(f"{count(verdict.left_out, 'run')} left out: no other setting was tested on the same images.")
     if verdict.missing:
         parts.append(
             f"{verdict.missing} of {verdict.runs} runs {'has' if verdict.missing == 1 else 'have'} no result "

@@ -86,6 +86,10 @@ class Result:
     balanced_accuracy: float | None = None
 
 
+Replicate = list[Result]
+"""Results of the trainings of one setting with one seed, usually a single one."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Results of the runs of one setting, which differ only in their seeds."""
@@ -129,9 +133,9 @@ class Group:
         """Return the group with only the results measured on these test splits."""
         return replace(self, results=tuple(result for result in self.results if result.split.test_id in test_splits))
 
-    def results_by_replicate(self) -> dict[tuple[int, int | str], list[Result]]:
+    def replicates(self) -> dict[tuple[int, int | str], Replicate]:
         """Results by (test split, seed)."""
-        replicates: dict[tuple[int, int | str], list[Result]] = {}
+        replicates: dict[tuple[int, int | str], Replicate] = {}
         for result in self.results:
             replicates.setdefault((result.split.test_id, result.seed), []).append(result)
         return replicates
@@ -149,6 +153,26 @@ def groups_of(store: RunStore, tested: Sequence[AnyRun], results: dict[str, Eval
         )
         for setting, members in settings
     ]
+
+
+def adjusted_accuracies(groups: Sequence[Group]) -> dict[str, float]:
+    """Accuracy of each setting, by name, adjusted for test splits that not all of them have.
+
+    The means of a two-way layout, setting + test split, by least squares: a setting is not ranked higher because its
+    splits happened to be easy. They are the plain means if all settings have the same splits, or none in common.
+    """
+    splits = sorted({test_id for group in groups for test_id in group.test_splits})
+    if len({frozenset(group.test_splits) for group in groups}) < 2 or len(splits) == sum(
+        len(group.test_splits) for group in groups
+    ):
+        return {group.name: group.accuracy for group in groups}
+    cells = [(number, result) for number, group in enumerate(groups) for result in group.results]
+    design = np.zeros((len(cells), len(groups) + len(splits)))
+    rows = np.arange(len(cells))
+    design[rows, [number for number, _ in cells]] = 1
+    design[rows, [len(groups) + splits.index(result.split.test_id) for _, result in cells]] = 1
+    effects = np.linalg.lstsq(design, np.array([result.accuracy for _, result in cells]), rcond=None)[0]
+    return {group.name: float(effects[number]) for number, group in enumerate(groups)}
 
 
 def _result(store: RunStore, run: AnyRun, result: EvaluationFigures) -> Result:

@@ -3,8 +3,11 @@
 import math
 from statistics import NormalDist
 
+CONFIDENCE = 0.95
+Interval = tuple[float, float]
 
-def wilson_interval(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+
+def wilson_interval(share: float, n: int, confidence: float = CONFIDENCE) -> Interval:
     """Score interval of a proportion observed in `n` trials (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
 
     Unlike share ± z·sd it stays within 0 to 1 and does not shrink to a point at 0 or 1. Raises `ValueError`.

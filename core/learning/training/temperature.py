@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-LOWEST, HIGHEST = 0.25, 10.0
+LOWEST, HIGHEST = 0.05, 100.0
 """A fit at one of these limits is meaningless: there were few images, of which all or almost none were correct."""
 
 _LEAST_PROBABILITY = 1e-12

@@ -7,8 +7,8 @@ import streamlit as st
 from core.analysis.charts.contrasts import contrast_chart, shown_contrasts
 from core.analysis.charts.cost import cost_chart
 from core.analysis.charts.palette import run_colours
-from core.analysis.comparison.contrast_table import contrast_table
 from core.analysis.comparison.cost import TRAINING_TIME, describe_cost, parameter_cost
+from core.analysis.comparison.pairs.contrast_table import contrast_table
 from core.analysis.comparison.verdict import Verdict
 from core.analysis.results.summary import Summary
 from core.analysis.text import escape_markdown

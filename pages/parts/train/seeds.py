@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.analysis.statistics.significance import minimum_detectable_difference
+from core.analysis.statistics.assurance import detectable_difference
 from core.analysis.text import count
 from core.data.datasets.reports import Report
 from pages.parts.shared.form import PERSISTENT
@@ -10,7 +10,7 @@ from pages.parts.shared.form import PERSISTENT
 CHOICES = (1, 3, 5, 10)
 
 
-def choose_seeds(report: Report | None) -> int:
+def choose_seeds(report: Report | None, strategies: int) -> int:
     """Show the number of seeds, and below it the smallest difference that it can detect on this data set."""
     current: int = st.session_state["seeds"]  # a preset or a duplicated study may have another number
     choices = sorted({*CHOICES, current})
@@ -26,19 +26,20 @@ def choose_seeds(report: Report | None) -> int:
     )
     seeds = seeds or current
     if report and report.manifest:
-        st.caption(_detectable_difference(seeds, report.manifest.counts()))
+        st.caption(_detectable_difference(seeds, strategies, report.manifest.counts()))
     return seeds
 
 
-def _detectable_difference(seeds: int, counts: dict[str, int]) -> str:
+def _detectable_difference(seeds: int, strategies: int, counts: dict[str, int]) -> str:
     """Describe the smallest difference, in percentage points, that this number of seeds detects with 80% power."""
-    least = 100 * minimum_detectable_difference(counts["test"], counts["train"], seeds)
+    overlap = counts["test"] / counts["train"]
+    least = 100 * detectable_difference(counts["test"], overlap, seeds, max(2, strategies))
     points = f"{least:.1f}" if least < 10 else f"{least:.0f}"
     images = count(counts["test"], "test image")
     if seeds == 1:
         return (
-            f"With one seed and {images} you will detect differences of {points} points or more (80% power); "
-            "it does not show variation between trainings."
+            f"With one seed and {images} you will detect differences of {points} points or more between two models "
+            "(80% power); it does not show variation between trainings, so it cannot compare strategies."
         )
     return (
         f"With {seeds} seeds and {images} you will detect differences of {points} points or more between strategies "

@@ -8,7 +8,7 @@ from core.analysis.charts.class_contrasts import class_contrast_chart
 from core.analysis.charts.common import chart_points
 from core.analysis.comparison.class_contrasts import class_contrasts
 from core.analysis.comparison.disputes import disputes, mistaken_pairs
-from core.analysis.statistics.significance import Pairing, paired_interval
+from core.analysis.statistics.paired_models import Pairing, paired_interval
 from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, RunStatus, State
@@ -61,7 +61,7 @@ def test_classes_are_compared_image_by_image_with_the_largest_gain_first(runs):
     found = class_contrasts(store, first.id, second.id)
     figures = [(contrast.label, contrast.difference, contrast.images) for contrast in found]
     assert figures == [("glass", 1.0, 2), ("paper", -0.5, 2)]
-    assert found[0].interval == paired_interval(Pairing(0, 2, 0, 0))
+    assert found[0].interval == paired_interval(Pairing(0, 2, 0, 0), confidence=0.975)
     points = chart_points(class_contrast_chart(found))
     assert [(point["y"], point["x"]) for point in points] == [("glass", 100.0), ("paper", -50.0)]
     assert class_contrasts(store, first.id, third.id) == [], "the third run has no saved predictions"

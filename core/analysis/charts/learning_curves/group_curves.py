@@ -1,6 +1,5 @@
 """Learning curves of settings: the mean over seeds, with a band for the spread of the seeds."""
 
-import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -10,12 +9,13 @@ import plotly.graph_objects as go
 from core.analysis.charts.learning_curves.curve_options import BY_EPOCH, CurveOptions
 from core.analysis.charts.learning_curves.curves import learning_curves, plain_name, smoothed
 from core.analysis.results.settings import group_by_setting, run_labels
-from core.analysis.statistics.significance import two_sided_t
+from core.analysis.statistics.random_effects import mean_interval
+from core.data.datasets.split import TEST_TO_TRAINING
 from core.experiment.runs.metrics import Metrics
 from core.experiment.runs.run import AnyRun, Row
 
 BANDS = ("range", "deviation", "interval")
-"""Lowest to highest seed; one standard deviation on each side of the mean; 95% interval of the mean."""
+"""Lowest to highest seed; one standard deviation on each side of the mean; 95% interval of the mean, as in verdicts."""
 
 _AVERAGED = "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "elapsed", "images_per_second"
 
@@ -100,6 +100,8 @@ def _edges(values: np.ndarray, band: str) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper edge of a band, from (seeds, epochs) values."""
     if band == "range":
         return values.min(axis=0), values.max(axis=0)
-    seeds = len(values)
-    half = values.std(axis=0, ddof=1) * (1 if band == "deviation" else two_sided_t(seeds - 1) / math.sqrt(seeds))
-    return values.mean(axis=0) - half, values.mean(axis=0) + half
+    if band == "interval":
+        low, high = np.transpose([mean_interval(epoch, TEST_TO_TRAINING) for epoch in values.T])
+        return low, high
+    deviation = values.std(axis=0, ddof=1)
+    return values.mean(axis=0) - deviation, values.mean(axis=0) + deviation

@@ -5,6 +5,8 @@ import pytest
 
 from core.analysis.charts.learning_curves.curve_options import CurveOptions
 from core.analysis.charts.learning_curves.group_curves import BANDS, group_curves, has_several_seeds, mean_metrics
+from core.analysis.statistics.random_effects import mean_interval
+from core.data.datasets.split import TEST_TO_TRAINING
 from core.experiment.named_strategies import FEATURE_EXTRACTION, TWO_PHASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.metrics import Metrics
@@ -57,7 +59,11 @@ def test_a_mean_ends_at_the_last_epoch_that_all_seeds_have():
 
 @pytest.mark.parametrize(
     ("band", "edges"),
-    [("range", (0.5, 0.7)), ("deviation", (0.6 - 0.1414, 0.6 + 0.1414)), ("interval", (0.6 - 1.2706, 0.6 + 1.2706))],
+    [
+        ("range", (0.5, 0.7)),
+        ("deviation", (0.6 - 0.1414, 0.6 + 0.1414)),
+        ("interval", mean_interval(np.array([0.5, 0.7]), TEST_TO_TRAINING)),
+    ],
 )
 def test_a_band_shows_the_spread_of_the_seeds(band: str, edges: tuple[float, float]):
     figure = group_curves(RUNS, METRICS, "accuracy", CurveOptions("elapsed"), band)

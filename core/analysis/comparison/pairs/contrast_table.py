@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from core.analysis.comparison.pairs.contrast import Contrast
 from core.analysis.comparison.run_table import Formats
-from core.analysis.comparison.verdict import Contrast, Verdict
+from core.analysis.comparison.verdict import Verdict
 from core.analysis.text import points
 
 

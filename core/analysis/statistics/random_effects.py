@@ -1,0 +1,168 @@
+"""Mean difference between two settings over several seeds: a random-effects meta-analysis without random numbers.
+
+Differences and standard deviations are shares, from -1 to 1. `docs/method.md` explains the model and reports its error
+rates.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.linalg import null_space
+from scipy.optimize import brentq
+from scipy.special import ndtr
+
+from core.analysis.statistics.wilson_interval import CONFIDENCE, Interval
+
+PRIOR_SCALE = 0.02
+"""Median of the prior of tau, the standard deviation between trainings: 2 points."""
+
+GRID_POINTS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Posterior of the mean difference: normal around `mean` for each value of tau.
+
+    tau is the standard deviation of the difference between trainings with different seeds.
+
+    Args:
+        taus, weights: (grid,) values of tau and their posterior probabilities.
+        errors: (grid,) standard error of the mean for each tau.
+    """
+
+    mean: float
+    taus: np.ndarray
+    weights: np.ndarray
+    errors: np.ndarray
+
+    @property
+    def p(self) -> float:
+        """Two-sided: twice the probability that the difference has the other sign."""
+        return float(self.weights @ (2 * ndtr(-abs(self.mean) / self.errors)))
+
+    def half_width(self, confidence: float = CONFIDENCE) -> float:
+        """Half the width of the central interval with this probability."""
+        reach = float(self.errors.max()) * 40
+
+        def excess(half: float) -> float:
+            return float(self.weights @ (2 * ndtr(-half / self.errors))) - (1 - confidence)
+
+        return float(brentq(excess, 0.0, reach, xtol=1e-7))
+
+    def interval(self, confidence: float = CONFIDENCE) -> Interval:
+        half = self.half_width(confidence)
+        return self.mean - half, self.mean + half
+
+    def above(self, threshold: float) -> float:
+        """Probability that the mean difference is above the threshold."""
+        return float(self.weights @ ndtr((self.mean - threshold) / self.errors))
+
+    @property
+    def next_is_better(self) -> float:
+        """Probability that the next training of the first setting beats the next of the second on such images.
+
+        Bouthillier et al. 2021, arXiv 2103.03098.
+        """
+        return float(self.weights @ ndtr(self.mean / np.hypot(self.errors, self.taus)))
+
+    @property
+    def tau(self) -> float:
+        """Median of tau."""
+        return float(self.taus[np.searchsorted(np.cumsum(self.weights), 0.5)])
+
+    def negated(self) -> "Posterior":
+        """The posterior of the second setting minus the first."""
+        return Posterior(-self.mean, self.taus, self.weights, self.errors)
+
+
+def paired_posterior(differences: np.ndarray, covariance: np.ndarray, sizes: np.ndarray, overlap: float) -> Posterior:
+    """Posterior of the mean difference from one paired difference per seed.
+
+    The model: differences ~ Normal(delta, covariance + tau^2 I), tau half-Cauchy (Gelman 2006, Bayesian Analysis 1,
+    515-534), delta uniform.
+
+    Args:
+        differences: (seeds,) accuracy of the first setting minus that of the second.
+        covariance: (seeds, seeds) of their errors, from the finite number of test images.
+        sizes: (seeds,) number of test images; the mean is weighted by them.
+        overlap: the share of tau^2 that all seeds have in common because their training images overlap, as the number
+            of test images divided by that of training images (Nadeau and Bengio 2003, Machine Learning 52, 239-281);
+            0 if all seeds train on the same images.
+    """
+    weights = sizes / sizes.sum()
+    return _posterior(differences, np.ones((len(differences), 1)), weights, covariance, 1.0, overlap)
+
+
+def mean_interval(values: np.ndarray, overlap: float) -> Interval:
+    """95% interval of the mean over seeds, by the same model, of values that vary between trainings only.
+
+    Args:
+        values: (seeds,), at least one.
+        overlap: as for `paired_posterior`.
+    """
+    seeds = len(values)
+    return paired_posterior(values, np.zeros((seeds, seeds)), np.ones(seeds), overlap).interval()
+
+
+def unpaired_posterior(
+    first: np.ndarray, second: np.ndarray, covariance: np.ndarray, sizes: np.ndarray, overlap: float
+) -> Posterior:
+    """Posterior of the mean difference from accuracies that are not paired by seed.
+
+    Each training varies by tau / sqrt(2), so that tau means the same as for paired differences.
+
+    Args:
+        first, second: (seeds of the first,) and (seeds of the second,) accuracies.
+        covariance: of all accuracies, the first setting's before the second's.
+        sizes: number of test images of each accuracy.
+        overlap: as for `paired_posterior`.
+    """
+    is_first = np.arange(len(first) + len(second)) < len(first)
+    design = np.stack([is_first, ~is_first], axis=1).astype(float)
+    weights = np.where(is_first, sizes / sizes[is_first].sum(), -sizes / sizes[~is_first].sum())
+    return _posterior(np.concatenate([first, second]), design, weights, covariance, 0.5, overlap)
+
+
+def _posterior(
+    values: np.ndarray, design: np.ndarray, weights: np.ndarray, covariance: np.ndarray, unit: float, overlap: float
+) -> Posterior:
+    """Posterior of `weights @ values`, where each value varies by tau^2 * unit between trainings.
+
+    tau is estimated from contrasts of the values that do not depend on the means (restricted likelihood); variance that
+    all seeds share does not change them.
+    """
+    taus = _prior_grid()
+    contrasts = null_space(design.T)
+    from_images, directions = np.linalg.eigh(contrasts.T @ covariance @ contrasts)
+    squares = (directions.T @ (contrasts.T @ values)) ** 2
+    error = weights @ covariance @ weights + taus**2 * (unit * weights @ weights + overlap)
+    probabilities = _tau_probabilities(from_images, squares, unit)
+    return Posterior(float(weights @ values), taus, probabilities, np.sqrt(error))
+
+
+def _tau_probabilities(from_images: np.ndarray, squares: np.ndarray, unit: float) -> np.ndarray:
+    """(grid,) posterior probability of each tau, given the squares of contrasts and their variance from images."""
+    variances = np.maximum(from_images, 1e-12)[:, None] + unit * _prior_grid() ** 2
+    log_likelihood = -0.5 * (np.log(variances) + squares[:, None] / variances).sum(axis=0)
+    probabilities = np.exp(log_likelihood - log_likelihood.max())
+    return np.asarray(probabilities / probabilities.sum())
+
+
+def expected_posterior(seeds: int, variance: float, covariance: float, overlap: float, scatter: float) -> Posterior:
+    """Posterior, around 0, of paired differences that have not been measured yet.
+
+    Args:
+        variance: of each difference from its own images; `covariance`: from images that all seeds share.
+        scatter: variance of the differences around their mean.
+        overlap: as for `paired_posterior`.
+    """
+    contrasts, taus = np.ones(seeds - 1), _prior_grid()
+    probabilities = _tau_probabilities(contrasts * variance, contrasts * scatter, 1.0)
+    return Posterior(0.0, taus, probabilities, np.sqrt(covariance + variance / seeds + taus**2 * (1 / seeds + overlap)))
+
+
+@cache
+def _prior_grid() -> np.ndarray:
+    """Values of tau that divide its prior, half-Cauchy, into equally probable parts."""
+    return PRIOR_SCALE * np.tan(np.pi / 2 * (np.arange(GRID_POINTS) + 0.5) / GRID_POINTS)
