@@ -9,7 +9,7 @@ from pages_harness import MANIFEST, epoch, finish, make_study, open_page, texts,
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.experiment.named_strategies import STRATEGIES, TWO_PHASE, unfreeze_sweep
+from core.experiment.named_strategies import FINE_TUNING, STRATEGIES, TWO_PHASE, unfreeze_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import RunError, RunStatus, State, Study
 from core.experiment.runs.run_store import RunStore
@@ -61,14 +61,20 @@ def test_finished_runs_have_a_verdict_with_its_charts_and_tables(root):
 
 
 def test_the_equivalence_margin_is_an_input_that_is_in_the_url(root):
-    store, study = make_study(root)
-    for run, accuracy in zip(study.runs, (0.810, 0.815, 0.812), strict=True):
+    store = RunStore(root)
+    study = store.create_study(
+        [(RunConfig(strategy=s, seed=n, split_seed=n), MANIFEST) for n in range(3) for s in (TWO_PHASE, FINE_TUNING)]
+    )
+    for run, accuracy in zip(study.runs, (0.810, 0.815, 0.812, 0.811, 0.814, 0.809), strict=True):
         finish(store, run, accuracy)
     page = open_page("compare", study=study.id)
     assert set(table(page, "Judgement")) == {"too close to call"}
-    page.number_input(key="zone").set_value(8.0).run()
+    assert sum(table(page, name)[0] for name in ("Higher is better", "Practically equal", "Lower is better")) == (
+        pytest.approx(1)
+    )
+    page.number_input(key="zone").set_value(20.0).run()
     assert set(table(page, "Judgement")) == {"practically equal"} and "practically equal: less than" in texts(page)
-    assert set(table(open_page("compare", study=study.id, zone="8.0"), "Judgement")) == {"practically equal"}
+    assert set(table(open_page("compare", study=study.id, zone="20.0"), "Judgement")) == {"practically equal"}
 
 
 def test_differences_are_relative_to_the_chosen_baseline(root):
@@ -282,10 +288,7 @@ def test_runs_of_several_depths_have_a_depth_curve(root):
         finish(store, run, accuracy)
     page = open_page("compare", study=study.id)
     assert "How deep to unfreeze" in [heading.value for heading in page.subheader]
-    assert (
-        "Unfreezing the top 30 layers did best: 80.0% on the test images. Not all depths have several seeds"
-        in texts(page)
-    )
+    assert "Unfreezing the top 30 layers did best: 80.0% on the test images. Not all depths have 5 seeds" in texts(page)
     two = open_page("compare", run=[run.id for run in study.runs[:2]])
     assert "How deep to unfreeze" not in texts(two)
 

@@ -35,7 +35,7 @@ def test_default_settings_and_plan_are_shown(root, imagenet):
 
 def test_seeds_are_shown_with_the_difference_they_can_detect(root):
     page = open_page("train")
-    detectable = "you will detect differences of 13 points or more (80% power)"
+    detectable = "you will detect differences of 16 points or more between two models (80% power)"
     assert f"{detectable}; it does not show variation between trainings" in texts(page)
     page.segmented_control(key="seeds").set_value(5).run()
     assert "15 runs, 325 epochs in all" in texts(page) and "With 5 seeds and 90 test images" in texts(page)

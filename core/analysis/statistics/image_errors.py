@@ -50,6 +50,20 @@ def image_differences(images: Sequence[np.ndarray], outcomes: Sequence[np.ndarra
     )
 
 
+def accuracy_covariance(variances: np.ndarray, sizes: np.ndarray, tests: np.ndarray) -> np.ndarray:
+    """Covariance of accuracies, or of their differences, without the predictions for single images.
+
+    Accuracies on the same test images are taken to have the same errors.
+
+    Args:
+        variances: (accuracies,) variance of one image's outcome; one image is added each way.
+        sizes: (accuracies,) number of test images.
+        tests: (accuracies,) which test images: equal numbers are the same.
+    """
+    errors = np.sqrt((sizes * variances + 1) / (sizes + 2) / sizes)
+    return np.where(tests[:, None] == tests, np.outer(errors, errors), 0.0)
+
+
 def _by_image(images: Sequence[np.ndarray], outcomes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """(seeds, different images) outcomes, 0 where an image was not tested; and booleans: whether it was."""
     _, columns = np.unique(np.concatenate(images), return_inverse=True)

@@ -41,8 +41,9 @@ def show_contrasts(verdict: Verdict) -> Verdict:
         rows, formats = contrast_table(verdict)
         show_table(rows, "pairs", "All pairs of settings with difference, interval and p", formats)
         st.caption(
-            "p: probability of a difference at least as large if both settings were equally accurate, corrected for "
-            "the number of pairs (Holm)."
+            "Intervals and p are adjusted for the number of pairs (Shaffer 1986). Higher is better, practically equal, "
+            "lower is better: probabilities that the difference is above the margin, within it, or below it. Next "
+            "training better: probability that another training of the first setting beats another of the second."
         )
     with chart:
         show_chart(
@@ -84,11 +85,9 @@ def show_cost(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary])
 
 def _method(verdict: Verdict) -> str:
     """How the intervals were computed."""
-    if any(contrast.seeds > 1 for contrast in verdict.contrasts):
-        return (
-            "Intervals are computed over seeds with the corrected resampled t-test: the seeds share most of their "
-            "training images, so a plain t-test would give intervals that are too narrow."
-        )
-    if any(contrast.is_paired for contrast in verdict.contrasts):
-        return "Intervals are computed from paired predictions on the test images, for one run each."
-    return "Intervals are computed over the test images, without pairing of predictions."
+    source = "the predictions for single images" if verdict.contrasts[0].is_paired else "the accuracies"
+    if verdict.has_several_seeds:
+        return f"Intervals are computed from {source} and the differences between seeds."
+    return (
+        f"Intervals are computed from {source}. With one seed, how much trainings vary is assumed: by about 2 points."
+    )

@@ -94,6 +94,14 @@ class Contrast:
             return Judgement.EQUAL
         return Judgement.BETTER if self.p <= ERROR_RATE and low > 0 else Judgement.OPEN
 
+    @property
+    def probabilities(self) -> tuple[float, float, float]:
+        """Probabilities that the first is better by more than the margin, that both are equal within it, that the
+        second is better by more than it (Benavoli et al. 2017, Journal of Machine Learning Research 18, 77).
+        """
+        better, not_worse = self.posterior.above(self.margin), self.posterior.above(-self.margin)
+        return better, not_worse - better, 1 - not_worse
+
     def better_first(self) -> "Contrast":
         """Swap the two settings if the second has the higher accuracy."""
         if self.difference >= 0:

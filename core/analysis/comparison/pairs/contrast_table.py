@@ -5,7 +5,7 @@ from typing import Any, Final
 from core.analysis.comparison.pairs.contrast import Contrast
 from core.analysis.comparison.run_table import Formats
 from core.analysis.comparison.verdict import Verdict
-from core.analysis.text import points
+from core.analysis.text import percent, points
 
 
 def contrast_table(verdict: Verdict) -> tuple[list[dict[str, Any]], Formats]:
@@ -15,6 +15,7 @@ def contrast_table(verdict: Verdict) -> tuple[list[dict[str, Any]], Formats]:
 
 def _contrast_row(contrast: Contrast) -> dict[str, Any]:
     low, high = contrast.interval
+    better, equal, worse = contrast.probabilities
     return {
         "Higher": contrast.first.name,
         "Lower": contrast.second.name,
@@ -23,6 +24,10 @@ def _contrast_row(contrast: Contrast) -> dict[str, Any]:
         "95% to": high,
         "Judgement": str(contrast.judgement),
         "p": contrast.p,
+        "Higher is better": better,
+        "Practically equal": equal,
+        "Lower is better": worse,
+        "Next training better": contrast.posterior.next_is_better,
         "Seeds": contrast.seeds,
         "Test images": contrast.images,
         "Paired": "yes" if contrast.is_paired else "no",
@@ -32,6 +37,7 @@ def _contrast_row(contrast: Contrast) -> dict[str, Any]:
 
 _CONTRAST_FORMATS: Final[Formats] = {
     **dict.fromkeys(("Difference", "95% from", "95% to"), points),
+    **dict.fromkeys(("Higher is better", "Practically equal", "Lower is better", "Next training better"), percent),
     "p": lambda p: "under 0.001" if p < 1e-3 else f"{p:.3f}",
     "Test images": "{:,.0f}".format,
     "Times as long": "{:.1f}".format,

@@ -8,9 +8,10 @@ import numpy as np
 from core.analysis.comparison.pairs.contrast import Contrast
 from core.analysis.comparison.replicates import Group, Replicate, Result, SavedPredictions, saved_predictions
 from core.analysis.statistics.assurance import Design
-from core.analysis.statistics.image_errors import image_differences
+from core.analysis.statistics.image_errors import accuracy_covariance, image_differences
 from core.analysis.statistics.paired_models import Pairing, mid_p_mcnemar
 from core.analysis.statistics.random_effects import paired_posterior, unpaired_posterior
+from core.analysis.statistics.wilson_interval import Interval
 from core.experiment.runs.run_store import RunStore
 
 _Pair = tuple[Replicate, Replicate]
@@ -53,7 +54,7 @@ def _compare_images(first: Group, second: Group, pairs: Sequence[_Pair], saved: 
     images = [_image_numbers(of_first[0].paths, numbers) for of_first, _ in saved]
     rates = [(_rate_correct(of_first), _rate_correct(of_second)) for of_first, of_second in saved]
     found = image_differences(images, [ours - theirs for ours, theirs in rates])
-    overlap, is_own_test = _overlap(pairs)
+    overlap, is_own_test = _overlap([of_first[0] for of_first, _ in pairs])
     posterior = found.posterior(overlap)
     is_single = len(saved) == len(saved[0][0]) == len(saved[0][1]) == 1
     return Contrast(
@@ -92,8 +93,8 @@ def _compare_seeds(first: Group, second: Group, pairs: Sequence[_Pair]) -> Contr
     ours, theirs = (np.array([fmean(result.accuracy for result in pair[side]) for pair in pairs]) for side in (0, 1))
     sizes = np.array([pair[0][0].images or 1 for pair in pairs])
     variances = ours * (1 - ours) + theirs * (1 - theirs)
-    covariance = _accuracy_covariance(variances, sizes, [pair[0][0] for pair in pairs])
-    overlap, is_own_test = _overlap(pairs)
+    covariance = _covariance(variances, sizes, [pair[0][0] for pair in pairs])
+    overlap, is_own_test = _overlap([of_first[0] for of_first, _ in pairs])
     posterior = paired_posterior(ours - theirs, covariance, sizes, overlap)
     design = Design.from_covariance(covariance, overlap)
     accuracy = float(np.average(ours, weights=sizes))
@@ -106,7 +107,7 @@ def _compare_accuracies(first: Group, second: Group) -> Contrast:
     """Compare accuracies that were measured on different images."""
     results = [*first.results, *second.results]
     accuracies, sizes = np.array([result.accuracy for result in results]), np.array([r.images or 1 for r in results])
-    covariance = _accuracy_covariance(accuracies * (1 - accuracies), sizes, results)
+    covariance = _covariance(accuracies * (1 - accuracies), sizes, results)
     covariance[: len(first.results), len(first.results) :] = covariance[len(first.results) :, : len(first.results)] = 0
     ours, theirs = accuracies[: len(first.results)], accuracies[len(first.results) :]
     posterior = unpaired_posterior(ours, theirs, covariance, sizes, first.results[0].split.test_to_train)
@@ -115,17 +116,23 @@ def _compare_accuracies(first: Group, second: Group) -> Contrast:
     return Contrast(first, second, posterior, accuracy, posterior.p, design, min(map(int, sizes)))
 
 
-def _accuracy_covariance(variances: np.ndarray, sizes: np.ndarray, results: Sequence[Result]) -> np.ndarray:
-    """Covariance of accuracies from the variance per image, with one image added each way.
+def setting_interval(group: Group) -> Interval | None:
+    """95% interval of a setting's mean accuracy over seeds, from its accuracies; None if it has fewer than two."""
+    if len(group.results) < 2 or not all(result.images for result in group.results):
+        return None
+    accuracies, sizes = np.array(group.accuracies), np.array([result.images or 1 for result in group.results])
+    covariance = _covariance(accuracies * (1 - accuracies), sizes, group.results)
+    overlap, _ = _overlap(group.results)
+    low, high = paired_posterior(accuracies, covariance, sizes, overlap).interval()
+    return max(0.0, low), min(1.0, high)
 
-    Accuracies on the same test images are taken to have the same errors.
-    """
+
+def _covariance(variances: np.ndarray, sizes: np.ndarray, results: Sequence[Result]) -> np.ndarray:
     tests = np.array([result.split.test_id for result in results])
-    errors = np.sqrt((sizes * variances + 1) / (sizes + 2) / sizes)
-    return np.where(tests[:, None] == tests, np.outer(errors, errors), 0.0)
+    return accuracy_covariance(variances, sizes, tests)
 
 
-def _overlap(pairs: Sequence[_Pair]) -> tuple[float, bool]:
+def _overlap(results: Sequence[Result]) -> tuple[float, bool]:
     """Test images divided by training images, and whether all seeds share the test images; then the first is 0."""
-    is_own_test = len(pairs) > 1 and len({pair[0][0].split.test_id for pair in pairs}) == 1
-    return 0.0 if is_own_test else pairs[0][0][0].split.test_to_train, is_own_test
+    is_own_test = len(results) > 1 and len({result.split.test_id for result in results}) == 1
+    return 0.0 if is_own_test else results[0].split.test_to_train, is_own_test
