@@ -29,7 +29,7 @@ from core.data.datasets.leakage import split_warnings
 from core.data.datasets.reports import split_origin
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
-from core.data.study_plan import plan_study, with_weights
+from core.data.study_plan import plan_study, resolve_test_parts, with_weights
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
 from core.experiment.guidelines import batch_size_warning, imbalance_warning, warnings
@@ -38,7 +38,7 @@ from core.experiment.named_strategies import (
     SharedSettings,
 )
 from core.experiment.preset import Preset
-from core.experiment.run_config import LAYOUTS, SAMPLE, RunConfig
+from core.experiment.run_config import LAYOUTS, SAMPLE, TEST_PARTS, RunConfig, default_test_parts
 from core.experiment.runs.run import AnyRun, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
@@ -139,6 +139,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="first seed")
     add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")
     add(
+        "--test-parts",
+        choices=TEST_PARTS,
+        help="random: each seed draws its test images anew, 70/15/15; in-turn: five seeds test every image once, "
+        "68/12/20; by default in-turn with three seeds or more",
+    )
+    add(
         "--views",
         type=int,
         default=4,
@@ -182,6 +188,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         layout=arguments.layout,
         leak_free=not arguments.allow_near_duplicates,
         groups=absolute_groups(arguments.groups),
+        test_parts=arguments.test_parts or default_test_parts(arguments.seeds),
     )
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
     template = replace(with_weights(template, _choose_weights(arguments, replace(template, **given))), **given)
@@ -230,7 +237,10 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
     _print_problems(dataset)
     planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
     dataset = with_groups(dataset, template.groups)
-    _print_data_report(dataset, Manifest.from_csv(planned[0][1]), template.leak_free)
+    template, notice = resolve_test_parts(template, dataset)
+    _print_data_report(dataset, Manifest.from_csv(planned[0][1]), template)
+    if notice:
+        console.print(notice, style="yellow", markup=False)
     for strategy in preset.strategies:
         for warning in warnings(strategy, base=template.backbone):
             console.print(warning, style="yellow", markup=False)
@@ -239,7 +249,7 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
     return [run.id for run in store.create_study(planned).runs]
 
 
-def _print_data_report(dataset: Dataset, manifest: Manifest, leak_free: bool) -> None:
+def _print_data_report(dataset: Dataset, manifest: Manifest, template: RunConfig) -> None:
     splits = ", ".join(f"{name} {number:,}" for name, number in manifest.counts().items())
     console.print(
         f"{dataset.root}: {count(len(dataset.images), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
@@ -248,7 +258,7 @@ def _print_data_report(dataset: Dataset, manifest: Manifest, leak_free: bool) ->
     console.print(split_origin(dataset), markup=False)
     if groups := group_summary(dataset):
         console.print(groups, markup=False)
-    for warning in split_warnings(dataset, manifest, leak_free):
+    for warning in split_warnings(dataset, manifest, template.leak_free, template.test_parts):
         console.print(warning, style="yellow", markup=False)
     if warning := imbalance_warning(dataset.counts):
         console.print(f"{warning} Option: --class-weights.", style="yellow", markup=False)

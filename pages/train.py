@@ -1,5 +1,7 @@
 """Train page: set up a study of strategies and start it."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.analysis.text import count, escape_markdown
@@ -10,7 +12,7 @@ from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.strategy import Strategy
 from core.machine.devices import Device, training_devices
 from pages.parts.shared.choose_data import choose_data, show_report
-from pages.parts.shared.form import fill_from_url, fill_notice, fill_once, weights_notice
+from pages.parts.shared.form import fill_from_url, fill_notice, fill_once, selected_test_parts, weights_notice
 from pages.parts.shared.grouping_controls import chosen_grouping
 from pages.parts.shared.services import Services, get_services, show_error
 from pages.parts.shared.start_study import start_study
@@ -18,7 +20,7 @@ from pages.parts.train.advanced import choose_template
 from pages.parts.train.estimate import show_estimate
 from pages.parts.train.find_rate import RangeTestSetup
 from pages.parts.train.preset_bar import choose_preset, save_preset
-from pages.parts.train.seeds import choose_seeds
+from pages.parts.train.seeds import choose_seeds, choose_test_parts
 from pages.parts.train.strategy_card import strategy_card
 
 CARDS_PER_ROW = 3
@@ -36,11 +38,13 @@ def main() -> None:
         st.info(notice)
     data = choose_data(services)
     with st.container():  # its number of lines varies: an open panel below would close as it moves
-        report = show_report(data, *chosen_grouping(services.allowed_folders)) if data else None
+        grouping = chosen_grouping(services.allowed_folders)
+        report = show_report(data, *grouping, selected_test_parts()) if data else None
     dataset = report.dataset if report else None
     choose_preset(services, len(dataset.images) if dataset else None)
     cards = st.container()  # the cards come first, but depend on the settings below
     template, errors = choose_template(services, data or SAMPLE)
+    template = replace(template, test_parts=selected_test_parts())
     range_test = RangeTestSetup(services, dataset, template) if dataset and not errors else None
     strategies: tuple[Strategy, ...] = ()
     with cards:
@@ -48,7 +52,8 @@ def main() -> None:
             strategies = _choose_strategies(dataset, range_test)
         except ValueError as error:  # e.g. too many epochs in all phases together
             show_error(error)
-    seeds = choose_seeds(report)
+    seeds = choose_seeds()
+    choose_test_parts(report, seeds)
     preset = Preset(strategies, template, seeds) if strategies and not errors else None
     if preset and (notice := weights_notice(preset.template)):
         st.caption(f":material/info: {notice} Advanced shows where to put the ImageNet file.")

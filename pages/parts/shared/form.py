@@ -22,7 +22,7 @@ from core.data.datasets.allowed_folders import AllowedFolders
 from core.data.study_plan import with_weights
 from core.experiment.named_strategies import BASELINE, SharedSettings, all_three
 from core.experiment.preset import Preset
-from core.experiment.run_config import MIN_BATCH, RunConfig
+from core.experiment.run_config import MIN_BATCH, RunConfig, default_test_parts
 from core.experiment.runs.run import Run, study_of
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
@@ -67,6 +67,12 @@ def fill_default(base: Backbone = DEFAULT_BASE, strategies: Sequence[Strategy] =
         _fill_grouping(preset.template)
 
 
+def selected_test_parts() -> str:
+    """Return the way of choosing test images: the user's choice, or what the number of seeds suggests."""
+    chosen: str | None = st.session_state["chosen-test-parts"]
+    return chosen or default_test_parts(st.session_state["seeds"])
+
+
 def selected_base() -> Backbone:
     """Return the base that is selected in the form."""
     return backbone(st.session_state["base"])
@@ -94,6 +100,8 @@ def _fill_training(preset: Preset) -> None:
             state[widget_key(i, j, "rate")] = phase.learning_rate
             state[widget_key(i, j, "epochs")] = phase.epochs
     state["seeds"] = preset.seeds
+    test_parts = preset.template.test_parts
+    state["chosen-test-parts"] = test_parts if test_parts != default_test_parts(preset.seeds) else None
     _fill_settings(preset.template)
 
 

@@ -8,8 +8,9 @@ from core.analysis.results.duration_estimate import DurationEstimate, estimate_d
 from core.analysis.text import duration
 from core.data.cache.feature_cache import FeatureCache
 from core.data.datasets.dataset import Dataset
+from core.data.datasets.folds import split_with
 from core.data.datasets.reports import Report
-from core.data.datasets.split import split
+from core.data.study_plan import resolve_test_parts
 from core.execution.keras_service.client import KerasServiceError
 from core.experiment.preset import Preset
 from core.experiment.run_config import RunConfig
@@ -56,11 +57,11 @@ def _measure(services: Services, template: RunConfig, dataset: Dataset, depths: 
 @st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={Preset: repr, Timings: repr})
 def _estimate(preset: Preset, timings: Timings, root: str, _report: Report) -> DurationEstimate | None:
     """Estimate the duration; recomputed after ten seconds, because a run may have cached more features."""
-    leak_free = preset.template.leak_free
+    leak_free, (template, _) = preset.template.leak_free, resolve_test_parts(preset.template, _report.dataset)
     plan = []
     for seed in preset.seed_range:
-        manifest = _report.manifest if not seed and leak_free == _report.leak_free else None
-        manifest = manifest or split(_report.dataset, seed, leak_free)
+        manifest = _report.manifest_of(template.test_parts) if not seed and leak_free == _report.leak_free else None
+        manifest = manifest or split_with(template.test_parts, _report.dataset, seed, leak_free)
         plan += [
             (replace(preset.template, strategy=strategy, split_seed=seed), manifest) for strategy in preset.strategies
         ]
