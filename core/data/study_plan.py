@@ -30,6 +30,13 @@ def plan_study(
     template = replace(template, batch_size=int(template.batch_size))  # a new run may not repeat an earlier version's 1
     dataset = with_groups(dataset, template.groups)
     template, _ = resolve_test_parts(template, dataset)
+    return plan_runs(template, strategies, dataset, seeds)
+
+
+def plan_runs(
+    template: RunConfig, strategies: Sequence[Strategy], dataset: Dataset, seeds: Sequence[int]
+) -> list[tuple[RunConfig, str]]:
+    """Like `plan_study`, for images with their groups and a template whose test parts are possible."""
     manifests = {seed: split_with(template.test_parts, dataset, seed, template.leak_free) for seed in seeds}
     if dataset.scanned is not None:
         advice = "Start again: the folder is then read anew."

@@ -17,6 +17,7 @@ from core.experiment.named_strategies import (
 )
 from core.experiment.preset import PresetStore
 from core.experiment.run_config import RunConfig
+from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run_store import RunStore
 from core.experiment.timings import PhaseTimings, Timings
 from core.machine.paths import presets_folder, sample_set_folder
@@ -88,6 +89,26 @@ def test_where_the_user_has_a_test_folder_the_page_says_why_nothing_is_in_turn(r
     assert "Test parts are random: the data set has a test folder of its own, which is used as it is." in texts(page)
     button(page, "Start").click().run()
     assert not page.exception and {run.config.test_parts for run in RunStore(root).runs()} == {"random"}
+
+
+def test_a_study_until_settled_begins_with_three_seeds_and_has_a_limit(root):
+    page = open_page("train")
+    page.segmented_control(key="seed-plan").set_value("until settled").run()
+    assert "9 runs, 195 epochs in all" in texts(page) and parts_of(page) == "in-turn"
+    assert "3 seeds of each strategy first, then more until it is settled, at most 20." in texts(page)
+    page.number_input(key="max-seeds").set_value(10).run()
+    assert "at most 10." in texts(page)
+    for number in (0, 1):
+        page.checkbox(key=f"card-{number}-use").uncheck()
+    page.run()
+    assert "Expected at least two strategies" in texts(page) and button(page, "Start").disabled
+    page.checkbox(key="card-0-use").check().run()
+    button(page, "Start").click().run()
+    assert not page.exception and "3 seeds of each strategy first. More are added" in texts(page)
+    (study,) = {run.study for run in RunStore(root).runs()}
+    growth = GrowthStore(RunStore(root)).load(study)
+    assert (growth.seeds, growth.limits.max_seeds) == (3, 10) and len(RunStore(root).runs()) == 6
+    assert [run.id.split("-")[3] for run in RunStore(root).study(study).runs][-1] == "06"
 
 
 def test_a_duplicated_study_keeps_its_seeds(root):

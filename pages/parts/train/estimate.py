@@ -20,7 +20,7 @@ from core.machine.devices import gpu_memory
 from pages.parts.shared.services import Services, show_error
 
 
-def show_estimate(services: Services, preset: Preset, report: Report) -> None:
+def show_estimate(services: Services, preset: Preset, report: Report, note: str = "") -> None:
     """`About 6 min on this machine. Features of 1,765 of 7,438 images and augmented copies are already cached.`"""
     if report.manifest is None or gpu_memory() is not None:
         return  # timings are measured on the CPU only
@@ -37,7 +37,7 @@ def show_estimate(services: Services, preset: Preset, report: Report) -> None:
         ):
             _measure(services, preset.template, report.dataset, missing)
     elif estimate := _estimate(preset, timings, str(report.dataset.root), report):
-        st.caption(f":material/timer: {_sentence(estimate)}")
+        st.caption(f":material/timer: {_sentence(estimate)}{note}")
 
 
 def _measure(services: Services, template: RunConfig, dataset: Dataset, depths: list[int]) -> None:
