@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.verdict import judge
+from core.analysis.results.growth_text import describe_growth
 from core.analysis.results.settings import run_labels
 from core.analysis.results.summary import progress, summarise
 from core.analysis.text import count, duration, percent
@@ -29,17 +30,21 @@ from core.data.datasets.leakage import split_warnings
 from core.data.datasets.reports import split_origin
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
-from core.data.study_plan import plan_study, with_weights
+from core.data.growing_study import begin_growing_study
+from core.data.study_plan import plan_study, resolve_test_parts, with_weights
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
+from core.execution.queue.study_growth import grow_studies
 from core.experiment.guidelines import batch_size_warning, imbalance_warning, warnings
 from core.experiment.named_strategies import (
     STRATEGY_CHOICES,
     SharedSettings,
 )
-from core.experiment.preset import Preset
-from core.experiment.run_config import LAYOUTS, SAMPLE, RunConfig
-from core.experiment.runs.run import AnyRun, State
+from core.experiment.preset import MAX_SEEDS, Preset
+from core.experiment.run_config import LAYOUTS, SAMPLE, TEST_PARTS, RunConfig, default_test_parts
+from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState, expect_several
+from core.experiment.runs.growth_store import GrowthStore
+from core.experiment.runs.run import STUDY_ID, AnyRun, State, study_of
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Strategy
@@ -64,12 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.stop:
             return _stop(store, arguments.stop)
         expect_backend()
-        launcher = Launcher(store, prewarmer=Prewarmer(PrewarmPolicy(when_queue_is_empty=False)))
         if arguments.resume:
-            launcher.resume(arguments.resume)
-            run_ids = [arguments.resume]
+            run_ids = _resume(store, arguments.resume)
         else:
-            run_ids = _start(store, preset)
+            limits = GrowthLimits(arguments.max_seeds, arguments.minutes) if arguments.until_settled else None
+            run_ids = _start(store, preset, limits)
+        launcher = Launcher(store, prewarmer=Prewarmer(PrewarmPolicy(when_queue_is_empty=False)), grow=grow_studies)
         return _train(store, launcher, run_ids, arguments.json)
     except (ValueError, OSError, NoSuchRun) as error:
         console.print(str(error), style="red", markup=False)
@@ -139,6 +144,24 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="first seed")
     add("--seeds", type=int, default=1, metavar="N", help="train with N seeds, from --seed on")
     add(
+        "--until-settled",
+        action="store_true",
+        help="train 3 seeds of each strategy, then 5, 7, 10 and 20 until it is settled which one is best",
+    )
+    add("--max-seeds", type=int, default=MAX_SEEDS, metavar="N", help="--until-settled: end after N seeds, 2 to 20")
+    add(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="--until-settled: add no seeds after M minutes of training of all runs together",
+    )
+    add(
+        "--test-parts",
+        choices=TEST_PARTS,
+        help="random: each seed draws its test images anew, 70/15/15; in-turn: five seeds test every image once, "
+        "68/12/20; by default in-turn with three seeds or more, and with --until-settled",
+    )
+    add(
         "--views",
         type=int,
         default=4,
@@ -160,13 +183,21 @@ def _parser() -> argparse.ArgumentParser:
         help="divide near-duplicates as if they were different images; the test accuracy may then be too high",
     )
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs")
-    add("--resume", metavar="RUN_ID", help="continue a stopped or failed run")
+    add(
+        "--resume",
+        metavar="ID",
+        help="continue a stopped or failed run, or by its id a study that was started with --until-settled",
+    )
     add("--stop", metavar="RUN_ID", help="stop a run that trains in the background")
     add("--json", action="store_true", help="print the results as one JSON object on the last line")
     return parser
 
 
 def _build_preset(arguments: argparse.Namespace) -> Preset:
+    if arguments.until_settled and arguments.seeds > 1:
+        raise ValueError("Expected --seeds or --until-settled; received both. Leave one out.")
+    if not arguments.until_settled and (arguments.minutes is not None or arguments.max_seeds != MAX_SEEDS):
+        raise ValueError("Expected --until-settled with --max-seeds and --minutes; received none. Add it.")
     data = SAMPLE if arguments.data == SAMPLE else str(Path(arguments.data).expanduser().resolve())
     base = backbone(arguments.base)
     template = RunConfig(
@@ -182,10 +213,19 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         layout=arguments.layout,
         leak_free=not arguments.allow_near_duplicates,
         groups=absolute_groups(arguments.groups),
+        test_parts=arguments.test_parts or default_test_parts(_first_seeds(arguments)),
     )
     given = {name: getattr(arguments, name) for name in ("alpha", "image_size") if getattr(arguments, name)}
     template = replace(with_weights(template, _choose_weights(arguments, replace(template, **given))), **given)
-    return Preset(_choose_strategies(arguments), template, arguments.seeds)
+    strategies = _choose_strategies(arguments)
+    if arguments.until_settled:
+        expect_several(strategies)
+    return Preset(strategies, template, _first_seeds(arguments))
+
+
+def _first_seeds(arguments: argparse.Namespace) -> int:
+    """Number of seeds that are planned at once."""
+    return GrowthLimits(arguments.max_seeds, arguments.minutes).looks[0] if arguments.until_settled else arguments.seeds
 
 
 def _choose_strategies(arguments: argparse.Namespace) -> tuple[Strategy, ...]:
@@ -214,7 +254,17 @@ def _choose_weights(arguments: argparse.Namespace, template: RunConfig) -> str:
     return "imagenet"
 
 
-def _start(store: RunStore, preset: Preset) -> list[str]:
+def _resume(store: RunStore, run_or_study: str) -> list[str]:
+    """Queue a run, or let a study grow again; return the ids of the runs."""
+    if STUDY_ID.fullmatch(run_or_study):
+        GrowthStore(store).resume(run_or_study)
+        return [run.id for run in store.study(run_or_study).runs]
+    store.requeue(run_or_study)
+    return [run_or_study]
+
+
+def _start(store: RunStore, preset: Preset, limits: GrowthLimits | None = None) -> list[str]:
+    """Create the runs of a study, which grows within these limits until it is settled if they are given."""
     template = preset.template
     if preset.needs_base:
         resolve_weights(template.backbone, template.weights, template.alpha, template.image_size)
@@ -230,16 +280,23 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
     _print_problems(dataset)
     planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
     dataset = with_groups(dataset, template.groups)
-    _print_data_report(dataset, Manifest.from_csv(planned[0][1]), template.leak_free)
+    template, notice = resolve_test_parts(template, dataset)
+    _print_data_report(dataset, Manifest.from_csv(planned[0][1]), template)
+    if notice:
+        console.print(notice, style="yellow", markup=False)
     for strategy in preset.strategies:
         for warning in warnings(strategy, base=template.backbone):
             console.print(warning, style="yellow", markup=False)
     if warning := batch_size_warning(template.batch_size):
         console.print(warning, style="yellow", markup=False)
-    return [run.id for run in store.create_study(planned).runs]
+    if limits:
+        study = begin_growing_study(store, template, preset.strategies, dataset, limits)
+    else:
+        study = store.create_study(planned)
+    return [run.id for run in study.runs]
 
 
-def _print_data_report(dataset: Dataset, manifest: Manifest, leak_free: bool) -> None:
+def _print_data_report(dataset: Dataset, manifest: Manifest, template: RunConfig) -> None:
     splits = ", ".join(f"{name} {number:,}" for name, number in manifest.counts().items())
     console.print(
         f"{dataset.root}: {count(len(dataset.images), 'image')}, {count(len(dataset.classes), 'class')}; {splits}",
@@ -248,7 +305,7 @@ def _print_data_report(dataset: Dataset, manifest: Manifest, leak_free: bool) ->
     console.print(split_origin(dataset), markup=False)
     if groups := group_summary(dataset):
         console.print(groups, markup=False)
-    for warning in split_warnings(dataset, manifest, leak_free):
+    for warning in split_warnings(dataset, manifest, template.leak_free, template.test_parts):
         console.print(warning, style="yellow", markup=False)
     if warning := imbalance_warning(dataset.counts):
         console.print(f"{warning} Option: --class-weights.", style="yellow", markup=False)
@@ -262,31 +319,61 @@ def _print_problems(dataset: Dataset) -> None:
 
 
 def _train(store: RunStore, launcher: Launcher, run_ids: list[str], as_json: bool) -> int:
-    for run_id in run_ids:
-        launcher.submit(run_id)
+    """Wait until the runs have ended, and those that are added to their study if it grows; print the results."""
+    followed = _Followed(store, run_ids)
     interrupted = False
     try:
-        _show_progress(store, run_ids)
+        _show_progress(store, followed)
     except KeyboardInterrupt:
         interrupted = True
-        _stop_all(store, launcher, run_ids)
+        _stop_all(store, launcher, followed)
     finally:
         launcher.close()
-    runs = [store.get(run_id) for run_id in run_ids]
-    _print_summary(store, runs, as_json)
+    runs = [store.get(run_id) for run_id in followed.run_ids()]
+    _print_summary(store, runs, followed.growth(), as_json)
     if interrupted or any(run.state is State.STOPPED for run in runs):
         return INTERRUPTED
     return DONE if all(run.state is State.COMPLETED for run in runs) else FAILED
 
 
-def _show_progress(store: RunStore, run_ids: list[str]) -> None:
-    """Show one progress bar per run until all runs have ended."""
+@dataclass(frozen=True)
+class _Followed:
+    """The runs that the terminal waits for; if they are a growing study, also those that are added to it."""
+
+    store: RunStore
+    first: Sequence[str]
+
+    def growth(self) -> Growth | None:
+        growth = GrowthStore(self.store).load(study_of(self.first[0]))
+        return growth if growth and len(self.first) > 1 else None  # a run alone may be resumed without its study
+
+    def run_ids(self) -> list[str]:
+        return [run.id for run in self.store.study(study_of(self.first[0])).runs] if self.growth() else [*self.first]
+
+
+def _show_progress(store: RunStore, followed: _Followed) -> None:
+    """Show one progress bar per run until all runs have ended and no more are added."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[state]}")
     with Progress(*columns, console=console) as bars:
-        names = run_labels([store.get(run_id) for run_id in run_ids])
-        tasks = {run_id: bars.add_task(names[run_id], total=1.0, state="queued") for run_id in run_ids}
-        while not all([_update_bar(store, bars, run_id, task) for run_id, task in tasks.items()]):
+        tasks: dict[str, TaskID] = {}
+        looks = len(growth.looks) if (growth := followed.growth()) else 0
+        while True:
+            growth = followed.growth()  # before the runs: when it has ended, no run can be missing
+            _add_bars(store, bars, tasks, followed.run_ids())
+            for look in growth.looks[looks:] if growth else ():
+                console.print(f"{count(look.seeds, 'seed')} each: {look.finding}", markup=False)
+            looks = len(growth.looks) if growth else 0
+            ended = all([_update_bar(store, bars, run_id, task) for run_id, task in tasks.items()])
+            if ended and (growth is None or growth.state is not GrowthState.GROWING):
+                return
             time.sleep(POLL_SECONDS)
+
+
+def _add_bars(store: RunStore, bars: Progress, tasks: dict[str, TaskID], run_ids: Sequence[str]) -> None:
+    """Add a progress bar for each run that has none."""
+    if new := [run_id for run_id in run_ids if run_id not in tasks]:
+        names = run_labels([store.get(run_id) for run_id in run_ids])
+        tasks |= {run_id: bars.add_task(names[run_id], total=1.0, state="queued") for run_id in new}
 
 
 def _update_bar(store: RunStore, bars: Progress, run_id: str, task: TaskID) -> bool:
@@ -302,19 +389,23 @@ def _update_bar(store: RunStore, bars: Progress, run_id: str, task: TaskID) -> b
     return run.state.is_finished
 
 
-def _stop_all(store: RunStore, launcher: Launcher, run_ids: list[str]) -> None:
+def _stop_all(store: RunStore, launcher: Launcher, followed: _Followed) -> None:
     console.print("Stopping; the best model so far is saved.")
+    growth, run_ids = followed.growth(), followed.run_ids()
+    if growth:
+        GrowthStore(store).stop(growth.study)
+        run_ids = followed.run_ids()  # some may have been added just before
     for run_id in run_ids:
         launcher.cancel(run_id)
     while not all(store.get(run_id).state.is_finished for run_id in run_ids):
         time.sleep(POLL_SECONDS)
-    for run_id in run_ids:
-        if store.get(run_id).state.is_resumable:
-            console.print(
-                f"To continue: python transfer_learning.py --resume {run_id} --runs {store.root}",
-                markup=False,
-                soft_wrap=True,
-            )
+    resumable = [run_id for run_id in run_ids if store.get(run_id).state.is_resumable]
+    for resumed in [growth.study] if growth else resumable:
+        console.print(
+            f"To continue: python transfer_learning.py --resume {resumed} --runs {store.root}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _stop(store: RunStore, run_id: str) -> int:
@@ -327,7 +418,7 @@ def _stop(store: RunStore, run_id: str) -> int:
     return DONE
 
 
-def _print_summary(store: RunStore, runs: Sequence[AnyRun], as_json: bool) -> None:
+def _print_summary(store: RunStore, runs: Sequence[AnyRun], growth: Growth | None, as_json: bool) -> None:
     summaries, names = [summarise(store, run) for run in runs], run_labels(runs)
     balanced = ["Balanced"] if any(row.is_unbalanced for row in summaries) else []
     table = Table("Run", "State", "Epochs", "Best", "Validation", "Test", *balanced, "F1", "Time")
@@ -343,14 +434,20 @@ def _print_summary(store: RunStore, runs: Sequence[AnyRun], as_json: bool) -> No
             percent(row.macro_f1),
             duration(row.seconds),
         )
-    verdict = headline(judge(store, runs))
-    for result in (table, verdict):
+    if growth and growth.looks:  # judged with the error rate of a look
+        verdict, text = growth.looks[-1].finding, describe_growth(growth)
+    else:
+        verdict = text = headline(judge(store, runs))
+    for result in (table, text):
         results().print(result)
     for row in summaries:
         if row.error:
             console.print(f"{row.title}: {row.error}", style="red", markup=False)
     if as_json:
-        print(json.dumps({"study": runs[0].study, "runs": [row.to_json() for row in summaries], "verdict": verdict}))
+        grown = growth.to_json() if growth else {}
+        looks = {name: grown[name] for name in ("looks", "state", "reason")} if growth else {}
+        content = {"study": runs[0].study, "runs": [row.to_json() for row in summaries], "verdict": verdict}
+        print(json.dumps(content | looks))
 
 
 if __name__ == "__main__":

@@ -30,12 +30,12 @@ from benchmarks.support.verdict_world import (
 from core.analysis.comparison.pairs.contrast import ASSURANCE, EQUIVALENCE_MARGIN
 from core.analysis.statistics.assurance import assurance
 from core.analysis.statistics.multiple_comparisons import ERROR_RATE
+from core.experiment.runs.growth import LOOKS
 
 SEEDS = 1, 2, 3, 5, 10
 TEST_IMAGES = 20, 90, 379, 2_000
 RUN_SDS = 0.005, 0.015, 0.03
 GAIN = 0.04
-LOOKS = 3, 5, 7, 10, 20
 Row = dict[str, float]
 Rates = dict[str, Row]
 

@@ -10,26 +10,32 @@ from core.analysis.comparison.verdict import judge
 from core.analysis.results.settings import run_labels
 from core.analysis.results.summary import Summary, summarise
 from core.analysis.text import count, escape_markdown
+from core.experiment.preset import MAX_SEEDS, MAX_STRATEGIES
 from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_folder import NoSuchRun
 from pages.parts.compare.compare_tabs import show_details
 from pages.parts.compare.contrasts_section import show_contrasts, show_cost
 from pages.parts.compare.depth_section import show_depth_curve
 from pages.parts.compare.fairness_badge import show_fairness
+from pages.parts.growth.growth_line import show_growth
 from pages.parts.shared.accuracy_bars import show_accuracy_bars
 from pages.parts.shared.curve_controls import show_curves
 from pages.parts.shared.run_picker import choose_runs, select_run
 from pages.parts.shared.services import Services, get_services
 from pages.parts.shared.show import show_empty_page, show_table
 
+MAX_COMPARED = MAX_SEEDS * MAX_STRATEGIES
+"""Runs of the largest study."""
+
 
 def main() -> None:
     services = get_services()
     st.title("Compare")
     listed = services.store.runs()
-    runs = choose_runs(listed)
+    runs = choose_runs(listed, MAX_COMPARED)
     try:
         if runs:
+            show_growth(services, runs)
             _show(services, runs)
         elif not listed:
             show_empty_page(

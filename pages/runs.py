@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts.growth.growth_line import show_growth
 from pages.parts.runs.cache_usage import show_cache_usage
 from pages.parts.runs.live import show_live_runs
 from pages.parts.shared.run_picker import choose_runs
@@ -15,6 +16,7 @@ def main() -> None:
     listed = services.store.runs()
     runs = choose_runs(listed)
     if runs:
+        show_growth(services, runs)
         show_live_runs(services, runs)
         show_cache_usage(listed)
     elif not listed:

@@ -1,16 +1,20 @@
 """Train page: set up a study of strategies and start it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import streamlit as st
 
 from core.analysis.text import count, escape_markdown
 from core.data.datasets.dataset import Dataset
 from core.experiment.preset import Preset
 from core.experiment.run_config import SAMPLE
+from core.experiment.runs.growth import GrowthLimits, expect_several
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.strategy import Strategy
 from core.machine.devices import Device, training_devices
 from pages.parts.shared.choose_data import choose_data, show_report
-from pages.parts.shared.form import fill_from_url, fill_notice, fill_once, weights_notice
+from pages.parts.shared.form import fill_from_url, fill_notice, fill_once, selected_test_parts, weights_notice
 from pages.parts.shared.grouping_controls import chosen_grouping
 from pages.parts.shared.services import Services, get_services, show_error
 from pages.parts.shared.start_study import start_study
@@ -18,8 +22,9 @@ from pages.parts.train.advanced import choose_template
 from pages.parts.train.estimate import show_estimate
 from pages.parts.train.find_rate import RangeTestSetup
 from pages.parts.train.preset_bar import choose_preset, save_preset
-from pages.parts.train.seeds import choose_seeds
+from pages.parts.train.seeds import choose_seeds, choose_test_parts
 from pages.parts.train.strategy_card import strategy_card
+from pages.parts.train.until_settled import choose_growth, describe_plan
 
 CARDS_PER_ROW = 3
 
@@ -36,11 +41,13 @@ def main() -> None:
         st.info(notice)
     data = choose_data(services)
     with st.container():  # its number of lines varies: an open panel below would close as it moves
-        report = show_report(data, *chosen_grouping(services.allowed_folders)) if data else None
+        grouping = chosen_grouping(services.allowed_folders)
+        report = show_report(data, *grouping, selected_test_parts()) if data else None
     dataset = report.dataset if report else None
     choose_preset(services, len(dataset.images) if dataset else None)
     cards = st.container()  # the cards come first, but depend on the settings below
     template, errors = choose_template(services, data or SAMPLE)
+    template = replace(template, test_parts=selected_test_parts())
     range_test = RangeTestSetup(services, dataset, template) if dataset and not errors else None
     strategies: tuple[Strategy, ...] = ()
     with cards:
@@ -48,27 +55,42 @@ def main() -> None:
             strategies = _choose_strategies(dataset, range_test)
         except ValueError as error:  # e.g. too many epochs in all phases together
             show_error(error)
-    seeds = choose_seeds(report, len(strategies))
+    limits = choose_growth()
+    seeds = limits.looks[0] if limits else choose_seeds()
+    choose_test_parts(report, seeds, len(strategies))
+    errors += _growth_errors(limits, strategies)
     preset = Preset(strategies, template, seeds) if strategies and not errors else None
     if preset and (notice := weights_notice(preset.template)):
         st.caption(f":material/info: {notice} Advanced shows where to put the ImageNet file.")
-    st.caption(_plan(strategies, seeds))
+    st.caption(_plan(strategies, seeds) + (f" {describe_plan(limits)}" if limits else ""))
     if preset and report:
-        show_estimate(services, preset, report)
+        show_estimate(services, preset, report, f" This is for the first {seeds} seeds." if limits else "")
     if errors:
         reasons = escape_markdown(" ".join(errors))
-        st.caption(f":material/warning: To start, correct the settings in Advanced. {reasons}")
-    _offer_start(services, preset, dataset)
+        st.caption(f":material/warning: To start, correct the settings. {reasons}")
+    _offer_start(services, preset, dataset, limits)
 
 
-def _offer_start(services: Services, preset: Preset | None, dataset: Dataset | None) -> None:
+def _growth_errors(limits: GrowthLimits | None, strategies: Sequence[Strategy]) -> list[str]:
+    """Why these strategies cannot be trained until it is settled which one is best."""
+    try:
+        if limits and strategies:
+            expect_several(strategies)
+    except ValueError as error:
+        return [str(error)]
+    return []
+
+
+def _offer_start(
+    services: Services, preset: Preset | None, dataset: Dataset | None, limits: GrowthLimits | None
+) -> None:
     """Show the buttons that start the study and save its settings; without a preset or images it cannot start."""
     with st.container(horizontal=True):
         pressed = st.button("Start", type="primary", disabled=not (preset and dataset))
         if preset:
             save_preset(services, preset)
     if pressed and preset and dataset:
-        start_study(services, preset, dataset)
+        start_study(services, preset, dataset, limits)
 
 
 def _choose_strategies(dataset: Dataset | None, range_test: RangeTestSetup | None) -> tuple[Strategy, ...]:

@@ -109,6 +109,26 @@ def planned(tmp_path: Path, *arguments: str) -> list[tuple[RunConfig, Manifest]]
     return [(store.get_intact(run_id).config, Manifest.from_csv(store.manifest(run_id))) for run_id in run_ids]
 
 
+def test_three_seeds_or_more_test_in_turn_unless_the_user_says_otherwise(tmp_path, tiny_folder, capsys):
+    data = ["--data", str(tiny_folder), *HEAD_ALONE]
+    runs = planned(tmp_path, *data, "--seeds", "5")
+    tested = [item.path for _, manifest in runs for item in manifest.in_split("test")]
+    assert {config.test_parts for config, _ in runs} == {"in-turn"} and len(tested) == len(set(tested)) == 60
+    for options in (["--seeds", "2"], ["--seeds", "3", "--test-parts", "random"]):
+        assert {config.test_parts for config, _ in planned(tmp_path, *data, *options)} == {"random"}
+    (alone,) = planned(tmp_path, *data, "--test-parts", "in-turn")
+    assert alone[0].test_parts == "in-turn" and "Test parts" not in capsys.readouterr().err
+    folders = tmp_path / "folders"
+    for part in ("train", "test"):
+        shutil.copytree(tiny_folder, folders / part)
+    for path in (folders / "test").rglob("*[1-5].*"):
+        path.unlink()
+    assert (
+        planned(tmp_path, "--data", str(folders), *HEAD_ALONE, "--test-parts", "in-turn")[0][0].test_parts == "random"
+    )
+    assert "Test parts are not in turn: the data set has a test folder of its own" in capsys.readouterr().err
+
+
 def test_groups_stay_together_with_every_seed(tmp_path, tiny_folder, capsys):
     pattern = r"00(\d)\."
     runs = planned(tmp_path, "--data", str(tiny_folder), "--groups", pattern, "--seeds", "3")

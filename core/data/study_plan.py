@@ -6,11 +6,11 @@ from dataclasses import replace
 from core.backbones.weights import SAMPLE_BASE
 from core.data.datasets.changed_images import expect_unchanged
 from core.data.datasets.dataset import Dataset
+from core.data.datasets.folds import split_with, why_not_in_turn
 from core.data.datasets.groups import with_groups
-from core.data.datasets.split import split
 from core.experiment.named_strategies import SharedSettings, all_three
 from core.experiment.preset import Preset
-from core.experiment.run_config import SAMPLE, RunConfig
+from core.experiment.run_config import IN_TURN, RANDOM, SAMPLE, RunConfig
 from core.experiment.strategy import Strategy
 
 
@@ -20,16 +20,24 @@ def plan_study(
     """Return (configuration, manifest as CSV) of each run: every strategy with every seed.
 
     A seed determines both the split and the training, so runs with the same seed share a split and can be compared in
-    pairs. Raises `ValueError` if there is no strategy, no seed or no such base, or a setting that only runs of earlier
-    versions may have; `DataError` if the groups do not fit the data set, it cannot be split, or an image has changed
-    since it was scanned.
+    pairs. Where test parts in turn are not possible they are random (see `resolve_test_parts`). Raises `ValueError` if
+    there is no strategy, no seed or no such base, or a setting that only runs of earlier versions may have; `DataError`
+    if the groups do not fit the data set, it cannot be split, or an image has changed since it was scanned.
     """
     template.backbone  # noqa: B018 - raises if it is unknown
     if not strategies or not seeds:
         raise ValueError(f"Expected at least one strategy and one seed; received {len(strategies)} and {len(seeds)}.")
     template = replace(template, batch_size=int(template.batch_size))  # a new run may not repeat an earlier version's 1
     dataset = with_groups(dataset, template.groups)
-    manifests = {seed: split(dataset, seed, template.leak_free) for seed in seeds}
+    template, _ = resolve_test_parts(template, dataset)
+    return plan_runs(template, strategies, dataset, seeds)
+
+
+def plan_runs(
+    template: RunConfig, strategies: Sequence[Strategy], dataset: Dataset, seeds: Sequence[int]
+) -> list[tuple[RunConfig, str]]:
+    """Like `plan_study`, for images with their groups and a template whose test parts are possible."""
+    manifests = {seed: split_with(template.test_parts, dataset, seed, template.leak_free) for seed in seeds}
     if dataset.scanned is not None:
         advice = "Start again: the folder is then read anew."
         expect_unchanged(dataset.root, manifests[seeds[0]].items, dataset.scanned, advice)
@@ -38,6 +46,15 @@ def plan_study(
         for seed, manifest in manifests.items()
         for strategy in strategies
     ]
+
+
+def resolve_test_parts(template: RunConfig, dataset: Dataset) -> tuple[RunConfig, str]:
+    """Return the template with the test parts that the data set allows, and why they are not in turn as the template
+    says; "" if they are. The groups of the template are already in the data set.
+    """
+    if template.test_parts != IN_TURN or not (reason := why_not_in_turn(dataset, template.seed, template.leak_free)):
+        return template, ""
+    return replace(template, test_parts=RANDOM), f"Test parts are not in turn: {reason}."
 
 
 def quick_study(weights: str) -> Preset:

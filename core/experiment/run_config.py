@@ -24,6 +24,9 @@ class _StoredBatchOfOne(int):
     """
 
 
+TEST_PARTS: Final = ("random", "in-turn")
+"""How the test images of each seed are chosen: at random, or as the next of five folds."""
+RANDOM, IN_TURN = TEST_PARTS
 LAYOUTS: Final = ("auto", "split", "classes", "nested")
 """How the folders of a data set are read; "auto" decides, or asks if several ways are possible."""
 
@@ -75,6 +78,8 @@ class RunConfig:
         layout: how the folders in `data` were read, one of `LAYOUTS`.
         groups: images that stay in one part of the split, such as those of one recording: the path of a CSV file with
             columns path and group, or a regular expression of file names with one capture group; "" = none.
+        test_parts: one of `TEST_PARTS`: "random" draws the test images anew with each seed; "in-turn" tests every image
+            once in five seeds (`core/data/datasets/folds.py`).
     """
 
     data: str = SAMPLE
@@ -97,6 +102,7 @@ class RunConfig:
     base: str = DEFAULT_BASE.name
     layout: str = "auto"
     groups: str = ""
+    test_parts: str = RANDOM
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
@@ -118,6 +124,7 @@ class RunConfig:
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
         _expect_one_of("kept_precision", self.kept_precision, PRECISIONS)
         _expect_one_of("layout", self.layout, LAYOUTS)
+        _expect_one_of("test_parts", self.test_parts, TEST_PARTS)
         for name in ("data", "base", "weights"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
@@ -183,6 +190,11 @@ class RunConfig:
         if type(data.get("batch_size")) is int and data["batch_size"] == 1:
             settings["batch_size"] = _StoredBatchOfOne(1)
         return cls(**{"leak_free": False} | data | settings)
+
+
+def default_test_parts(seeds: int) -> str:
+    """The test parts of a study of this many seeds unless the user chooses: with three or more, in turn."""
+    return IN_TURN if seeds >= 3 else RANDOM
 
 
 def _expect_one_of(name: str, value: object, choices: tuple[float | str, ...]) -> None:

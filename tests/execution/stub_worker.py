@@ -1,5 +1,6 @@
 """A real worker process with a job that needs no Keras; the first argument names the job."""
 
+import json
 import os
 import signal
 import subprocess
@@ -126,6 +127,20 @@ def starting(_config: RunConfig, session: Session) -> bool:
     return False
 
 
+def measured(config: RunConfig, session: Session) -> bool:
+    """Ends with the test accuracy that `accuracies.json` beside the runs folder names for the strategy and the seed.
+
+    It has a list for each strategy, from which the seeds take their values in turn; null: the run fails.
+    """
+    accuracies = json.loads((session.folder.parents[1] / "accuracies.json").read_text())[config.strategy.name]
+    accuracy = accuracies[config.seed % len(accuracies)]
+    if accuracy is None:
+        raise ValueError("Expected an accuracy; received none.")
+    evaluation = {"split": "test", "images": 100, "accuracy": accuracy, "classes": ["a", "b"]}
+    (session.folder / "evaluation.json").write_text(json.dumps(evaluation))
+    return quick(config, session)
+
+
 JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {
     job.__name__: job
     for job in (
@@ -141,6 +156,7 @@ JOBS: dict[str, Callable[[RunConfig, Session], bool]] = {
         job_from_folder,
         starting,
         leaves_a_thread,
+        measured,
     )
 }
 

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from core.backbones.registry import DEFAULT_BASE
-from core.experiment.run_config import LAYOUTS, PRECISIONS, Augmentation, RunConfig
+from core.experiment.run_config import LAYOUTS, PRECISIONS, TEST_PARTS, Augmentation, RunConfig
 from core.experiment.runs.run import RunError, RunStatus, State
 from core.experiment.strategy import ALL_LAYERS, MAX_LEARNING_RATE, Phase, Strategy
 
@@ -38,6 +38,7 @@ configs = st.builds(
     st.sampled_from(PRECISIONS),
     layout=st.sampled_from(LAYOUTS),
     groups=st.sampled_from(["", r"(.+)_\\d+", "(玻璃)", "/data/groups.csv"]),
+    test_parts=st.sampled_from(TEST_PARTS),
 )
 
 timestamps = st.none() | st.floats(0, 4e9)

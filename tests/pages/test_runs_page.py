@@ -96,7 +96,11 @@ def test_the_number_of_runs_on_the_page_is_limited(root):
     store = RunStore(root)
     study = store.create_study([(RunConfig(seed=seed), MANIFEST) for seed in range(40)])
     page = open_page("runs", study=study.id)
-    assert "The first 30 of 40 chosen runs" in texts(page) and "Waiting, 29 runs ahead" in progress_texts(page)
+    shown = "30 of 40 chosen runs are shown, those that wait or train first."
+    assert shown in texts(page) and "Waiting, 29 runs ahead" in progress_texts(page)
+    for run in study.runs[:20]:
+        store.write_status(run.id, RunStatus(State.STOPPED))
+    assert "Waiting, 19 runs ahead" in progress_texts(open_page("runs", study=study.id))
 
 
 @pytest.mark.faults

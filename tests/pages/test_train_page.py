@@ -1,6 +1,7 @@
 """The Train page without a browser."""
 
 import json
+import shutil
 from typing import ClassVar
 
 import pytest
@@ -16,6 +17,7 @@ from core.experiment.named_strategies import (
 )
 from core.experiment.preset import PresetStore
 from core.experiment.run_config import RunConfig
+from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run_store import RunStore
 from core.experiment.timings import PhaseTimings, Timings
 from core.machine.paths import presets_folder, sample_set_folder
@@ -38,13 +40,75 @@ def test_seeds_are_shown_with_the_difference_they_can_detect(root):
     detectable = "you will detect differences of 16 points or more between two models (80% power)"
     assert f"{detectable}; it does not show variation between trainings" in texts(page)
     page.segmented_control(key="seeds").set_value(5).run()
-    assert "15 runs, 325 epochs in all" in texts(page) and "With 5 seeds and 90 test images" in texts(page)
+    assert "15 runs, 325 epochs in all" in texts(page) and "With 5 seeds and 120 test images" in texts(page)
     button(page, "Start").click().run()
     runs = RunStore(root).runs()
     assert [run.config.seed for run in reversed(runs)] == [seed for seed in range(5) for _ in range(3)]
     assert all(run.config.split_seed == run.config.seed for run in runs)
     again = open_page("train", **{"from": runs[0].study})
     assert "15 runs" in texts(again) and again.session_state["seeds"] == 5
+
+
+def test_three_seeds_are_tested_in_turn_unless_the_user_chooses(root):
+    page = open_page("train")
+    parts = page.segmented_control(key="test-parts")
+    assert parts.value == "random" and "420 for training, 90 for validation, 90 for testing" in texts(page)
+    page.segmented_control(key="seeds").set_value(3).run()
+    assert parts_of(page) == "in-turn" and "In turn: five seeds test every image once (68/12/20)." in texts(page)
+    assert "for validation, 120 for testing" in texts(page) and "With 3 seeds and 120 test images" in texts(page)
+    page.segmented_control(key="test-parts").set_value("random").run()
+    page.segmented_control(key="seeds").set_value(5).run()
+    assert parts_of(page) == "random" and "With 5 seeds and 90 test images" in texts(page)
+    page.text_input(key="preset-name").set_value("At random").run()
+    button(page, "Save").click().run()
+    page.segmented_control(key="test-parts").set_value("in-turn").run()
+    button(page, "Start").click().run()
+    assert {run.config.test_parts for run in RunStore(root).runs()} == {"in-turn"}
+    again = open_page("train")
+    again.selectbox(key="preset").set_value("At random").run()
+    button(again, "Apply preset").click().run()
+    assert parts_of(again) == "random" and again.segmented_control(key="seeds").value == 5
+    PresetStore(presets_folder()).delete("At random")
+
+
+def parts_of(page) -> str:
+    return page.segmented_control(key="test-parts").value
+
+
+def test_where_the_user_has_a_test_folder_the_page_says_why_nothing_is_in_turn(root, tiny_folder):
+    folders = tiny_folder.parent / "with-a-test-folder"
+    for part, keep in (("train", "12345"), ("test", "0")):
+        for path in (path for path in tiny_folder.glob("*/*") if path.stem[-1] in keep):
+            (folders / part / path.parent.name).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folders / part / path.parent.name)
+    page = open_page("train")
+    page.segmented_control[0].set_value("Folder").run()
+    page.text_input(key="folder").set_value(str(folders)).run()
+    page.segmented_control(key="seeds").set_value(3).run()
+    assert page.segmented_control(key="test-parts").disabled
+    assert "Test parts are random: the data set has a test folder of its own, which is used as it is." in texts(page)
+    button(page, "Start").click().run()
+    assert not page.exception and {run.config.test_parts for run in RunStore(root).runs()} == {"random"}
+
+
+def test_a_study_until_settled_begins_with_three_seeds_and_has_a_limit(root):
+    page = open_page("train")
+    page.segmented_control(key="seed-plan").set_value("until settled").run()
+    assert "9 runs, 195 epochs in all" in texts(page) and parts_of(page) == "in-turn"
+    assert "3 seeds of each strategy first, then more until it is settled, at most 20." in texts(page)
+    page.number_input(key="max-seeds").set_value(10).run()
+    assert "at most 10." in texts(page)
+    for number in (0, 1):
+        page.checkbox(key=f"card-{number}-use").uncheck()
+    page.run()
+    assert "Expected at least two strategies" in texts(page) and button(page, "Start").disabled
+    page.checkbox(key="card-0-use").check().run()
+    button(page, "Start").click().run()
+    assert not page.exception and "3 seeds of each strategy first. More are added" in texts(page)
+    (study,) = {run.study for run in RunStore(root).runs()}
+    growth = GrowthStore(RunStore(root)).load(study)
+    assert (growth.seeds, growth.limits.max_seeds) == (3, 10) and len(RunStore(root).runs()) == 6
+    assert [run.id.split("-")[3] for run in RunStore(root).study(study).runs][-1] == "06"
 
 
 def test_a_duplicated_study_keeps_its_seeds(root):

@@ -7,10 +7,11 @@ from pathlib import Path
 from core.analysis.text import count, rate, shorten, study_time
 from core.backbones.registry import backbones
 from core.experiment.group_pattern import is_csv
-from core.experiment.run_config import SAMPLE, RunConfig
+from core.experiment.run_config import IN_TURN, RANDOM, SAMPLE, RunConfig
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase
 
+TEST_PARTS_NAMES = {RANDOM: "random", IN_TURN: "in turn"}
 _WEIGHTS = {"imagenet": "ImageNet", "sample": "sample base (drawn images)", "random": "none (random)"}
 
 
@@ -34,6 +35,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         "Images": data_name(config.data),
         "Folders read as": config.layout,
         "Seed": _seed(config),
+        "Test parts": TEST_PARTS_NAMES[config.test_parts],
         "Batch size": str(config.batch_size),
         "Image size": f"{config.image_size} px",
         "Base": base_name(config.base),

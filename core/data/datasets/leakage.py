@@ -7,6 +7,7 @@ from core.data.datasets.dataset import Dataset
 from core.data.datasets.groups import indivisible_classes
 from core.data.datasets.layout.shown_names import list_names
 from core.data.datasets.split import Manifest, ManifestRow, divided_images
+from core.experiment.run_config import IN_TURN, RANDOM
 
 _GIVE_GROUPS = (
     "To keep the images of a recording, object or burst together, give Groups (Data page: Images that stay together; "
@@ -26,14 +27,14 @@ def leaked_images(dataset: Dataset, manifest: Manifest) -> Set[str]:
     return _by_duplicates(dataset, manifest) | _by_groups(dataset, manifest)
 
 
-def split_warnings(dataset: Dataset, manifest: Manifest, leak_free: bool = True) -> list[str]:
+def split_warnings(dataset: Dataset, manifest: Manifest, leak_free: bool = True, test_parts: str = RANDOM) -> list[str]:
     """Describe in sentences what limits the test: images left out, leaked test images, and classes without a test."""
     undivided = _undivided_classes(dataset) if leak_free else []
     return [
         *_left_out(dataset),
         *undivided,
         *_leaks(dataset, manifest, _CHAIN if leak_free and not undivided else ""),
-        *_absent_classes(dataset, manifest),
+        *_absent_classes(dataset, manifest, test_parts),
         *_few_training_images(dataset, manifest),
     ]
 
@@ -102,18 +103,19 @@ def _leaks(dataset: Dataset, manifest: Manifest, reason: str) -> list[str]:
     ]
 
 
-def _absent_classes(dataset: Dataset, manifest: Manifest) -> list[str]:
+def _absent_classes(dataset: Dataset, manifest: Manifest, test_parts: str) -> list[str]:
     """Report the classes that are absent from a part because of their groups, in one sentence for each part."""
     images, into = divided_images(dataset)
     present = {(item.split, item.label) for item in manifest.items}
     grouped = {image.label for image in images if image.group}
     absent = {name: [label for label in grouped if (name, label) not in present] for name in into}
-    return [_absence(name, labels) for name, labels in absent.items() if labels]
+    return [_absence(name, labels, test_parts) for name, labels in absent.items() if labels]
 
 
-def _absence(part: str, labels: Sequence[str]) -> str:
+def _absence(part: str, labels: Sequence[str], test_parts: str) -> str:
     verb, whose, them = ("has", "its", "it") if len(labels) == 1 else ("have", "their", "them")
-    consequence = f": the test does not measure {them}" if part == "test" else ""
+    which = "this seed's test" if test_parts == IN_TURN else "the test"
+    consequence = f": {which} does not measure {them}" if part == "test" else ""
     return (
         f"{list_names(labels)} {verb} no {part} images, because {whose} images form too few groups{consequence}. "
         "Add images of other recordings, objects or bursts."

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from core.data.datasets.dataset import SPLITS, Dataset, ImageFile
 from core.data.datasets.folder_layout import data_folder
+from core.data.datasets.folds import split_in_turn, why_not_in_turn
 from core.data.datasets.groups import with_groups
 from core.data.datasets.images.decode import Progress
 from core.data.datasets.layout.folder_stamp import FolderStamp, folder_stamp
@@ -17,6 +18,7 @@ from core.data.datasets.leakage import leaked_images, split_warnings
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest, split
 from core.experiment.group_pattern import is_csv
+from core.experiment.run_config import IN_TURN
 from core.experiment.runs.index import FileStamp, file_stamp
 
 SETTINGS_PER_SCAN: Final = 4
@@ -53,6 +55,20 @@ class Report:
     def warnings(self) -> list[str]:
         """What the split means for the test (see `split_warnings`)."""
         return split_warnings(self.dataset, self.manifest, self.leak_free) if self.manifest else []
+
+    @cached_property
+    def why_not_in_turn(self) -> str:
+        """Say in a clause why the images cannot be tested in turn; "" if they can."""
+        return why_not_in_turn(self.dataset, leak_free=self.leak_free)
+
+    def manifest_of(self, test_parts: str) -> Manifest | None:
+        """Return the manifest of the first seed, with test parts in turn if they are wanted and possible."""
+        is_in_turn = test_parts == IN_TURN and self.manifest and not self.why_not_in_turn
+        return self._manifest_in_turn if is_in_turn else self.manifest
+
+    @cached_property
+    def _manifest_in_turn(self) -> Manifest:
+        return split_in_turn(self.dataset, leak_free=self.leak_free)
 
     @cached_property
     def _split_by_path(self) -> dict[str, str]:

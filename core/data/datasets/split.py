@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
@@ -14,6 +14,9 @@ from core.data.datasets.images.scales import parse_scale
 
 FRACTIONS = {"test": 0.15, "validation": 0.15}
 TEST_TO_TRAINING = FRACTIONS["test"] / (1 - sum(FRACTIONS.values()))
+
+Assign = Callable[[Mapping[str, Counter[str]], Sequence[str], int], dict[str, str]]
+"""Returns the part of each unit, given its number of different images of each class, the parts and the seed."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,20 @@ def split(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
     Predefined train, validation and test folders are used as they are. If validation or test is missing, it is drawn
     from the training images. Raises `DataError` if a class is too small.
     """
+    return divide(dataset, seed, leak_free, assign_at_random)
+
+
+def divide(dataset: Dataset, seed: int, leak_free: bool, assign: Assign) -> Manifest:
+    """Divide the images that have no predefined part; `assign` chooses the part of each unit (see `units`).
+
+    Raises `DataError` if a class is too small.
+    """
     dataset.check()
     images, into = divided_images(dataset)
     fixed = [_row(image, image.split) for image in dataset.images if image.split not in ("", "train")]
-    items = fixed + _divide(images, into, seed, leak_free)
+    names = units(images, len(into), leak_free)
+    assigned = assign(unit_sizes(images, names), into, seed)
+    items = fixed + [_row(image, assigned[name]) for image, name in zip(images, names, strict=True)]
     _check_parts(items, dataset.classes)
     return Manifest(tuple(sorted(items, key=lambda item: item.path)))
 
@@ -124,18 +137,15 @@ def divided_images(dataset: Dataset) -> tuple[list[ImageFile], tuple[str, ...]]:
     return [image for image in dataset.images if image.split in ("", "train")], into
 
 
-def _divide(images: Sequence[ImageFile], into: Sequence[str], seed: int, leak_free: bool) -> list[ManifestRow]:
-    """Divide the images into the splits `into`; the images of a unit (see `units`) are in one split."""
-    names = units(images, len(into), leak_free)
+def unit_sizes(images: Sequence[ImageFile], names: Sequence[str]) -> dict[str, Counter[str]]:
+    """Return the number of different images of each class, by the unit that is named for each image."""
     contents: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for image, name in zip(images, names, strict=True):
         contents[name].add((image.label, image.hash))
-    sizes = {name: Counter(label for label, _ in different) for name, different in contents.items()}
-    assigned = _assign(sizes, into, seed)
-    return [_row(image, assigned[name]) for image, name in zip(images, names, strict=True)]
+    return {name: Counter(label for label, _ in different) for name, different in contents.items()}
 
 
-def _assign(units: Mapping[str, Counter[str]], into: Sequence[str], seed: int) -> dict[str, str]:
+def assign_at_random(units: Mapping[str, Counter[str]], into: Sequence[str], seed: int) -> dict[str, str]:
     """Assign each unit to test if all its images fit into the rest of that share, else to validation, else to training.
 
     The order of the units depends only on their names and the seed.

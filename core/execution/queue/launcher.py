@@ -7,12 +7,14 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
 
 from core.execution.queue.prewarm import Prewarmer
+from core.execution.queue.repeated_call import RepeatedCall
 from core.experiment.runs.errors import describe_exit
 from core.experiment.runs.run import Run, State
 from core.experiment.runs.run_folder import NoSuchRun
@@ -64,6 +66,7 @@ class Launcher:
         command: returns a worker's command line, given the run's folder, the device and the folder of the locks.
         grace: seconds that a worker has to stop on request before it is killed with all its child processes.
         prewarmer: keeps a prewarmed worker while this launcher is active; None to keep none.
+        grow: adds runs to growing studies; called again and again, in another thread, while this launcher is active.
     """
 
     def __init__(
@@ -74,9 +77,11 @@ class Launcher:
         command: Command = worker_command,
         grace: float = GRACE_SECONDS,
         prewarmer: Prewarmer | None = None,
+        grow: Callable[[RunStore], None] | None = None,
     ) -> None:
         self._store, self._device_locks = store, device_locks or DeviceLocks(device_locks_folder())
         self._devices, self._command, self._grace, self._prewarmer = devices, command, grace, prewarmer
+        self._grow = grow
         self._workers: dict[str, _Worker] = {}
         self._stop_seen: dict[str, float] = {}
         self._last_error = ""
@@ -127,11 +132,14 @@ class Launcher:
 
     def _manage_queue(self) -> None:
         self._store.rebuild_active()
+        growing = RepeatedCall(partial(self._grow, self._store), self._report) if self._grow else None
         try:
             while not self._closed.is_set():
                 self._update()
                 self._wait()
         finally:
+            if growing:
+                growing.close()
             if self._prewarmer:
                 self._prewarmer.close()  # the next active launcher has its own
 

@@ -152,9 +152,10 @@ class RunStore:
 
     # Changing
 
-    def create_study(self, planned: Sequence[tuple[RunConfig, str]]) -> Study:
+    def create_study(self, planned: Sequence[tuple[RunConfig, str]], most_runs: int = 0) -> Study:
         """Create a queued run for each (configuration, manifest as CSV text), in this order.
 
+        `most_runs` is the number of runs that the study may have later (see `add_runs`), so that their ids are sorted.
         If an identical study still waits or trains, return it instead, so that a double click or a second browser tab
         does not start a study twice. Raises `ValueError`, `OSError`.
         """
@@ -164,14 +165,22 @@ class RunStore:
             identical = self._find_identical_study(planned)
             if identical:
                 return identical
-            study_id, digits = self._new_study_id(), max(2, len(str(len(planned))))
-            create_run_folders(
-                self.root,
-                {
-                    f"{study_id}-{number:0{digits}d}-{config.strategy.name}": (config, manifest)
-                    for number, (config, manifest) in enumerate(planned, start=1)
-                },
-            )
+            study_id, digits = self._new_study_id(), max(2, len(str(max(most_runs, len(planned)))))
+            create_run_folders(self.root, _numbered(study_id, planned, 1, digits))
+        return self.study(study_id)
+
+    def add_runs(self, study_id: str, planned: Sequence[tuple[RunConfig, str]]) -> Study:
+        """Add queued runs to a study, numbered on from its last; a configuration that it has is not added again.
+
+        Raises `NoSuchRun`, `OSError`.
+        """
+        with FileLock(self.root / ".lock"):
+            runs = self.study(study_id).runs
+            present = {run.config for run in runs if isinstance(run, Run)}
+            numbers = [run.id.removeprefix(f"{study_id}-").partition("-")[0] for run in runs]
+            new = [(config, manifest) for config, manifest in planned if config not in present]
+            first, digits = max(map(int, numbers)) + 1, max(map(len, numbers))
+            create_run_folders(self.root, _numbered(study_id, new, first, digits))
         return self.study(study_id)
 
     def create(self, config: RunConfig, manifest: str) -> Run:
@@ -300,3 +309,13 @@ class RunStore:
         while (study_id := f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}") in taken:
             moment += timedelta(milliseconds=1)
         return study_id
+
+
+def _numbered(
+    study_id: str, planned: Sequence[tuple[RunConfig, str]], first: int, digits: int
+) -> dict[str, tuple[RunConfig, str]]:
+    """The planned runs by their ids, numbered from `first` on."""
+    return {
+        f"{study_id}-{number:0{digits}d}-{config.strategy.name}": (config, manifest)
+        for number, (config, manifest) in enumerate(planned, start=first)
+    }

@@ -71,14 +71,14 @@ def _choose_folder(folders: AllowedFolders) -> str | None:
     return str(folders.resolve(path)) if path.strip() else None
 
 
-def show_report(data: str, leak_free: bool, groups: str) -> Report | None:
-    """Summarise the images in two lines; return None if they cannot be trained on."""
+def show_report(data: str, leak_free: bool, groups: str, test_parts: str) -> Report | None:
+    """Summarise the images and their split in two lines; return None if they cannot be trained on."""
     report = load_report(data, leak_free, groups)
     if report is None:
         return None
     dataset = report.dataset
-    if report.manifest:
-        st.caption(f"{_name(data)}: {_summary(dataset)}  \n{split_summary(report.manifest)}")
+    if manifest := report.manifest_of(test_parts):
+        st.caption(f"{_name(data)}: {_summary(dataset)}  \n{split_summary(manifest)}")
         show_split_notes(report)
     if dataset.problems:
         with st.expander(f"{count(len(dataset.problems), 'problem')} in these images"):

@@ -21,8 +21,9 @@ from core.backbones.weights import (
 from core.data.datasets.allowed_folders import AllowedFolders
 from core.data.study_plan import with_weights
 from core.experiment.named_strategies import BASELINE, SharedSettings, all_three
-from core.experiment.preset import Preset
-from core.experiment.run_config import MIN_BATCH, RunConfig
+from core.experiment.preset import MAX_SEEDS, Preset
+from core.experiment.run_config import MIN_BATCH, RunConfig, default_test_parts
+from core.experiment.runs.growth import LOOKS
 from core.experiment.runs.run import Run, study_of
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
@@ -33,6 +34,7 @@ WEIGHT_LABELS = {
     for weights, name in ((weights, weights_name(weights)) for weights in BUILT_IN_WEIGHTS)
 }
 WEIGHTS_FILE = "A weights file"
+FIXED, UNTIL_SETTLED = "fixed number", "until settled"
 
 
 class _PersistentState(TypedDict):
@@ -67,6 +69,17 @@ def fill_default(base: Backbone = DEFAULT_BASE, strategies: Sequence[Strategy] =
         _fill_grouping(preset.template)
 
 
+def selected_test_parts() -> str:
+    """Return the way of choosing test images: the user's choice, or what the number of seeds suggests."""
+    chosen: str | None = st.session_state["chosen-test-parts"]
+    return chosen or default_test_parts(LOOKS[0] if grows() else st.session_state["seeds"])
+
+
+def grows() -> bool:
+    """Whether the study is to grow until it is settled."""
+    return bool(st.session_state["seed-plan"] == UNTIL_SETTLED)
+
+
 def selected_base() -> Backbone:
     """Return the base that is selected in the form."""
     return backbone(st.session_state["base"])
@@ -93,7 +106,10 @@ def _fill_training(preset: Preset) -> None:
             state[widget_key(i, j, "depth")] = phase.unfreeze
             state[widget_key(i, j, "rate")] = phase.learning_rate
             state[widget_key(i, j, "epochs")] = phase.epochs
-    state["seeds"] = preset.seeds
+    state["seeds"], state["seed-plan"] = preset.seeds, FIXED
+    state.setdefault("max-seeds", MAX_SEEDS)
+    test_parts = preset.template.test_parts
+    state["chosen-test-parts"] = test_parts if test_parts != default_test_parts(preset.seeds) else None
     _fill_settings(preset.template)
 
 

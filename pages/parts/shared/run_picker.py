@@ -17,22 +17,23 @@ MAX_LISTED, MAX_SHOWN = 24, 30
 """Maximum number of runs in the list, and on a page."""
 
 
-def choose_runs(runs: Sequence[AnyRun]) -> list[AnyRun]:
+def choose_runs(runs: Sequence[AnyRun], most: int = MAX_SHOWN) -> list[AnyRun]:
     """Show the list, and return the chosen runs, the oldest first; by default those of the newest study.
 
     The URL holds the choice: `?study=ID` for a whole study, or `?run=ID` once for each run.
 
     Args:
         runs: all runs, the newest first.
+        most: number of runs that are returned at most; those that wait or train come before finished ones.
     """
     chosen = _from_url(runs)
     with st.sidebar:
         _show_list(runs, chosen)
     if runs and not chosen:
         st.markdown("No run is chosen. Choose runs in the list on the left.")
-    if len(chosen) > MAX_SHOWN:
-        st.caption(f"The first {MAX_SHOWN} of {len(chosen):,} chosen runs are shown.")
-    return chosen[:MAX_SHOWN]
+    if len(chosen) > most:
+        st.caption(f"{most} of {len(chosen):,} chosen runs are shown, those that wait or train first.")
+    return sorted(sorted(chosen, key=lambda run: run.state.is_finished)[:most], key=lambda run: run.id)
 
 
 def select_run(

@@ -13,6 +13,7 @@ from core.data.datasets.allowed_folders import AllowedFolders
 from core.execution.keras_service.client import KerasService
 from core.execution.queue.launcher import Launcher, shutdown_notice
 from core.execution.queue.prewarm import Prewarmer
+from core.execution.queue.study_growth import grow_studies
 from core.experiment.preset import PresetStore
 from core.experiment.runs.run import State
 from core.experiment.runs.run_store import RunStore, StoreError
@@ -73,7 +74,7 @@ def _services(runs: str, data_roots: tuple[str, ...], address: str, code: int) -
     store = RunStore(runs)
     atexit.register(_print_shutdown_notice, store)
     roots = AllowedFolders.for_server(address, [Path(root) for root in data_roots])
-    launcher = Launcher(store, prewarmer=Prewarmer())
+    launcher = Launcher(store, prewarmer=Prewarmer(), grow=grow_studies)
     return Services(
         store, launcher, KerasService(), roots, PresetStore(presets_folder()), TimingStore(timings_folder())
     )

@@ -8,8 +8,9 @@ from core.analysis.results.duration_estimate import DurationEstimate, estimate_d
 from core.analysis.text import duration
 from core.data.cache.feature_cache import FeatureCache
 from core.data.datasets.dataset import Dataset
+from core.data.datasets.folds import split_with
 from core.data.datasets.reports import Report
-from core.data.datasets.split import split
+from core.data.study_plan import resolve_test_parts
 from core.execution.keras_service.client import KerasServiceError
 from core.experiment.preset import Preset
 from core.experiment.run_config import RunConfig
@@ -19,7 +20,7 @@ from core.machine.devices import gpu_memory
 from pages.parts.shared.services import Services, show_error
 
 
-def show_estimate(services: Services, preset: Preset, report: Report) -> None:
+def show_estimate(services: Services, preset: Preset, report: Report, note: str = "") -> None:
     """`About 6 min on this machine. Features of 1,765 of 7,438 images and augmented copies are already cached.`"""
     if report.manifest is None or gpu_memory() is not None:
         return  # timings are measured on the CPU only
@@ -36,7 +37,7 @@ def show_estimate(services: Services, preset: Preset, report: Report) -> None:
         ):
             _measure(services, preset.template, report.dataset, missing)
     elif estimate := _estimate(preset, timings, str(report.dataset.root), report):
-        st.caption(f":material/timer: {_sentence(estimate)}")
+        st.caption(f":material/timer: {_sentence(estimate)}{note}")
 
 
 def _measure(services: Services, template: RunConfig, dataset: Dataset, depths: list[int]) -> None:
@@ -56,11 +57,11 @@ def _measure(services: Services, template: RunConfig, dataset: Dataset, depths: 
 @st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={Preset: repr, Timings: repr})
 def _estimate(preset: Preset, timings: Timings, root: str, _report: Report) -> DurationEstimate | None:
     """Estimate the duration; recomputed after ten seconds, because a run may have cached more features."""
-    leak_free = preset.template.leak_free
+    leak_free, (template, _) = preset.template.leak_free, resolve_test_parts(preset.template, _report.dataset)
     plan = []
     for seed in preset.seed_range:
-        manifest = _report.manifest if not seed and leak_free == _report.leak_free else None
-        manifest = manifest or split(_report.dataset, seed, leak_free)
+        manifest = _report.manifest_of(template.test_parts) if not seed and leak_free == _report.leak_free else None
+        manifest = manifest or split_with(template.test_parts, _report.dataset, seed, leak_free)
         plan += [
             (replace(preset.template, strategy=strategy, split_seed=seed), manifest) for strategy in preset.strategies
         ]

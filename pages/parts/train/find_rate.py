@@ -8,7 +8,8 @@ from core.analysis.charts.lr_range import rate_chart
 from core.analysis.statistics.lr_suggestion import suggest_rate
 from core.analysis.text import escape_markdown, rate
 from core.data.datasets.dataset import Dataset
-from core.data.datasets.split import split
+from core.data.datasets.folds import split_with
+from core.data.study_plan import resolve_test_parts
 from core.execution.keras_service.client import KerasServiceError
 from core.experiment.range_test_config import range_test_config
 from core.experiment.run_config import RunConfig
@@ -80,7 +81,8 @@ def _run_test(setup: RangeTestSetup, config: RunConfig, phase: int) -> bool:
     """Run the test and store its curve for the browser session; if it fails, show the error and return False."""
     try:
         with st.spinner("Running the range test: a few seconds to a few minutes"):
-            manifest = split(setup.dataset, config.split_seed, config.leak_free).to_csv()
+            parts = resolve_test_parts(config, setup.dataset)[0].test_parts
+            manifest = split_with(parts, setup.dataset, config.split_seed, config.leak_free).to_csv()
             curve = _Curve(setup.dataset, setup.services.keras_service.find_rate(config, manifest, phase))
     except (KerasServiceError, ValueError) as error:
         show_error(error)

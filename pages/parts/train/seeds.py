@@ -1,17 +1,23 @@
-"""Number of seeds of a study, and the smallest difference that this number can detect."""
+"""Number of seeds of a study, how they choose the test images, and the smallest difference that they can detect."""
 
 import streamlit as st
 
+from core.analysis.results.settings import TEST_PARTS_NAMES
 from core.analysis.statistics.assurance import detectable_difference
-from core.analysis.text import count
+from core.analysis.text import count, escape_markdown
 from core.data.datasets.reports import Report
-from pages.parts.shared.form import PERSISTENT
+from core.experiment.run_config import IN_TURN, RANDOM
+from pages.parts.shared.form import PERSISTENT, selected_test_parts
 
 CHOICES = (1, 3, 5, 10)
+_WAYS = {
+    IN_TURN: "In turn: five seeds test every image once (68/12/20).",
+    RANDOM: "Random: each seed draws its test images anew (70/15/15).",
+}
 
 
-def choose_seeds(report: Report | None, strategies: int) -> int:
-    """Show the number of seeds, and below it the smallest difference that it can detect on this data set."""
+def choose_seeds() -> int:
+    """Show the number of seeds and return it."""
     current: int = st.session_state["seeds"]  # a preset or a duplicated study may have another number
     choices = sorted({*CHOICES, current})
     seeds = st.segmented_control(
@@ -24,10 +30,33 @@ def choose_seeds(report: Report | None, strategies: int) -> int:
         help="Each seed splits the images anew and trains every strategy once on that split. Several seeds show "
         "whether a strategy is better or a single result was chance.",
     )
-    seeds = seeds or current
-    if report and report.manifest:
-        st.caption(_detectable_difference(seeds, strategies, report.manifest.counts()))
-    return seeds
+    return seeds or current
+
+
+def choose_test_parts(report: Report | None, seeds: int, strategies: int) -> None:
+    """Show how the test images of the seeds are chosen, and below the smallest difference that the seeds can detect."""
+    test_parts = st.session_state["test-parts"] = selected_test_parts()
+    st.segmented_control(
+        "Test parts",
+        TEST_PARTS_NAMES,
+        key="test-parts",
+        required=True,
+        format_func=TEST_PARTS_NAMES.__getitem__,
+        on_change=_keep_test_parts,
+        disabled=bool(report and report.why_not_in_turn),
+        help="In turn: five seeds test every image once (68/12/20). Random: each seed draws its test images anew "
+        "(70/15/15).",
+    )
+    if report and test_parts == IN_TURN and report.why_not_in_turn:
+        st.caption(f":material/info: Test parts are random: {escape_markdown(report.why_not_in_turn)}.")
+    else:
+        st.caption(_WAYS[test_parts])
+    if manifest := report.manifest_of(test_parts) if report else None:
+        st.caption(_detectable_difference(seeds, strategies, manifest.counts()))
+
+
+def _keep_test_parts() -> None:
+    st.session_state["chosen-test-parts"] = st.session_state["test-parts"]
 
 
 def _detectable_difference(seeds: int, strategies: int, counts: dict[str, int]) -> str:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from core.analysis.comparison.replicates import split_of
 from core.data.datasets.dataset import SPLITS, DataError, Dataset, ImageFile
+from core.data.datasets.folds import split_in_turn
 from core.data.datasets.groups import indivisible_classes
 from core.data.datasets.leakage import leaked_images
 from core.data.datasets.split import Manifest, ManifestRow, split
-from core.data.study_plan import plan_study, quick_study, with_weights
+from core.data.study_plan import plan_study, quick_study, resolve_test_parts, with_weights
 from core.experiment.named_strategies import FINE_TUNING, STRATEGIES, TWO_PHASE
-from core.experiment.run_config import RunConfig
+from core.experiment.run_config import IN_TURN, RANDOM, RunConfig
 from core.experiment.runs.run_store import RunStore
 from core.learning.training.run_inputs import read_manifest
 
@@ -287,6 +288,20 @@ def test_a_study_pairs_strategies_within_each_seed():
     ]
     first, same, other, same_other = (Manifest.from_csv(manifest) for _, manifest in planned)
     assert first == same == split(data, 0) and other == same_other == split(data, 7) and first != other
+
+
+def test_a_study_tests_in_turn_where_that_is_possible_and_says_why_otherwise():
+    data, template = dataset({"a": [1] * 20, "b": [1] * 20}), RunConfig(data="/set", test_parts=IN_TURN)
+    planned = plan_study(template, [TWO_PHASE], data, range(5))
+    assert {config.test_parts for config, _ in planned} == {IN_TURN}
+    assert [Manifest.from_csv(manifest) for _, manifest in planned] == [split_in_turn(data, seed) for seed in range(5)]
+    assert resolve_test_parts(template, data) == (template, "")
+    own = merged(dataset({"a": [1] * 20, "b": [1] * 20}, "train"), dataset({"a": [1], "b": [1]}, "test"))
+    ((config, manifest),) = plan_study(template, [TWO_PHASE], own)
+    assert config.test_parts == RANDOM and Manifest.from_csv(manifest) == split(own)
+    assert resolve_test_parts(template, own)[1] == (
+        "Test parts are not in turn: the data set has a test folder of its own, which is used as it is."
+    )
 
 
 @pytest.mark.parametrize(("strategies", "given_seeds"), [([], (0,)), ([TWO_PHASE], ())])

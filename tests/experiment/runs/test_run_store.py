@@ -41,6 +41,19 @@ def test_a_study_keeps_its_order_and_is_queued_so_that_runs_share_features(store
     assert store.study(study.id) == study and store.get(study.runs[1].id) == study.runs[1]
 
 
+def test_runs_are_added_to_a_study_once_and_numbered_on(store):
+    study = store.create_study(STUDY, most_runs=120)
+    added = [(RunConfig(strategy=config.strategy, seed=1), MANIFEST) for config, _ in STUDY]
+    store.write_status(study.runs[0].id, RunStatus(State.COMPLETED))
+    for number in (1, 3, 3):
+        grown = store.add_runs(study.id, added[:number])
+        assert [run.config for run in grown.runs] == [config for config, _ in STUDY + added[:number]]
+    assert [run.id.split("-")[3] for run in grown.runs] == ["001", "002", "003", "004", "005", "006"]
+    assert len(store.active()) == 5
+    with pytest.raises(NoSuchRun):
+        store.add_runs("20200101-000000-000", added)
+
+
 def test_files_of_a_new_run(store):
     run = store.create(RunConfig(data="/photos/été"), 'path,hash\n"a\r\nb",é\r')
     folder = store.root / run.id

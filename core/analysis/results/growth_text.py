@@ -1,0 +1,27 @@
+"""Describe a growing study in one line."""
+
+from core.analysis.text import count, join_words
+from core.experiment.runs.growth import Growth, GrowthState
+
+
+def describe_growth(growth: Growth) -> str:
+    """`Look 2 of 5: 5 seeds each. Two-phase did best on the test images: ... Goes on to 7 seeds.`"""
+    if not growth.looks:
+        first = f"{count(growth.limits.looks[0], 'seed')} of each strategy first."
+        more = f"More are added until it is settled, at most {growth.limits.max_seeds}."
+        return f"{first} {more if growth.state is GrowthState.GROWING else _describe_next(growth)}"
+    look, looks = growth.looks[-1], growth.limits.looks
+    begin = f"Look {looks.index(look.seeds) + 1} of {len(looks)}: {count(look.seeds, 'seed')} each. {look.finding}"
+    return " ".join(part for part in (begin, _describe_left(growth), _describe_next(growth)) if part)
+
+
+def _describe_left(growth: Growth) -> str:
+    left = [strategy.title for strategy in growth.strategies if strategy not in growth.in_race]
+    return f"Not trained further: {join_words(left)}." if left and growth.state is GrowthState.GROWING else ""
+
+
+def _describe_next(growth: Growth) -> str:
+    if growth.state is GrowthState.GROWING:
+        return f"Goes on to {count(growth.seeds, 'seed')}."
+    verb = "stopped" if growth.state is GrowthState.STOPPED else "ended"
+    return f"The study has {verb}: {growth.reason.removesuffix('.')}."

@@ -1,0 +1,157 @@
+"""Records of studies that grow: seeds are added until it is settled which strategy is best."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from core.experiment.preset import MAX_SEEDS
+from core.experiment.run_config import RunConfig
+from core.experiment.strategy import Strategy, expect_integer, expect_number
+
+LOOKS: Final = (3, 5, 7, 10, 20)
+"""Numbers of seeds at which the results are judged.
+
+Each look has the error rate of a single verdict: simulated studies without a difference claim one at any of the looks
+in at most 5% (`docs/method.md`), because the verdict is conservative for few seeds.
+"""
+
+
+class GrowthState(StrEnum):
+    """Whether more seeds will be added, or why not. A stopped study can be continued."""
+
+    GROWING = "growing"
+    SETTLED = "settled"
+    BUDGET_USED = "budget used up"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class GrowthLimits:
+    """Number of seeds, and minutes of training of all runs together (None = unlimited), after which a study ends."""
+
+    max_seeds: int = MAX_SEEDS
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        expect_integer("max_seeds", self.max_seeds, 2, MAX_SEEDS)
+        if self.minutes is not None:
+            expect_number("minutes", self.minutes, 0, 1e6)
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds at which the study is judged, the last of them the largest allowed."""
+        return (*(number for number in LOOKS if number < self.max_seeds), self.max_seeds)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was known when all runs with this number of seeds had ended; `left` lists the strategies that left then."""
+
+    seeds: int
+    finding: str
+    left: tuple[Strategy, ...] = ()
+
+
+@dataclass(frozen=True)
+class SplitBasis:
+    """What a split needs besides a manifest of the study, so that the images need not be read again.
+
+    Args:
+        root: folder that the paths in the manifests are relative to.
+        scanned: when the images were read, in Unix seconds; None if they were not.
+        predefined: parts that the folders determine, such as ("train", "test").
+        duplicate_groups: (hash, hash that names the group) of each image that has near-duplicates.
+    """
+
+    root: str
+    scanned: float | None = None
+    predefined: tuple[str, ...] = ()
+    duplicate_groups: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The plan of a growing study and its state.
+
+    Args:
+        study: its id.
+        strategies: those that it began with.
+        template: all other settings; its seed is the first one.
+        basis: what the splits of further seeds need.
+        seeds: number of seeds so far.
+        limits: when it ends although it is not settled.
+        looks: what was known at each look so far.
+        reason: why it ended, as a clause; "" while it grows.
+    """
+
+    study: str
+    strategies: tuple[Strategy, ...]
+    template: RunConfig
+    basis: SplitBasis
+    seeds: int
+    limits: GrowthLimits = GrowthLimits()
+    looks: tuple[Look, ...] = ()
+    state: GrowthState = GrowthState.GROWING
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        expect_several(self.strategies)
+        expect_integer("seeds", self.seeds, 1, self.limits.max_seeds)
+
+    @property
+    def in_race(self) -> tuple[Strategy, ...]:
+        """The strategies that are trained with further seeds."""
+        left = {strategy for look in self.looks for strategy in look.left}
+        return tuple(strategy for strategy in self.strategies if strategy not in left)
+
+    @property
+    def next_seeds(self) -> range:
+        """The seeds to be added until the next look; empty if there are enough."""
+        first, number = self.template.seed, next((n for n in self.limits.looks if n > self.seeds), self.seeds)
+        return range(first + self.seeds, first + number)
+
+    def to_json(self) -> dict[str, Any]:
+        template = replace(self.template, strategy=self.strategies[0]).to_json()
+        looks = [asdict(look) | {"left": [strategy.to_json() for strategy in look.left]} for look in self.looks]
+        return asdict(self) | {
+            "strategies": [strategy.to_json() for strategy in self.strategies],
+            "template": template,
+            "looks": looks,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Growth":
+        """The record that `to_json` wrote. Raises `ValueError` on other data."""
+        try:
+            looks = (look | {"left": _strategies(look["left"])} for look in data["looks"])
+            basis = data["basis"]
+            pairs = tuple((str(image), str(group)) for image, group in basis["duplicate_groups"])
+            return cls(
+                **data
+                | {
+                    "strategies": _strategies(data["strategies"]),
+                    "template": RunConfig.from_json(data["template"]),
+                    "basis": SplitBasis(
+                        **basis | {"predefined": tuple(basis["predefined"]), "duplicate_groups": pairs}
+                    ),
+                    "limits": GrowthLimits(**data["limits"]),
+                    "looks": tuple(Look(**look) for look in looks),
+                    "state": GrowthState(data["state"]),
+                }
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"Expected the record of a growing study; received {str(data)[:80]}.") from error
+
+
+def expect_several(strategies: Sequence[Strategy]) -> None:
+    """Raise `ValueError` if there are fewer than two strategies: nothing could be settled."""
+    if len(strategies) < 2:
+        raise ValueError(
+            f"Expected at least two strategies to compare until it is settled; received {len(strategies)}. "
+            "Add one, or give a number of seeds."
+        )
+
+
+def _strategies(items: Sequence[dict[str, Any]]) -> tuple[Strategy, ...]:
+    return tuple(Strategy.from_json(item) for item in items)
