@@ -7,8 +7,8 @@ import streamlit as st
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.run_table import comparison_table
 from core.analysis.comparison.verdict import judge
+from core.analysis.results.setting_results import SettingResults, has_several_seeds, setting_results
 from core.analysis.results.settings import run_labels
-from core.analysis.results.summary import Summary, summarise
 from core.analysis.text import count, escape_markdown
 from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_folder import NoSuchRun
@@ -42,7 +42,10 @@ def main() -> None:
 
 
 def _show(services: Services, runs: Sequence[AnyRun]) -> None:
-    rows, names = [summarise(services.store, run) for run in runs], run_labels(runs)
+    settings, names = setting_results(services.store, runs), run_labels(runs)
+    _replace_run_in_link(settings, names)
+    summaries = {run.summary.id: run.summary for setting in settings for run in setting.runs}
+    rows = [summaries[run.id] for run in runs]
     summary = st.container()  # shown first, but depends on the equivalence margin that is chosen below
     _show_unfinished(runs)
     verdict = judge(services.store, runs)
@@ -59,8 +62,8 @@ def _show(services: Services, runs: Sequence[AnyRun]) -> None:
     if any(rows.epochs or rows.steps for rows in metrics.values()):
         st.subheader("Learning curves")
         show_curves(runs, metrics)
-        baseline = _show_table(rows, names)
-        show_details(services, runs, rows, names, baseline)
+        baseline = _show_table(settings)
+        show_details(services, runs, settings, names, baseline)
     elif all(run.state.is_finished for run in runs):
         st.markdown("None of these runs finished an epoch, so there are no curves. The Runs page shows why.")
         st.page_link(
@@ -69,6 +72,16 @@ def _show(services: Services, runs: Sequence[AnyRun]) -> None:
             icon=":material/monitoring:",
             query_params={"run": [run.id for run in runs]},
         )
+
+
+def _replace_run_in_link(settings: Sequence[SettingResults], names: dict[str, str]) -> None:
+    """Links may name a run as the baseline, by its id or its label in `names`: replace it by its setting."""
+    baseline = st.query_params.get("baseline", "")
+    for setting in settings:
+        ids = [run.summary.id for run in setting.runs]
+        if baseline != setting.name and baseline in (*ids, *(names[run_id] for run_id in ids)):
+            st.query_params["baseline"] = setting.name
+            st.rerun()  # the list of baselines reads the address as it was when the page began
 
 
 def _show_unfinished(runs: Sequence[AnyRun]) -> None:
@@ -89,26 +102,49 @@ def _show_unfinished(runs: Sequence[AnyRun]) -> None:
             )
 
 
-def _show_table(rows: Sequence[Summary], names: dict[str, str]) -> str:
-    """Show the measurements of each run, and return the id of the baseline."""
+def _show_table(settings: Sequence[SettingResults]) -> SettingResults:
+    """Show the measurements of each setting, and return the baseline."""
     st.subheader("Measurements")
-    baseline = select_run(
+    several, names = has_several_seeds(settings), {setting.id: setting.name for setting in settings}
+    chosen = select_run(
         "Baseline",
-        [row.id for row in rows],
+        list(names),
         names,
         "baseline",
-        "Differences are relative to this run, in percentage points.",
+        "Differences are relative to this setting, over the seeds that both have, in percentage points."
+        if several
+        else "Differences are relative to this run, in percentage points.",
         width=360,
     )
-    table, formats = comparison_table(rows, names, baseline)
+    baseline = next(setting for setting in settings if setting.id == chosen)
+    _show_rows(settings, baseline, "comparison")
+    if several:
+        st.caption(
+            "Means over seeds. 95% from, to: interval of the mean test accuracy over seeds (Student's t), or over test "
+            "images if there is one seed (Wilson)."
+        )
+        _show_seeds(settings, baseline)
+    return baseline
+
+
+def _show_rows(settings: Sequence[SettingResults], baseline: SettingResults, name: str) -> None:
+    table, formats = comparison_table(settings, baseline)
     show_table(
         table,
-        "comparison",
-        "Measurements of each run and differences from the baseline",
+        name,
+        "Measurements of each setting and differences from the baseline",
         formats,
-        column_config={"Run": st.column_config.TextColumn(pinned=True)},
+        column_config={next(iter(table[0])): st.column_config.TextColumn(pinned=True)},
     )
-    return baseline
+
+
+def _show_seeds(settings: Sequence[SettingResults], baseline: SettingResults) -> None:
+    """Show the runs of one setting in an expander; differences are to the same seeds of the baseline."""
+    with st.expander("Seeds of a setting"):
+        several = {setting.id: setting for setting in settings if len(setting.runs) > 1}
+        names = {setting_id: setting.name for setting_id, setting in several.items()}
+        chosen = select_run("Setting", list(several), names, "seeds-of", width=360)
+        _show_rows(several[chosen].apart(), baseline, "seeds")
 
 
 main()
