@@ -35,9 +35,9 @@ from core.learning.training.batches import TrainingData
 from core.learning.training.run_inputs import read_manifest
 from core.machine.files import atomic_draft, write_atomically
 
-MAX_COMPARED = 50
-"""Images on which the file is compared with Keras if every image was used for training by some member. Keras then has
-to predict them with each member."""
+MIN_HELD_OUT, MAX_COMPARED = 20, 50
+"""With fewer than `MIN_HELD_OUT` images that no member was trained on, the file is compared with Keras on at most
+`MAX_COMPARED` test images of the first member, which Keras then has to predict with each member."""
 
 
 Member = tuple[Path, float]
@@ -50,8 +50,8 @@ def export_ensemble(members: Sequence[Member], held_out: Mapping[str, str]) -> E
     Args:
         members: at least two, with the same classes, in the order in which they are stored.
         held_out: what the Keras models together predict for the images that no member was trained on, by path. The
-            accuracy is measured on these. If there are none, the file is only compared with Keras on images of the
-            first member's test part.
+            accuracy is measured on these. If there are fewer than `MIN_HELD_OUT`, the file is only compared with Keras,
+            on images of the first member's test part.
 
     A file that is up to date and measured is not written again. Raises `ExportError`, `ModelFileError`; then no file is
     left.
@@ -67,6 +67,7 @@ def export_ensemble(members: Sequence[Member], held_out: Mapping[str, str]) -> E
 
 def _export(members: Sequence[Member], held_out: Mapping[str, str]) -> ExportedFile:
     runs = [run for run, _ in members]
+    held_out = held_out if len(held_out) >= MIN_HELD_OUT else {}
     rows, models = read_predictions(runs[0]), [load_model(run / MODEL_FILE) for run in runs]
     _expect_same_inputs(runs, models)
     data = load_images(runs[0], models[0].input_shape[1], rows)
