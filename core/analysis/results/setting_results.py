@@ -114,20 +114,24 @@ def setting_results(store: RunStore, runs: Sequence[AnyRun]) -> list[SettingResu
     """Results of the runs by setting. Raises `NoSuchRun`."""
     settings = group_by_setting(runs)
     names = setting_labels(settings)
-    return [
-        SettingResults(names[setting.id], tuple(_seed_results(store, run, members) for run in members))
-        for setting, members in settings
-    ]
+    return [SettingResults(names[setting.id], _seed_results(store, members)) for setting, members in settings]
 
 
 def has_several_seeds(settings: Sequence[SettingResults]) -> bool:
     return any(len(setting.runs) > 1 for setting in settings)
 
 
-def _seed_results(store: RunStore, run: AnyRun, members: Sequence[AnyRun]) -> SeedResults:
-    seed = _seed(run.config) if isinstance(run, Run) else run.id
-    figures = evaluation_figures(store.evaluation(run.id))
-    return SeedResults(run_labels(members)[run.id], seed, summarise(store, run), figures)
+def _seed_results(store: RunStore, members: Sequence[AnyRun]) -> tuple[SeedResults, ...]:
+    names = run_labels(members)
+    return tuple(
+        SeedResults(
+            names[run.id],
+            _seed(run.config) if isinstance(run, Run) else run.id,
+            summarise(store, run),
+            evaluation_figures(store.evaluation(run.id)),
+        )
+        for run in members
+    )
 
 
 def _seed(config: RunConfig) -> Hashable:

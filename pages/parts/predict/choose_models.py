@@ -56,7 +56,7 @@ def choose_models(services: Services, runs: Sequence[AnyRun]) -> list[AnyModel]:
         max_selections=MAX_MODELS,
         on_change=_to_url,
         args=(choices,),
-        help="Each model is the best epoch of its run. A mean of seeds averages the probabilities of their models.",
+        help="Each model is the best epoch of its run.",
     )
     return [model for choice in chosen if (model := _model(services, choice))]
 

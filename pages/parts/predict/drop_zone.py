@@ -80,12 +80,12 @@ def _free_memory(uploads: Sequence[UploadedFile]) -> None:
 
 def choose_test_images(services: Services, model: AnyModel) -> tuple[list[Received], dict[str, Path]]:
     """Return some test images of the model's run and their paths by hash, if the user requests them."""
+    which = "on which no seed was trained" if isinstance(model, Ensemble) else "which was not trained on them"
     if not st.toggle(
         f"Try {TEST_IMAGES} test images",
         key="samples",
         bind="query-params",
-        help="Images from the test split of the first model, which was not trained on them. Their folder is their true "
-        "class. Of a mean of seeds, images on which none of the seeds was trained.",
+        help=f"Images from the test split of the first model, {which}. Their folder is their true class.",
     ):
         st.session_state.pop("test-images", None)
         return [], {}
