@@ -9,12 +9,15 @@ from pathlib import Path
 from rich.progress import Progress
 from rich.table import Column, Table
 
+from core.analysis.ensembles.held_out_accuracy import held_out_predictions
+from core.analysis.results.ensemble import AnyModel, ensemble_members, load_ensemble
 from core.analysis.results.predictions import Prediction, novelty_message, prediction_rows
-from core.analysis.results.trained_models import TrainedModel, trained_model
+from core.analysis.results.trained_models import runs_with_models, trained_model
 from core.analysis.text import count, percent, to_csv
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads
 from core.execution.keras_service.client import KerasService, KerasServiceError
 from core.execution.prediction_cache import PredictionCache
+from core.experiment.runs.run import Run
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
 from core.machine.litter import contains_litter
@@ -33,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     keras_service = KerasService()
     try:
         store = RunStore(arguments.runs)
-        model = trained_model(store, store.get(arguments.run))
+        model = _load_model(store, arguments.run, arguments.ensemble)
         files = list(_find_files(arguments.images))
         if not files:
             console.print(
@@ -58,11 +61,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         keras_service.close()
 
 
+def _load_model(store: RunStore, run_id: str, as_ensemble: bool) -> AnyModel:
+    """Load the model of a run, or of all seeds of its setting. Raises `ModelError`, `NoSuchRun`, `ValueError`."""
+    if not as_ensemble:
+        return trained_model(store, store.get(run_id))
+    setting = store.get_intact(run_id).config.without_seeds()
+    runs = [run for run in store.runs() if isinstance(run, Run) and run.config.without_seeds() == setting]
+    members = ensemble_members(runs_with_models(store, runs, len(runs)))
+    ensemble = load_ensemble(store, members[0] if members else ())
+    accuracy = held_out_predictions(store, ensemble).describe()
+    console.print(f"{ensemble.title}: {accuracy}.", markup=False, soft_wrap=True)
+    return ensemble
+
+
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="predict.py", description=__doc__)
     add = parser.add_argument
     add("run", metavar="RUN", help="id of a run that has a model")
     add("images", metavar="IMAGES", nargs="+", type=Path, help="images, or folders of images")
+    add("--ensemble", action="store_true", help="average the models of all seeds of the run's setting")
     add("--csv", type=Path, metavar="FILE.csv", help="also write all probabilities to this file")
     add("--top", type=int, default=3, metavar="N", help="number of classes to show per image")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs")
@@ -91,7 +108,7 @@ def _find_files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
             yield str(path), path
 
 
-def _predict(keras_service: KerasService, model: TrainedModel, contents: dict[str, Path]) -> PredictionCache:
+def _predict(keras_service: KerasService, model: AnyModel, contents: dict[str, Path]) -> PredictionCache:
     """Predict all images (path by hash) behind a progress bar. Raises `KerasServiceError` if the model fails."""
     predictions = PredictionCache()
     with Progress(console=console, transient=True) as bars:
@@ -105,7 +122,7 @@ def _predict(keras_service: KerasService, model: TrainedModel, contents: dict[st
 
 def _report(
     arguments: argparse.Namespace,
-    model: TrainedModel,
+    model: AnyModel,
     items: Sequence[UploadedImage | RefusedFile],
     cache: PredictionCache,
 ) -> int:
@@ -130,7 +147,7 @@ def _report(
     return FAILED if refused else DONE
 
 
-def _print_table(predictions: Sequence[tuple[str, TrainedModel, Prediction]], top: int) -> None:
+def _print_table(predictions: Sequence[tuple[str, AnyModel, Prediction]], top: int) -> None:
     if not predictions:
         return
     ranks = max(len(prediction.top(top)) for _, _, prediction in predictions)

@@ -1,14 +1,16 @@
 """Compare: which runs are best, and the measurements behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from core.analysis.comparison.headline import headline
+from core.analysis.comparison.pairs.pairwise import setting_intervals
 from core.analysis.comparison.run_table import comparison_table
-from core.analysis.comparison.verdict import judge
+from core.analysis.comparison.verdict import Verdict, judge
+from core.analysis.results.setting_results import SettingResults, has_several_seeds, setting_results
 from core.analysis.results.settings import run_labels
-from core.analysis.results.summary import Summary, summarise
+from core.analysis.statistics.wilson_interval import Interval
 from core.analysis.text import count, escape_markdown
 from core.experiment.preset import MAX_SEEDS, MAX_STRATEGIES
 from core.experiment.runs.run import AnyRun
@@ -35,7 +37,7 @@ def main() -> None:
     runs = choose_runs(listed, MAX_COMPARED)
     try:
         if runs:
-            show_growth(services, runs)
+            show_growth(services, runs, with_finding=False)  # the headline below has it
             _show(services, runs)
         elif not listed:
             show_empty_page(
@@ -48,7 +50,10 @@ def main() -> None:
 
 
 def _show(services: Services, runs: Sequence[AnyRun]) -> None:
-    rows, names = [summarise(services.store, run) for run in runs], run_labels(runs)
+    settings, names = setting_results(services.store, runs), run_labels(runs)
+    _replace_run_in_link(settings, names)
+    summaries = {run.summary.id: run.summary for setting in settings for run in setting.runs}
+    rows = [summaries[run.id] for run in runs]
     summary = st.container()  # shown first, but depends on the equivalence margin that is chosen below
     _show_unfinished(runs)
     verdict = judge(services.store, runs)
@@ -65,8 +70,8 @@ def _show(services: Services, runs: Sequence[AnyRun]) -> None:
     if any(rows.epochs or rows.steps for rows in metrics.values()):
         st.subheader("Learning curves")
         show_curves(runs, metrics)
-        baseline = _show_table(rows, names)
-        show_details(services, runs, rows, names, baseline)
+        baseline = _show_table(settings, verdict)
+        show_details(services, runs, settings, names, verdict, baseline)
     elif all(run.state.is_finished for run in runs):
         st.markdown("None of these runs finished an epoch, so there are no curves. The Runs page shows why.")
         st.page_link(
@@ -75,6 +80,16 @@ def _show(services: Services, runs: Sequence[AnyRun]) -> None:
             icon=":material/monitoring:",
             query_params={"run": [run.id for run in runs]},
         )
+
+
+def _replace_run_in_link(settings: Sequence[SettingResults], names: dict[str, str]) -> None:
+    """Links may name a run as the baseline, by its id or its label in `names`: replace it by its setting."""
+    baseline = st.query_params.get("baseline", "")
+    for setting in settings:
+        ids = [run.summary.id for run in setting.runs]
+        if baseline != setting.name and baseline in (*ids, *(names[run_id] for run_id in ids)):
+            st.query_params["baseline"] = setting.name
+            st.rerun()  # the list of baselines reads the address as it was when the page began
 
 
 def _show_unfinished(runs: Sequence[AnyRun]) -> None:
@@ -95,26 +110,54 @@ def _show_unfinished(runs: Sequence[AnyRun]) -> None:
             )
 
 
-def _show_table(rows: Sequence[Summary], names: dict[str, str]) -> str:
-    """Show the measurements of each run, and return the id of the baseline."""
+def _show_table(settings: Sequence[SettingResults], verdict: Verdict) -> SettingResults:
+    """Show the measurements of each setting, and return the baseline."""
     st.subheader("Measurements")
-    baseline = select_run(
+    several, names = has_several_seeds(settings), {setting.id: setting.name for setting in settings}
+    chosen = select_run(
         "Baseline",
-        [row.id for row in rows],
+        list(names),
         names,
         "baseline",
-        "Differences are relative to this run, in percentage points.",
+        "Differences are relative to this setting, over the seeds that both have, in percentage points."
+        if several
+        else "Differences are relative to this run, in percentage points.",
         width=360,
     )
-    table, formats = comparison_table(rows, names, baseline)
+    baseline = next(setting for setting in settings if setting.id == chosen)
+    _show_rows(settings, baseline, "comparison", setting_intervals(verdict.groups))
+    if several:
+        st.caption(
+            "Means over seeds. 95% from, to: interval of the mean test accuracy on such images; with one seed, of that "
+            "model's accuracy."
+        )
+        _show_seeds(settings, baseline)
+    return baseline
+
+
+def _show_rows(
+    settings: Sequence[SettingResults],
+    baseline: SettingResults,
+    name: str,
+    intervals: Mapping[str, Interval | None] = {},
+) -> None:
+    table, formats = comparison_table(settings, baseline, intervals)
     show_table(
         table,
-        "comparison",
-        "Measurements of each run and differences from the baseline",
+        name,
+        "Measurements of each setting and differences from the baseline",
         formats,
-        column_config={"Run": st.column_config.TextColumn(pinned=True)},
+        column_config={next(iter(table[0])): st.column_config.TextColumn(pinned=True)},
     )
-    return baseline
+
+
+def _show_seeds(settings: Sequence[SettingResults], baseline: SettingResults) -> None:
+    """Show the runs of one setting in an expander; differences are to the same seeds of the baseline."""
+    with st.expander("Seeds of a setting"):
+        several = {setting.id: setting for setting in settings if len(setting.runs) > 1}
+        names = {setting_id: setting.name for setting_id, setting in several.items()}
+        chosen = select_run("Setting", list(several), names, "seeds-of", width=360)
+        _show_rows(several[chosen].apart(), baseline, "seeds")
 
 
 main()

@@ -8,9 +8,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis.charts.palette import run_colours
+from core.analysis.results.ensemble import AnyModel, model_labels
 from core.analysis.results.predictions import agree, novelty_message, prediction_rows
-from core.analysis.results.settings import run_labels
-from core.analysis.results.trained_models import MAX_CHECKED, TrainedModel, runs_with_models
+from core.analysis.results.trained_models import MAX_CHECKED, runs_with_models
 from core.analysis.text import count, escape_markdown, percent
 from core.data.uploads.feedback import Feedback
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage
@@ -61,18 +61,18 @@ def _predict(services: Services, runs: Sequence[AnyRun]) -> None:
     _show_predictions(services, models, images, session_images.contents | test_contents, colours)
 
 
-def _preload(services: Services, models: Sequence[TrainedModel]) -> None:
+def _preload(services: Services, models: Sequence[AnyModel]) -> None:
     """Load the models before the first image arrives, once for each selection."""
-    selection = [(model.path, model.stamp) for model in models]
+    selection = [(member.path, member.stamp) for model in models for member in model.members]
     if st.session_state.get("preloaded") != selection:
-        for model in models:
-            services.keras_service.preload(model.path)
+        for path, _ in selection:
+            services.keras_service.preload(path)
         st.session_state["preloaded"] = selection
 
 
 def _show_predictions(
     services: Services,
-    models: Sequence[TrainedModel],
+    models: Sequence[AnyModel],
     images: Sequence[UploadedImage],
     contents: Mapping[str, Path],
     colours: dict[str, str],
@@ -127,7 +127,7 @@ def _compute(
     services: Services,
     predictions: PredictionCache,
     contents: Mapping[str, Path],
-    models: Sequence[TrainedModel],
+    models: Sequence[AnyModel],
     progress: DeltaGenerator,
     images: Sequence[UploadedImage],
 ) -> None:
@@ -153,14 +153,14 @@ def _show_errors(images: Sequence[UploadedImage], predictions: PredictionCache) 
 
 
 def _show_rows(shown: Sequence[UploadedImage], contents: Mapping[str, Path], context: RowContext) -> None:
-    names = run_labels([model.run for model in context.models])
+    names = model_labels(context.models)
     for image in shown:
         show_row(image, contents.get(image.hash), context, names)
     if not shown:
         st.markdown("The models agree on every image. Switch off Disagreements only to see them.")
 
 
-def _summary(images: Sequence[UploadedImage], models: Sequence[TrainedModel], predictions: PredictionCache) -> str:
+def _summary(images: Sequence[UploadedImage], models: Sequence[AnyModel], predictions: PredictionCache) -> str:
     by_image = [predictions.get_all(image.hash, models) for image in images]
     novel = sum(bool(novelty_message(found)) for found in by_image)
     text = f"{count(len(images), 'image')}, {count(len(models), 'model')}."
@@ -174,9 +174,9 @@ def _show_marked(context: RowContext, images: Sequence[UploadedImage]) -> None:
     marked = {image.hash: label for image in images if (label := context.marked.get(image.hash))}
     if not marked:
         return
-    names = run_labels([model.run for model in context.models])
+    names = model_labels(context.models)
     correct = {
-        names[model.run.id]: [
+        names[model.id]: [
             prediction.label == label
             for image, label in marked.items()
             if (prediction := context.predictions.get(image, model))
@@ -205,7 +205,7 @@ def _show_marked(context: RowContext, images: Sequence[UploadedImage]) -> None:
 
 
 def _table_rows(
-    images: Sequence[UploadedImage], models: Sequence[TrainedModel], predictions: PredictionCache
+    images: Sequence[UploadedImage], models: Sequence[AnyModel], predictions: PredictionCache
 ) -> list[dict[str, str | float | None]]:
     return prediction_rows(
         (image.name, model, prediction)
@@ -215,7 +215,7 @@ def _table_rows(
     )
 
 
-def _show_table(images: Sequence[UploadedImage], models: Sequence[TrainedModel], predictions: PredictionCache) -> None:
+def _show_table(images: Sequence[UploadedImage], models: Sequence[AnyModel], predictions: PredictionCache) -> None:
     """Show all predictions in an expander; the table is built only when it is open, because it may be large."""
     with (expander := st.expander("All predictions, as a table and as CSV", key="table", on_change="rerun")):
         if expander.open:

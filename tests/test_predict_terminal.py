@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,18 @@ CLASSES = ["glass", "[red]metal", "paper"]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple[Path, str]:
-    """A runs folder and the id of a run in it, whose model has random weights."""
+    """A runs folder with two seeds, whose models have random weights, and the id of the first."""
     from core.learning.network.model import build_transfer_model
 
     store = RunStore(tmp_path_factory.mktemp("runs"))
-    run = store.create(RunConfig(image_size=96, alpha=0.35, weights="random"), "path,hash,label,split\n")
-    store.write_status(run.id, RunStatus(State.COMPLETED, ended=1.0))
-    build_transfer_model(3, 96, 0.35, "random").save(store.path(run.id) / "model.keras")
-    (store.path(run.id) / "evaluation.json").write_text(json.dumps({"accuracy": 0.5, "classes": CLASSES}))
-    return store.root, run.id
+    config = RunConfig(image_size=96, alpha=0.35, weights="random")
+    runs = store.create_study([(replace(config, seed=seed), "path,hash,label,split\n") for seed in range(2)]).runs
+    for seed, run in enumerate(runs):
+        store.write_status(run.id, RunStatus(State.COMPLETED, ended=1.0))
+        build_transfer_model(3, 96, 0.35, "random", seed=seed).save(store.path(run.id) / "model.keras")
+        evaluation = {"accuracy": 0.5, "classes": CLASSES, "temperature": 1.0 + seed}
+        (store.path(run.id) / "evaluation.json").write_text(json.dumps(evaluation))
+    return store.root, runs[0].id
 
 
 @pytest.fixture
@@ -70,6 +74,32 @@ def test_predictions_are_printed_and_all_probabilities_written(trained, images, 
     keras_service.close()
     written = [[float(row[f"p_{name}"]) for name in CLASSES] for row in rows]
     np.testing.assert_allclose(written, expected, atol=1e-4)
+
+
+def test_the_models_of_all_seeds_can_be_averaged(trained, images, tmp_path, capsys):
+    root, run = trained
+    arguments = [run, str(images), "--runs", str(root), "--csv", str(tmp_path / "predictions.csv")]
+    assert main([*arguments, "--ensemble"]) == 0
+    assert "Two-phase, mean of 2 seeds: not measured: the manifest or" in capsys.readouterr().err
+    rows = list(csv.DictReader((tmp_path / "predictions.csv").open()))
+    keras_service = KerasService()
+    pixels = np.stack([np.full((96, 96, 3), grey, np.uint8) for grey in (10, 240)])
+    paths = sorted(root.glob("*/model.keras"))
+    first, second = (keras_service.predict(path, pixels).probabilities for path in paths)
+    keras_service.close()
+    softened = np.sqrt(second) / np.sqrt(second).sum(axis=1, keepdims=True)  # temperature 2
+    written = [[float(row[f"p_{name}"]) for name in CLASSES] for row in rows]
+    np.testing.assert_allclose(written, (first + softened) / 2, atol=1e-4)
+    assert {row["run"] for row in rows} == {" ".join(path.parent.name for path in paths)}
+
+
+@pytest.mark.faults
+def test_a_setting_with_one_seed_is_no_ensemble(trained, images, capsys):
+    root = trained[0]
+    store = RunStore(root)
+    other = store.create(RunConfig(image_size=128, alpha=0.35, weights="random"), "path,hash,label,split\n").id
+    assert main([other, str(images), "--runs", str(root), "--ensemble"]) == 1
+    assert "Expected at least two completed seeds of one setting" in capsys.readouterr().err
 
 
 @pytest.mark.faults

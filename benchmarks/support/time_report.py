@@ -6,8 +6,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Final
 
+from scipy.special import stdtrit
+
 from benchmarks.support.common import Measurement, seconds
-from core.analysis.statistics.significance import two_sided_t
 
 TUTORIAL, CACHED, COLD, WARM = "tutorial", "tutorial, images cached", "engine, nothing kept", "engine, all kept"
 VARIANTS: Final = (TUTORIAL, CACHED, COLD, WARM)
@@ -93,7 +94,7 @@ def _difference(pairs: Pairs) -> str:
     points = [100 * (_best(result) - _best(tutorial)) for tutorial, result in pairs]
     if len(points) < 2:
         return f"{mean(points):+.1f} points, one seed"
-    margin = two_sided_t(len(points) - 1) * stdev(points) / len(points) ** 0.5
+    margin = float(stdtrit(len(points) - 1, 0.975)) * stdev(points) / len(points) ** 0.5
     return f"{mean(points):+.1f} points ({mean(points) - margin:+.1f} to {mean(points) + margin:+.1f})"
 
 

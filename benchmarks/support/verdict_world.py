@@ -47,7 +47,7 @@ class World:
     @property
     def overlap(self) -> float:
         """Test images divided by training images, as the verdict uses it."""
-        return {RANDOM: TEST_TO_TRAINING, IN_TURN: 0.2 / 0.68, OWN: 0.0}[self.parts]
+        return 0.2 / 0.68 if self.parts == IN_TURN else TEST_TO_TRAINING
 
 
 @dataclass(frozen=True)

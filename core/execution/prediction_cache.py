@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.analysis.results.predictions import Prediction
+from core.analysis.results.ensemble import AnyModel
+from core.analysis.results.predictions import Prediction, mean_prediction
 from core.analysis.results.trained_models import TrainedModel
 from core.data.datasets.images.scales import whites_of
 from core.data.explain.model_output import ModelOutput
@@ -34,11 +35,20 @@ class PredictionCache:
         self.failures: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 
-    def get(self, image: str, model: TrainedModel) -> Prediction | None:
-        """Return the model's prediction for the image with this hash; None if it has not been computed."""
-        return self._predictions.get(_key(image, model))
+    def get(self, image: str, model: AnyModel) -> Prediction | None:
+        """Return the model's prediction for the image with this hash; None if it has not been computed.
 
-    def get_all(self, image: str, models: Iterable[TrainedModel]) -> list[Prediction]:
+        That of an ensemble is the mean of its members' predictions.
+        """
+        found = [self._predictions.get(_key(image, member)) for member in model.members]
+        known = [prediction for prediction in found if prediction]
+        return mean_prediction(known) if len(known) == len(found) else None
+
+    def has_failed(self, model: AnyModel) -> bool:
+        """Whether the model failed, or a member of the ensemble."""
+        return any(member.run.id in self.failures for member in model.members)
+
+    def get_all(self, image: str, models: Iterable[AnyModel]) -> list[Prediction]:
         """Return the predictions of these models for an image, without those that have not been computed."""
         return [prediction for model in models if (prediction := self.get(image, model))]
 
@@ -48,25 +58,29 @@ class PredictionCache:
         self._predictions = {key: prediction for key, prediction in self._predictions.items() if key[0] in remaining}
 
     def compute(
-        self, contents: Mapping[str, Content], models: Sequence[TrainedModel], predict: Predict
+        self, contents: Mapping[str, Content], models: Sequence[AnyModel], predict: Predict
     ) -> Iterator[tuple[int, int]]:
-        """Compute the missing predictions of all models for these images (content by hash).
+        """Compute the missing predictions of all models, and of the members of ensembles, for these images.
 
         Yields (computed, total) after each batch. Predictions computed so far are kept if the caller stops iterating.
+
+        Args:
+            contents: the images by hash.
         """
-        images = [image for image in contents if any(self._is_missing(image, model) for model in models)]
-        total, done = sum(self._is_missing(image, model) for image in images for model in models), 0
+        members = list({member.run.id: member for model in models for member in model.members}.values())
+        images = [image for image in contents if any(self._is_missing(image, member) for member in members)]
+        total, done = sum(self._is_missing(image, member) for image in images for member in members), 0
         for start in range(0, len(images), BATCH_SIZE):
             batch = images[start : start + BATCH_SIZE]
             pixels_by_input = {
                 (size, scales): self._load({image: contents[image] for image in batch}, size, scales)
-                for size, scales in {(model.image_size, model.scales) for model in models}
+                for size, scales in {(member.image_size, member.scales) for member in members}
             }
-            for model in models:
-                missing = [image for image in batch if self._is_missing(image, model)]
+            for member in members:
+                missing = [image for image in batch if self._is_missing(image, member)]
                 if missing:
-                    pixels = np.stack([pixels_by_input[model.image_size, model.scales][image] for image in missing])
-                    self._predict_batch(missing, pixels, model, predict)
+                    pixels = np.stack([pixels_by_input[member.image_size, member.scales][image] for image in missing])
+                    self._predict_batch(missing, pixels, member, predict)
                     done += len(missing)
                     yield min(done, total), total
 

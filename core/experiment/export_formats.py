@@ -1,5 +1,6 @@
 """The file formats of exported models, and the measurements of each exported file."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -63,6 +64,12 @@ FORMATS: Final = {
         ExportFormat("onnx", "ONNX", "model.onnx", "any language, servers, browsers", "onnx", 0.999),
     )
 }
+"""Formats of single models, by name."""
+
+ENSEMBLE_FORMAT: Final = ExportFormat(
+    "onnx-ensemble", "ONNX, mean of seeds", "ensemble.onnx", "any language, servers, browsers", "onnx", 0.999
+)
+"""The models of several seeds in one file, which is in the folder of the first run."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +79,11 @@ class ExportedFile:
     Args:
         format: name of its `ExportFormat`.
         kind: variant of the format; "" if the format has only one.
-        model: SHA-256 of the Keras model that was exported.
+        model: SHA-256 of the Keras model that was exported (`model_hash`).
         bytes: file size.
         images: number of test images; 0 if none could be read, and the next four are then None.
-        accuracy: of the exported file; `keras_accuracy` is that of the Keras model on the same images.
+        accuracy: of the exported file; `keras_accuracy` is that of the Keras model on the same images. Both are None
+            for an ensemble if members were trained on these images.
         agreement: share of the images for which both predict the same class.
         milliseconds: median time for one image on `machine`.
         not_measured: why the file was not run on test images; "" if it was.
@@ -94,14 +102,18 @@ class ExportedFile:
     not_measured: str = ""
 
     @property
+    def form(self) -> ExportFormat:
+        return ENSEMBLE_FORMAT if self.format == ENSEMBLE_FORMAT.name else FORMATS[self.format]
+
+    @property
     def title(self) -> str:
         """The format's title, followed by the kind if there is one."""
-        return ", ".join(filter(None, (FORMATS[self.format].title, self.kind)))
+        return ", ".join(filter(None, (self.form.title, self.kind)))
 
     @property
     def is_accurate(self) -> bool:
         """Whether the agreement with Keras reaches the minimum of the format; False if it was not measured."""
-        return self.agreement is not None and self.agreement >= FORMATS[self.format].min_agreement
+        return self.agreement is not None and self.agreement >= self.form.min_agreement
 
     @property
     def difference(self) -> float | None:
@@ -140,11 +152,20 @@ def measurement_path(form: ExportFormat, run: Path) -> Path:
     return run / EXPORT_FOLDER / f"{form.file}.json"
 
 
-def load_exported_file(form: ExportFormat, run: Path) -> ExportedFile | None:
-    """Read the measurements of a run's file in this format; None if it is missing or of an earlier model."""
+def model_hash(*runs: Path) -> str:
+    """SHA-256 of the Keras model in a run's folder, or of the hashes of several. Raises `OSError`."""
+    hashes = [sha256(run / MODEL_FILE) for run in runs]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def load_exported_file(form: ExportFormat, run: Path, *others: Path) -> ExportedFile | None:
+    """Read the measurements of a run's file in this format; None if it is missing or of an earlier model.
+
+    `others` are the folders of the other members of an ensemble.
+    """
     try:
         file = ExportedFile.from_json(read_json(measurement_path(form, run)))
         is_complete = form.path(run).stat().st_size == file.bytes and file.format == form.name
-        return file if is_complete and file.model == sha256(run / MODEL_FILE) else None
+        return file if is_complete and file.model == model_hash(run, *others) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.analysis.results.ensemble import Ensemble
 from core.analysis.results.trained_models import TrainedModel
 from core.data.explain.model_output import ModelOutput
 from core.execution.keras_service.client import KerasServiceError
@@ -51,6 +52,29 @@ def test_each_prediction_belongs_to_its_image_and_is_computed_once(images):
     for grey in images:
         assert cache.get(grey, models[0]).probabilities[1] == pytest.approx(int(grey) / 255)
     assert list(cache.compute(images, models, predict)) == [] and len(predict.requests) == 4
+
+
+def test_an_ensemble_is_the_mean_of_its_members_and_needs_no_further_predictions(images):
+    seeds = [model(f"seed-{seed}") for seed in range(3)]
+    ensemble = Ensemble(tuple(replace(seed, temperature=t) for seed, t in zip(seeds, (None, 2.0, 0.5), strict=True)))
+    cache, predict = PredictionCache(), StubModel()
+    list(cache.compute(images, [seeds[0]], predict))
+    assert cache.get("10", ensemble) is None
+    steps = list(cache.compute(images, [ensemble, *ensemble.members], predict))
+    assert steps[-1] == (40, 40) and len(predict.requests) == 6, "each is computed once"
+    for grey in images:
+        expected = np.mean([cache.get(grey, member).probabilities for member in ensemble.members], axis=0)
+        assert cache.get(grey, ensemble).probabilities == pytest.approx(tuple(expected))
+    assert cache.get("10", ensemble).probabilities != cache.get("10", seeds[0]).probabilities
+
+
+@pytest.mark.faults
+def test_an_ensemble_fails_with_one_of_its_members(images):
+    cache, good, bad = PredictionCache(), model("good"), model("bad")
+    ensemble = Ensemble((good, bad))
+    list(cache.compute(images, [ensemble], StubModel()))
+    assert cache.has_failed(ensemble) and not cache.has_failed(good)
+    assert cache.get("10", ensemble) is None and cache.get("10", good)
 
 
 def test_each_model_reads_images_of_more_than_8_bits_with_its_own_white_value(tmp_path):

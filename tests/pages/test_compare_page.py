@@ -138,28 +138,60 @@ def test_a_disputed_image_of_more_than_8_bits_is_shown_as_the_models_see_it(root
     assert shown[0] != shown[1]
 
 
-def test_several_seeds_are_drawn_as_means_or_run_by_run(root):
+@pytest.fixture
+def nine(root) -> Study:
+    """A study of three settings with three seeds each, every seed with test images of its own."""
     store = RunStore(root)
     study = store.create_study(
         [
             (RunConfig(strategy=strategy, seed=seed, split_seed=seed), MANIFEST + f"b.jpg,{seed},a,test\n")
-            for seed in range(2)
+            for seed in range(3)
             for strategy in STRATEGIES.values()
         ]
     )
     for number, run in enumerate(study.runs):
         finish(store, run, 0.7 + number / 100)
-    page = open_page("compare", study=study.id)
-    assert "2 seeds" in texts(page) and "on average" in texts(page)
-    assert {trace["name"] for trace in charts(page)[3]["data"] if trace.get("showlegend")} == {
-        "Feature extraction, 2 seeds",
-        "Fine-tuning all layers, 2 seeds",
-        "Two-phase, 2 seeds",
-    }
+    return study
+
+
+def test_several_seeds_are_drawn_as_means_or_run_by_run(nine):
+    page = open_page("compare", study=nine.id)
+    assert "3 seeds" in texts(page) and "on average" in texts(page)
+    settings = {f"{name}, 3 seeds" for name in ("Feature extraction", "Fine-tuning all layers", "Two-phase")}
+    assert {trace["name"] for trace in charts(page)[3]["data"] if trace.get("showlegend")} == settings
     page.segmented_control(key="curves-seeds").set_value("Each run").run()
     assert "Two-phase, seed 1" in {trace.get("name") for trace in charts(page)[3]["data"]} and not page.exception
-    by_step = open_page("compare", study=study.id, **{"curves-by": "Step"})
-    assert "Runs with several seeds" not in [control.label for control in by_step.segmented_control]
+    by_step = open_page("compare", study=nine.id, **{"curves-by": "Step"})
+    assert "Runs with several seeds" in [control.label for control in by_step.segmented_control]
+
+
+def test_a_setting_with_several_seeds_has_one_row_in_every_table_and_its_seeds_unfold(nine):
+    page = open_page("compare", study=nine.id)
+    assert table(page, "Setting") == ["Feature extraction (baseline)", "Fine-tuning all layers", "Two-phase"]
+    assert table(page, "Seeds") == [3, 3, 3]
+    assert table(page, "Test accuracy") == pytest.approx([0.73, 0.74, 0.75])
+    seeds = next(frame.value for frame in page.dataframe if "Run" in frame.value)
+    assert list(seeds["Run"]) == [f"Feature extraction, seed {seed}" for seed in range(3)]
+    page.selectbox(key="seeds-of").select(nine.runs[2].id).run()
+    seeds = next(frame.value for frame in page.dataframe if "Run" in frame.value)
+    assert list(seeds["Test, difference"]) == pytest.approx([0.02] * 3), "each to the same seed of the baseline"
+    assert "Two-phase, difference" in next(frame.value for frame in page.dataframe if "Class" in frame.value)
+    page = open_page("compare", study=nine.id, more="Confusions")
+    matrices = [chart["data"][0] for chart in charts(page) if chart["data"][0]["type"] == "heatmap"]
+    assert [matrix["text"][0] for matrix in matrices] == [["450", "120"]] * 3
+    page = open_page("compare", study=nine.id, more="Settings")
+    page.toggle(key="apart").set_value(False).run()
+    shown = next(frame.value for frame in page.dataframe if "Two-phase" in frame.value)
+    assert shown.set_index("Setting")["Two-phase"]["Seed"] == "0, 1, 2"
+
+
+def test_a_run_in_an_old_link_means_its_setting_as_the_baseline(nine):
+    for named in (nine.runs[5].id, "Two-phase, seed 1", "Two-phase"):
+        page = open_page("compare", study=nine.id, baseline=named)
+        assert table(page, "Setting")[0] == "Two-phase (baseline)"
+        assert page.query_params["baseline"] in ("Two-phase", ["Two-phase"])
+        page.selectbox(key="baseline").select(nine.runs[1].id).run()
+        assert table(page, "Setting")[0] == "Fine-tuning all layers (baseline)"
 
 
 def test_the_options_of_the_curves_are_in_the_url(root):

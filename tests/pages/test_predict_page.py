@@ -21,6 +21,7 @@ from core.data.explain.model_output import ModelOutput
 from core.data.uploads.feedback import NONE_OF_THESE, Feedback
 from core.execution.keras_service.client import KerasServiceError
 from core.execution.prediction_cache import PredictionCache
+from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, RunStatus, State, Study
 from core.experiment.runs.run_store import RunStore
@@ -117,6 +118,55 @@ def test_predictions_and_agreement_of_all_models_are_shown(root):
     assert len(page.query_params["run"]) == 2
     page.toggle(key="disagree").set_value(True).run()
     assert cells(page) == [] and "The models agree on every image" in texts(page)
+
+
+def two_seeds(root: Path) -> tuple[RunStore, Study]:
+    """A study of feature extraction and fine-tuning with two seeds each; the second tested one more image."""
+    store = RunStore(root)
+    strategies = [STRATEGIES[name] for name in ("feature-extraction", "fine-tuning")]
+    lines = ["path,hash,label,split", "1.jpg,1,glass,test", "2.jpg,2,paper,test", "3.jpg,3,glass,{}"]
+    study = store.create_study(
+        [
+            (RunConfig(strategy=strategy, seed=seed, image_size=96), "\n".join(lines).format(("train", "test")[seed]))
+            for seed in range(2)
+            for strategy in strategies
+        ]
+    )
+    for run in study.runs:
+        finish(store, run)
+        give_model(store, run)
+        rows = ["path,label,predicted,p_glass,p_paper", "1.jpg,glass,glass,0.9,0.1", "2.jpg,paper,glass,0.6,0.4"]
+        (store.path(run.id) / "predictions.csv").write_text("\n".join(rows))
+    return store, study
+
+
+def test_the_mean_of_the_seeds_of_a_setting_is_a_model(root):
+    _, study = two_seeds(root)
+    page = open_page("predict", run=study.runs[1].id)
+    models = page.multiselect(key="models")
+    assert len(models.options) == 6 and sum("mean of 2 seeds" in option for option in models.options) == 2
+    of_setting = f"mean-{study.runs[0].id}"
+    models.set_value([study.runs[1].id, of_setting]).run()
+    assert page.query_params["ensemble"] in (study.runs[0].id, [study.runs[0].id])
+    link = page.main.get("page_link")[1].proto.label.replace("\\", "")
+    assert link.startswith("Feature extraction, mean of 2 seeds, 50.0% on 2 images that no member was trained on (95%")
+    upload(page, dark=image_file(20))
+    assert "Feature extraction, mean of 2 seeds" in cells(page)[0] and "They disagree" in texts(page)
+    assert len(Stub.requests) == 3 and "means of its members' calibrated probabilities" in texts(page)
+    again = open_page("predict", ensemble=study.runs[2].id)
+    assert again.multiselect(key="models").value == [of_setting], "any seed of the setting may be in the address"
+
+
+def test_a_setting_whose_images_were_all_used_by_some_seed_is_not_measured(root):
+    store, study = two_seeds(root)
+    for run, part in zip(study.runs[::2], ("train,test", "test,train"), strict=True):
+        first, second = part.split(",")
+        manifest = f"path,hash,label,split\n1.jpg,1,glass,{first}\n2.jpg,2,paper,{second}\n"
+        (store.path(run.id) / "manifest.csv").write_text(manifest)
+    page = open_page("predict", ensemble=study.runs[0].id, samples="true")
+    label = page.main.get("page_link")[0].proto.label
+    assert label.endswith("not measured: every image was used for training by some member".replace(":", r"\:"))
+    assert "Expected test images that no member was trained on; received none" in texts(page)
 
 
 @pytest.mark.faults

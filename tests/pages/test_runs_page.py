@@ -15,7 +15,7 @@ from pages_harness import MANIFEST, button, epoch, finish, make_study, open_page
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.row_store import Kind
 from core.execution.keras_service.client import KerasServiceError
-from core.experiment.export_formats import FORMATS, ExportedFile, measurement_path
+from core.experiment.export_formats import ENSEMBLE_FORMAT, FORMATS, ExportedFile, measurement_path, model_hash
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import RunError, RunStatus, State
 from core.experiment.runs.run_store import RunStore
@@ -222,8 +222,37 @@ class Exporter:
         measurement_path(form, run).write_text(json.dumps(exported.to_json()))
         return exported
 
+    def export_ensemble(self, members: list[tuple[Path, float]], held_out: dict[str, str]) -> ExportedFile:
+        first, model = members[0][0], model_hash(*(run for run, _ in members))
+        ENSEMBLE_FORMAT.path(first).parent.mkdir()
+        ENSEMBLE_FORMAT.path(first).write_bytes(b"model")
+        accuracy = 0.9 if held_out else None
+        exported = ExportedFile(ENSEMBLE_FORMAT.name, "", model, 5, 50, accuracy, accuracy, 1.0, 2.5, "A processor")
+        measurement_path(ENSEMBLE_FORMAT, first).write_text(json.dumps(exported.to_json()))
+        return exported
+
     def close(self) -> None:
         return
+
+
+def test_the_seeds_of_a_setting_are_exported_together_as_onnx(root, monkeypatch):
+    monkeypatch.setattr("pages.parts.shared.services.KerasService", Exporter)
+    store = RunStore(root)
+    study = store.create_study([(RunConfig(seed=seed), MANIFEST) for seed in range(3)])
+    for run in study.runs:
+        finish(store, run)
+        (store.path(run.id) / "model.keras").write_bytes(b"model")
+    page = open_page("runs")
+    assert page.selectbox(key="export").options[-1] == "Two-phase, mean of 3 seeds"
+    page.selectbox(key="export").select(f"mean-{study.runs[0].id}").run()
+    assert "Keras and LiteRT files hold one model" in texts(page)
+    page.button(key="make-ensemble").click().run()
+    (table,) = [table.value for table in page.dataframe if "Agreement with Keras" in table.value]
+    assert list(table["Format"]) == ["ONNX, mean of seeds"] and table["Test accuracy"].isna().all()
+    assert "Accuracy of the mean of 3 seeds: not measured: the manifest or" in texts(page) and not page.exception
+    page.run()
+    assert "make-ensemble" not in [found.key for found in page.button], "the exported file is offered"
+    assert "ONNX, mean of seeds" in [found.proto.label for found in page.get("download_button")]
 
 
 def test_a_model_is_exported_in_all_formats_that_work(root, monkeypatch):

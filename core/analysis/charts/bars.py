@@ -1,13 +1,16 @@
 """Bar charts of test accuracies with their intervals."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
 from core.analysis.charts.common import plain_text
 from core.analysis.charts.palette import GREY, strategy_colours
+from core.analysis.comparison.pairs.pairwise import setting_interval
 from core.analysis.comparison.replicates import Group
 from core.analysis.results.summary import Summary
+from core.analysis.statistics.wilson_interval import Interval
 from core.analysis.text import count, percent
 
 _FRAME_PIXELS, _BAR_PIXELS, _NAME_LENGTH, _LINE_LENGTH = 60, 46, 34, 24
@@ -36,7 +39,7 @@ def accuracy_bars(
 
 
 def setting_bars(groups: Sequence[Group], colours: Mapping[str, str] | None = None) -> go.Figure:
-    """Draw one bar per setting, from 0 to 100%: the mean over seeds, with a mark for each seed.
+    """Draw one bar per setting, from 0 to 100%: the mean over seeds with its 95% interval, and a mark for each seed.
 
     Args:
         groups: the settings, in the order of the bars.
@@ -51,6 +54,7 @@ def setting_bars(groups: Sequence[Group], colours: Mapping[str, str] | None = No
             orientation="h",
             name=name,
             marker={"color": colour, "opacity": 0.6},
+            error_x=_interval_line(group.accuracy, setting_interval(group)),
             hovertemplate=f"{name}: %{{x:.1%}}, mean of {count(len(group.results), 'seed')}<extra></extra>",
         )
         figure.add_scatter(
@@ -73,17 +77,24 @@ def _add_bar(figure: go.Figure, row: Summary, accuracy: float, name: str, colour
         orientation="h",
         name=label,
         marker={"color": colour, "opacity": 0.6},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [high - accuracy],
-            "arrayminus": [accuracy - low],
-            "color": INTERVAL_COLOUR,
-            "thickness": 2.5,
-            "width": 7,
-        },
+        error_x=_interval_line(accuracy, (low, high)),
         hovertemplate=f"{label}: %{{x:.1%}}, {percent(low)} to {percent(high)}<extra></extra>",
     )
+
+
+def _interval_line(value: float, interval: Interval | None) -> dict[str, Any]:
+    """Plotly's description of the line from the lower to the upper end of an interval; none without one."""
+    low, high = interval or (value, value)
+    return {
+        "type": "data",
+        "symmetric": False,
+        "visible": interval is not None,
+        "array": [high - value],
+        "arrayminus": [value - low],
+        "color": INTERVAL_COLOUR,
+        "thickness": 2.5,
+        "width": 7,
+    }
 
 
 def _set_layout(figure: go.Figure, bars: Mapping[str, tuple[str, float]]) -> go.Figure:

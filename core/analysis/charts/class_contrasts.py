@@ -1,4 +1,4 @@
-"""Chart of the differences in accuracy between two models, per class."""
+"""Chart of the differences in accuracy between two settings, per class."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Confusion matrix of a run."""
+"""Confusion matrix of a run, or of a setting with the sums over its runs."""
 
 from collections.abc import Sequence
 

@@ -1,22 +1,25 @@
-"""Differences between two models class by class, on the same test images."""
+"""Differences between two settings class by class, on the test images that both have."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from core.analysis.comparison.replicates import saved_predictions
+from core.analysis.comparison.pairs.pairwise import Outcomes, shared_outcomes
+from core.analysis.comparison.replicates import Group
+from core.analysis.statistics.image_errors import image_differences
 from core.analysis.statistics.multiple_comparisons import ERROR_RATE
 from core.analysis.statistics.paired_models import Pairing, paired_interval
 from core.analysis.statistics.wilson_interval import Interval
-from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_store import RunStore
 
 
 @dataclass(frozen=True)
 class ClassContrast:
-    """Difference between two runs in the share of a class's test images classified correctly (first minus second), with
-    its 95% interval (Newcombe 1998 for paired proportions), adjusted for the number of classes (Bonferroni).
+    """Difference between two settings in the share of a class's test images classified correctly (first minus second).
+
+    Args:
+        interval: 95%, adjusted for the number of classes (Bonferroni). Over several seeds by the model of the verdict,
+            for one training each Newcombe's for paired proportions, which is about the two models.
+        images: number of test images of the class, summed over the seeds.
     """
 
     label: str
@@ -25,37 +28,24 @@ class ClassContrast:
     images: int
 
 
-def tested_on_same_images(store: RunStore, runs: Sequence[AnyRun], baseline: str) -> list[str]:
-    """Return the ids of the other runs with saved predictions for the baseline's test images. Raises `NoSuchRun`."""
-    expected = saved_predictions(store, baseline)
-    return [
-        run.id
-        for run in runs
-        if run.id != baseline
-        and expected is not None
-        and (saved := saved_predictions(store, run.id))
-        and saved.paths == expected.paths
-    ]
+def class_contrasts(store: RunStore, first: Group, second: Group) -> list[ClassContrast]:
+    """Compare two settings class by class, the largest gain of the first one first.
 
-
-def class_contrasts(store: RunStore, first: str, second: str) -> list[ClassContrast]:
-    """Compare two runs, given by id, class by class, the largest gain of the first run first.
-
-    Returns [] if the runs were tested on different images or have no saved predictions. Raises `NoSuchRun`.
+    Returns [] if they share no test images or have no saved predictions. Raises `NoSuchRun`.
     """
-    of_first, of_second = saved_predictions(store, first), saved_predictions(store, second)
-    if of_first is None or of_second is None or of_first.paths != of_second.paths:
-        return []
-    labels = np.array(of_first.labels)
-    confidence = 1 - ERROR_RATE / len(set(of_first.labels))
-    found = (
-        _contrast(label, of_first.correct[labels == label], of_second.correct[labels == label], confidence)
-        for label in set(of_first.labels)
-    )
+    outcomes = shared_outcomes(store, first, second)
+    labels = sorted({label for seed in outcomes for label in seed.labels})
+    found = [_contrast(label, outcomes, second.results[0].split.test_to_train, len(labels)) for label in labels]
     return sorted(found, key=lambda contrast: (-contrast.difference, contrast.label))
 
 
-def _contrast(label: str, first: np.ndarray, second: np.ndarray, confidence: float) -> ClassContrast:
-    """Compare two models on the images of one class, from booleans that mark the correct predictions."""
-    pairing = Pairing.from_correct(first, second)
-    return ClassContrast(str(label), pairing.difference, paired_interval(pairing, confidence), pairing.images)
+def _contrast(label: str, outcomes: Sequence[Outcomes], overlap: float, classes: int) -> ClassContrast:
+    seeds = [seed for outcome in outcomes if (seed := outcome.of_class(label)).images.size]
+    confidence = 1 - ERROR_RATE / classes
+    images = sum(seed.images.size for seed in seeds)
+    if len(seeds) == 1:
+        pairing = Pairing.from_correct(seeds[0].first > 0.5, seeds[0].second > 0.5)
+        return ClassContrast(label, pairing.difference, paired_interval(pairing, confidence), images)
+    found = image_differences([seed.images for seed in seeds], [seed.first - seed.second for seed in seeds])
+    posterior = found.posterior(overlap)
+    return ClassContrast(label, posterior.mean, posterior.interval(confidence), images)

@@ -1,45 +1,54 @@
-"""Tables that compare runs with each other and with a baseline."""
+"""Tables that compare settings, or runs, with each other and with a baseline."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from core.analysis.results.evaluation_file import EvaluationFigures
+from core.analysis.results.setting_results import (
+    Measure,
+    SeedResults,
+    SettingResults,
+    accuracy_on_test,
+    has_several_seeds,
+)
 from core.analysis.results.summary import Summary
+from core.analysis.statistics.wilson_interval import Interval
 from core.analysis.text import duration, percent, points
 
 TESTED, BALANCED = "Test accuracy", "Balanced accuracy"
 
-MEASURES: Final = {
-    "test_accuracy": (TESTED, "Test, difference"),
-    "macro_f1": ("Macro F1", "F1, difference"),
-    "best_val_accuracy": ("Best validation", "Validation, difference"),
+MEASURES: Final[Mapping[tuple[str, str], Measure]] = {
+    (TESTED, "Test, difference"): accuracy_on_test,
+    ("Macro F1", "F1, difference"): lambda run: run.summary.macro_f1,
+    ("Best validation", "Validation, difference"): lambda run: run.summary.best_val_accuracy,
 }
-"""Measures by which runs are compared, with the column titles of the measure and of its difference to the baseline."""
+"""Measures by which settings are compared, by the column titles of measure and difference to the baseline."""
 
 Formats = Mapping[str, Callable[[Any], str]]
 
 
-def differences(rows: Sequence[Summary], baseline_id: str) -> dict[str, dict[str, float | None]]:
-    """Each run's measures minus the baseline's, by run id, as shares; None if either was not measured."""
-    baseline = next((row for row in rows if row.id == baseline_id), None)
-    return {
-        row.id: {measure: _minus(getattr(row, measure), getattr(baseline, measure, None)) for measure in MEASURES}
-        for row in rows
-    }
-
-
 def comparison_table(
-    rows: Sequence[Summary], names: Mapping[str, str], baseline_id: str
+    settings: Sequence[SettingResults], baseline: SettingResults, intervals: Mapping[str, Interval | None] = {}
 ) -> tuple[list[dict[str, Any]], Formats]:
-    """One row per run, the baseline first, and the format of each column. Shares are 0 to 1."""
-    by_run = differences(rows, baseline_id)
-    ordered = sorted(rows, key=lambda row: row.id != baseline_id)
-    table = [_row(row, names[row.id], by_run[row.id], row.id == baseline_id) for row in ordered]
+    """One row per setting, the baseline first, and the format of each column. Shares are 0 to 1.
+
+    Args:
+        intervals: 95% interval of the mean test accuracy of settings with several seeds (see `setting_intervals`).
+
+    Figures are means over seeds. For the rows of the seeds of a setting, pass `SettingResults.apart`: the difference of
+    each is that to the same seed of the baseline.
+    """
+    ordered = sorted(settings, key=lambda setting: setting is not baseline)
+    table = [
+        _row(setting, baseline, has_several_seeds(settings), setting.interval or _interval(setting, intervals))
+        for setting in ordered
+    ]
     table = with_balanced_accuracy(table, ordered)
-    return table, _FORMATS | ({BALANCED: percent} if table and BALANCED in table[0] else {})
+    return table, {column: form for column, form in _FORMATS.items() if table and column in table[0]}
 
 
-def with_balanced_accuracy(table: Sequence[dict[str, Any]], rows: Sequence[Summary]) -> list[dict[str, Any]]:
+def with_balanced_accuracy(
+    table: Sequence[dict[str, Any]], rows: Sequence[Summary | SettingResults]
+) -> list[dict[str, Any]]:
     """Add balanced accuracy after the test accuracy, if the classes of the test images of any run are unequal."""
     if not any(row.is_unbalanced for row in rows):
         return list(table)
@@ -52,64 +61,76 @@ def _insert_balanced(columns: Mapping[str, Any], balanced_accuracy: float | None
     return dict([*items[:place], (BALANCED, balanced_accuracy), *items[place:]])
 
 
-def _row(row: Summary, name: str, to_baseline: Mapping[str, float | None], is_baseline: bool) -> dict[str, Any]:
-    columns: dict[str, Any] = {"Run": f"{name} (baseline)" if is_baseline else name}
-    for measure, (title, difference) in MEASURES.items():
-        columns |= {title: getattr(row, measure), difference: None if is_baseline else to_baseline[measure]}
-    low, high = row.interval or (None, None)
+def _interval(setting: SettingResults, intervals: Mapping[str, Interval | None]) -> Interval | None:
+    return next((intervals[run.summary.id] for run in setting.runs if run.summary.id in intervals), None)
+
+
+def _row(
+    setting: SettingResults, baseline: SettingResults, several_seeds: bool, interval: Interval | None
+) -> dict[str, Any]:
+    name = f"{setting.name} (baseline)" if setting is baseline else setting.name
+    columns: dict[str, Any] = {"Setting": name, "Seeds": setting.tested_seeds} if several_seeds else {"Run": name}
+    for (title, difference), measure in MEASURES.items():
+        columns |= {
+            title: setting.mean(measure),
+            difference: None if setting is baseline else setting.difference(measure, baseline),
+        }
+    low, high = interval or (None, None)
     return columns | {
-        "Best epoch": row.best_epoch,
-        "Training minus validation": row.gap,
-        "Epochs": row.epochs,
-        "Training time": row.seconds if row.epochs else None,
-        "Images/s": row.images_per_second,
-        "Trainable parameters": ", then ".join(_format_parameters(phase.trainable_parameters) for phase in row.phases)
-        or None,
+        "Best epoch": setting.mean(lambda run: run.summary.best_epoch),
+        "Training minus validation": setting.mean(lambda run: run.summary.gap),
+        "Epochs": setting.mean(lambda run: run.summary.epochs),
+        "Training time": setting.mean(lambda run: run.summary.seconds if run.summary.epochs else None),
+        "Images/s": setting.mean(lambda run: run.summary.images_per_second),
+        "Trainable parameters": _trainable_parameters(setting),
         "95% from": low,
         "95% to": high,
-        "Test images": row.test_images,
-        "State": row.state,
+        "Test images": setting.mean(lambda run: run.summary.test_images),
+        "State": _states(setting),
     }
+
+
+def _trainable_parameters(setting: SettingResults) -> str | None:
+    """The trainable parameters of each phase, of the run that has come farthest."""
+    phases = max((run.summary.phases for run in setting.runs), key=len)
+    return ", then ".join(_format_parameters(phase.trainable_parameters) for phase in phases) or None
 
 
 def _format_parameters(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
+def _states(setting: SettingResults) -> str:
+    """`completed`, or `2 completed, 1 failed`."""
+    states = [run.summary.state for run in setting.runs]
+    counts = {state: states.count(state) for state in states}
+    return states[0] if len(counts) == 1 else ", ".join(f"{number} {state}" for state, number in counts.items())
+
+
+def _format_mean(number: float) -> str:
+    """A mean of whole numbers with one decimal, if it has any."""
+    return f"{number:,.1f}".removesuffix(".0")
+
+
 _FORMATS: Final[dict[str, Callable[[Any], str]]] = {
-    **dict.fromkeys((*(title for title, _ in MEASURES.values()), "95% from", "95% to"), percent),
-    **dict.fromkeys((difference for _, difference in MEASURES.values()), points),
+    **dict.fromkeys((BALANCED, *(title for title, _ in MEASURES), "95% from", "95% to"), percent),
+    **dict.fromkeys((difference for _, difference in MEASURES), points),
     "Training minus validation": points,
-    "Best epoch": "{:.0f}".format,
+    **dict.fromkeys(("Best epoch", "Epochs"), _format_mean),
     "Training time": duration,
-    "Images/s": "{:,.0f}".format,
-    "Test images": "{:,.0f}".format,
+    **dict.fromkeys(("Images/s", "Test images"), "{:,.0f}".format),
 }
 
 
-def class_table(
-    results: Mapping[str, EvaluationFigures], names: Mapping[str, str], baseline_id: str
-) -> tuple[list[dict[str, Any]], Formats]:
-    """F1 per class: one column per run and one with its difference to the baseline; and the format of each column."""
-    classes = dict.fromkeys(name for result in results.values() for name in result.f1)
-    base = results.get(baseline_id, EvaluationFigures()).f1
-    others = {run_id: result for run_id, result in results.items() if run_id != baseline_id}
-    rows = [
-        {
-            "Class": name,
-            "Test images": next((result.images[name] for result in results.values() if name in result.images), None),
-            **({f"{names[baseline_id]} (baseline)": base.get(name)} if base else {}),
-            **{
-                column: value
-                for run_id, result in others.items()
-                for column, value in (
-                    (names[run_id], result.f1.get(name)),
-                    (f"{names[run_id]}, difference", _minus(result.f1.get(name), base.get(name))),
-                )
-            },
-        }
-        for name in classes
-    ]
+def class_table(settings: Sequence[SettingResults], baseline: SettingResults) -> tuple[list[dict[str, Any]], Formats]:
+    """F1 per class, the mean over seeds: one column per setting and one with its difference to the baseline.
+
+    Settings without F1 are left out. Also returns the format of each column.
+    """
+    tested = [setting for setting in settings if any(run.figures.f1 for run in setting.runs)]
+    classes = dict.fromkeys(name for setting in tested for run in setting.runs for name in run.figures.f1)
+    ordered = sorted(tested, key=lambda setting: setting is not baseline)
+    rows = [_class_row(tested, ordered, baseline, name) for name in classes]
     formats = {
         column: points if column.endswith(", difference") else percent
         for column in (rows[0] if rows else ())
@@ -118,5 +139,25 @@ def class_table(
     return rows, formats | {"Test images": "{:,.0f}".format}
 
 
-def _minus(value: float | None, baseline: float | None) -> float | None:
-    return None if value is None or baseline is None else value - baseline
+def _class_row(
+    tested: Sequence[SettingResults], ordered: Sequence[SettingResults], baseline: SettingResults, name: str
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"Class": name, "Test images": _test_images(tested, name)}
+    for setting in ordered:
+        row |= _class_columns(setting, baseline, name)
+    return row
+
+
+def _class_columns(setting: SettingResults, baseline: SettingResults, name: str) -> dict[str, float | None]:
+    def f1(run: SeedResults) -> float | None:
+        return run.figures.f1.get(name)
+
+    if setting is baseline:
+        return {f"{setting.name} (baseline)": setting.mean(f1)}
+    return {setting.name: setting.mean(f1), f"{setting.name}, difference": setting.difference(f1, baseline)}
+
+
+def _test_images(settings: Sequence[SettingResults], name: str) -> int | None:
+    """The number of test images of a class, in the first run that has it."""
+    figures = (run.figures for setting in settings for run in setting.runs)
+    return next((found.images[name] for found in figures if name in found.images), None)

@@ -3,9 +3,11 @@
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from core.analysis.results.ensemble import AnyModel
 from core.analysis.results.model_card import model_card
 from core.analysis.results.trained_models import ModelError, trained_model
 from core.data.datasets.images import decode
@@ -69,16 +71,24 @@ def bundle(store: RunStore, run: Run, form: ExportFormat) -> bytes:
 
     Raises `ModelError` if the file is missing or was exported from another version of the model, and `NoSuchRun`.
     """
-    path, content = form.path(store.path(run.id)), io.BytesIO()
+    path = form.path(store.path(run.id))
     file = load_exported_file(form, store.path(run.id))
     if file is None:
         raise ModelError(f"Expected {form.file} of the present model; received none. Export it again.")
+    model = trained_model(store, run)
+    info = {"run": run.id, **model_info(model), "temperature": model.temperature or 1.0}
+    return pack(path, form, info, model_card(store, run, file))
+
+
+def pack(path: Path, form: ExportFormat, info: Mapping[str, Any], card: str) -> bytes:
+    """Pack an exported file with the content of `model.json` and a model card. Raises `OSError`."""
+    content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(path, form.file)
-        archive.writestr("model.json", json.dumps(_model_info(store, run), indent=1, ensure_ascii=False))
+        archive.writestr("model.json", json.dumps(info, indent=1, ensure_ascii=False))
         archive.writestr("example.py", example(form))
         archive.writestr("decode.py", Path(decode.__file__).read_text(encoding="utf-8"))
-        archive.writestr("README.md", model_card(store, run, file))
+        archive.writestr("README.md", card)
     return content.getvalue()
 
 
@@ -88,14 +98,12 @@ def example(form: ExportFormat) -> str:
     return _EXAMPLE.format(packages=" ".join(PACKAGES[form.runtime]), model=f"\n{model}\n")
 
 
-def _model_info(store: RunStore, run: Run) -> dict[str, Any]:
-    model = trained_model(store, run)
+def model_info(model: AnyModel) -> dict[str, Any]:
+    """How to prepare images for a model, and its classes."""
     return {
-        "run": run.id,
         "classes": model.classes,
         "image_size": model.image_size,
         "colours": "RGB, 0 to 255",
         "resize": "whole image, upright, transparent pixels on white, resized to the square (bilinear, not cropped)",
         "white": whites_of(model.scales),
-        "temperature": model.temperature or 1.0,
     }

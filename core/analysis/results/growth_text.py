@@ -4,15 +4,16 @@ from core.analysis.text import count, join_words
 from core.experiment.runs.growth import Growth, GrowthState
 
 
-def describe_growth(growth: Growth) -> str:
+def describe_growth(growth: Growth, with_finding: bool = True) -> str:
     """`Look 2 of 5: 5 seeds each. Two-phase did best on the test images: ... Goes on to 7 seeds.`"""
     if not growth.looks:
         first = f"{count(growth.limits.looks[0], 'seed')} of each strategy first."
         more = f"More are added until it is settled, at most {growth.limits.max_seeds}."
         return f"{first} {more if growth.state is GrowthState.GROWING else _describe_next(growth)}"
     look, looks = growth.looks[-1], growth.limits.looks
-    begin = f"Look {looks.index(look.seeds) + 1} of {len(looks)}: {count(look.seeds, 'seed')} each. {look.finding}"
-    return " ".join(part for part in (begin, _describe_left(growth), _describe_next(growth)) if part)
+    begin = f"Look {looks.index(look.seeds) + 1} of {len(looks)}: {count(look.seeds, 'seed')} each."
+    finding = look.finding if with_finding else ""
+    return " ".join(part for part in (begin, finding, _describe_left(growth), _describe_next(growth)) if part)
 
 
 def _describe_left(growth: Growth) -> str:

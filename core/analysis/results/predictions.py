@@ -8,6 +8,7 @@ from statistics import fmean
 
 import numpy as np
 
+from core.analysis.results.ensemble import AnyModel
 from core.analysis.results.trained_models import TrainedModel
 from core.analysis.statistics.temperature_scaling import calibrated
 from core.data.explain.model_output import ModelOutput
@@ -62,6 +63,24 @@ class Prediction:
         return ranked[:count]
 
 
+def mean_prediction(predictions: Sequence[Prediction]) -> Prediction:
+    """The prediction of an ensemble: the means of its members' probabilities, heat maps and novelty scores.
+
+    Args:
+        predictions: at least one, all with the same classes and shape of heat maps.
+    """
+    first, *others = predictions
+    if not others:
+        return first
+    scores = [prediction.novelty for prediction in predictions if prediction.novelty is not None]
+    return Prediction(
+        first.classes,
+        tuple(np.mean([prediction.probabilities for prediction in predictions], axis=0).tolist()),
+        np.rint(np.mean([prediction.heat_maps for prediction in predictions], axis=0)).astype(np.uint8),
+        fmean(scores) if len(scores) == len(predictions) else None,
+    )
+
+
 def agree(predictions: Sequence[Prediction]) -> bool:
     """Whether all predictions are the same class."""
     return len({prediction.label for prediction in predictions}) <= 1
@@ -103,7 +122,7 @@ def novelty_message(predictions: Sequence[Prediction]) -> str:
 
 
 def prediction_rows(
-    predictions: Iterable[tuple[str, TrainedModel, Prediction]],
+    predictions: Iterable[tuple[str, AnyModel, Prediction]],
 ) -> list[dict[str, str | float | None]]:
     """One table row per (file, model, prediction), with a column `p_<class>` for every class of any model."""
     predictions = list(predictions)
@@ -112,8 +131,8 @@ def prediction_rows(
     for file, model, prediction in predictions:
         row: dict[str, str | float | None] = {
             "file": file,
-            "run": model.run.id,
-            "strategy": model.run.title,
+            "run": " ".join(member.run.id for member in model.members),
+            "strategy": model.title,
             "predicted": prediction.label,
             "probability": round(max(prediction.probabilities), 6),
             "novelty": None if prediction.novelty is None else round(prediction.novelty, 3),

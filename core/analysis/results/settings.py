@@ -100,6 +100,25 @@ def group_by_setting(runs: Sequence[AnyRun]) -> list[tuple[AnyRun, list[AnyRun]]
     return [(_without_seeds(members[0]), members) for members in groups.values()]
 
 
+def setting_labels(settings: Sequence[tuple[AnyRun, list[AnyRun]]]) -> dict[str, str]:
+    """A distinct label for each group of `group_by_setting`, by id; that of its run if no group has several runs."""
+    is_single = all(len(members) == 1 for _, members in settings)
+    return run_labels([members[0] if is_single else setting for setting, members in settings])
+
+
+def setting_tables(runs: Sequence[AnyRun]) -> dict[str, dict[str, str]]:
+    """All settings of each setting as text, by the id of its first run; "Seed" lists the seeds of its runs."""
+    groups = {
+        setting.id: [run.config for run in members if isinstance(run, Run)]
+        for setting, members in group_by_setting(runs)
+    }
+    return {
+        run_id: settings_of(configs[0]) | {"Seed": ", ".join(dict.fromkeys(map(_seed, configs)))}
+        for run_id, configs in groups.items()
+        if configs
+    }
+
+
 def _without_seeds(run: AnyRun) -> AnyRun:
     return replace(run, config=run.config.without_seeds()) if isinstance(run, Run) else run
 

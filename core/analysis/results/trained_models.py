@@ -1,7 +1,7 @@
 """Find the runs that have a trained model, and load a model's classes and temperature."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import groupby, islice
@@ -49,6 +49,19 @@ class TrainedModel:
     scales: tuple[str, ...] | None = ()
 
     @property
+    def id(self) -> str:
+        return self.run.id
+
+    @property
+    def title(self) -> str:
+        return self.run.title
+
+    @property
+    def members(self) -> tuple["TrainedModel"]:
+        """The model itself, so that it can be used as an ensemble of one."""
+        return (self,)
+
+    @property
     def image_size(self) -> int:
         return self.run.config.image_size
 
@@ -93,12 +106,22 @@ def trained_model(store: RunStore, run: AnyRun) -> TrainedModel:
         ) from error
 
 
-def sample_test_images(store: RunStore, run: Run, count: int) -> list[tuple[str, Path]]:
+def sample_test_images(
+    store: RunStore, run: Run, count: int, among: Collection[str] | None = None
+) -> list[tuple[str, Path]]:
     """Return (name, path) of up to `count` test images of a run, spread over all classes.
+
+    Args:
+        among: paths of the images to choose from; None for all.
 
     Raises `DataError`, `NoSuchRun`, and `OSError` if the data set's folder cannot be read.
     """
-    items = sorted(read_manifest(store, run).in_split("test"), key=lambda item: (item.label, item.path))
+    tested = read_manifest(store, run).in_split("test")
+    items = sorted(
+        (item for item in tested if among is None or item.path in among), key=lambda item: (item.label, item.path)
+    )
+    if not items:
+        raise DataError("Expected test images that no member was trained on; received none. Choose single models.")
     root = images_root(run.config.data, (item.path for item in items))
     step = max(1, len(items) // count)
     return [(item.path, root / item.path) for item in items[step // 2 :: step][:count]]

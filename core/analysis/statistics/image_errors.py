@@ -76,7 +76,7 @@ def _by_image(images: Sequence[np.ndarray], outcomes: Sequence[np.ndarray]) -> t
 
 
 def _image_variance(table: np.ndarray, is_tested: np.ndarray) -> float:
-    """Variance of one outcome. The added images count as much as the different ones, however often these were tested."""
+    """Variance of one outcome. The added images count as much as the different ones, which may be tested repeatedly."""
     images = table.shape[1]
     shares = (np.maximum(sign * table, 0).sum() / is_tested.sum() for sign in (1, -1))
     only_first, only_second = ((share * images + 1) / (images + 2) for share in shares)

@@ -87,8 +87,7 @@ def paired_posterior(differences: np.ndarray, covariance: np.ndarray, sizes: np.
         covariance: (seeds, seeds) of their errors, from the finite number of test images.
         sizes: (seeds,) number of test images; the mean is weighted by them.
         overlap: the share of tau^2 that all seeds have in common because their training images overlap, as the number
-            of test images divided by that of training images (Nadeau and Bengio 2003, Machine Learning 52, 239-281);
-            0 if all seeds train on the same images.
+            of test images divided by that of training images (Nadeau and Bengio 2003, Machine Learning 52, 239-281).
     """
     weights = sizes / sizes.sum()
     return _posterior(differences, np.ones((len(differences), 1)), weights, covariance, 1.0, overlap)

@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,16 @@ class KerasService:
         """
         timeout = max(self._timeout, LONG_TIMEOUT_SECONDS)
         file: ExportedFile = self._request("export", run, name, timeout=timeout)
+        return file
+
+    def export_ensemble(self, members: Sequence[tuple[Path, float]], held_out: Mapping[str, str]) -> ExportedFile:
+        """Export the models of several runs, given as (folder, temperature), to one ONNX file, and measure that file.
+
+        `held_out` is what they together predict for the images that none was trained on, by path. Raises
+        `KerasServiceError`.
+        """
+        timeout = max(self._timeout, LONG_TIMEOUT_SECONDS)
+        file: ExportedFile = self._request("export_ensemble", members, held_out, timeout=timeout)
         return file
 
     def find_rate(self, config: RunConfig, manifest_csv: str, phase: int) -> tuple[tuple[float, float], ...]:

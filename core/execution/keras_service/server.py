@@ -57,6 +57,7 @@ def _discard_stderr() -> Iterator[None]:
 def _load_handlers() -> Mapping[str, Handler]:
     """Import Keras and return the function that handles each request, by the request's name."""
     with _discard_stderr():
+        from core.learning.export.ensemble_exporter import export_ensemble
         from core.learning.export.exporter import export_model
         from core.learning.inference.predictor_cache import PredictorCache
         from core.learning.training.lr_range_test import find_rate
@@ -68,6 +69,7 @@ def _load_handlers() -> Mapping[str, Handler]:
         "predict": predictors.predict,
         "preload": lambda path: predictors.get(path) and None,
         "export": export_model,
+        "export_ensemble": export_ensemble,
         "measure_timings": measure_timings,
         "find_rate": find_rate,
     }

@@ -33,7 +33,7 @@ class PredictorCache:
     When less than `MIN_FREE_MEMORY` is available, only the `FEW_MODELS` used last are kept.
     """
 
-    def __init__(self, limit: int = 8, available: Callable[[], int] = available_memory) -> None:
+    def __init__(self, limit: int = 16, available: Callable[[], int] = available_memory) -> None:
         self._limit, self._available = limit, available
         self._entries: OrderedDict[Path, _Entry] = OrderedDict()
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""Write the frozen part of a base, or a whole model, as an ONNX graph.
+"""Write the frozen part of a base, a whole model, or the mean of several models as an ONNX graph.
 
 On CPUs, ONNX Runtime is twice as fast as TensorFlow. The graph is written layer by layer for the types of layers in
 these networks, because the export of Keras takes many seconds and a graph is needed for every cut point. ONNX Runtime
@@ -7,6 +7,7 @@ folds BatchNormalization into the convolutions.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from hashlib import sha256
 from typing import Any
 
 import keras
@@ -19,6 +20,9 @@ from core.learning.network.cut_points import POOL, CutPoint, input_tensors
 
 OPSET = 17
 INPUT = "pixels"
+
+_MIN_PROBABILITY = 1e-12
+"""Smaller probabilities are raised to this value before the logarithm is taken."""
 
 _Numbers = float | Sequence[float]
 """One number for all channels, or one per channel."""
@@ -58,6 +62,30 @@ def model_to_onnx(model: keras.Model, metadata: Mapping[str, str] | None = None,
     return graph.serialise(model.input_shape[1:], outputs | {value: model.output_shape[1:]}, metadata)
 
 
+def ensemble_to_onnx(members: Sequence[tuple[keras.Model, float]], metadata: Mapping[str, str] | None = None) -> bytes:
+    """Write (model, temperature) pairs as a graph from images to the mean of their calibrated probabilities.
+
+    The models have the same input and output shapes. Layers that have the same input and weights in several models,
+    such as frozen ones, are written once. Raises `UnknownLayer`.
+    """
+    graph, probabilities = _Graph(), []
+    for model, temperature in members:
+        value = graph.image()
+        for layer in model.layers[1:]:
+            value = _write(graph, layer, [value])
+        probabilities.append(_calibrate(graph, value, temperature))
+    model = members[0][0]
+    return graph.serialise(model.input_shape[1:], {graph.add("Mean", probabilities): model.output_shape[1:]}, metadata)
+
+
+def _calibrate(graph: "_Graph", probabilities: str, temperature: float) -> str:
+    """Scale probabilities by a temperature, as `calibrated` in core/analysis/statistics/temperature_scaling.py does."""
+    if temperature == 1:
+        return probabilities
+    logs = graph.add("Log", [graph.add("Max", [probabilities, graph.constant(np.float32(_MIN_PROBABILITY))])])
+    return graph.add("Softmax", [graph.add("Mul", [logs, graph.constant(np.float32(1 / temperature))])], axis=-1)
+
+
 def _write_layers(graph: "_Graph", model: keras.Model, image: str, count: int) -> dict[int, str]:
     """Write the first `count` layers of a model; return the names of their values by the ids of their outputs."""
     values = {id(model.layers[0].output): image}
@@ -73,21 +101,29 @@ def _output(graph: "_Graph", cut_point: CutPoint, value: str) -> str:
 
 
 class _Graph:
-    """The nodes and constants of a graph; each node has one output with a unique name."""
+    """The nodes and constants of a graph, equal ones once; each node has one output with a unique name."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
+        self._names: dict[bytes, str] = {}
 
     def add(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
-        name = f"value{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, inputs, [name], **attributes))
-        return name
+        node = helper.make_node(operator, inputs, [], **attributes)
+        content = node.SerializeToString(deterministic=True)
+        if content not in self._names:
+            self._names[content] = f"value{len(self._nodes)}"
+            node.output.append(self._names[content])
+            self._nodes.append(node)
+        return self._names[content]
 
     def constant(self, array: np.ndarray | np.float32) -> str:
-        name = f"constant{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
-        return name
+        values = np.ascontiguousarray(array, np.float32).reshape(np.shape(array))
+        content = sha256(values.tobytes() + str(values.shape).encode()).digest()
+        if content not in self._names:
+            self._names[content] = f"constant{len(self._constants)}"
+            self._constants.append(numpy_helper.from_array(values, self._names[content]))
+        return self._names[content]
 
     def image(self) -> str:
         """Add the input: images converted to floats, channels first as ONNX convolutions expect them."""

@@ -7,14 +7,14 @@ import streamlit as st
 from core.analysis.charts.class_contrasts import class_contrast_chart
 from core.analysis.charts.confusion import confusion_chart
 from core.analysis.charts.palette import run_colours
-from core.analysis.comparison.class_contrasts import class_contrasts, tested_on_same_images
+from core.analysis.comparison.class_contrasts import class_contrasts
 from core.analysis.comparison.run_table import class_table
+from core.analysis.comparison.verdict import Verdict
 from core.analysis.results.course_ranges import baseline_rows, course_range_rows
-from core.analysis.results.evaluation_file import EvaluationFigures, evaluation_figures
-from core.analysis.results.settings import differing_settings, settings_of
-from core.analysis.results.summary import Summary
+from core.analysis.results.setting_results import SettingResults, has_several_seeds
+from core.analysis.results.settings import differing_settings, setting_tables
 from core.analysis.text import escape_markdown
-from core.experiment.runs.run import AnyRun, Run
+from core.experiment.runs.run import AnyRun
 from pages.parts.compare.calibration_tab import show_calibration
 from pages.parts.compare.disputes_tab import show_disputes
 from pages.parts.shared.services import Services
@@ -29,70 +29,90 @@ _COURSE = "Week 2 of the waste-classification course (transfer learning with Mob
 
 
 def show_details(
-    services: Services, runs: Sequence[AnyRun], rows: Sequence[Summary], names: dict[str, str], baseline: str
+    services: Services,
+    runs: Sequence[AnyRun],
+    settings: Sequence[SettingResults],
+    names: dict[str, str],
+    verdict: Verdict,
+    baseline: SettingResults,
 ) -> None:
-    """Show the tabs. Only the content of the open tab is computed; the URL holds its name."""
-    classes, confusions, images, calibration, settings, course = st.tabs(_TABS, key="more", bind="query-params")
-    results = {run.id: evaluation_figures(services.store.evaluation(run.id)) for run in runs}
+    """Show the tabs. Only the content of the open tab is computed; the URL holds its name.
+
+    Args:
+        names: label of each run, by id.
+    """
+    classes, confusions, images, calibration, differing, course = st.tabs(_TABS, key="more", bind="query-params")
+    results = {run.summary.id: run.figures for setting in settings for run in setting.runs}
     if classes.open:
         with classes:
-            _show_classes(results, names, baseline)
-            _show_class_contrasts(services, runs, names, baseline)
+            _show_classes(settings, baseline)
+            _show_class_contrasts(services, verdict, baseline)
     if confusions.open:
         with confusions:
-            _show_confusions(results, names)
+            _show_confusions(settings)
     if images.open:
         with images:
             show_disputes(services, list(runs), names, run_colours(runs))
     if calibration.open:
         with calibration:
             show_calibration(services, runs, results)
-    if settings.open:
-        with settings:
-            _show_settings(runs, names)
+    if differing.open:
+        with differing:
+            _show_settings(runs, {setting.id: setting.name for setting in settings})
     if course.open:
         with course:
-            _show_course_ranges(services, runs, rows, names)
+            _show_course_ranges(services, runs, settings, names)
 
 
-def _show_classes(results: dict[str, EvaluationFigures], names: dict[str, str], baseline: str) -> None:
-    rows, formats = class_table({run_id: result for run_id, result in results.items() if result.f1}, names, baseline)
+def _show_classes(settings: Sequence[SettingResults], baseline: SettingResults) -> None:
+    rows, formats = class_table(settings, baseline)
     if not rows:
         st.markdown("No run has been evaluated on the test images yet. Results appear when a run is completed.")
         return
+    means = "Means over seeds. " if has_several_seeds(settings) else ""
     st.caption(
         "F1 per class: the harmonic mean of recall (share of the images of the class that are found) and precision "
-        f"(share of its predictions that are right). Differences are relative to {escape_markdown(names[baseline])}."
+        f"(share of its predictions that are right). {means}Differences are relative to "
+        f"{escape_markdown(baseline.name)}."
     )
     show_table(
         rows,
         "classes",
-        "F1 of each class and run",
+        "F1 of each class and setting",
         formats,
         column_config={"Class": st.column_config.TextColumn(pinned=True)},
     )
 
 
-def _show_class_contrasts(services: Services, runs: Sequence[AnyRun], names: dict[str, str], baseline: str) -> None:
-    """Compare one run with the baseline, per class. Shows nothing if no other run has the same test images."""
-    others = tested_on_same_images(services.store, runs, baseline)
-    if not others:
+def _show_class_contrasts(services: Services, verdict: Verdict, baseline: SettingResults) -> None:
+    """Compare another setting with the baseline, per class; nothing if no other shares test images with it."""
+    ids = {run.summary.id for run in baseline.runs}
+    reference = next((group for group in verdict.groups if ids & {result.run_id for result in group.results}), None)
+    others = [
+        group
+        for group in verdict.groups
+        if reference and group is not reference and (group.test_splits & reference.test_splits)
+    ]
+    if not reference or not others:
         return
-    st.markdown(f"**Accuracy per class, compared with {escape_markdown(names[baseline])}**")
-    run_id = st.selectbox("Run", others, key="class-contrast", format_func=lambda other: names[other], width=360)
+    st.markdown(f"**Accuracy per class, compared with {escape_markdown(reference.name)}**")
+    names = [group.name for group in others]
+    name = st.selectbox("Setting", names, key="class-contrast", width=360)
+    contrasts = class_contrasts(services.store, others[names.index(name)], reference)
+    if not contrasts:
+        st.caption("The predictions for single images were not saved.")
+        return
     show_chart(
-        class_contrast_chart(class_contrasts(services.store, run_id, baseline)),
+        class_contrast_chart(contrasts),
         "class-differences",
         "Difference of each class in points, with its 95% interval",
     )
-    st.caption(
-        "Lines are 95% intervals from paired predictions on the test images of a class, for one run each. They do not "
-        "show variation between seeds. About one interval in twenty excludes zero by chance."
-    )
+    model = "" if len(reference.results) > 1 else " They are about one training of each setting."
+    st.caption(f"Lines are 95% intervals, adjusted for the number of classes.{model}")
 
 
-def _show_confusions(results: dict[str, EvaluationFigures], names: dict[str, str]) -> None:
-    shown = {run_id: result for run_id, result in results.items() if result.confusion is not None}
+def _show_confusions(settings: Sequence[SettingResults]) -> None:
+    shown = [(setting, result) for setting in settings if (result := setting.confusion)]
     if not shown:
         st.markdown("No run has been evaluated on the test images yet. Results appear when a run is completed.")
         return
@@ -105,21 +125,22 @@ def _show_confusions(results: dict[str, EvaluationFigures], names: dict[str, str
         bind="query-params",
         help="Percent: share of the images of the true class (of the row).",
     )
-    is_large = any(len(result.classes) > _MAX_SMALL for result in shown.values())
+    if has_several_seeds(settings):
+        st.caption("Numbers of images are summed over the seeds of a setting.")
+    is_large = any(len(result.classes) > _MAX_SMALL for _, result in shown)
     per_row = min(_LARGE_CHARTS_PER_ROW if is_large else _CHARTS_PER_ROW, len(shown))
     for first in range(0, len(shown), per_row):
-        row = list(shown.items())[first : first + per_row]
-        for column, (run_id, result) in zip(st.columns(per_row), row, strict=False):
+        for column, (setting, result) in zip(st.columns(per_row), shown[first : first + per_row], strict=False):
             with column:
                 show_chart(
-                    confusion_chart(result, names[run_id], cells == "Percent"),
-                    f"confusion-{run_id}",
-                    f"Confusion matrix of {names[run_id]}",
+                    confusion_chart(result, setting.name, cells == "Percent"),
+                    f"confusion-{setting.id}",
+                    f"Confusion matrix of {setting.name}",
                 )
 
 
 def _show_settings(runs: Sequence[AnyRun], names: dict[str, str]) -> None:
-    tables = {run.id: settings_of(run.config) for run in runs if isinstance(run, Run)}
+    tables = setting_tables(runs)
     if not tables:
         st.markdown("The settings of these runs cannot be read. Choose other runs in the list on the left.")
         return
@@ -131,18 +152,19 @@ def _show_settings(runs: Sequence[AnyRun], names: dict[str, str]) -> None:
         return
     show_table(
         [
-            {"Setting": name, **{names[run_id]: table.get(name, "–") for run_id, table in tables.items()}}
+            {"Setting": name, **{names[first]: table.get(name, "–") for first, table in tables.items()}}
             for name in shown
         ],
         "compared-settings",
-        "Settings of each run",
+        "Settings that are compared",
         column_config={"Setting": st.column_config.TextColumn(pinned=True)},
     )
 
 
 def _show_course_ranges(
-    services: Services, runs: Sequence[AnyRun], rows: Sequence[Summary], names: dict[str, str]
+    services: Services, runs: Sequence[AnyRun], settings: Sequence[SettingResults], names: dict[str, str]
 ) -> None:
+    rows = [run.summary for setting in settings for run in setting.runs]
     st.caption(f"Validation accuracies of these runs, and the ranges that {_COURSE} states for them.")
     over_baseline = baseline_rows(runs, rows, names, {row.id: services.store.metrics(row.id) for row in rows})
     if over_baseline:

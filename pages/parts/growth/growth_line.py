@@ -15,20 +15,20 @@ from pages.parts.shared.services import Services, error_text
 SECONDS = 1.0
 
 
-def show_growth(services: Services, runs: Sequence[AnyRun]) -> None:
+def show_growth(services: Services, runs: Sequence[AnyRun], with_finding: bool = True) -> None:
     """Show the growing study of these runs, if it is one; draw the page again when seeds are added or it ends."""
     studies = {run.study for run in runs}
     growth = GrowthStore(services.store).load(studies.pop()) if len(studies) == 1 else None
     if growth:
         live = growth.state is GrowthState.GROWING
-        st.fragment(_follow, run_every=SECONDS if live else None)(GrowthStore(services.store), growth)
+        st.fragment(_follow, run_every=SECONDS if live else None)(GrowthStore(services.store), growth, with_finding)
 
 
-def _follow(growths: GrowthStore, growth: Growth) -> None:
+def _follow(growths: GrowthStore, growth: Growth, with_finding: bool) -> None:
     if growths.load(growth.study) != growth:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/trending_up: {escape_markdown(describe_growth(growth))}", width="stretch")
+        st.markdown(f":material/trending_up: {escape_markdown(describe_growth(growth, with_finding))}", width="stretch")
         if growth.state is GrowthState.GROWING:
             st.button(
                 "Stop growing",

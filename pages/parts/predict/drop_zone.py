@@ -8,7 +8,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.analysis.results.trained_models import TrainedModel, sample_test_images
+from core.analysis.ensembles.held_out_accuracy import held_out_images
+from core.analysis.results.ensemble import AnyModel, Ensemble
+from core.analysis.results.trained_models import sample_test_images
 from core.analysis.text import count, escape_markdown, shorten
 from core.data.uploads.session_images import NewFile, Received, SessionImages
 from core.data.uploads.uploaded_images import RefusedFile, UploadedImage, read_uploads
@@ -76,21 +78,22 @@ def _free_memory(uploads: Sequence[UploadedFile]) -> None:
             context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=upload.file_id)
 
 
-def choose_test_images(services: Services, model: TrainedModel) -> tuple[list[Received], dict[str, Path]]:
+def choose_test_images(services: Services, model: AnyModel) -> tuple[list[Received], dict[str, Path]]:
     """Return some test images of the model's run and their paths by hash, if the user requests them."""
+    which = "on which no seed was trained" if isinstance(model, Ensemble) else "which was not trained on them"
     if not st.toggle(
         f"Try {TEST_IMAGES} test images",
         key="samples",
         bind="query-params",
-        help="Images from the test split of the first model, which was not trained on them. Their folder is their true "
-        "class.",
+        help=f"Images from the test split of the first model, {which}. Their folder is their true class.",
     ):
         st.session_state.pop("test-images", None)
         return [], {}
     try:
+        among = held_out_images(services.store, model) if isinstance(model, Ensemble) else None
         files = {
             f"{model.run.id}/{name}": (name, path)
-            for name, path in sample_test_images(services.store, model.run, TEST_IMAGES)
+            for name, path in sample_test_images(services.store, model.run, TEST_IMAGES, among)
         }
     except (ValueError, NoSuchRun, OSError) as error:
         show_error(error)

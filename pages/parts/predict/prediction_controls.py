@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.analysis.results.ensemble import AnyModel
 from core.analysis.results.predictions import disagreement, mean_confidence
-from core.analysis.results.trained_models import TrainedModel
 from core.data.uploads.uploaded_images import UploadedImage
 from core.execution.prediction_cache import PredictionCache
 from pages.parts.predict.prediction_rows import HeatMapChoice, show_opacity
@@ -29,7 +29,7 @@ def choose_order(models: int) -> str:
 
 
 def sort_images(
-    images: Sequence[UploadedImage], order: str, models: Sequence[TrainedModel], predictions: PredictionCache
+    images: Sequence[UploadedImage], order: str, models: Sequence[AnyModel], predictions: PredictionCache
 ) -> list[UploadedImage]:
     """Return the images in this order; equal images stay in upload order."""
     if order == DISAGREEMENT:
@@ -39,7 +39,7 @@ def sort_images(
     return list(images)
 
 
-def choose_heat_map(models: Sequence[TrainedModel]) -> HeatMapChoice | None:
+def choose_heat_map(models: Sequence[AnyModel]) -> HeatMapChoice | None:
     """Return the class to show heat maps for, or None if they are off; set their opacity."""
     if not st.toggle(
         "Show heat maps",

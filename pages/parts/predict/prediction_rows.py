@@ -8,8 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.analysis.results.ensemble import AnyModel
 from core.analysis.results.predictions import Prediction, agree, agreement_message, novelty_message
-from core.analysis.results.trained_models import TrainedModel
 from core.analysis.text import escape_markdown, percent, shorten
 from core.data.explain.heat_map import heat_map_png
 from core.data.uploads.feedback import NONE_OF_THESE, Feedback
@@ -48,13 +48,13 @@ class RowContext:
     """Data that all rows share.
 
     Args:
-        colours: colour of each model, by run id.
+        colours: colour of each model, by the id of its run (of an ensemble, its first run).
         heat_map: the class to show heat maps for; None if they are off.
         feedback: folder in which images are stored under the true class that the user marked.
         marked: the marked class of each image, by hash.
     """
 
-    models: Sequence[TrainedModel]
+    models: Sequence[AnyModel]
     colours: dict[str, str]
     predictions: PredictionCache
     heat_map: HeatMapChoice | None
@@ -71,7 +71,7 @@ def show_row(image: UploadedImage, content: Path | None, context: RowContext, na
     left, middle, right = st.columns(widths, vertical_alignment="center", gap="small")
     name = shorten(image.name, 40)
     left.image(_thumbnail(image, content, context.models[0]), escape_markdown(name), alt=name)
-    cells = (_cell(names[model.run.id], image, content, model, context) for model in context.models)
+    cells = (_cell(names[model.id], image, content, model, context) for model in context.models)
     middle.html(f'<div style="{_GRID}">{"".join(cells)}</div>')
     with right:
         _show_assessment(image, content, context)
@@ -128,12 +128,12 @@ def _mark(label: str | None, image: UploadedImage, content: Path, feedback: Feed
         st.toast(escape_markdown(error_text(error)))
 
 
-def _thumbnail(image: UploadedImage, content: Path | None, model: TrainedModel) -> bytes:
+def _thumbnail(image: UploadedImage, content: Path | None, model: AnyModel) -> bytes:
     """Return the thumbnail of an image as the model sees it."""
     return thumbnail_for_model(str(content), model.scales) if content and image.is_deep else image.thumbnail
 
 
-def _cell(name: str, image: UploadedImage, content: Path | None, model: TrainedModel, context: RowContext) -> str:
+def _cell(name: str, image: UploadedImage, content: Path | None, model: AnyModel, context: RowContext) -> str:
     """Return one model's prediction for one image as HTML."""
     colour, prediction = context.colours[model.run.id], context.predictions.get(image.hash, model)
     head = f'<span style="color:{colour}">■</span> {name_in_html(name)}'
@@ -146,8 +146,8 @@ def _cell(name: str, image: UploadedImage, content: Path | None, model: TrainedM
     return f'<div style="min-width:0">{head}{heat_map}{body}</div>'
 
 
-def _reason_missing(image: UploadedImage, model: TrainedModel, predictions: PredictionCache) -> str:
-    if model.run.id in predictions.failures:
+def _reason_missing(image: UploadedImage, model: AnyModel, predictions: PredictionCache) -> str:
+    if predictions.has_failed(model):
         return "No prediction: this model failed."
     if image.hash in predictions.unreadable:
         return "No prediction: the file can no longer be read."

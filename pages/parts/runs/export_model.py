@@ -1,12 +1,21 @@
-"""Export of a run's model: each format is written and measured once, then offered as a download."""
+"""Export of a run's model, or of the mean of a setting's seeds: a file is written and measured once, then offered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
 
+from core.analysis.ensembles.ensemble_bundle import ensemble_bundle, exported_ensemble
+from core.analysis.ensembles.held_out_accuracy import HeldOutPredictions, held_out_predictions
 from core.analysis.results.bundle import bundle, exported_files
-from core.analysis.results.trained_models import runs_with_models
+from core.analysis.results.ensemble import (
+    Ensemble,
+    ensemble_id,
+    ensemble_labels,
+    ensemble_members,
+    load_ensemble,
+)
+from core.analysis.results.trained_models import ModelError, runs_with_models
 from core.analysis.text import count, escape_markdown, percent, points
 from core.execution.keras_service.client import KerasServiceError
 from core.experiment.export_formats import FORMATS, ExportedFile, ExportFormat
@@ -26,7 +35,10 @@ _COLUMN_FORMATS = {
 
 
 def show_export(services: Services, runs: Sequence[AnyRun], names: dict[str, str]) -> None:
-    """Show the exported files of one run's model with their measurements and downloads, and a button to export it."""
+    """Show the exported files of one model with their measurements and downloads, and a button to export it.
+
+    A model is that of a run, or the mean of the completed seeds of a setting.
+    """
     completed = [
         run
         for run in runs
@@ -35,8 +47,17 @@ def show_export(services: Services, runs: Sequence[AnyRun], names: dict[str, str
     if not completed:
         return
     with st.expander("Export model"):
-        run_id = select_run("Run", [run.id for run in completed], names, "export")
-        run = next(run for run in completed if run.id == run_id)
+        ensembles = {ensemble_id(members[0]): members for members in ensemble_members(completed)}
+        chosen = select_run(
+            "Model" if ensembles else "Run",
+            [*(run.id for run in completed), *ensembles],
+            names | ensemble_labels(list(ensembles.values())),
+            "export",
+        )
+        if chosen in ensembles:
+            _show_ensemble(services, ensembles[chosen])
+            return
+        run = next(run for run in completed if run.id == chosen)
         files = exported_files(services.store, run)
         unmeasured = [FORMATS[file.format] for file in files if file.not_measured]
         missing = [form for form in FORMATS.values() if form.name not in {file.format for file in files}]
@@ -55,6 +76,39 @@ def show_export(services: Services, runs: Sequence[AnyRun], names: dict[str, str
                 "The model is exported for phones (LiteRT), for other programming languages (ONNX) and for Keras, with "
                 "its classes, an example and a model card."
             )
+
+
+def _show_ensemble(services: Services, members: Sequence[Run]) -> None:
+    """Show the exported file of an ensemble with its measurements, or a button to export it."""
+    try:
+        ensemble = load_ensemble(services.store, members)
+    except ModelError as error:
+        show_error(error)
+        return
+    held_out = held_out_predictions(services.store, ensemble)
+    file = exported_ensemble(services.store, ensemble)
+    if (file is None or file.not_measured) and st.button(
+        "Export as ONNX" if file is None else "Measure the exported file",
+        key="make-ensemble",
+        help="Writes the models into one file and runs it on test images, which takes a minute or two.",
+    ):
+        file = _export_ensemble(services, ensemble, held_out) or file
+    st.caption("One ONNX file holds all seeds. Keras and LiteRT files hold one model: choose a run to export these.")
+    if file:
+        _show_files([file])
+        st.caption(escape_markdown(f"Accuracy of the mean of {len(members)} seeds: {held_out.describe()}."))
+        form = file.form
+        _offer(form, partial(ensemble_bundle, services.store, ensemble), f"{ensemble.id}.zip")
+
+
+def _export_ensemble(services: Services, ensemble: Ensemble, held_out: HeldOutPredictions) -> ExportedFile | None:
+    members = [(services.store.path(member.run.id), member.temperature or 1.0) for member in ensemble.members]
+    try:
+        with st.spinner("Writing the file and running it on test images"):
+            return services.keras_service.export_ensemble(members, held_out.predicted)
+    except KerasServiceError as error:
+        show_error(error)
+        return None
 
 
 def _label(files: Sequence[ExportedFile], missing: Sequence[ExportFormat]) -> str:
@@ -81,7 +135,7 @@ def _show_files(files: Sequence[ExportedFile]) -> None:
         [
             {
                 "Format": file.title,
-                "For": FORMATS[file.format].purpose,
+                "For": file.form.purpose,
                 "MB": file.bytes / 1e6,
                 "Test accuracy": file.accuracy,
                 "Difference to Keras": file.difference,
@@ -104,7 +158,7 @@ def _show_files(files: Sequence[ExportedFile]) -> None:
         if file.not_measured:
             st.warning(f"{file.title} was not measured, because {file.not_measured}. Check it before you use it.")
         elif not file.is_accurate:
-            form = FORMATS[file.format]
+            form = file.form
             st.warning(
                 f"{file.title} predicts the same class as Keras on only {percent(file.agreement)} of the test images; "
                 f"at least {percent(form.min_agreement)} was expected. Check its test accuracy before you use it."
@@ -114,14 +168,19 @@ def _show_files(files: Sequence[ExportedFile]) -> None:
 def _show_downloads(services: Services, run: Run, files: Sequence[ExportedFile]) -> None:
     with st.container(horizontal=True):
         for file in files:
-            form = FORMATS[file.format]
-            st.download_button(
-                form.title,
-                partial(bundle, services.store, run, form),
-                f"{run.id}-{form.name}.zip",
-                "application/zip",
-                icon=":material/download:",
-                key=f"take-{form.name}",
-                on_click="ignore",
-                help=f"{form.file} with its classes, an example and a model card",
-            )
+            form = file.form
+            _offer(form, partial(bundle, services.store, run, form), f"{run.id}-{form.name}.zip")
+
+
+def _offer(form: ExportFormat, make: Callable[[], bytes], filename: str) -> None:
+    """A button that downloads an exported file as a ZIP."""
+    st.download_button(
+        form.title,
+        make,
+        filename,
+        "application/zip",
+        icon=":material/download:",
+        key=f"take-{form.name}",
+        on_click="ignore",
+        help=f"{form.file} with its classes, an example and a model card",
+    )

@@ -30,7 +30,7 @@ _SMOOTHING = {"epoch": 0.0, "step": 0.6, "elapsed": 0.6}  # there are few epochs
 def show_curves(runs: Sequence[AnyRun], metrics: Mapping[str, Metrics]) -> None:
     """Show the controls, and charts of accuracy and loss side by side."""
     options = _choose_options()
-    band = _choose_band(runs, options)
+    band = _choose_band(runs)
     for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         with column:
             show_chart(
@@ -40,9 +40,9 @@ def show_curves(runs: Sequence[AnyRun], metrics: Mapping[str, Metrics]) -> None:
             )
 
 
-def _choose_band(runs: Sequence[AnyRun], options: CurveOptions) -> str | None:
-    """The band around means over seeds, or None to draw each run, as during training and by step."""
-    if options.axis == "step" or not all(run.state.is_finished for run in runs) or not has_several_seeds(runs):
+def _choose_band(runs: Sequence[AnyRun]) -> str | None:
+    """The band around means over seeds; None to draw each run, also if no setting has several finished seeds."""
+    if not has_several_seeds([run for run in runs if run.state.is_finished]):
         return None
     chosen = st.segmented_control(
         "Runs with several seeds",

@@ -17,9 +17,9 @@ def choose_growth() -> GrowthLimits | None:
             key="seed-plan",
             required=True,
             **PERSISTENT,
-            help=f"Until settled: begins with {LOOKS[0]} seeds of each strategy, and goes on to {join_words(LOOKS[1:])} "
-            "until it is known which strategy is best, or that the best two are practically equal. Strategies that are worse than the "
-            "best are not trained further.",
+            help=f"Until settled: begins with {LOOKS[0]} seeds of each strategy and goes on to {join_words(LOOKS[1:])} "
+            "until it is known which strategy is best, or that the best two are practically equal. Strategies that "
+            "are worse than the best are not trained further.",
         )
         if not grows():
             return None

@@ -8,8 +8,9 @@ from core.analysis.charts.class_contrasts import class_contrast_chart
 from core.analysis.charts.common import chart_points
 from core.analysis.comparison.class_contrasts import class_contrasts
 from core.analysis.comparison.disputes import disputes, mistaken_pairs
+from core.analysis.comparison.replicates import Group, Result, Split
 from core.analysis.statistics.paired_models import Pairing, paired_interval
-from core.experiment.named_strategies import STRATEGIES
+from core.experiment.named_strategies import FEATURE_EXTRACTION, STRATEGIES, TWO_PHASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Run, RunStatus, State
 from core.experiment.runs.run_folder import NoSuchRun
@@ -40,6 +41,11 @@ def save_predictions(
     (store.path(run.id) / "predictions.csv").write_text("\n".join(lines) + "\n")
 
 
+def group(*runs: Run) -> Group:
+    results = tuple(Result(run.id, 0.5, 4, (), Split(run.config.seed), run.config.seed, 1.0) for run in runs)
+    return Group(runs[0].title, "photos", results)
+
+
 def test_the_most_confident_mistakes_come_first(runs):
     store, (first, second, _) = runs
     save_predictions(store, first, ["glass", "paper", "paper", "glass"], [0.9, 0.4, 0.1, 0.95])
@@ -58,15 +64,36 @@ def test_classes_are_compared_image_by_image_with_the_largest_gain_first(runs):
     store, (first, second, third) = runs
     save_predictions(store, first, ["glass", "glass", "paper", "glass"], [0.9] * 4)
     save_predictions(store, second, ["paper", "paper", "paper", "paper"], [0.1] * 4)
-    found = class_contrasts(store, first.id, second.id)
+    found = class_contrasts(store, group(first), group(second))
     figures = [(contrast.label, contrast.difference, contrast.images) for contrast in found]
     assert figures == [("glass", 1.0, 2), ("paper", -0.5, 2)]
     assert found[0].interval == paired_interval(Pairing(0, 2, 0, 0), confidence=0.975)
     points = chart_points(class_contrast_chart(found))
     assert [(point["y"], point["x"]) for point in points] == [("glass", 100.0), ("paper", -50.0)]
-    assert class_contrasts(store, first.id, third.id) == [], "the third run has no saved predictions"
+    assert class_contrasts(store, group(first), group(third)) == [], "the third run has no saved predictions"
     save_predictions(store, third, ["glass"], [0.9], {"9.jpg": "glass"})
-    assert class_contrasts(store, first.id, third.id) == [], "other images"
+    assert class_contrasts(store, group(first), group(third)) == [], "other images"
+
+
+def test_classes_are_compared_over_all_seeds(tmp_path):
+    store = RunStore(tmp_path)
+    planned = [
+        (RunConfig(strategy=strategy, seed=seed, split_seed=seed), MANIFEST)
+        for strategy in (FEATURE_EXTRACTION, TWO_PHASE)
+        for seed in range(3)
+    ]
+    runs = store.create_study(planned).runs
+    labels = {f"{number}.jpg": "glass" if number < 40 else "paper" for number in range(80)}
+    for run in runs:
+        right = 40 if run.config.strategy == TWO_PHASE else 20
+        predicted = ["glass"] * right + ["paper"] * (80 - right)
+        save_predictions(store, run, predicted, [0.9] * 80, labels)
+    found = class_contrasts(store, group(*runs[3:]), group(*runs[:3]))
+    assert [(one.label, round(one.difference, 9), one.images) for one in found] == [
+        ("glass", 0.5, 120),
+        ("paper", 0, 120),
+    ]
+    assert found[0].interval[0] > 0 and found[1].interval[0] < 0 < found[1].interval[1]
 
 
 def test_runs_on_other_images_or_without_predictions_are_left_out(runs):

@@ -13,9 +13,10 @@ from core.analysis.charts.common import chart_points
 from core.analysis.charts.confusion import confusion_chart
 from core.analysis.charts.palette import STRATEGY_COLOURS
 from core.analysis.comparison.replicates import Group, Result, Split
-from core.analysis.comparison.run_table import MEASURES, class_table, comparison_table, differences
+from core.analysis.comparison.run_table import class_table, comparison_table
 from core.analysis.results.course_ranges import baseline_rows, compare_with_range, course_range_rows
 from core.analysis.results.evaluation_file import EvaluationFigures, evaluation_figures
+from core.analysis.results.setting_results import SeedResults, SettingResults, accuracy_on_test
 from core.analysis.results.summary import PhaseSummary, Summary
 from core.analysis.statistics.wilson_interval import wilson_interval
 from core.experiment.named_strategies import BASELINE
@@ -85,52 +86,114 @@ RESULT = evaluation_figures(
     }
 )
 
+
+def setting(name: str, *runs: Summary | EvaluationFigures) -> SettingResults:
+    """A setting with one run for each summary, or for each figures on the test images, with the seeds 0, 1, ..."""
+    return SettingResults(
+        name,
+        tuple(
+            SeedResults(f"{name}, seed {seed}", seed, run, EvaluationFigures())
+            if isinstance(run, Summary)
+            else SeedResults(f"{name}, seed {seed}", seed, replace(TWO, id=f"{name} {seed}"), run)
+            for seed, run in enumerate(runs)
+        ),
+    )
+
+
+ONE_EACH = [setting(NAMES[run.id], run) for run in (FINE, TWO, FAILED)]
+
+
+def of_accuracies(name: str, *accuracies: float | None) -> SettingResults:
+    return setting(name, *(replace(TWO, id=f"{name} {i}", test_accuracy=a) for i, a in enumerate(accuracies)))
+
+
 shares = st.none() | st.floats(0, 1)
 
 
-@given(st.lists(st.tuples(shares, shares, shares), min_size=2, max_size=5))
-def test_differences_are_from_the_baseline_and_antisymmetric(drawn):
-    rows = [
-        replace(TWO, id=str(i), test_accuracy=a, macro_f1=b, best_val_accuracy=c) for i, (a, b, c) in enumerate(drawn)
-    ]
-    to_first, to_second = differences(rows, "0"), differences(rows, "1")
-    for measure in MEASURES:
-        assert to_first["0"][measure] in (0, None)
-        assert (to_first["1"][measure] is None) == (to_second["0"][measure] is None)
-        assert to_first["1"][measure] is None or to_first["1"][measure] == -to_second["0"][measure]
-    assert set(map(str, differences(rows, "unknown")["0"].values())) == {"None"}
+@given(st.lists(shares, min_size=1, max_size=4), st.lists(shares, min_size=1, max_size=4))
+def test_differences_are_antisymmetric_and_0_to_oneself(first, second):
+    one, two = of_accuracies("one", *first), of_accuracies("two", *second)
+    forward, backward = one.difference(accuracy_on_test, two), two.difference(accuracy_on_test, one)
+    assert (forward is None) == (backward is None) == (one.mean(accuracy_on_test) is None or not two.tested_seeds)
+    assert forward is None or forward == pytest.approx(-backward)
+    assert one.difference(accuracy_on_test, one) in (0, None)
+
+
+def test_differences_are_paired_by_seed():
+    one, two = of_accuracies("one", 0.9, 0.7, None), of_accuracies("two", 0.8, None, 0.2)
+    assert one.difference(accuracy_on_test, two) == pytest.approx(0.1), "of seed 0 alone"
+    other = replace(two, runs=tuple(replace(run, seed=f"other {run.seed}") for run in two.runs))
+    assert one.difference(accuracy_on_test, other) == pytest.approx(0.8 - 0.5), "of the means, without a common seed"
 
 
 def test_the_table_has_the_baseline_first_and_every_run_has_every_column():
-    table, formats = comparison_table([FINE, TWO, FAILED], NAMES, "two")
+    table, formats = comparison_table(ONE_EACH, ONE_EACH[1])
     assert [row["Run"] for row in table] == ["Two-phase (baseline)", "Fine-tuning all layers", "Two-phase, again"]
     assert table[0]["Trainable parameters"] == "165,514, then 1,691,914" and table[0]["Best epoch"] == 23
+    assert formats["Best epoch"](table[0]["Best epoch"]) == "23" and formats["Epochs"](table[0]["Epochs"]) == "25"
     assert formats["Test, difference"](table[1]["Test, difference"]) == "-5.0 points"
     assert formats["Training time"](table[0]["Training time"]) == "2 min 05 s"
+    assert (table[0]["95% from"], table[0]["95% to"]) == wilson_interval(0.833, 378)
     assert table[2]["Test accuracy"] is table[2]["Training time"] is table[2]["95% from"] is None
-    assert len({tuple(row) for row in table}) == 1 and set(formats) <= set(table[0])
+    assert len({tuple(row) for row in table}) == 1 and set(formats) <= set(table[0]) and "Seeds" not in table[0]
+
+
+def test_a_setting_has_one_row_with_means_over_its_seeds():
+    runs = [replace(TWO, id=str(i), test_accuracy=a, best_epoch=e) for i, (a, e) in enumerate([(0.8, 20), (0.9, 23)])]
+    several = setting("Two-phase", *runs, replace(FAILED, id="2"))
+    (first, second), formats = comparison_table([ONE_EACH[0], several], several)
+    assert (first["Setting"], first["Seeds"], second["Seeds"]) == ("Two-phase (baseline)", 2, 1)
+    assert first["Test accuracy"] == pytest.approx(0.85) and formats["Best epoch"](first["Best epoch"]) == "21.5"
+    assert first["Epochs"] == pytest.approx(50 / 3) and first["State"] == "2 completed, 1 failed"
+    assert second["Test, difference"] == pytest.approx(0.783 - 0.8), "the only seed that both have is 0"
+    assert (first["95% from"], first["95% to"]) == pytest.approx((0.85 - 0.6353, 1.0), abs=1e-4), "12.706 x 0.05"
+    assert (second["95% from"], second["95% to"]) == wilson_interval(0.783, 378)
+
+
+def test_the_seeds_of_a_setting_are_rows_with_the_difference_to_the_same_seed():
+    one, two = of_accuracies("one", 0.9, 0.7), of_accuracies("two", 0.8, 0.75)
+    table, _ = comparison_table(one.apart(), two)
+    assert [row["Run"] for row in table] == ["one, seed 0", "one, seed 1"]
+    assert [row["Test, difference"] for row in table] == pytest.approx([0.1, -0.05])
 
 
 @pytest.mark.faults
 def test_balanced_accuracy_is_beside_the_accuracy_if_the_classes_of_any_run_are_unequal():
-    unequal = replace(FINE, balanced_accuracy=0.5, is_unbalanced=True)
-    table, formats = comparison_table([unequal, replace(TWO, balanced_accuracy=0.8)], NAMES, "two")
+    unequal = setting("Fine", replace(FINE, balanced_accuracy=0.5, is_unbalanced=True))
+    two = setting("Two", replace(TWO, balanced_accuracy=0.8))
+    table, formats = comparison_table([unequal, two], two)
     assert list(table[0])[:3] == ["Run", "Test accuracy", "Balanced accuracy"]
     assert [formats["Balanced accuracy"](row["Balanced accuracy"]) for row in table] == ["80.0%", "50.0%"]
-    assert "Balanced accuracy" not in comparison_table([FINE, TWO], NAMES, "two")[0][0]
+    assert "Balanced accuracy" not in comparison_table(ONE_EACH, ONE_EACH[1])[0][0]
 
 
 def test_each_class_is_compared_with_the_baseline():
     better = replace(RESULT, f1={**RESULT.f1, WILD[0]: 0.6, "new": 1.0})
-    table, formats = class_table({"fine": better, "two": RESULT}, NAMES, "two")
+    fine, two = setting("Fine-tuning all layers", better), setting("Two-phase", RESULT)
+    table, formats = class_table([fine, two], two)
     assert [row["Class"] for row in table] == [*WILD, "new"]
     assert table[0]["Two-phase (baseline)"] == 0.5 and table[0]["Test images"] == 5
     column = "Fine-tuning all layers, difference"
     assert formats[column](table[0][column]) == "+10.0 points"
     assert table[2]["Two-phase (baseline)"] is None is table[2][column]
-    assert class_table({}, NAMES, "two")[0] == []
-    without, _ = class_table({"fine": better}, NAMES, "two")
+    assert class_table([], two)[0] == []
+    without, _ = class_table([fine, ONE_EACH[1]], ONE_EACH[1])
     assert "Two-phase (baseline)" not in without[0]
+
+
+def test_f1_per_class_is_the_mean_over_seeds_and_its_difference_is_paired():
+    of_one, of_two = ([replace(RESULT, f1={"a": f1}) for f1 in values] for values in ((0.5, 0.7), (0.4, 0.9, 0.2)))
+    one, two = setting("One", *of_one), setting("Two", *of_two)
+    ((row,), _) = class_table([one, two], one)
+    assert row["One (baseline)"] == pytest.approx(0.6) and row["Two"] == pytest.approx(0.5)
+    assert row["Two, difference"] == pytest.approx((-0.1 + 0.2) / 2), "of the seeds 0 and 1"
+
+
+def test_confusion_matrices_are_summed_over_the_seeds_with_the_same_classes():
+    other_classes = replace(RESULT, classes=("x", "y"))
+    summed = setting("Two", RESULT, RESULT, EvaluationFigures(), other_classes).confusion
+    assert summed.confusion.tolist() == [[8, 2], [4, 0]] and summed.classes == tuple(WILD)
+    assert setting("Two", EvaluationFigures()).confusion is None
 
 
 def test_each_measured_run_has_a_bar_from_zero_with_its_interval():

@@ -4,15 +4,17 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
+from core.analysis.statistics.temperature_scaling import calibrated
 from core.backbones.backbone import PixelScaling
 from core.learning.network.cut_points import CutPoint
 from core.learning.network.frozen_part import build_frozen_part, run_onnx
-from core.learning.network.onnx_writer import UnknownLayer, to_onnx
+from core.learning.network.onnx_writer import UnknownLayer, ensemble_to_onnx, model_to_onnx, to_onnx
 
 SIZE, CHANNELS = 10, 4
 SCALING = PixelScaling((58.4, 57.1, 57.4), (-2.1, -2.0, -1.8))
@@ -100,3 +102,39 @@ def test_another_layer_is_refused_by_name_and_keras_computes_it(name):
     expected = model.predict(pixels / np.float32(SCALING.divisor) + np.float32(SCALING.offset), verbose=0)
     (features,) = build_frozen_part(model, [at_the_end(model)], 2, SCALING)(pixels)
     np.testing.assert_allclose(features, expected, atol=1e-5, rtol=1e-4)
+
+
+def classifier(seed: int, base: keras.Model | None = None) -> keras.Model:
+    """A network of three classes, on a frozen base if there is one."""
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((SIZE, SIZE, 3))
+    x = base(image) if base else layers.Conv2D(CHANNELS, 3, activation="relu")(image)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(3, activation="softmax")(x))
+
+
+def test_an_ensemble_is_the_mean_of_the_calibrated_probabilities():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    models, temperatures = [classifier(seed) for seed in range(3)], (1.0, 2.0, 0.5)
+    scaled = [
+        calibrated(model.predict(pixels.astype(np.float32), verbose=0), temperature)
+        for model, temperature in zip(models, temperatures, strict=True)
+    ]
+    (mean,) = run_onnx(ensemble_to_onnx(list(zip(models, temperatures, strict=True))))(pixels)
+    np.testing.assert_allclose(mean, np.mean(scaled, axis=0), atol=1e-5)
+    np.testing.assert_allclose(mean.sum(axis=1), 1, atol=1e-5)
+
+
+def test_what_the_members_of_an_ensemble_have_in_common_is_written_once():
+    base = network(["convolution with swish", "normalisation", "ReLU6"])
+    models = [classifier(seed, base) for seed in range(3)]
+    single, shared = model_to_onnx(models[0]), ensemble_to_onnx([(model, 1.0) for model in models])
+    other = ensemble_to_onnx([(classifier(seed), 1.0) for seed in range(3)])
+    convolutions = [
+        sum(node.op_type == "Conv" for node in onnx.load_from_string(graph).graph.node)
+        for graph in (single, shared, other)
+    ]
+    assert convolutions == [2, 2, 3] and len(shared) < 1.5 * len(single)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    expected = np.mean([model.predict(pixels.astype(np.float32), verbose=0) for model in models], axis=0)
+    np.testing.assert_allclose(run_onnx(shared)(pixels)[0], expected, atol=1e-5)

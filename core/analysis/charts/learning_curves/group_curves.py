@@ -32,25 +32,28 @@ def group_curves(
     options: CurveOptions = BY_EPOCH,
     band: str = "range",
 ) -> go.Figure:
-    """Draw `learning_curves` of the means over seeds, by epoch or time, with a band around each validation curve.
+    """Draw `learning_curves` of the means over seeds, with a band around each validation curve.
 
-    A mean ends at the last epoch that all its seeds have completed. Runs without an epoch are left out.
+    A mean ends at the last epoch that all its seeds have completed. Runs that still train have curves of their own.
+    Runs without rows are left out.
 
     Args:
         measure: "accuracy" or "loss".
         band: one of `BANDS`.
 
-    Raises `ValueError` for the step axis, on which no mean is defined, and for an unknown band.
+    Raises `ValueError` for an unknown band.
     """
-    if options.axis == "step" or band not in BANDS:
-        raise ValueError(
-            f"Expected the axis epoch or elapsed and one of {', '.join(BANDS)}; received {options.axis!r} and {band!r}."
-        )
-    groups = group_by_setting([run for run in runs if metrics[run.id].epochs])
+    if band not in BANDS:
+        raise ValueError(f"Expected one of {', '.join(BANDS)}; received {band!r}.")
+    groups = group_by_setting([run for run in runs if run.state.is_finished and metrics[run.id].epochs])
+    unfinished = [
+        run for run in runs if not run.state.is_finished and (metrics[run.id].epochs or metrics[run.id].steps)
+    ]
     means = {run.id: mean_metrics([metrics[member.id] for member in members]) for run, members in groups}
     labels = run_labels([run for run, _ in groups])
     names = {run.id: f"{labels[run.id]}, {_seed_count(len(members))}" for run, members in groups}
-    figure = learning_curves([run for run, _ in groups], means, measure, options, names)
+    shown = [*(run for run, _ in groups), *unfinished]
+    figure = learning_curves(shown, {**metrics, **means}, measure, options, run_labels(runs) | names)
     lines = {(trace.legendgroup, trace.meta): trace for trace in figure.data}
     for run, members in groups:
         line = lines.get((run.id, f"{plain_name(names[run.id])}, validation"))
@@ -60,9 +63,36 @@ def group_curves(
 
 
 def mean_metrics(several: Sequence[Metrics]) -> Metrics:
-    """Average the metrics of several runs of one setting, over the epochs that all of them have completed."""
+    """Average the metrics of several runs of one setting, over the epochs that all of them have completed.
+
+    The steps are those of the first run. The values of the other runs are interpolated there, because they may have
+    rows for other steps.
+    """
     shared = min(len(metrics.epochs) for metrics in several)
-    return Metrics(tuple(_mean([metrics.epochs[i] for metrics in several]) for i in range(shared)))
+    epochs = tuple(_mean([metrics.epochs[i] for metrics in several]) for i in range(shared))
+    steps = [[row for row in metrics.steps if row["epoch"] <= shared] for metrics in several]
+    return Metrics(epochs, _mean_steps(steps) if all(steps) else ())
+
+
+def _mean_steps(several: Sequence[Sequence[Row]]) -> tuple[Row, ...]:
+    first = several[0]
+    if len(several) == 1:
+        return tuple(first)
+    places = [_places(rows) for rows in several]
+    averaged = [name for name in _AVERAGED if all(name in row for rows in several for row in rows)]
+    means = {
+        name: np.mean(
+            [np.interp(places[0], own, [row[name] for row in rows]) for own, rows in zip(places, several, strict=True)],
+            axis=0,
+        ).tolist()
+        for name in averaged
+    }
+    return tuple(row | {name: means[name][i] for name in averaged} for i, row in enumerate(first))
+
+
+def _places(steps: Sequence[Row]) -> list[float]:
+    """Epochs trained at the end of each step."""
+    return [row["epoch"] - 1 + row.get("done", 1.0) for row in steps]
 
 
 def _mean(rows: Sequence[Row]) -> Row:

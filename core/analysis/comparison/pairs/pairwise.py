@@ -6,16 +6,14 @@ from statistics import fmean
 import numpy as np
 
 from core.analysis.comparison.pairs.contrast import Contrast
-from core.analysis.comparison.replicates import Group, Replicate, Result, SavedPredictions, saved_predictions
+from core.analysis.comparison.pairs.outcomes import Outcomes, ReplicatePair, shared_outcomes, shared_replicates
+from core.analysis.comparison.replicates import Group, Result
 from core.analysis.statistics.assurance import Design
 from core.analysis.statistics.image_errors import accuracy_covariance, image_differences
 from core.analysis.statistics.paired_models import Pairing, mid_p_mcnemar
 from core.analysis.statistics.random_effects import paired_posterior, unpaired_posterior
 from core.analysis.statistics.wilson_interval import Interval
 from core.experiment.runs.run_store import RunStore
-
-_Pair = tuple[Replicate, Replicate]
-_Predictions = tuple[list[SavedPredictions], list[SavedPredictions]]
 
 
 def compare(store: RunStore, first: Group, second: Group) -> Contrast | None:
@@ -28,78 +26,58 @@ def compare(store: RunStore, first: Group, second: Group) -> Contrast | None:
         return None
     if first.data != second.data or of_first.classes != of_second.classes:
         return None
-    replicates, others = first.replicates(), second.replicates()
-    shared = [(replicates[key], others[key]) for key in replicates if key in others]
-    if not shared:
+    pairs = shared_replicates(first, second)
+    if not pairs:
         return _compare_accuracies(first, second)
-    predictions = [_saved(store, pair) for pair in shared]
-    complete = [pair for pair in predictions if pair is not None]
-    if len(complete) == len(shared):
-        return _compare_images(first, second, shared, complete)
-    return _compare_seeds(first, second, shared)
+    outcomes = shared_outcomes(store, first, second)
+    if len(outcomes) == len(pairs):
+        return _compare_images(first, second, pairs, outcomes)
+    return _compare_seeds(first, second, pairs)
 
 
-def _saved(store: RunStore, pair: _Pair) -> _Predictions | None:
-    """Saved predictions of all runs of two replicates; None if some are missing or are for other images."""
-    first, second = ([saved_predictions(store, result.run_id) for result in results] for results in pair)
-    known = [saved for saved in (*first, *second) if saved is not None]
-    if len(known) < len(first) + len(second) or len({saved.paths for saved in known}) > 1:
-        return None
-    return known[: len(first)], known[len(first) :]
-
-
-def _compare_images(first: Group, second: Group, pairs: Sequence[_Pair], saved: Sequence[_Predictions]) -> Contrast:
+def _compare_images(
+    first: Group, second: Group, pairs: Sequence[ReplicatePair], outcomes: Sequence[Outcomes]
+) -> Contrast:
     """Compare image by image, over all seeds."""
-    numbers: dict[str, int] = {}
-    images = [_image_numbers(of_first[0].paths, numbers) for of_first, _ in saved]
-    rates = [(_rate_correct(of_first), _rate_correct(of_second)) for of_first, of_second in saved]
-    found = image_differences(images, [ours - theirs for ours, theirs in rates])
-    overlap, is_own_test = _overlap([of_first[0] for of_first, _ in pairs])
+    found = image_differences([seed.images for seed in outcomes], [seed.first - seed.second for seed in outcomes])
+    overlap = first.results[0].split.test_to_train
     posterior = found.posterior(overlap)
-    is_single = len(saved) == len(saved[0][0]) == len(saved[0][1]) == 1
+    is_single = len(pairs) == len(pairs[0][0]) == len(pairs[0][1]) == 1
+    pairing = Pairing.from_correct(outcomes[0].first > 0.5, outcomes[0].second > 0.5)
     return Contrast(
         first,
         second,
         posterior,
-        float(np.average([ours.mean() for ours, _ in rates], weights=found.sizes)),
+        float(np.average([seed.first.mean() for seed in outcomes], weights=found.sizes)),
         posterior.p,
         Design.from_covariance(found.covariance, overlap),
         round(fmean(found.sizes)),
         is_paired=True,
-        same_models=sum(_are_same_models(pair) for pair in saved),
-        models_p=mid_p_mcnemar(Pairing.from_correct(rates[0][0] > 0, rates[0][1] > 0)) if is_single else None,
-        is_own_test=is_own_test,
+        same_models=sum(seed.are_same_models for seed in outcomes),
+        models_p=mid_p_mcnemar(pairing) if is_single else None,
+        is_own_test=_share_test_images(pairs),
     )
 
 
-def _image_numbers(paths: Sequence[str], numbers: dict[str, int]) -> np.ndarray:
-    """A number for each path, the same in all seeds; new paths are added to `numbers`."""
-    return np.array([numbers.setdefault(path, len(numbers)) for path in paths])
-
-
-def _rate_correct(saved: Sequence[SavedPredictions]) -> np.ndarray:
-    """(images,) share of the models that classify each image correctly."""
-    return np.asarray(np.mean([run.correct for run in saved], axis=0))
-
-
-def _are_same_models(saved: _Predictions) -> bool:
-    """Whether two trainings ended as the same model, as if the best epoch came before any layer was unfrozen."""
-    of_first, of_second = (runs[0] for runs in saved)
-    return bool(of_first.classes) and np.array_equal(of_first.probabilities, of_second.probabilities)
-
-
-def _compare_seeds(first: Group, second: Group, pairs: Sequence[_Pair]) -> Contrast:
+def _compare_seeds(first: Group, second: Group, pairs: Sequence[ReplicatePair]) -> Contrast:
     """Compare the accuracies seed by seed, without the predictions for single images."""
     ours, theirs = (np.array([fmean(result.accuracy for result in pair[side]) for pair in pairs]) for side in (0, 1))
     sizes = np.array([pair[0][0].images or 1 for pair in pairs])
     variances = ours * (1 - ours) + theirs * (1 - theirs)
     covariance = _covariance(variances, sizes, [pair[0][0] for pair in pairs])
-    overlap, is_own_test = _overlap([of_first[0] for of_first, _ in pairs])
+    overlap = first.results[0].split.test_to_train
     posterior = paired_posterior(ours - theirs, covariance, sizes, overlap)
     design = Design.from_covariance(covariance, overlap)
     accuracy = float(np.average(ours, weights=sizes))
     return Contrast(
-        first, second, posterior, accuracy, posterior.p, design, round(fmean(sizes)), is_own_test=is_own_test
+        first,
+        second,
+        posterior,
+        accuracy,
+        posterior.p,
+        design,
+        round(fmean(sizes)),
+        is_own_test=_share_test_images(pairs),
     )
 
 
@@ -122,9 +100,19 @@ def setting_interval(group: Group) -> Interval | None:
         return None
     accuracies, sizes = np.array(group.accuracies), np.array([result.images or 1 for result in group.results])
     covariance = _covariance(accuracies * (1 - accuracies), sizes, group.results)
-    overlap, _ = _overlap(group.results)
+    overlap = group.results[0].split.test_to_train
     low, high = paired_posterior(accuracies, covariance, sizes, overlap).interval()
     return max(0.0, low), min(1.0, high)
+
+
+def setting_intervals(groups: Sequence[Group]) -> dict[str, Interval | None]:
+    """The `setting_interval` of each setting, by the id of each of its runs."""
+    return {
+        result.run_id: interval
+        for group in groups
+        for interval in [setting_interval(group)]
+        for result in group.results
+    }
 
 
 def _covariance(variances: np.ndarray, sizes: np.ndarray, results: Sequence[Result]) -> np.ndarray:
@@ -132,7 +120,5 @@ def _covariance(variances: np.ndarray, sizes: np.ndarray, results: Sequence[Resu
     return accuracy_covariance(variances, sizes, tests)
 
 
-def _overlap(results: Sequence[Result]) -> tuple[float, bool]:
-    """Test images divided by training images, and whether all seeds share the test images; then the first is 0."""
-    is_own_test = len(results) > 1 and len({result.split.test_id for result in results}) == 1
-    return 0.0 if is_own_test else results[0].split.test_to_train, is_own_test
+def _share_test_images(pairs: Sequence[ReplicatePair]) -> bool:
+    return len(pairs) > 1 and len({of_first[0].split.test_id for of_first, _ in pairs}) == 1
