@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.analysis.comparison.pairs.pairwise import Outcomes, shared_outcomes
+from core.analysis.comparison.pairs.outcomes import Outcomes, shared_outcomes
 from core.analysis.comparison.replicates import Group
 from core.analysis.statistics.image_errors import image_differences
 from core.analysis.statistics.multiple_comparisons import ERROR_RATE

@@ -12,6 +12,7 @@ import pytest
 
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.pairs.contrast import Judgement
+from core.analysis.comparison.pairs.pairwise import setting_intervals
 from core.analysis.comparison.verdict import Verdict, judge
 from core.experiment.named_strategies import FEATURE_EXTRACTION, STRATEGIES, TWO_PHASE
 from core.experiment.run_config import RunConfig
@@ -335,6 +336,14 @@ def test_seeds_on_ones_own_test_folder_are_judged_for_these_images(store):
     assert contrast.is_own_test and contrast.seeds == 10
     assert contrast.judgement is Judgement.OPEN, "ten trainings on the same 80 images are no 800 images"
     assert describe(store, runs).startswith("Two-phase did best on these test images: 80.0% on average")
+
+
+def test_the_mean_of_a_setting_has_an_interval_over_seeds_and_images(store):
+    runs = study(store, [0.70, None, None, 0.72, None, None, 0.71, None, None], seeds=3)
+    (group,) = judge(store, [run for run in runs if run.config.strategy == FEATURE_EXTRACTION]).groups
+    low, high = setting_intervals([group])[runs[3].id]
+    assert low < 0.71 - 1.96 * (0.71 * 0.29 / 1140) ** 0.5 and high == pytest.approx(1.42 - low)
+    assert setting_intervals([group.restricted_to({group.results[0].split.test_id})])[runs[0].id] is None
 
 
 def test_a_setting_with_fewer_seeds_is_not_ranked_by_its_easy_splits(store):

@@ -40,7 +40,7 @@ def test_settings_have_the_mean_of_their_seeds_and_differ_by_the_mean_over_commo
     assert (two.name, feature.name) == ("Two-phase", "Feature extraction")
     assert (two.id, feature.id) == (runs[0].id, runs[1].id) and has_several_seeds([two, feature])
     assert two.mean(accuracy_on_test) == pytest.approx(0.7) and two.tested_seeds == 3
-    assert two.interval == pytest.approx((0.7 - 0.2484, 0.7 + 0.2484), abs=1e-4), "4.3027 x 0.1 / sqrt(3)"
+    assert two.interval is None, "it also depends on the splits"
     assert two.difference(accuracy_on_test, feature) == pytest.approx((0.3 - 0.1) / 2)
     assert [run.name for run in two.apart()] == [f"Two-phase, seed {seed}" for seed in range(3)]
     assert two.confusion.confusion.tolist() == [[3, 6], [9, 12]]

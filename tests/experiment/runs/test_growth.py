@@ -53,7 +53,7 @@ def test_the_next_seeds_lead_to_the_next_look_and_losers_are_not_in_the_race():
     growth = record(seeds=3, limits=GrowthLimits(8))
     assert growth.next_seeds == range(10, 12) and growth.in_race == (TWO_PHASE, FINE_TUNING)
     growth = record(seeds=5, limits=GrowthLimits(8), looks=(Look(3, "", (TWO_PHASE,)), Look(5, "")))
-    assert growth.next_seeds == range(12, 15) and growth.in_race == (FINE_TUNING,)
+    assert growth.next_seeds == range(12, 14) and growth.in_race == (FINE_TUNING,)
     assert not record(seeds=8, limits=GrowthLimits(8)).next_seeds
 
 
