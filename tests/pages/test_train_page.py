@@ -37,7 +37,7 @@ def test_default_settings_and_plan_are_shown(root, imagenet):
 
 def test_seeds_are_shown_with_the_difference_they_can_detect(root):
     page = open_page("train")
-    detectable = "you will detect differences of 16 points or more between two models (80% power)"
+    detectable = "you will detect differences of 15 points or more between two models (80% power)"
     assert f"{detectable}; it does not show variation between trainings" in texts(page)
     page.segmented_control(key="seeds").set_value(5).run()
     assert "15 runs, 325 epochs in all" in texts(page) and "With 5 seeds and 120 test images" in texts(page)
@@ -93,11 +93,12 @@ def test_where_the_user_has_a_test_folder_the_page_says_why_nothing_is_in_turn(r
 
 def test_a_study_until_settled_begins_with_three_seeds_and_has_a_limit(root):
     page = open_page("train")
-    page.segmented_control(key="seed-plan").set_value("until settled").run()
+    page.segmented_control(key="seed-plan").set_value("Until settled").run()
     assert "9 runs, 195 epochs in all" in texts(page) and parts_of(page) == "in-turn"
     assert "3 seeds of each strategy first, then more until it is settled, at most 20." in texts(page)
     page.number_input(key="max-seeds").set_value(10).run()
-    assert "at most 10." in texts(page)
+    page.number_input(key="max-minutes").set_value(45.0).run()
+    assert "at most 10 or 45 minutes of training." in texts(page)
     for number in (0, 1):
         page.checkbox(key=f"card-{number}-use").uncheck()
     page.run()
@@ -107,7 +108,9 @@ def test_a_study_until_settled_begins_with_three_seeds_and_has_a_limit(root):
     assert not page.exception and "3 seeds of each strategy first. More are added" in texts(page)
     (study,) = {run.study for run in RunStore(root).runs()}
     growth = GrowthStore(RunStore(root)).load(study)
-    assert (growth.seeds, growth.limits.max_seeds) == (3, 10) and len(RunStore(root).runs()) == 6
+    assert (growth.seeds, growth.limits.max_seeds, growth.limits.minutes) == (3, 10, 45.0) and len(
+        RunStore(root).runs()
+    ) == 6
     assert [run.id.split("-")[3] for run in RunStore(root).study(study).runs][-1] == "06"
 
 

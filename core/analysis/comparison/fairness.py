@@ -16,7 +16,15 @@ HEAD_RATE, BASE_RATE = (phase.learning_rate for phase in TWO_PHASE.phases)
 
 _AUGMENTATION: Final = ("Augmentation", "Augmented copies per image")
 _NETWORK: Final = ("Base", "Pretrained weights", "Width (alpha)", "Image size")
-_TRAINING: Final = ("Batch size", "Patience", "Class weights", "Near-duplicates", "Groups", "Mixed precision")
+_TRAINING: Final = (
+    "Test parts",
+    "Batch size",
+    "Patience",
+    "Class weights",
+    "Near-duplicates",
+    "Groups",
+    "Mixed precision",
+)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from core.experiment.runs.index import FileStamp, file_stamp
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.runs.run_store import RunStore
 
-_MAX_SPLITS, _MAX_PREDICTIONS = 1_000, 64
+_MAX_SPLITS, _MAX_PREDICTIONS = 1_000, 256
 """Numbers of runs whose splits and whose test predictions are cached; predictions need much more memory."""
 
 

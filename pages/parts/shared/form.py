@@ -34,7 +34,7 @@ WEIGHT_LABELS = {
     for weights, name in ((weights, weights_name(weights)) for weights in BUILT_IN_WEIGHTS)
 }
 WEIGHTS_FILE = "A weights file"
-FIXED, UNTIL_SETTLED = "fixed number", "until settled"
+FIXED, UNTIL_SETTLED = "Fixed number", "Until settled"
 
 
 class _PersistentState(TypedDict):

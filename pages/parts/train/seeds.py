@@ -41,7 +41,7 @@ def choose_test_parts(report: Report | None, seeds: int, strategies: int) -> Non
         TEST_PARTS_NAMES,
         key="test-parts",
         required=True,
-        format_func=TEST_PARTS_NAMES.__getitem__,
+        format_func=lambda name: TEST_PARTS_NAMES[name].capitalize(),
         on_change=_keep_test_parts,
         disabled=bool(report and report.why_not_in_turn),
         help="In turn: five seeds test every image once (68/12/20). Random: each seed draws its test images anew "

@@ -23,11 +23,25 @@ def choose_growth() -> GrowthLimits | None:
         )
         if not grows():
             return None
-        most = st.number_input("At most", 2, MAX_SEEDS, key="max-seeds", width=120, **PERSISTENT)
-    return GrowthLimits(most)
+        most = st.number_input("Seeds, at most", 2, MAX_SEEDS, key="max-seeds", width=140, **PERSISTENT)
+        minutes = st.number_input(
+            "Minutes, at most",
+            1.0,
+            None,
+            None,
+            key="max-minutes",
+            width=180,
+            placeholder="no limit",
+            help="Training time of all runs together, after which no more seeds are added.",
+            **PERSISTENT,
+        )
+    return GrowthLimits(most, minutes)
 
 
 def describe_plan(limits: GrowthLimits) -> str:
     """`3 seeds of each strategy first, then more until it is settled, at most 20.`"""
     first = f"{count(limits.looks[0], 'seed')} of each strategy first"
-    return f"{first}, then more until it is settled, at most {limits.max_seeds}." if limits.looks[1:] else f"{first}."
+    if not limits.looks[1:]:
+        return f"{first}."
+    time = f" or {limits.minutes:g} minutes of training" if limits.minutes else ""
+    return f"{first}, then more until it is settled, at most {limits.max_seeds}{time}."

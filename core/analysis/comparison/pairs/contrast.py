@@ -1,6 +1,7 @@
 """Comparison of two settings: by how much they differ, whether that is significant, and what would decide it."""
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -128,9 +129,12 @@ class Contrast:
         if not self.is_paired:
             return None
         candidates = range(self.seeds + 1, MAX_SUGGESTED_SEEDS + 1)
-        return next(
-            (n for n in candidates if assurance(self.posterior, self.design, n, self.margin) >= ASSURANCE), None
-        )
+
+        def assured(seeds: int) -> float:
+            return assurance(self.posterior, self.design, seeds, self.margin)
+
+        place = bisect_left(candidates, ASSURANCE, key=assured)  # more seeds are never less likely to decide
+        return candidates[place] if place < len(candidates) else None
 
     def images_to_decide(self) -> int | None:
         """Number of test images that decide the comparison with a probability of `ASSURANCE`; None if it is more than
