@@ -32,7 +32,7 @@ def _describe_comparison(verdict: Verdict) -> str:
         )
     others = [other for group in rest if (other := verdict.between(best, group))]
     parts = (
-        _describe_difference(best, contrast),
+        _describe_difference(contrast),
         _describe_judgement(contrast),
         _caveats(contrast),
         _other_settings_beaten(contrast, others),
@@ -40,9 +40,9 @@ def _describe_comparison(verdict: Verdict) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _describe_difference(best: Group, contrast: Contrast) -> str:
+def _describe_difference(contrast: Contrast) -> str:
     where = "these test images" if contrast.is_own_test else "the test images"
-    accuracy = percent(contrast.accuracy) + (" on average" if len(best.results) > 1 else "")
+    accuracy = percent(contrast.accuracy) + (" on average" if len(contrast.first.results) > 1 else "")
     if round(contrast.difference, 9) == 0:
         return (
             f"{contrast.first.name} and {lower_first(contrast.second.name)} did equally well on {where}: "
