@@ -10,7 +10,7 @@ from core.analysis.statistics.random_effects import Posterior, paired_posterior
 
 @dataclass(frozen=True, eq=False)
 class ImageDifferences:
-    """What two settings differ by in each seed, from their predictions for single images.
+    """Differences between two settings in each seed, from their predictions for single images.
 
     Args:
         differences: (seeds,) mean difference over the seed's test images.

@@ -1,4 +1,4 @@
-"""What two settings make of the test images that both have, from their saved predictions."""
+"""Which of the test images that two settings share each of them classifies correctly, from saved predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ ReplicatePair = tuple[Replicate, Replicate]
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """What two settings make of the same test images, in one seed.
+    """Which test images two settings classify correctly, in one seed.
 
     Args:
         images: (images,) integers; the same image has the same number in all seeds.
