@@ -80,7 +80,7 @@ def test_the_models_of_all_seeds_can_be_averaged(trained, images, tmp_path, caps
     root, run = trained
     arguments = [run, str(images), "--runs", str(root), "--csv", str(tmp_path / "predictions.csv")]
     assert main([*arguments, "--ensemble"]) == 0
-    assert "Two-phase, mean of 2 seeds: not measured: the manifest or" in capsys.readouterr().err
+    assert "Two-phase, mean of 2 seeds: not measured, because the manifest or" in capsys.readouterr().err
     rows = list(csv.DictReader((tmp_path / "predictions.csv").open()))
     keras_service = KerasService()
     pixels = np.stack([np.full((96, 96, 3), grey, np.uint8) for grey in (10, 240)])

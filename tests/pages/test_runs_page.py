@@ -249,7 +249,9 @@ def test_the_seeds_of_a_setting_are_exported_together_as_onnx(root, monkeypatch)
     page.button(key="make-ensemble").click().run()
     (table,) = [table.value for table in page.dataframe if "Agreement with Keras" in table.value]
     assert list(table["Format"]) == ["ONNX, mean of seeds"] and table["Test accuracy"].isna().all()
-    assert "Accuracy of the mean of 3 seeds: not measured: the manifest or" in texts(page) and not page.exception
+    assert (
+        "Accuracy of the mean of 3 seeds: not measured, because the manifest or" in texts(page) and not page.exception
+    )
     page.run()
     assert "make-ensemble" not in [found.key for found in page.button], "the exported file is offered"
     assert "ONNX, mean of seeds" in [found.proto.label for found in page.get("download_button")]

@@ -64,6 +64,6 @@ def describe_cost(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
 def _describe_step(cheaper: Group, costlier: Group, cost: Cost) -> str:
     points, more = 100 * (costlier.accuracy - cheaper.accuracy), cost.amount(costlier) - cost.amount(cheaper)
     return (
-        f"{costlier.name} gains {points:.1f} points over {lower_first(cheaper.name)} for {cost.format(more)} more: "
-        f"{cost.format(more / points)} per point."
+        f"{costlier.name} has {points:.1f} points more than {lower_first(cheaper.name)}, for {cost.format(more)} more: "
+        f"{cost.format(more / points)} per point, if the difference is real."
     )

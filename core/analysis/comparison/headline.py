@@ -41,7 +41,7 @@ def _describe_comparison(verdict: Verdict) -> str:
 
 
 def _describe_difference(contrast: Contrast) -> str:
-    where = "these test images" if contrast.is_own_test else "the test images"
+    where = "these test images" if contrast.has_fixed_test else "the test images"
     accuracy = percent(contrast.accuracy) + (" on average" if len(contrast.first.results) > 1 else "")
     if round(contrast.difference, 9) == 0:
         return (
@@ -67,7 +67,7 @@ def _describe_judgement(contrast: Contrast) -> str:
         each = "Each training" if contrast.seeds > 1 else "The training"
         return f"{each} of the two ended as the same model: the best epoch was before more layers were unfrozen."
     if contrast.judgement is Judgement.EQUAL:
-        return f"They are practically equal: less than {_points(contrast.margin)} apart."
+        return f"The two are practically equal: less than {_points(contrast.margin)} apart."
     if contrast.judgement is Judgement.OPEN:
         return f"{_describe_models(contrast)}{_needed_to_decide(contrast)}"
     return f"It is better{_training_time(contrast)}."
@@ -75,7 +75,7 @@ def _describe_judgement(contrast: Contrast) -> str:
 
 def _describe_models(contrast: Contrast) -> str:
     """Which of two single models is better, if that is significant; it need not hold for other trainings."""
-    if contrast.models_p is None or contrast.models_p > ERROR_RATE:
+    if contrast.two_models_p is None or contrast.two_models_p > ERROR_RATE:
         return ""
     return "Of these two models it is the better one on such images. "
 
@@ -91,9 +91,11 @@ def _training_time(contrast: Contrast) -> str:
 
 
 def _needed_to_decide(contrast: Contrast) -> str:
-    """`That is too close to call; about 8 seeds would probably decide it.`"""
+    """`The difference is too close to call; about 8 seeds would probably decide it.`"""
     single = contrast.seeds == 1
-    result = "One training each is too little to compare strategies" if single else "That is too close to call"
+    result = (
+        "One training each is too little to compare strategies" if single else "The difference is too close to call"
+    )
     if seeds := contrast.seeds_to_decide():
         return f"{result}; about {seeds} seeds would probably decide it."
     if images := contrast.images_to_decide():
@@ -161,7 +163,8 @@ def _compare_with_guessing(groups: Sequence[Group]) -> str:
     guess = f"guessing among {classes} classes"
     if largest:
         guess = f"always predicting {largest[0]}, the largest class of the test images"
-    return f"That {'is no' if high <= share else 'may be no'} better than {guess}: {percent(share)}."
+    verb = "is no" if high <= share else "may be no"
+    return f"The best result {verb} better than {guess}: {percent(share)}."
 
 
 def _describe_excluded(verdict: Verdict) -> str:

@@ -48,7 +48,7 @@ class HeldOutPredictions:
     def describe(self) -> str:
         """`92.0% on 50 images that no member was trained on (95% interval 81.2% to 96.8%)`, or why it is unknown."""
         if self.accuracy is None:
-            return f"not measured: {self.not_measured}"
+            return f"not measured, because {self.not_measured}"
         low, high = wilson_interval(self.accuracy, self.images)
         images = count(self.images, "image")
         return (

@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 from core.analysis.results.ensemble import AnyModel
@@ -19,7 +20,7 @@ from core.experiment.runs.run_store import RunStore
 _LITERT: Final = """
 from ai_edge_litert.interpreter import Interpreter
 
-model = Interpreter("{file}")
+model = Interpreter(str(FOLDER / "{file}"))
 model.allocate_tensors()
 input_details, output_details = model.get_input_details()[0], model.get_output_details()[0]
 model.set_tensor(input_details["index"], pixels.astype(input_details["dtype"]))
@@ -29,17 +30,17 @@ probabilities = model.get_tensor(output_details["index"])[0]
 _ONNX: Final = """
 import onnxruntime
 
-probabilities = onnxruntime.InferenceSession("{file}").run(None, {{"pixels": pixels}})[0][0]
+probabilities = onnxruntime.InferenceSession(FOLDER / "{file}").run(None, {{"pixels": pixels}})[0][0]
 """
 _KERAS: Final = """
 import keras
 
-probabilities = keras.models.load_model("{file}").predict(pixels, verbose=0)[0]
+probabilities = keras.models.load_model(FOLDER / "{file}").predict(pixels, verbose=0)[0]
 """
 _RUN_MODEL: Final = {"keras": _KERAS, "onnx": _ONNX, "litert": _LITERT}
 """By runtime of the format."""
 
-_EXAMPLE: Final = '''"""Classify an image with the exported model: python example.py photo.jpg
+_EXAMPLE: Final = '''"""Classify images with the exported model: python example.py photo.jpg [more.jpg ...]
 
 Required packages: pip install numpy pillow {packages}
 In addition, pillow-heif reads HEIC, and opencv-python-headless 16-bit colours.
@@ -49,12 +50,26 @@ from pathlib import Path
 import numpy as np
 from decode import load_image
 
-info = json.load(open("model.json", encoding="utf-8"))
-pixels = load_image(Path(sys.argv[1]), info["image_size"], info["white"])[None]
+FOLDER = Path(__file__).parent
+info = json.loads((FOLDER / "model.json").read_text(encoding="utf-8"))
+
+
+def predict(pixels):
 {model}
-scaled = np.maximum(probabilities, 1e-12) ** (1 / info["temperature"])  # temperature scaling
-for probability, name in sorted(zip(scaled / scaled.sum(), info["classes"]), reverse=True)[:3]:
-    print(f"{{probability:6.1%}}  {{name}}")
+    return probabilities
+
+
+if not sys.argv[1:]:
+    sys.exit("Expected the path of an image: python example.py photo.jpg")
+for photo in sys.argv[1:]:
+    try:
+        pixels = load_image(Path(photo), info["image_size"], info["white"])[None]
+    except (OSError, ValueError) as error:
+        sys.exit(f"Expected an image; received {{photo}}: {{error}}")
+    scaled = np.maximum(predict(pixels), 1e-12) ** (1 / info["temperature"])  # temperature scaling
+    print(photo)
+    for probability, name in sorted(zip(scaled / scaled.sum(), info["classes"]), reverse=True)[:3]:
+        print(f"{{probability:6.1%}}  {{name}}")
 '''
 
 
@@ -95,7 +110,7 @@ def pack(path: Path, form: ExportFormat, info: Mapping[str, Any], card: str) -> 
 def example(form: ExportFormat) -> str:
     """Python script that classifies an image with a file of this format."""
     model = _RUN_MODEL[form.runtime].format(file=form.file).strip()
-    return _EXAMPLE.format(packages=" ".join(PACKAGES[form.runtime]), model=f"\n{model}\n")
+    return _EXAMPLE.format(packages=" ".join(PACKAGES[form.runtime]), model=indent(model, "    "))
 
 
 def model_info(model: AnyModel) -> dict[str, Any]:

@@ -23,7 +23,7 @@ LICENCE = "unknown"
 
 COMMON_LIMITATIONS = (
     "The model assigns every image to one of its classes, even if it belongs to none of them.",
-    "It was tested on images from the same source as the training images. Accuracy may be lower with other cameras, "
+    "Test images come from the same source as the training images. Accuracy may be lower with other cameras, "
     "lighting or surroundings.",
 )
 

@@ -28,25 +28,25 @@ class Posterior:
 
     Args:
         taus, weights: (grid,) values of tau and their posterior probabilities.
-        errors: (grid,) standard error of the mean for each tau.
+        standard_errors: (grid,) standard error of the mean for each tau.
     """
 
     mean: float
     taus: np.ndarray
     weights: np.ndarray
-    errors: np.ndarray
+    standard_errors: np.ndarray
 
     @property
     def p(self) -> float:
-        """Two-sided: twice the probability that the difference has the other sign."""
-        return float(self.weights @ (2 * ndtr(-abs(self.mean) / self.errors)))
+        """Two-sided p value: twice the probability that the difference has the opposite sign of `mean`."""
+        return float(self.weights @ (2 * ndtr(-abs(self.mean) / self.standard_errors)))
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
         """Half the width of the central interval with this probability."""
-        reach = float(self.errors.max()) * 40
+        reach = 40 * float(self.standard_errors.max())  # beyond any interval
 
         def excess(half: float) -> float:
-            return float(self.weights @ (2 * ndtr(-half / self.errors))) - (1 - confidence)
+            return float(self.weights @ (2 * ndtr(-half / self.standard_errors))) - (1 - confidence)
 
         return float(brentq(excess, 0.0, reach, xtol=1e-7))
 
@@ -54,9 +54,9 @@ class Posterior:
         half = self.half_width(confidence)
         return self.mean - half, self.mean + half
 
-    def above(self, threshold: float) -> float:
+    def probability_above(self, threshold: float) -> float:
         """Probability that the mean difference is above the threshold."""
-        return float(self.weights @ ndtr((self.mean - threshold) / self.errors))
+        return float(self.weights @ ndtr((self.mean - threshold) / self.standard_errors))
 
     @property
     def next_is_better(self) -> float:
@@ -64,16 +64,11 @@ class Posterior:
 
         Bouthillier et al. 2021, arXiv 2103.03098.
         """
-        return float(self.weights @ ndtr(self.mean / np.hypot(self.errors, self.taus)))
-
-    @property
-    def tau(self) -> float:
-        """Median of tau."""
-        return float(self.taus[np.searchsorted(np.cumsum(self.weights), 0.5)])
+        return float(self.weights @ ndtr(self.mean / np.hypot(self.standard_errors, self.taus)))
 
     def negated(self) -> "Posterior":
         """The posterior of the second setting minus the first."""
-        return Posterior(-self.mean, self.taus, self.weights, self.errors)
+        return Posterior(-self.mean, self.taus, self.weights, self.standard_errors)
 
 
 def paired_posterior(differences: np.ndarray, covariance: np.ndarray, sizes: np.ndarray, overlap: float) -> Posterior:
@@ -84,10 +79,11 @@ def paired_posterior(differences: np.ndarray, covariance: np.ndarray, sizes: np.
 
     Args:
         differences: (seeds,) accuracy of the first setting minus that of the second.
-        covariance: (seeds, seeds) of their errors, from the finite number of test images.
+        covariance: (seeds, seeds) covariance of the differences that is caused by testing on few images.
         sizes: (seeds,) number of test images; the mean is weighted by them.
-        overlap: the share of tau^2 that all seeds have in common because their training images overlap, as the number
-            of test images divided by that of training images (Nadeau and Bengio 2003, Machine Learning 52, 239-281).
+        overlap: the share of tau^2 that all seeds have in common because their training images overlap; estimated by the
+            number of test images divided by that of training images (Nadeau and Bengio 2003, Machine Learning 52,
+            239-281).
     """
     weights = sizes / sizes.sum()
     return _posterior(differences, np.ones((len(differences), 1)), weights, covariance, 1.0, overlap)
@@ -124,41 +120,50 @@ def unpaired_posterior(
 
 
 def _posterior(
-    values: np.ndarray, design: np.ndarray, weights: np.ndarray, covariance: np.ndarray, unit: float, overlap: float
+    values: np.ndarray,
+    design: np.ndarray,
+    weights: np.ndarray,
+    covariance: np.ndarray,
+    tau_factor: float,
+    overlap: float,
 ) -> Posterior:
-    """Posterior of `weights @ values`, where each value varies by tau^2 * unit between trainings.
+    """Posterior of `weights @ values`, where each value has the variance tau^2 * tau_factor between trainings.
 
     tau is estimated from contrasts of the values that do not depend on the means (restricted likelihood); variance that
-    all seeds share does not change them.
+    all seeds share does not change these contrasts.
     """
     taus = _prior_grid()
     contrasts = null_space(design.T)
-    from_images, directions = np.linalg.eigh(contrasts.T @ covariance @ contrasts)
-    squares = (directions.T @ (contrasts.T @ values)) ** 2
-    error = weights @ covariance @ weights + taus**2 * (unit * weights @ weights + overlap)
-    probabilities = _tau_probabilities(from_images, squares, unit)
+    image_variances, directions = np.linalg.eigh(contrasts.T @ covariance @ contrasts)
+    squared_contrasts = (directions.T @ (contrasts.T @ values)) ** 2
+    error = weights @ covariance @ weights + taus**2 * (tau_factor * weights @ weights + overlap)
+    probabilities = _tau_probabilities(image_variances, squared_contrasts, tau_factor)
     return Posterior(float(weights @ values), taus, probabilities, np.sqrt(error))
 
 
-def _tau_probabilities(from_images: np.ndarray, squares: np.ndarray, unit: float) -> np.ndarray:
-    """(grid,) posterior probability of each tau, given the squares of contrasts and their variance from images."""
-    variances = np.maximum(from_images, 1e-12)[:, None] + unit * _prior_grid() ** 2
-    log_likelihood = -0.5 * (np.log(variances) + squares[:, None] / variances).sum(axis=0)
+def _tau_probabilities(image_variances: np.ndarray, squared_contrasts: np.ndarray, tau_factor: float) -> np.ndarray:
+    """(grid,) posterior probability of each tau, given squared contrasts and their variance from images."""
+    variances = np.maximum(image_variances, 1e-12)[:, None] + tau_factor * _prior_grid() ** 2
+    log_likelihood = -0.5 * (np.log(variances) + squared_contrasts[:, None] / variances).sum(axis=0)
     probabilities = np.exp(log_likelihood - log_likelihood.max())
     return np.asarray(probabilities / probabilities.sum())
 
 
-def expected_posterior(seeds: int, variance: float, covariance: float, overlap: float, scatter: float) -> Posterior:
+def expected_posterior(
+    seeds: int, own_variance: float, shared_variance: float, overlap: float, scatter: float
+) -> Posterior:
     """Posterior, around 0, of paired differences that have not been measured yet.
 
     Args:
-        variance: of each difference from its own images; `covariance`: from images that all seeds share.
+        own_variance: of each difference, from its own images.
+        shared_variance: of all differences, from images that all seeds share.
         scatter: variance of the differences around their mean.
         overlap: as for `paired_posterior`.
     """
     contrasts, taus = np.ones(seeds - 1), _prior_grid()
-    probabilities = _tau_probabilities(contrasts * variance, contrasts * scatter, 1.0)
-    return Posterior(0.0, taus, probabilities, np.sqrt(covariance + variance / seeds + taus**2 * (1 / seeds + overlap)))
+    probabilities = _tau_probabilities(contrasts * own_variance, contrasts * scatter, 1.0)
+    error = shared_variance + own_variance / seeds + taus**2 * (1 / seeds + overlap)
+    return Posterior(0.0, taus, probabilities, np.sqrt(error))
 
 
 @cache

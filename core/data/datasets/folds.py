@@ -1,6 +1,7 @@
 """Test parts in turn: five folds of the images, each of them the test part of one of five seeds.
 
-Seeds 0 to 4 share one division into folds, so together they test every image once; seeds 5 to 9 share another.
+Seeds 0 to 4 share one division into folds, so together they test every image once (except groups that contain a whole
+class); seeds 5 to 9 share another.
 Validation gets the usual 15% of the other four folds, so 68% of the images are for training, 12% for validation and 20%
 for testing.
 """
@@ -34,7 +35,7 @@ def split_with(test_parts: str, dataset: Dataset, seed: int = 0, leak_free: bool
 def split_in_turn(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
     """Split the images 68/12/20, stratified by class, so that seeds 5n to 5n + 4 test every image once.
 
-    The result depends only on contents, groups and the seed. The same images stay together as in `split`. Images of a
+    The result depends only on contents, groups and the seed. Images that `split` keeps together stay together. Images of a
     group that contains a whole class are never tested, because the class would have no training images then.
     Predefined validation images stay as they are; then 80% of the others are for training.
 
@@ -68,9 +69,10 @@ def _assign_in_turn(units: Mapping[str, Counter[str]], into: Sequence[str], seed
 def _folds(units: Mapping[str, Counter[str]], division: int) -> dict[str, int]:
     """Return the fold of each unit, from 0 on; units that contain a whole class are in none.
 
-    Large units come first. Each goes to the fold with the smallest share of its classes, then to the smallest fold, and
-    to one that would then contain a whole class only if all would. Units of about the same size are in random order,
-    which depends only on their names and on the number of the division.
+    A unit is an image, or the images that stay together. Large units come first. Each goes to a fold that would not
+    contain a whole class then, if there is one; of these to the one with the smallest share of the unit's classes, then
+    to the smallest. Units of about the same size are in random order, which depends only on their names and on the
+    number of the division.
     """
     totals, drawn = _total(units.values()), {unit: _draw(division, unit) for unit in units}
     filled = [Counter[str]() for _ in range(FOLDS)]
@@ -110,5 +112,5 @@ def _total(sizes: Iterable[Counter[str]]) -> Counter[str]:
 
 
 def _draw(division: int, unit: str) -> int:
-    """Return a large number that looks random but depends only on the number of the division and the unit."""
+    """Return a pseudo-random number that depends only on the number of the division and the unit."""
     return int.from_bytes(hashlib.sha256(f"fold {division}:{unit}".encode()).digest())

@@ -81,16 +81,21 @@ def _free_memory(uploads: Sequence[UploadedFile]) -> None:
 def choose_test_images(services: Services, model: AnyModel) -> tuple[list[Received], dict[str, Path]]:
     """Return some test images of the model's run and their paths by hash, if the user requests them."""
     which = "on which no seed was trained" if isinstance(model, Ensemble) else "which was not trained on them"
-    if not st.toggle(
+    among = held_out_images(services.store, model) if isinstance(model, Ensemble) else None
+    has_none = isinstance(model, Ensemble) and not among
+    chosen = st.toggle(
         f"Try {TEST_IMAGES} test images",
         key="samples",
         bind="query-params",
-        help=f"Images from the test split of the first model, {which}. Their folder is their true class.",
-    ):
+        disabled=has_none,
+        help="Every image was used to train some seed of the first model."
+        if has_none
+        else f"Images from the test split of the first model, {which}. Their folder is their true class.",
+    )
+    if not chosen or has_none:
         st.session_state.pop("test-images", None)
         return [], {}
     try:
-        among = held_out_images(services.store, model) if isinstance(model, Ensemble) else None
         files = {
             f"{model.run.id}/{name}": (name, path)
             for name, path in sample_test_images(services.store, model.run, TEST_IMAGES, among)

@@ -14,7 +14,7 @@ from core.experiment.runs.run import AnyRun, Run, State
 from pages.parts.shared.show import swatch
 
 MAX_LISTED, MAX_SHOWN = 24, 30
-"""Maximum number of runs in the list, and on a page."""
+"""Maximum number of runs in the list, apart from chosen ones, which are all listed, and on a page."""
 
 
 def choose_runs(runs: Sequence[AnyRun], most: int = MAX_SHOWN) -> list[AnyRun]:
@@ -77,8 +77,11 @@ def _show_list(runs: Sequence[AnyRun], chosen: Sequence[AnyRun]) -> None:
     if not runs:
         return
     text = st.text_input("Find runs", key="find", bind="query-params", placeholder="strategy, images, state, date")
-    shown = list(islice(search_runs(runs, text), MAX_LISTED))
     colours, picked = run_colours(chosen), {run.id for run in chosen}
+    listed = list(search_runs(chosen, text))
+    others = search_runs((run for run in runs if run.id not in picked), text)
+    listed += islice(others, max(0, MAX_LISTED - len(listed)))
+    shown = sorted(listed, key=lambda run: run.id, reverse=True)
     for study, members in groupby(shown, key=lambda run: run.study):
         _show_study(study, sorted(members, key=lambda run: run.id), colours, picked)
     if not shown:

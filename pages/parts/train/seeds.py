@@ -45,7 +45,7 @@ def choose_test_parts(report: Report | None, seeds: int, strategies: int) -> Non
         on_change=_keep_test_parts,
         disabled=bool(report and report.why_not_in_turn),
         help="In turn: five seeds test every image once (68/12/20). Random: each seed draws its test images anew "
-        "(70/15/15).",
+        "(70/15/15). The mean of seeds that are tested in turn has no test images left.",
     )
     if report and test_parts == IN_TURN and report.why_not_in_turn:
         st.caption(f":material/info: Test parts are random: {escape_markdown(report.why_not_in_turn)}.")

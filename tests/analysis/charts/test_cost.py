@@ -32,7 +32,7 @@ def test_the_frontier_leaves_out_settings_that_a_cheaper_one_reaches():
 
 def test_the_cost_of_one_more_point_is_described():
     assert describe_cost([SLOW, QUICK, WASTEFUL]) == (
-        "Slow gains 5.0 points over quick for 2 min 00 s more: 24 s per point. "
+        "Slow has 5.0 points more than quick, for 2 min 00 s more: 24 s per point, if the difference is real. "
         "Wasteful costs no less than others and is no more accurate."
     )
     assert describe_cost([QUICK, WASTEFUL, group("Same time", 60, 0.70)]) == (

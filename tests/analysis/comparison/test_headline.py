@@ -73,7 +73,7 @@ def test_one_run_each_image_by_image(store):
         "One training each is too little to compare strategies; train three seeds or more."
     )
     (contrast,) = judge(store, runs).contrasts
-    assert contrast.is_paired and contrast.models_p == pytest.approx(0.5**12)
+    assert contrast.is_paired and contrast.two_models_p == pytest.approx(0.5**12)
 
 
 def test_one_run_each_without_predictions_has_a_wider_interval(store):
@@ -107,18 +107,18 @@ def test_seeds_that_disagree_leave_it_open_and_the_number_needed_is_given(store)
         save_predictions(store, run, list(easy | (rng.random(380) < gain)))
     (contrast,) = judge(store, [run for run in runs if run.config.strategy != FEATURE_EXTRACTION]).contrasts
     assert contrast.judgement is Judgement.OPEN and (needed := contrast.seeds_to_decide())
-    assert f"That is too close to call; about {needed} seeds would probably decide it." in headline(
+    assert f"The difference is too close to call; about {needed} seeds would probably decide it." in headline(
         judge(store, [run for run in runs if run.config.strategy != FEATURE_EXTRACTION])
     )
     assert "It beats feature extraction by " in describe(store, runs)
     wild = study(store, [None, 0.80, 0.82, None, 0.84, 0.81, None, 0.78, 0.83], seeds=3)
-    assert "That is too close to call. " in describe(store, wild), "neither seeds nor images would help"
+    assert "The difference is too close to call. " in describe(store, wild), "neither seeds nor images would help"
 
 
 def test_differences_within_the_equivalence_margin_are_practically_equal(store):
     accuracies = [0.800, 0.802, None, 0.791, 0.790, None, 0.810, 0.811, None]
     runs = study(store, [*accuracies, *accuracies[:6]], images=20_000, seeds=5)
-    assert "They are practically equal: less than 1.0 point apart." in describe(store, runs)
+    assert "The two are practically equal: less than 1.0 point apart." in describe(store, runs)
     verdict = judge(store, runs)
     assert verdict.with_margin(0.0).contrasts[0].judgement is Judgement.OPEN
     with pytest.raises(ValueError, match="margin from 0"):
@@ -271,7 +271,7 @@ def test_results_no_better_than_guessing_are_reported(store):
     runs = study(store, [0.12, 0.11, 0.12], images=90)
     for run in runs:
         write_evaluation(store, run, {"accuracy": 0.12, "images": 90, "classes": [f"class {i}" for i in range(10)]})
-    assert "That may be no better than guessing among 10 classes: 10.0%." in describe(store, runs)
+    assert "The best result may be no better than guessing among 10 classes: 10.0%." in describe(store, runs)
     for run in runs:
         write_evaluation(store, run, {"accuracy": 0.4, "images": 90, "classes": [f"class {i}" for i in range(10)]})
     assert "guessing" not in describe(store, runs)
@@ -306,7 +306,7 @@ def test_results_below_the_largest_class_are_no_better_than_guessing(store):
     (run,) = study(store, [None])
     scores = {name: {"recall": 0.4, "images": images} for name, images in (("glass", 600), ("paper", 400))}
     write_evaluation(store, run, {"accuracy": 0.4, "images": 1000, "classes": list(scores), "per_class": scores})
-    assert "That is no better than always predicting glass" in describe(store, [run])
+    assert "The best result is no better than always predicting glass" in describe(store, [run])
 
 
 def test_strategies_that_ended_as_the_same_models_are_described_as_such(store):
@@ -333,7 +333,7 @@ def test_seeds_on_ones_own_test_folder_are_judged_for_these_images(store):
         better = run.config.strategy == TWO_PHASE
         save_predictions(store, run, [True] * (64 if better else 60) + [False] * (16 if better else 20))
     (contrast,) = judge(store, runs).contrasts
-    assert contrast.is_own_test and contrast.seeds == 10
+    assert contrast.has_fixed_test and contrast.seeds == 10
     assert contrast.judgement is Judgement.OPEN, "ten trainings on the same 80 images are no 800 images"
     assert describe(store, runs).startswith("Two-phase did best on these test images: 80.0% on average")
 

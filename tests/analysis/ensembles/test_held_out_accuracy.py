@@ -69,7 +69,7 @@ def test_without_an_image_that_no_member_used_it_is_not_measured(tmp_path):
     store, ensemble = make(tmp_path, {"1.jpg": 0.9, "3.jpg": 0.1}, {"2.jpg": 0.9, "4.jpg": 0.1})
     found = held_out_predictions(store, ensemble)
     assert found.accuracy is None and held_out_images(store, ensemble) == frozenset()
-    assert found.describe() == "not measured: every image was used for training by some member"
+    assert found.describe() == "not measured, because every image was used for training by some member"
 
 
 def test_an_image_of_which_a_member_was_trained_on_a_copy_does_not_count(tmp_path):
@@ -85,5 +85,5 @@ def test_without_a_file_of_a_member_it_is_not_measured(tmp_path, name):
     assert held_out_predictions(store, ensemble).accuracy == 1
     (store.path(ensemble.members[1].run.id) / name).write_text("x")
     assert held_out_predictions(store, ensemble).describe() == (
-        "not measured: the manifest or the probabilities on the test images of some member are missing"
+        "not measured, because the manifest or the probabilities on the test images of some member are missing"
     )

@@ -39,7 +39,7 @@ def test_the_posterior_agrees_with_integration_over_the_difference_and_tau():
 
     found = paired(list(differences), variance, overlap=overlap)
     assert found.mean == pytest.approx(0.03)
-    assert found.above(0.01) == pytest.approx(beyond(0.01), abs=0.002)
+    assert found.probability_above(0.01) == pytest.approx(beyond(0.01), abs=0.002)
     assert found.p == pytest.approx(2 * (1 - beyond(0.0)), abs=0.002)
 
 
@@ -57,7 +57,9 @@ def test_swapping_the_settings_changes_signs_only(differences: list[float]):
     assert found.negated().interval() == pytest.approx(swapped.interval(), abs=1e-6)
     low, high = found.interval()
     assert low < found.mean < high
-    assert 0 <= found.above(0.0) <= 1 and found.above(0.0) + swapped.above(0.0) == pytest.approx(1)
+    assert 0 <= found.probability_above(0.0) <= 1 and found.probability_above(0.0) + swapped.probability_above(
+        0.0
+    ) == pytest.approx(1)
 
 
 @given(st.lists(shares, min_size=2, max_size=8), st.floats(0, 0.5))
@@ -86,7 +88,7 @@ def test_many_seeds_on_the_same_images_do_not_remove_the_error_of_the_images():
 
 def test_the_next_training_is_less_certain_than_the_mean():
     found = paired([0.02, 0.06, 0.0, 0.05, 0.03])
-    assert 0.5 < found.next_is_better < found.above(0.0)
+    assert 0.5 < found.next_is_better < found.probability_above(0.0)
 
 
 def test_unpaired_accuracies_have_a_wider_interval_than_paired_ones():

@@ -131,7 +131,7 @@ def test_the_bundle_predicts_the_mean_of_the_members_without_this_project(seeds,
     out = subprocess.run(
         [sys.executable, "example.py", image], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    lines = [line.split("%", 1) for line in out.stdout.splitlines()]
+    lines = [line.split("%", 1) for line in out.stdout.splitlines()[1:]]
     printed = {name.strip(): float(share) / 100 for share, name in lines}
     assert printed == pytest.approx(expected, abs=2e-3) and set(printed) == set(CLASSES)
     card = ModelCard((tmp_path / "README.md").read_text())

@@ -128,9 +128,12 @@ def test_the_bundle_runs_without_this_project(finished, folder, greys, tmp_path)
         )
         output = Predictor(model.path).predict(pixels[path][None])
         expected = dict(Prediction.from_output(model, output, 0).top(3))
-        lines = [line.split("%", 1) for line in out.stdout.splitlines()]
+        title, *shown = out.stdout.splitlines()
+        lines = [line.split("%", 1) for line in shown]
         printed = {name.strip(): float(share) / 100 for share, name in lines}
-        assert printed == pytest.approx(expected, abs=2e-3) and set(printed) == set(CLASSES), path
+        assert (
+            title == str(content) and printed == pytest.approx(expected, abs=2e-3) and set(printed) == set(CLASSES)
+        ), path
 
 
 def test_the_exported_decoder_reads_the_same_pixels(finished, folder, tmp_path):

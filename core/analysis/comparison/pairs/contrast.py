@@ -49,8 +49,8 @@ class Contrast:
         images: number of test images of a seed.
         is_paired: whether both were compared image by image.
         same_models: number of seeds in which both trainings ended as the same model.
-        models_p: for one seed, p of the difference between the two models.
-        is_own_test: whether all seeds were tested on the same images.
+        two_models_p: for one seed, p of the difference between the two models.
+        has_fixed_test: whether all seeds were tested on the same images.
         margin: equivalence margin: differences up to it count as practically equal.
     """
 
@@ -63,8 +63,8 @@ class Contrast:
     images: int
     is_paired: bool = False
     same_models: int = 0
-    models_p: float | None = None
-    is_own_test: bool = False
+    two_models_p: float | None = None
+    has_fixed_test: bool = False
     margin: float = EQUIVALENCE_MARGIN
 
     @property
@@ -100,7 +100,10 @@ class Contrast:
         """Probabilities that the first is better by more than the margin, that both are equal within it, that the
         second is better by more than it (Benavoli et al. 2017, Journal of Machine Learning Research 18, 77).
         """
-        better, not_worse = self.posterior.above(self.margin), self.posterior.above(-self.margin)
+        better, not_worse = (
+            self.posterior.probability_above(self.margin),
+            self.posterior.probability_above(-self.margin),
+        )
         return better, not_worse - better, 1 - not_worse
 
     def better_first(self) -> "Contrast":

@@ -17,9 +17,11 @@ from core.experiment.runs.run_store import RunStore
 
 
 def compare(store: RunStore, first: Group, second: Group) -> Contrast | None:
-    """Compare two settings, seed by seed if they share test images. Raises `NoSuchRun`.
+    """Compare two settings. Raises `NoSuchRun`.
 
-    None if they cannot be compared: different classes or data, or an unknown number of test images.
+    Image by image over all seeds that both have; by the accuracies of these seeds if predictions are missing; by all
+    accuracies if they share no seed. None if they cannot be compared: different classes or data, or an unknown number
+    of test images.
     """
     of_first, of_second = first.results[0], second.results[0]
     if not of_first.images or not of_second.images:
@@ -54,8 +56,8 @@ def _compare_images(
         round(fmean(found.sizes)),
         is_paired=True,
         same_models=sum(seed.are_same_models for seed in outcomes),
-        models_p=mid_p_mcnemar(pairing) if is_single else None,
-        is_own_test=_share_test_images(pairs),
+        two_models_p=mid_p_mcnemar(pairing) if is_single else None,
+        has_fixed_test=_share_test_images(pairs),
     )
 
 
@@ -77,7 +79,7 @@ def _compare_seeds(first: Group, second: Group, pairs: Sequence[ReplicatePair]) 
         posterior.p,
         design,
         round(fmean(sizes)),
-        is_own_test=_share_test_images(pairs),
+        has_fixed_test=_share_test_images(pairs),
     )
 
 
@@ -86,10 +88,11 @@ def _compare_accuracies(first: Group, second: Group) -> Contrast:
     results = [*first.results, *second.results]
     accuracies, sizes = np.array([result.accuracy for result in results]), np.array([r.images or 1 for r in results])
     covariance = _covariance(accuracies * (1 - accuracies), sizes, results)
-    covariance[: len(first.results), len(first.results) :] = covariance[len(first.results) :, : len(first.results)] = 0
-    ours, theirs = accuracies[: len(first.results)], accuracies[len(first.results) :]
+    is_first = np.arange(len(results)) < len(first.results)
+    covariance[is_first[:, None] != is_first] = 0.0  # the two settings share no test images
+    ours, theirs = accuracies[is_first], accuracies[~is_first]
     posterior = unpaired_posterior(ours, theirs, covariance, sizes, first.results[0].split.test_to_train)
-    design = Design(1, float(np.square(posterior.errors[0])), 0.0, 0.0)
+    design = Design(1, variance=float(np.square(posterior.standard_errors[0])), covariance=0.0, overlap=0.0)
     accuracy = float(np.average(ours, weights=sizes[: len(ours)]))
     return Contrast(first, second, posterior, accuracy, posterior.p, design, min(map(int, sizes)))
 
@@ -107,12 +110,10 @@ def setting_interval(group: Group) -> Interval | None:
 
 def setting_intervals(groups: Sequence[Group]) -> dict[str, Interval | None]:
     """The `setting_interval` of each setting, by the id of each of its runs."""
-    return {
-        result.run_id: interval
-        for group in groups
-        for interval in [setting_interval(group)]
-        for result in group.results
-    }
+    intervals: dict[str, Interval | None] = {}
+    for group in groups:
+        intervals |= dict.fromkeys([result.run_id for result in group.results], setting_interval(group))
+    return intervals
 
 
 def _covariance(variances: np.ndarray, sizes: np.ndarray, results: Sequence[Result]) -> np.ndarray:
