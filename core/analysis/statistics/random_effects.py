@@ -81,8 +81,8 @@ def paired_posterior(differences: np.ndarray, covariance: np.ndarray, sizes: np.
         differences: (seeds,) accuracy of the first setting minus that of the second.
         covariance: (seeds, seeds) covariance of the differences that is caused by testing on few images.
         sizes: (seeds,) number of test images; the mean is weighted by them.
-        overlap: the share of tau^2 that all seeds have in common because their training images overlap; estimated by the
-            number of test images divided by that of training images (Nadeau and Bengio 2003, Machine Learning 52,
+        overlap: the share of tau^2 that all seeds have in common because their training images overlap; estimated by
+            the number of test images divided by that of training images (Nadeau and Bengio 2003, Machine Learning 52,
             239-281).
     """
     weights = sizes / sizes.sum()

@@ -35,8 +35,8 @@ def split_with(test_parts: str, dataset: Dataset, seed: int = 0, leak_free: bool
 def split_in_turn(dataset: Dataset, seed: int = 0, leak_free: bool = True) -> Manifest:
     """Split the images 68/12/20, stratified by class, so that seeds 5n to 5n + 4 test every image once.
 
-    The result depends only on contents, groups and the seed. Images that `split` keeps together stay together. Images of a
-    group that contains a whole class are never tested, because the class would have no training images then.
+    The result depends only on contents, groups and the seed. Images that `split` keeps together stay together. Those of
+    a group that contains a whole class are never tested, because the class would have no training images then.
     Predefined validation images stay as they are; then 80% of the others are for training.
 
     Raises `NotInTurn` if there are test folders, or too few images or groups; `DataError` if a class is too small.
