@@ -18,7 +18,10 @@ in at most 5% (`docs/method.md`), because the verdict is conservative for few se
 
 
 class GrowthState(StrEnum):
-    """Whether more seeds will be added, or why not. A stopped study can be continued."""
+    """Whether more seeds will be added, or why not.
+
+    A stopped study can be continued, and with higher limits one whose budget is used up.
+    """
 
     GROWING = "growing"
     SETTLED = "settled"
@@ -110,6 +113,19 @@ class Growth:
         """The seeds to be added until the next look; empty if there are enough."""
         first, number = self.template.seed, next((n for n in self.limits.looks if n > self.seeds), self.seeds)
         return range(first + self.seeds, first + number)
+
+    def expect_room(self, limits: GrowthLimits, seconds: float) -> None:
+        """Raise `ValueError` if no seeds could be added within these limits, after so many seconds of training."""
+        if limits.max_seeds <= self.seeds:
+            advice = f"give a higher --max-seeds, up to {MAX_SEEDS}" if self.seeds < MAX_SEEDS else "it has the most"
+            raise ValueError(
+                f"Expected more than {self.seeds} seeds, which {self.study} has; received {limits.max_seeds}: {advice}."
+            )
+        if limits.minutes is not None and seconds >= 60 * limits.minutes:
+            raise ValueError(
+                f"Expected more than {seconds / 60:.3g} minutes to continue {self.study}, as long as it has trained; "
+                f"received {limits.minutes:g}: give a higher --minutes."
+            )
 
     def to_json(self) -> dict[str, Any]:
         template = replace(self.template, strategy=self.strategies[0]).to_json()
