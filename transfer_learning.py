@@ -36,14 +36,15 @@ from core.data.study_plan import plan_study, resolve_test_parts, with_weights
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
 from core.execution.queue.study_growth import grow_studies
+from core.experiment.growth_limits import MAX_SEEDS, GrowthLimits
 from core.experiment.guidelines import batch_size_warning, imbalance_warning, warnings
 from core.experiment.named_strategies import (
     STRATEGY_CHOICES,
     SharedSettings,
 )
-from core.experiment.preset import MAX_SEEDS, Preset
+from core.experiment.preset import Preset
 from core.experiment.run_config import LAYOUTS, SAMPLE, TEST_PARTS, RunConfig, default_test_parts
-from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState, expect_several
+from core.experiment.runs.growth import Growth, GrowthState, expect_several
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import STUDY_ID, AnyRun, State, study_of
 from core.experiment.runs.run_folder import NoSuchRun
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.stop:
             return _stop(store, arguments.stop)
         expect_backend()
-        run_ids = _resume(store, arguments) if arguments.resume else _start(store, preset, _limits(arguments))
+        run_ids = _resume(store, arguments) if arguments.resume else _start(store, preset)
         launcher = Launcher(store, prewarmer=Prewarmer(PrewarmPolicy(when_queue_is_empty=False)), grow=grow_studies)
         return _train(store, launcher, run_ids, arguments.json)
     except (ValueError, OSError, NoSuchRun) as error:
@@ -230,7 +231,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
     strategies = _choose_strategies(arguments)
     if arguments.until_settled:
         expect_several(strategies)
-    return Preset(strategies, template, _first_seeds(arguments))
+    return Preset(strategies, template, _first_seeds(arguments), _limits(arguments))
 
 
 def _first_seeds(arguments: argparse.Namespace) -> int:
@@ -293,8 +294,8 @@ def _resume(store: RunStore, arguments: argparse.Namespace) -> list[str]:
     return [run_or_study]
 
 
-def _start(store: RunStore, preset: Preset, limits: GrowthLimits | None = None) -> list[str]:
-    """Create the runs of a study, which grows within these limits until it is settled if they are given."""
+def _start(store: RunStore, preset: Preset) -> list[str]:
+    """Create the runs of a study, which grows until it is settled if the preset has limits for it."""
     template = preset.template
     if preset.needs_base:
         resolve_weights(template.backbone, template.weights, template.alpha, template.image_size)
@@ -319,8 +320,8 @@ def _start(store: RunStore, preset: Preset, limits: GrowthLimits | None = None) 
             console.print(warning, style="yellow", markup=False)
     if warning := batch_size_warning(template.batch_size):
         console.print(warning, style="yellow", markup=False)
-    if limits:
-        study = begin_growing_study(store, template, preset.strategies, dataset, limits)
+    if preset.growth:
+        study = begin_growing_study(store, template, preset.strategies, dataset, preset.growth)
     else:
         study = store.create_study(planned)
     return [run.id for run in study.runs]

@@ -10,7 +10,8 @@ from harness import Lab, lab, two_devices, wait_for
 
 import transfer_learning
 from core.execution.queue.study_growth import grow_studies
-from core.experiment.runs.growth import GrowthLimits, GrowthState
+from core.experiment.growth_limits import GrowthLimits
+from core.experiment.runs.growth import GrowthState
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import State
 from core.experiment.runs.run_folder import NoSuchRun

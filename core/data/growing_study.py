@@ -6,9 +6,9 @@ from pathlib import Path
 from core.data.datasets.dataset import Dataset, ImageFile
 from core.data.datasets.split import Manifest, ManifestRow
 from core.data.study_plan import plan_runs, plan_study
-from core.experiment.preset import MAX_SEEDS
+from core.experiment.growth_limits import MAX_SEEDS, GrowthLimits
 from core.experiment.run_config import RunConfig
-from core.experiment.runs.growth import Growth, GrowthLimits, SplitBasis
+from core.experiment.runs.growth import Growth, SplitBasis
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import Study
 from core.experiment.runs.run_store import RunStore

@@ -8,9 +8,10 @@ from pages_harness import button, finish, open_page, texts
 
 from core.data.growing_study import begin_growing_study
 from core.execution.queue.study_growth import grow_studies
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.named_strategies import FINE_TUNING, TWO_PHASE
 from core.experiment.run_config import RunConfig
-from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState
+from core.experiment.runs.growth import Growth, GrowthState
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import RunStatus, State
 from core.experiment.runs.run_store import RunStore
@@ -44,7 +45,7 @@ def labels(page) -> set[str]:
 def test_a_growing_study_is_described_with_what_is_known_and_what_comes_next(study, name):
     store, study_id = study
     page = open_page(name, study=study_id)
-    assert "3 seeds of each strategy first. More are added until it is settled, at most 10." in texts(page)
+    assert "first. More are added until the best strategy is known, at most 10 seeds each." in texts(page)
     for run in store.study(study_id).runs:
         finish(store, run, 0.7 + 0.1 * ((run.config.seed + (run.config.strategy == TWO_PHASE)) % 2))
     grow_studies(store)

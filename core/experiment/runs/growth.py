@@ -1,20 +1,14 @@
 """Records of studies that grow: seeds are added until it is settled which strategy is best."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
-from core.experiment.preset import MAX_SEEDS
+from core.experiment.growth_limits import MAX_SEEDS, GrowthLimits
+from core.experiment.preset import Preset
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import Strategy, expect_integer, expect_number
-
-LOOKS: Final = (3, 5, 7, 10, 20)
-"""Numbers of seeds at which the results are judged.
-
-Each look has the error rate of a single verdict: simulated studies without a difference claim one at any of the looks
-in at most 5% (`docs/method.md`), because the verdict is conservative for few seeds.
-"""
+from core.experiment.strategy import Strategy, expect_integer
 
 
 class GrowthState(StrEnum):
@@ -27,24 +21,6 @@ class GrowthState(StrEnum):
     SETTLED = "settled"
     BUDGET_USED = "budget used up"
     STOPPED = "stopped"
-
-
-@dataclass(frozen=True)
-class GrowthLimits:
-    """Number of seeds, and minutes of training of all runs together (None = unlimited), after which a study ends."""
-
-    max_seeds: int = MAX_SEEDS
-    minutes: float | None = None
-
-    def __post_init__(self) -> None:
-        expect_integer("max_seeds", self.max_seeds, 2, MAX_SEEDS)
-        if self.minutes is not None:
-            expect_number("minutes", self.minutes, 0, 1e6)
-
-    @property
-    def looks(self) -> tuple[int, ...]:
-        """Numbers of seeds at which the study is judged, the last of them the largest allowed."""
-        return (*(number for number in LOOKS if number < self.max_seeds), self.max_seeds)
 
 
 @dataclass(frozen=True)
@@ -93,7 +69,7 @@ class Growth:
     template: RunConfig
     basis: SplitBasis
     seeds: int
-    limits: GrowthLimits = GrowthLimits()
+    limits: GrowthLimits = field(default_factory=GrowthLimits)
     looks: tuple[Look, ...] = ()
     state: GrowthState = GrowthState.GROWING
     reason: str = ""
@@ -101,6 +77,11 @@ class Growth:
     def __post_init__(self) -> None:
         expect_several(self.strategies)
         expect_integer("seeds", self.seeds, 1, self.limits.max_seeds)
+
+    @property
+    def preset(self) -> Preset:
+        """The settings that the study began with."""
+        return Preset(self.strategies, self.template, self.limits.looks[0], self.limits)
 
     @property
     def in_race(self) -> tuple[Strategy, ...]:

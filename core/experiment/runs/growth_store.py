@@ -9,8 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.run_config import RunConfig
-from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState
+from core.experiment.runs.growth import Growth, GrowthState
 from core.experiment.runs.index import FileStamp, file_stamp
 from core.experiment.runs.run import STUDY_ID, AnyRun, State
 from core.experiment.runs.run_store import RunStore

@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.analysis.results.growth_text import describe_growth
 from core.analysis.text import escape_markdown
-from core.experiment.runs.growth import LOOKS, Growth, GrowthLimits, GrowthState
+from core.experiment.growth_limits import LOOKS, GrowthLimits
+from core.experiment.runs.growth import Growth, GrowthState
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_folder import NoSuchRun

@@ -17,8 +17,9 @@ from core.data.datasets.dataset import DataError
 from core.data.growing_study import begin_growing_study
 from core.data.study_plan import plan_study
 from core.execution.queue.study_growth import grow_studies
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.named_strategies import FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE
-from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState
+from core.experiment.runs.growth import Growth, GrowthState
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import RunStatus, State
 from core.experiment.runs.run_store import RunStore
