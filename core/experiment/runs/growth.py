@@ -100,7 +100,7 @@ class Growth:
         if limits.max_seeds <= self.seeds:
             advice = f"give a higher --max-seeds, up to {MAX_SEEDS}" if self.seeds < MAX_SEEDS else "it has the most"
             raise ValueError(
-                f"Expected more than {self.seeds} seeds, which {self.study} has; received {limits.max_seeds}: {advice}."
+                f"Expected more than the {self.seeds} seeds of {self.study}; received {limits.max_seeds}: {advice}."
             )
         if limits.minutes is not None and seconds >= 60 * limits.minutes:
             raise ValueError(

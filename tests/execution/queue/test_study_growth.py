@@ -170,7 +170,7 @@ def test_a_study_whose_budget_is_used_up_continues_within_higher_limits(tmp_path
     growing.look()
     assert growing.look().state is GrowthState.BUDGET_USED
     for limits, message in (
-        (None, r"Expected more than 4 seeds .*; received 4: give a higher --max-seeds, up to 20\."),
+        (None, r"Expected more than the 4 seeds .*; received 4: give a higher --max-seeds, up to 20\."),
         (GrowthLimits(10, minutes=8), r"Expected more than 8 minutes .*; received 8: give a higher --minutes\."),
     ):
         with pytest.raises(ValueError, match=message):
