@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
@@ -19,7 +20,7 @@ from core.analysis.comparison.verdict import judge
 from core.analysis.results.growth_text import describe_growth
 from core.analysis.results.settings import run_labels
 from core.analysis.results.summary import progress, summarise
-from core.analysis.text import count, duration, percent
+from core.analysis.text import count, duration, join_words, percent
 from core.backbones.registry import DEFAULT_BASE, backbone, backbones
 from core.backbones.weights import BUILT_IN_WEIGHTS, offline_weights, resolve_weights
 from core.backbones.weights_file import WeightsError
@@ -35,14 +36,15 @@ from core.data.study_plan import plan_study, resolve_test_parts, with_weights
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
 from core.execution.queue.study_growth import grow_studies
+from core.experiment.growth_limits import MAX_SEEDS, GrowthLimits
 from core.experiment.guidelines import batch_size_warning, imbalance_warning, warnings
 from core.experiment.named_strategies import (
     STRATEGY_CHOICES,
     SharedSettings,
 )
-from core.experiment.preset import MAX_SEEDS, Preset
+from core.experiment.preset import Preset
 from core.experiment.run_config import LAYOUTS, SAMPLE, TEST_PARTS, RunConfig, default_test_parts
-from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState, expect_several
+from core.experiment.runs.growth import Growth, GrowthState, expect_several
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import STUDY_ID, AnyRun, State, study_of
 from core.experiment.runs.run_folder import NoSuchRun
@@ -69,11 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.stop:
             return _stop(store, arguments.stop)
         expect_backend()
-        if arguments.resume:
-            run_ids = _resume(store, arguments.resume)
-        else:
-            limits = GrowthLimits(arguments.max_seeds, arguments.minutes) if arguments.until_settled else None
-            run_ids = _start(store, preset, limits)
+        run_ids = _resume(store, arguments) if arguments.resume else _start(store, preset)
         launcher = Launcher(store, prewarmer=Prewarmer(PrewarmPolicy(when_queue_is_empty=False)), grow=grow_studies)
         return _train(store, launcher, run_ids, arguments.json)
     except (ValueError, OSError, NoSuchRun) as error:
@@ -148,7 +146,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="train 3 seeds of each strategy, then 5, 7, 10 and 20 until it is settled which one is best",
     )
-    add("--max-seeds", type=int, default=MAX_SEEDS, metavar="N", help="--until-settled: end after N seeds, 2 to 20")
+    add(
+        "--max-seeds",
+        type=int,
+        metavar="N",
+        help=f"--until-settled: end after N seeds, 2 to {MAX_SEEDS}; by default {MAX_SEEDS}",
+    )
     add(
         "--minutes",
         type=float,
@@ -186,9 +189,14 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--resume",
         metavar="ID",
-        help="continue a stopped or failed run, or by its id a study that was started with --until-settled",
+        help="continue a stopped or failed run, or by its id a study that was started with --until-settled; "
+        "one that ended at a limit needs a higher --max-seeds or --minutes",
     )
-    add("--stop", metavar="RUN_ID", help="stop a run that trains in the background")
+    add(
+        "--stop",
+        metavar="ID",
+        help="stop a run that trains in the background, or by its id a study with all its runs",
+    )
     add("--json", action="store_true", help="print the results as one JSON object on the last line")
     return parser
 
@@ -196,8 +204,11 @@ def _parser() -> argparse.ArgumentParser:
 def _build_preset(arguments: argparse.Namespace) -> Preset:
     if arguments.until_settled and arguments.seeds > 1:
         raise ValueError("Expected --seeds or --until-settled; received both. Leave one out.")
-    if not arguments.until_settled and (arguments.minutes is not None or arguments.max_seeds != MAX_SEEDS):
-        raise ValueError("Expected --until-settled with --max-seeds and --minutes; received none. Add it.")
+    growing = arguments.until_settled or STUDY_ID.fullmatch(arguments.resume or "")
+    if not growing and (limits := list(_given_limits(arguments))):
+        options = join_words([f"--{name.replace('_', '-')}" for name in limits])
+        alone = "it" if len(limits) == 1 else "them"
+        raise ValueError(f"Expected --until-settled with {options}; received {alone} alone. Add --until-settled.")
     data = SAMPLE if arguments.data == SAMPLE else str(Path(arguments.data).expanduser().resolve())
     base = backbone(arguments.base)
     template = RunConfig(
@@ -220,12 +231,30 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
     strategies = _choose_strategies(arguments)
     if arguments.until_settled:
         expect_several(strategies)
-    return Preset(strategies, template, _first_seeds(arguments))
+    return Preset(strategies, template, _first_seeds(arguments), _limits(arguments))
 
 
 def _first_seeds(arguments: argparse.Namespace) -> int:
     """Number of seeds that are planned at once."""
-    return GrowthLimits(arguments.max_seeds, arguments.minutes).looks[0] if arguments.until_settled else arguments.seeds
+    limits = _limits(arguments)
+    return limits.looks[0] if limits else arguments.seeds
+
+
+def _limits(arguments: argparse.Namespace) -> GrowthLimits | None:
+    return _changed_limits(GrowthLimits(), arguments) if arguments.until_settled else None
+
+
+def _changed_limits(limits: GrowthLimits, arguments: argparse.Namespace) -> GrowthLimits:
+    """The limits with the values of the options that are given; errors name the options."""
+    try:
+        return replace(limits, **_given_limits(arguments))
+    except ValueError as error:
+        message = str(error).replace("Expected max_seeds", "Expected --max-seeds")
+        raise ValueError(message.replace("Expected minutes", "Expected --minutes")) from error
+
+
+def _given_limits(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in ("max_seeds", "minutes") if getattr(arguments, name) is not None}
 
 
 def _choose_strategies(arguments: argparse.Namespace) -> tuple[Strategy, ...]:
@@ -254,17 +283,19 @@ def _choose_weights(arguments: argparse.Namespace, template: RunConfig) -> str:
     return "imagenet"
 
 
-def _resume(store: RunStore, run_or_study: str) -> list[str]:
-    """Queue a run, or let a study grow again; return the ids of the runs."""
+def _resume(store: RunStore, arguments: argparse.Namespace) -> list[str]:
+    """Queue a run, or let a study grow again within the limits that are given; return the ids of the runs."""
+    run_or_study = arguments.resume
     if STUDY_ID.fullmatch(run_or_study):
-        GrowthStore(store).resume(run_or_study)
+        growth = GrowthStore(store).load(run_or_study)
+        GrowthStore(store).resume(run_or_study, _changed_limits(growth.limits, arguments) if growth else None)
         return [run.id for run in store.study(run_or_study).runs]
     store.requeue(run_or_study)
     return [run_or_study]
 
 
-def _start(store: RunStore, preset: Preset, limits: GrowthLimits | None = None) -> list[str]:
-    """Create the runs of a study, which grows within these limits until it is settled if they are given."""
+def _start(store: RunStore, preset: Preset) -> list[str]:
+    """Create the runs of a study, which grows until it is settled if the preset has limits for it."""
     template = preset.template
     if preset.needs_base:
         resolve_weights(template.backbone, template.weights, template.alpha, template.image_size)
@@ -289,8 +320,8 @@ def _start(store: RunStore, preset: Preset, limits: GrowthLimits | None = None) 
             console.print(warning, style="yellow", markup=False)
     if warning := batch_size_warning(template.batch_size):
         console.print(warning, style="yellow", markup=False)
-    if limits:
-        study = begin_growing_study(store, template, preset.strategies, dataset, limits)
+    if preset.growth:
+        study = begin_growing_study(store, template, preset.strategies, dataset, preset.growth)
     else:
         study = store.create_study(planned)
     return [run.id for run in study.runs]
@@ -408,13 +439,21 @@ def _stop_all(store: RunStore, launcher: Launcher, followed: _Followed) -> None:
         )
 
 
-def _stop(store: RunStore, run_id: str) -> int:
+def _stop(store: RunStore, run_or_study: str) -> int:
+    """Stop a run, or the growth of a study and all its runs; wait until they have ended."""
+    if STUDY_ID.fullmatch(run_or_study):
+        GrowthStore(store).stop(run_or_study)  # first, so that no runs are added any more
+        run_ids = [run.id for run in store.study(run_or_study).runs]
+    else:
+        run_ids = [run_or_study]
     launcher = Launcher(store, devices=lambda: ())  # without devices it stops runs and starts none
-    launcher.cancel(run_id)
-    while not store.get(run_id).state.is_finished:
+    for run_id in run_ids:
+        launcher.cancel(run_id)
+    while not all(store.get(run_id).state.is_finished for run_id in run_ids):
         time.sleep(POLL_SECONDS)
     launcher.close()
-    results().print(f"{run_id}: {store.get(run_id).state}")
+    for run_id in run_ids:
+        results().print(f"{run_id}: {store.get(run_id).state}")
     return DONE
 
 

@@ -30,7 +30,7 @@ from benchmarks.support.verdict_world import (
 from core.analysis.comparison.pairs.contrast import ASSURANCE, EQUIVALENCE_MARGIN
 from core.analysis.statistics.assurance import assurance
 from core.analysis.statistics.multiple_comparisons import ERROR_RATE
-from core.experiment.runs.growth import LOOKS
+from core.experiment.growth_limits import LOOKS
 
 SEEDS = 1, 2, 3, 5, 10
 TEST_IMAGES = 20, 90, 379, 2_000

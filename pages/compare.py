@@ -12,7 +12,8 @@ from core.analysis.results.setting_results import SettingResults, has_several_se
 from core.analysis.results.settings import run_labels
 from core.analysis.statistics.wilson_interval import Interval
 from core.analysis.text import count, escape_markdown
-from core.experiment.preset import MAX_SEEDS, MAX_STRATEGIES
+from core.experiment.growth_limits import MAX_SEEDS
+from core.experiment.preset import MAX_STRATEGIES
 from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_folder import NoSuchRun
 from pages.parts.compare.compare_tabs import show_details

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.analysis.results.growth_text import describe_limits
 from core.analysis.text import count, escape_markdown
 from core.data.datasets.dataset import Dataset
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.preset import Preset
 from core.experiment.run_config import SAMPLE
-from core.experiment.runs.growth import GrowthLimits, expect_several
+from core.experiment.runs.growth import expect_several
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.strategy import Strategy
 from core.machine.devices import Device, training_devices
@@ -24,7 +26,7 @@ from pages.parts.train.find_rate import RangeTestSetup
 from pages.parts.train.preset_bar import choose_preset, save_preset
 from pages.parts.train.seeds import choose_seeds, choose_test_parts
 from pages.parts.train.strategy_card import strategy_card
-from pages.parts.train.until_settled import choose_growth, describe_plan
+from pages.parts.train.until_settled import choose_growth
 
 CARDS_PER_ROW = 3
 
@@ -59,16 +61,16 @@ def main() -> None:
     seeds = limits.looks[0] if limits else choose_seeds()
     choose_test_parts(report, seeds, len(strategies))
     errors += _growth_errors(limits, strategies)
-    preset = Preset(strategies, template, seeds) if strategies and not errors else None
+    preset = Preset(strategies, template, seeds, limits) if strategies and not errors else None
     if preset and (notice := weights_notice(preset.template)):
         st.caption(f":material/info: {notice} Advanced shows where to put the ImageNet file.")
-    st.caption(_plan(strategies, seeds) + (f" {describe_plan(limits)}" if limits else ""))
+    st.caption(_plan(strategies, seeds, limits) + (f" {describe_limits(limits)}" if limits else ""))
     if preset and report:
         show_estimate(services, preset, report, f" This is for the first {seeds} seeds." if limits else "")
     if errors:
         reasons = escape_markdown(" ".join(errors))
         st.caption(f":material/warning: To start, correct the settings. {reasons}")
-    _offer_start(services, preset, dataset, limits)
+    _offer_start(services, preset, dataset)
 
 
 def _growth_errors(limits: GrowthLimits | None, strategies: Sequence[Strategy]) -> list[str]:
@@ -81,16 +83,14 @@ def _growth_errors(limits: GrowthLimits | None, strategies: Sequence[Strategy]) 
     return []
 
 
-def _offer_start(
-    services: Services, preset: Preset | None, dataset: Dataset | None, limits: GrowthLimits | None
-) -> None:
+def _offer_start(services: Services, preset: Preset | None, dataset: Dataset | None) -> None:
     """Show the buttons that start the study and save its settings; without a preset or images it cannot start."""
     with st.container(horizontal=True):
         pressed = st.button("Start", type="primary", disabled=not (preset and dataset))
         if preset:
             save_preset(services, preset)
     if pressed and preset and dataset:
-        start_study(services, preset, dataset, limits)
+        start_study(services, preset, dataset)
 
 
 def _choose_strategies(dataset: Dataset | None, range_test: RangeTestSetup | None) -> tuple[Strategy, ...]:
@@ -104,24 +104,29 @@ def _choose_strategies(dataset: Dataset | None, range_test: RangeTestSetup | Non
     return tuple(strategy for strategy in chosen if strategy)
 
 
-def _plan(strategies: tuple[Strategy, ...], seeds: int) -> str:
+def _plan(strategies: tuple[Strategy, ...], seeds: int, limits: GrowthLimits | None) -> str:
     """Describe the study: `3 runs, 65 epochs in all, one after another on the CPU.`"""
     if not strategies:
         return "No strategy is selected. Tick at least one."
-    epochs_per_run = {strategy.epochs for strategy in strategies}
-    runs, epochs = seeds * len(strategies), seeds * sum(strategy.epochs for strategy in strategies)
-    length = (
-        f"{count(epochs_per_run.pop(), 'epoch')} each"
-        if len(epochs_per_run) == 1 < runs
-        else (f"{count(epochs, 'epoch')}{' in all' if runs > 1 else ''}")
-    )
+    runs = seeds * len(strategies)
     devices = training_devices()
     where = (
         f"on {len(devices)} GPUs, one run each"
         if len(devices) > 1
         else (f"{'one after another ' if runs > 1 else ''}on {_device_name(devices[0])}")
     )
-    return f"{count(runs, 'run')}, {length}, {where}."
+    return f"{count(runs, 'run')}, {_length(strategies, seeds, limits)}, {where}."
+
+
+def _length(strategies: Sequence[Strategy], seeds: int, limits: GrowthLimits | None) -> str:
+    """`65 epochs in all`; of a study that grows `195 epochs at first; at most 60 runs`."""
+    epochs_per_run, runs = {strategy.epochs for strategy in strategies}, seeds * len(strategies)
+    epochs = count(seeds * sum(strategy.epochs for strategy in strategies), "epoch")
+    if limits:
+        return f"{epochs} at first; at most {count(limits.max_seeds * len(strategies), 'run')}"
+    if len(epochs_per_run) == 1 < runs:
+        return f"{count(epochs_per_run.pop(), 'epoch')} each"
+    return f"{epochs}{' in all' if runs > 1 else ''}"
 
 
 def _device_name(device: Device) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 from core.data.datasets.dataset import Dataset, ImageFile
 from core.data.datasets.split import Manifest, ManifestRow
 from core.data.study_plan import plan_runs, plan_study
+from core.experiment.growth_limits import MAX_SEEDS, GrowthLimits
 from core.experiment.run_config import RunConfig
-from core.experiment.runs.growth import Growth, GrowthLimits, SplitBasis
+from core.experiment.runs.growth import Growth, SplitBasis
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import Study
 from core.experiment.runs.run_store import RunStore
@@ -28,7 +29,7 @@ def begin_growing_study(
     seeds = limits.looks[0]
     Growth("", tuple(strategies), template, SplitBasis(""), seeds, limits)  # refuses bad values early
     planned = plan_study(template, strategies, dataset, range(template.seed, template.seed + seeds))
-    study = store.create_study(planned, most_runs=limits.max_seeds * len(strategies))
+    study = store.create_study(planned, most_runs=MAX_SEEDS * len(strategies))
     trained = tuple(dict.fromkeys(config.strategy for config, _ in planned))
     growth = Growth(study.id, trained, planned[0][0], split_basis(dataset), seeds, limits)
     GrowthStore(store).add(growth)

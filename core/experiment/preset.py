@@ -2,16 +2,17 @@
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from core.experiment.growth_limits import MAX_SEEDS, GrowthLimits
 from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Strategy, expect_integer
 from core.machine.files import read_json, write_atomically
 
-MAX_STRATEGIES, MAX_SEEDS = 12, 20
+MAX_STRATEGIES = 12
 _NAME = re.compile(r"\w[\w .,()+-]{0,59}")
 
 BUILT_IN_PRESETS: Final = {"Default settings": "all", "Seven depths": "depths", "Gradual unfreezing": "gradual"}
@@ -23,12 +24,14 @@ class Preset:
     """Settings of a study: its strategies, its number of seeds and, in `template`, all other settings.
 
     The template's strategy is ignored. The template's seed is the first of `seeds` consecutive ones.
+    With `growth` the study grows within these limits until it is settled, and `seeds` is what it begins with.
     Raises `ValueError` for strategies that the template's base cannot train.
     """
 
     strategies: tuple[Strategy, ...] = tuple(STRATEGIES.values())
     template: RunConfig = field(default_factory=RunConfig)
     seeds: int = 1
+    growth: GrowthLimits | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.strategies) <= MAX_STRATEGIES:
@@ -61,6 +64,7 @@ class Preset:
             "strategies": [strategy.to_json() for strategy in self.strategies],
             "template": template,
             "seeds": self.seeds,
+            "growth": asdict(self.growth) if self.growth else None,
         }
 
     @classmethod
@@ -71,6 +75,7 @@ class Preset:
                 tuple(Strategy.from_json(item) for item in data["strategies"]),
                 RunConfig.from_json({"leak_free": True} | data["template"]),
                 data.get("seeds", 1),
+                GrowthLimits(**growth) if (growth := data.get("growth")) is not None else None,
             )
         except (AttributeError, TypeError, KeyError) as error:
             raise ValueError(f"Expected a preset with strategies and template; received {str(data)[:80]}.") from error

@@ -11,9 +11,9 @@ from core.data.datasets.dataset import DataError, Dataset, ImageFile
 from core.data.datasets.split import Manifest
 from core.data.growing_study import begin_growing_study, dataset_of, plan_next_seeds, split_basis
 from core.data.study_plan import plan_study
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.named_strategies import FINE_TUNING, TWO_PHASE
 from core.experiment.run_config import TEST_PARTS, RunConfig
-from core.experiment.runs.growth import GrowthLimits
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run_store import RunStore
 

@@ -8,9 +8,9 @@ from harness import STUB, Lab
 
 from core.data.datasets.dataset import Dataset, ImageFile
 from core.data.growing_study import begin_growing_study
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.named_strategies import FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE
 from core.experiment.run_config import IN_TURN, RunConfig
-from core.experiment.runs.growth import GrowthLimits
 
 NAMES = ("feature-extraction", "fine-tuning", "two-phase")
 STRATEGIES = dict(zip(NAMES, (FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE), strict=True))

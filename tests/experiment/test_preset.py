@@ -8,16 +8,19 @@ from drawn_values import configs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.named_strategies import BASELINE, FINE_TUNING, TWO_PHASE
 from core.experiment.preset import Preset, PresetStore
 from core.experiment.run_config import RunConfig
 
+limits = st.none() | st.builds(GrowthLimits, st.integers(2, 20), st.none() | st.floats(0, 1e6, exclude_min=True))
 
-@given(st.lists(configs, min_size=1, max_size=4))
-def test_a_preset_round_trips_through_json(drawn):
-    preset = Preset.from_configs(drawn)
-    again = Preset.from_json(preset.to_json())
-    assert (again.strategies, again.seeds) == (preset.strategies, preset.seeds)
+
+@given(st.lists(configs, min_size=1, max_size=4), limits)
+def test_a_preset_round_trips_through_json(drawn, growth):
+    preset = replace(Preset.from_configs(drawn), growth=growth)
+    again = Preset.from_json(json.loads(json.dumps(preset.to_json())))
+    assert (again.strategies, again.seeds, again.growth) == (preset.strategies, preset.seeds, growth)
     assert replace(again.template, strategy=TWO_PHASE) == replace(preset.template, strategy=TWO_PHASE)
 
 
@@ -53,6 +56,8 @@ def test_invalid_names_are_refused(tmp_path, name):
         '{"strategies": [], "template": {}}',
         '{"strategies": 1}',
         json.dumps(Preset().to_json() | {"seeds": 0}),
+        json.dumps(Preset().to_json() | {"growth": {"max_seeds": 1}}),
+        json.dumps(Preset().to_json() | {"growth": [1]}),
     ],
 )
 def test_a_damaged_preset_is_refused(tmp_path, content):
@@ -68,8 +73,8 @@ def test_seeds_are_consecutive_and_a_preset_of_an_older_version_has_one():
         Preset.from_configs([replace(preset.template, seed=seed) for seed in (9, 7, 8)]).seed_range == preset.seed_range
     )
     old = preset.to_json()
-    del old["seeds"]
-    assert Preset.from_json(old).seeds == 1
+    del old["seeds"], old["growth"]
+    assert Preset.from_json(old).seeds == 1 and Preset.from_json(old).growth is None
 
 
 def test_a_missing_preset_is_refused(tmp_path):

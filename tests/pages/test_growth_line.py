@@ -8,9 +8,10 @@ from pages_harness import button, finish, open_page, texts
 
 from core.data.growing_study import begin_growing_study
 from core.execution.queue.study_growth import grow_studies
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.named_strategies import FINE_TUNING, TWO_PHASE
 from core.experiment.run_config import RunConfig
-from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState
+from core.experiment.runs.growth import Growth, GrowthState
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import RunStatus, State
 from core.experiment.runs.run_store import RunStore
@@ -44,12 +45,12 @@ def labels(page) -> set[str]:
 def test_a_growing_study_is_described_with_what_is_known_and_what_comes_next(study, name):
     store, study_id = study
     page = open_page(name, study=study_id)
-    assert "3 seeds of each strategy first. More are added until it is settled, at most 10." in texts(page)
+    assert "first. More are added until the best strategy is known, at most 10 seeds each." in texts(page)
     for run in store.study(study_id).runs:
         finish(store, run, 0.7 + 0.1 * ((run.config.seed + (run.config.strategy == TWO_PHASE)) % 2))
     grow_studies(store)
     page.run()
-    assert "Look 1 of 4: 3 seeds each." in texts(page) and "Goes on to 5 seeds." in texts(page)
+    assert "Judged with 3 seeds each (time 1 of 4)." in texts(page) and "Goes on to 5 seeds." in texts(page)
     assert len(store.study(study_id).runs) == 10 and "Stop growing" in labels(page)
 
 
@@ -57,11 +58,10 @@ def test_growing_is_stopped_and_continued(study):
     store, study_id = study
     page = open_page("runs", study=study_id)
     button(page, "Stop growing").click().run()
-    assert growth_of(study).state is GrowthState.STOPPED and "The study has stopped: a person stopped it." in texts(
-        page
-    )
+    assert growth_of(study).state is GrowthState.STOPPED
+    assert "No more seeds will be added: stopped by hand." in texts(page)
     store.write_status(store.study(study_id).runs[0].id, RunStatus(State.STOPPED))
-    button(page, "Continue").click().run()
+    button(page, "Grow again").click().run()
     assert growth_of(study).state is GrowthState.GROWING and store.study(study_id).runs[0].state is State.QUEUED
     assert "Stop growing" in labels(page) and not page.exception
 
@@ -71,9 +71,22 @@ def test_compare_shows_how_it_ended(study):
     end_runs(store, study_id, 0.2)
     grow_studies(store)
     page = open_page("compare", study=study_id)
-    assert "Look 1 of 4: 3 seeds each. The study has ended: it is settled." in texts(page)
+    assert "Judged with 3 seeds each (time 1 of 4). The study has ended: it is settled." in texts(page)
     assert texts(page).count("Two-phase did best") == 1, "the headline is not repeated"
-    assert not {"Stop growing", "Continue"} & labels(page)
+    assert not {"Stop growing", "Grow again"} & labels(page)
+
+
+def test_a_study_whose_budget_is_used_up_continues_to_the_next_look(study):
+    store, study_id = study
+    growths, growth = GrowthStore(store), growth_of(study)
+    used = replace(growth, limits=GrowthLimits(3, 1.0), state=GrowthState.BUDGET_USED, reason="all 3 seeds are trained")
+    growths.update(growth, used)
+    page = open_page("runs", study=study_id)
+    button(page, "Continue to 5 seeds").click().run()
+    assert growth_of(study).state is GrowthState.GROWING and growth_of(study).limits == GrowthLimits(5)
+    growths.update(growth_of(study), replace(used, seeds=20, limits=GrowthLimits()))
+    page.run()
+    assert not page.exception and not any(label.startswith("Continue") for label in labels(page))
 
 
 @pytest.mark.faults
@@ -83,5 +96,5 @@ def test_a_study_that_another_window_has_ended_is_not_continued(study):
     growths.stop(study[1])
     page.run()
     growths.update(growth_of(study), replace(growth, state=GrowthState.SETTLED, reason="it is settled"))
-    button(page, "Continue").click().run()
+    button(page, "Grow again").click().run()
     assert not page.exception and growth_of(study).state is GrowthState.SETTLED

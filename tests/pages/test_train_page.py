@@ -94,11 +94,11 @@ def test_where_the_user_has_a_test_folder_the_page_says_why_nothing_is_in_turn(r
 def test_a_study_until_settled_begins_with_three_seeds_and_has_a_limit(root):
     page = open_page("train")
     page.segmented_control(key="seed-plan").set_value("Until settled").run()
-    assert "9 runs, 195 epochs in all" in texts(page) and parts_of(page) == "in-turn"
-    assert "3 seeds of each strategy first, then more until it is settled, at most 20." in texts(page)
+    assert "9 runs, 195 epochs at first; at most 60 runs" in texts(page) and parts_of(page) == "in-turn"
+    assert "More are added until the best strategy is known, at most 20 seeds each." in texts(page)
     page.number_input(key="max-seeds").set_value(10).run()
     page.number_input(key="max-minutes").set_value(45.0).run()
-    assert "at most 10 or 45 minutes of training." in texts(page)
+    assert "at most 10 seeds each, or 45 minutes of training." in texts(page)
     for number in (0, 1):
         page.checkbox(key=f"card-{number}-use").uncheck()
     page.run()
@@ -111,7 +111,13 @@ def test_a_study_until_settled_begins_with_three_seeds_and_has_a_limit(root):
     assert (growth.seeds, growth.limits.max_seeds, growth.limits.minutes) == (3, 10, 45.0) and len(
         RunStore(root).runs()
     ) == 6
-    assert [run.id.split("-")[3] for run in RunStore(root).study(study).runs][-1] == "06"
+    runs = RunStore(root).study(study).runs
+    assert runs[-1].id.split("-")[3] == "06"
+    for origin in (study, runs[-1].id):  # Duplicate
+        page = open_page("train", **{"from": origin})
+        assert not page.exception and page.segmented_control(key="seed-plan").value == "Until settled"
+        assert (page.number_input(key="max-seeds").value, page.number_input(key="max-minutes").value) == (10, 45.0)
+        assert "6 runs" in texts(page)
 
 
 def test_a_duplicated_study_keeps_its_seeds(root):

@@ -8,7 +8,7 @@ from core.analysis.comparison.verdict import judge
 from core.analysis.text import count, duration
 from core.data.growing_study import plan_next_seeds
 from core.experiment.runs.growth import Growth, GrowthState, Look
-from core.experiment.runs.growth_store import GrowthStore
+from core.experiment.runs.growth_store import GrowthStore, trained_seconds
 from core.experiment.runs.run import AnyRun, Run, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
@@ -62,7 +62,7 @@ def _earlier_looks(growth: Growth) -> tuple[Look, ...]:
 
 def _end(store: RunStore, growth: Growth, runs: Sequence[AnyRun], known: "_Known") -> Growth | None:
     """The record of a study that ends at this look, with the reason as a clause; None if it goes on."""
-    trained = sum(store.metrics(run.id).elapsed for run in runs)
+    trained = trained_seconds(store, runs)
     if reason := _cannot_decide(growth, runs, known):
         return _ended(growth, GrowthState.STOPPED, reason)
     if known.is_settled:

@@ -1,47 +1,26 @@
 """Records of studies that grow: seeds are added until it is settled which strategy is best."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
-from core.experiment.preset import MAX_SEEDS
+from core.experiment.growth_limits import MAX_SEEDS, GrowthLimits
+from core.experiment.preset import Preset
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import Strategy, expect_integer, expect_number
-
-LOOKS: Final = (3, 5, 7, 10, 20)
-"""Numbers of seeds at which the results are judged.
-
-Each look has the error rate of a single verdict: simulated studies without a difference claim one at any of the looks
-in at most 5% (`docs/method.md`), because the verdict is conservative for few seeds.
-"""
+from core.experiment.strategy import Strategy, expect_integer
 
 
 class GrowthState(StrEnum):
-    """Whether more seeds will be added, or why not. A stopped study can be continued."""
+    """Whether more seeds will be added, or why not.
+
+    A stopped study can be continued, and with higher limits one whose budget is used up.
+    """
 
     GROWING = "growing"
     SETTLED = "settled"
     BUDGET_USED = "budget used up"
     STOPPED = "stopped"
-
-
-@dataclass(frozen=True)
-class GrowthLimits:
-    """Number of seeds, and minutes of training of all runs together (None = unlimited), after which a study ends."""
-
-    max_seeds: int = MAX_SEEDS
-    minutes: float | None = None
-
-    def __post_init__(self) -> None:
-        expect_integer("max_seeds", self.max_seeds, 2, MAX_SEEDS)
-        if self.minutes is not None:
-            expect_number("minutes", self.minutes, 0, 1e6)
-
-    @property
-    def looks(self) -> tuple[int, ...]:
-        """Numbers of seeds at which the study is judged, the last of them the largest allowed."""
-        return (*(number for number in LOOKS if number < self.max_seeds), self.max_seeds)
 
 
 @dataclass(frozen=True)
@@ -90,7 +69,7 @@ class Growth:
     template: RunConfig
     basis: SplitBasis
     seeds: int
-    limits: GrowthLimits = GrowthLimits()
+    limits: GrowthLimits = field(default_factory=GrowthLimits)
     looks: tuple[Look, ...] = ()
     state: GrowthState = GrowthState.GROWING
     reason: str = ""
@@ -98,6 +77,11 @@ class Growth:
     def __post_init__(self) -> None:
         expect_several(self.strategies)
         expect_integer("seeds", self.seeds, 1, self.limits.max_seeds)
+
+    @property
+    def preset(self) -> Preset:
+        """The settings that the study began with."""
+        return Preset(self.strategies, self.template, self.limits.looks[0], self.limits)
 
     @property
     def in_race(self) -> tuple[Strategy, ...]:
@@ -110,6 +94,19 @@ class Growth:
         """The seeds to be added until the next look; empty if there are enough."""
         first, number = self.template.seed, next((n for n in self.limits.looks if n > self.seeds), self.seeds)
         return range(first + self.seeds, first + number)
+
+    def expect_room(self, limits: GrowthLimits, seconds: float) -> None:
+        """Raise `ValueError` if no seeds could be added within these limits, after so many seconds of training."""
+        if limits.max_seeds <= self.seeds:
+            advice = f"give a higher --max-seeds, up to {MAX_SEEDS}" if self.seeds < MAX_SEEDS else "it has the most"
+            raise ValueError(
+                f"Expected more than the {self.seeds} seeds of {self.study}; received {limits.max_seeds}: {advice}."
+            )
+        if limits.minutes is not None and seconds >= 60 * limits.minutes:
+            raise ValueError(
+                f"Expected more than {seconds / 60:.3g} minutes to continue {self.study}, as long as it has trained; "
+                f"received {limits.minutes:g}: give a higher --minutes."
+            )
 
     def to_json(self) -> dict[str, Any]:
         template = replace(self.template, strategy=self.strategies[0]).to_json()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.growth import Growth, GrowthState
 from core.experiment.runs.index import FileStamp, file_stamp
-from core.experiment.runs.run import STUDY_ID, State
+from core.experiment.runs.run import STUDY_ID, AnyRun, State
 from core.experiment.runs.run_store import RunStore
 from core.machine.files import read_json, write_atomically
 
@@ -60,18 +61,24 @@ class GrowthStore:
         with self._lock():
             growth = self.load(study_id)
             if growth and growth.state is GrowthState.GROWING:
-                self._write(replace(growth, state=GrowthState.STOPPED, reason="a person stopped it"))
+                self._write(replace(growth, state=GrowthState.STOPPED, reason="stopped by hand"))
 
-    def resume(self, study_id: str) -> Growth:
-        """Let a stopped study grow again, and queue its stopped and failed runs. Raises `ValueError`, `OSError`."""
+    def resume(self, study_id: str, limits: GrowthLimits | None = None) -> Growth:
+        """Let a study that is not settled grow again, and queue its stopped and failed runs.
+
+        A study that has used up its budget needs higher `limits`. Raises `NoSuchRun`, `ValueError`, `OSError`.
+        """
         growth = self.load(study_id)
-        if growth is None or growth.state not in (GrowthState.STOPPED, GrowthState.GROWING):
+        if growth is None or growth.state is GrowthState.SETTLED:
             found = f", {growth.state}" if growth else ", which does not grow"
             raise ValueError(f"Expected a stopped study that grows until it is settled; received {study_id}{found}.")
-        for run in self._store.study(study_id).runs:
+        limits, runs = limits or growth.limits, self._store.study(study_id).runs
+        if growth.state is GrowthState.BUDGET_USED or limits.max_seeds < growth.seeds:
+            growth.expect_room(limits, trained_seconds(self._store, runs))
+        for run in runs:
             if run.state.is_resumable or run.state is State.LOST:
                 self._store.requeue(run.id)
-        resumed = replace(growth, state=GrowthState.GROWING, reason="")
+        resumed = replace(growth, limits=limits, state=GrowthState.GROWING, reason="")
         with self._lock():
             self._write(resumed)
         return resumed
@@ -91,6 +98,11 @@ class GrowthStore:
         self._folder.mkdir(exist_ok=True)
         with FileLock(self._folder / ".lock"):
             yield
+
+
+def trained_seconds(store: RunStore, runs: Sequence[AnyRun]) -> float:
+    """How long these runs have trained together."""
+    return sum(store.metrics(run.id).elapsed for run in runs)
 
 
 @lru_cache(64)

@@ -1,4 +1,4 @@
-"""One line on the study that grows until it is settled, with a button that stops or continues it."""
+"""One line on the study that grows until it is settled, with a button that stops or continues its growth."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.analysis.results.growth_text import describe_growth
 from core.analysis.text import escape_markdown
+from core.experiment.growth_limits import LOOKS, GrowthLimits
 from core.experiment.runs.growth import Growth, GrowthState
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import AnyRun
@@ -39,16 +40,25 @@ def _follow(growths: GrowthStore, growth: Growth, with_finding: bool) -> None:
             )
         elif growth.state is GrowthState.STOPPED:
             st.button(
-                "Continue",
-                key="continue-growing",
+                "Grow again",
+                key="grow-again",
                 on_click=_call,
                 args=(growths.resume, growth.study),
                 help="Train its stopped and failed runs again, and add seeds until it is settled.",
             )
+        elif growth.state is GrowthState.BUDGET_USED and (more := next((n for n in LOOKS if n > growth.seeds), 0)):
+            st.button(
+                f"Continue to {more} seeds",
+                key="continue-growing",
+                on_click=_call,
+                args=(growths.resume, growth.study, GrowthLimits(more)),
+                help=f"Add seeds until it is settled, at most {more} of each strategy, without a limit on minutes. "
+                "Failed runs are trained again.",
+            )
 
 
-def _call(action: Callable[[str], object], study_id: str) -> None:
+def _call(action: Callable[..., object], *arguments: object) -> None:
     try:
-        action(study_id)
+        action(*arguments)
     except (ValueError, OSError, NoSuchRun) as error:
         st.toast(escape_markdown(error_text(error)))

@@ -20,10 +20,11 @@ from core.backbones.weights import (
 )
 from core.data.datasets.allowed_folders import AllowedFolders
 from core.data.study_plan import with_weights
+from core.experiment.growth_limits import LOOKS, MAX_SEEDS, GrowthLimits
 from core.experiment.named_strategies import BASELINE, SharedSettings, all_three
-from core.experiment.preset import MAX_SEEDS, Preset
+from core.experiment.preset import Preset
 from core.experiment.run_config import MIN_BATCH, RunConfig, default_test_parts
-from core.experiment.runs.growth import LOOKS
+from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import Run, study_of
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
@@ -106,11 +107,22 @@ def _fill_training(preset: Preset) -> None:
             state[widget_key(i, j, "depth")] = phase.unfreeze
             state[widget_key(i, j, "rate")] = phase.learning_rate
             state[widget_key(i, j, "epochs")] = phase.epochs
-    state["seeds"], state["seed-plan"] = preset.seeds, FIXED
-    state.setdefault("max-seeds", MAX_SEEDS)
+    state["seeds"] = preset.seeds
+    _fill_growth(preset.growth)
     test_parts = preset.template.test_parts
-    state["chosen-test-parts"] = test_parts if test_parts != default_test_parts(preset.seeds) else None
+    default = default_test_parts(LOOKS[0] if preset.growth else preset.seeds)
+    state["chosen-test-parts"] = test_parts if test_parts != default else None
     _fill_settings(preset.template)
+
+
+def _fill_growth(limits: GrowthLimits | None) -> None:
+    """Set whether the study is to grow, and its limits; the form has at least one minute, or no limit."""
+    state = st.session_state
+    state["seed-plan"] = UNTIL_SETTLED if limits else FIXED
+    state.setdefault("max-seeds", MAX_SEEDS)
+    if limits:
+        state["max-seeds"] = limits.max_seeds
+        state["max-minutes"] = None if limits.minutes is None else max(1.0, float(limits.minutes))
 
 
 def _fill_settings(template: RunConfig) -> None:
@@ -157,7 +169,9 @@ def fill_notice() -> str:
 
 
 def fill_from_url(store: RunStore) -> None:
-    """Fill the form with the settings and images of the run or study in `?from=ID`. Raises `NoSuchRun`."""
+    """Fill the form with the settings and images of the run or study in `?from=ID`.
+
+    A run of a growing study stands for the whole study. Raises `NoSuchRun`."""
     origin = st.query_params.pop("from", "")
     if not origin:
         return
@@ -165,7 +179,8 @@ def fill_from_url(store: RunStore) -> None:
     configs = [run.config for run in runs if isinstance(run, Run)]
     if not configs:
         raise NoSuchRun(origin)
-    fill(Preset.from_configs(configs))
+    growth = GrowthStore(store).load(study_of(origin) or origin)
+    fill(growth.preset if growth else Preset.from_configs(configs))
     select_data(configs[0].data)
 
 

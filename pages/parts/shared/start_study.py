@@ -7,25 +7,21 @@ from core.data.datasets.dataset import DataError, Dataset
 from core.data.growing_study import begin_growing_study
 from core.data.study_plan import plan_study
 from core.experiment.preset import Preset
-from core.experiment.runs.growth import GrowthLimits
 from core.machine.keras_backend import expect_backend
 from pages.parts.shared.choose_data import forget_report
 from pages.parts.shared.services import Services, show_error
 
 
-def start_study(services: Services, preset: Preset, dataset: Dataset, limits: GrowthLimits | None = None) -> None:
-    """Start the study and open it on Runs, or show the error if that is not possible.
-
-    With `limits` it grows until it is settled.
-    """
+def start_study(services: Services, preset: Preset, dataset: Dataset) -> None:
+    """Start the study and open it on Runs, or show the error if that is not possible."""
     template = preset.template
     try:
         expect_backend()
         with st.spinner("Preparing the study"):
             if preset.needs_base:
                 resolve_weights(template.backbone, template.weights, template.alpha, template.image_size)
-            if limits:
-                study = begin_growing_study(services.store, template, preset.strategies, dataset, limits)
+            if preset.growth:
+                study = begin_growing_study(services.store, template, preset.strategies, dataset, preset.growth)
             else:
                 planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
                 study = services.store.create_study(planned)

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from core.analysis.text import count, join_words
-from core.experiment.preset import MAX_SEEDS
-from core.experiment.runs.growth import LOOKS, GrowthLimits
+from core.analysis.text import join_words
+from core.experiment.growth_limits import LOOKS, MAX_SEEDS, GrowthLimits
 from pages.parts.shared.form import FIXED, PERSISTENT, UNTIL_SETTLED, grows
 
 
@@ -36,12 +35,3 @@ def choose_growth() -> GrowthLimits | None:
             **PERSISTENT,
         )
     return GrowthLimits(most, minutes)
-
-
-def describe_plan(limits: GrowthLimits) -> str:
-    """`3 seeds of each strategy first, then more until it is settled, at most 20.`"""
-    first = f"{count(limits.looks[0], 'seed')} of each strategy first"
-    if not limits.looks[1:]:
-        return f"{first}."
-    time = f" or {limits.minutes:g} minutes of training" if limits.minutes else ""
-    return f"{first}, then more until it is settled, at most {limits.max_seeds}{time}."

@@ -17,8 +17,9 @@ from core.data.datasets.dataset import DataError
 from core.data.growing_study import begin_growing_study
 from core.data.study_plan import plan_study
 from core.execution.queue.study_growth import grow_studies
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.named_strategies import FEATURE_EXTRACTION, FINE_TUNING, TWO_PHASE
-from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState
+from core.experiment.runs.growth import Growth, GrowthState
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import RunStatus, State
 from core.experiment.runs.run_store import RunStore
@@ -76,7 +77,9 @@ def test_an_open_study_goes_on_to_the_next_looks_and_ends_when_the_seeds_are_use
     ids = [run.id.split("-")[3] for run in growing.store.study(growing.id).runs]
     assert ids == [f"{number:02d}" for number in range(1, 41)]
     text = describe_growth(growing.growth)
-    assert text.startswith("Look 5 of 5: 20 seeds each. ") and "has ended: all 20 seeds are trained." in text
+    assert (
+        text.startswith("Judged with 20 seeds each (time 5 of 5). ") and "has ended: all 20 seeds are trained." in text
+    )
 
 
 def test_added_runs_are_what_a_study_of_that_many_seeds_would_have_been(tmp_path):
@@ -90,7 +93,7 @@ def test_added_runs_are_what_a_study_of_that_many_seeds_would_have_been(tmp_path
 def test_a_settled_study_ends(tmp_path):
     growing = study(tmp_path, CLEAR)
     assert growing.look().state is GrowthState.SETTLED and growing.seeds() == {"two-phase": 3, "fine-tuning": 3}
-    assert "Look 1 of 5: 3 seeds each. Two-phase did best" in describe_growth(growing.growth)
+    assert "Judged with 3 seeds each (time 1 of 5). Two-phase did best" in describe_growth(growing.growth)
     grow_studies(growing.store)
     assert len(growing.growth.looks) == 1
 
@@ -143,7 +146,7 @@ def test_a_stopped_study_does_not_grow_until_it_is_continued(tmp_path):
     growing = study(tmp_path)
     growing.growths.stop(growing.id)
     assert growing.look().seeds == 3 and growing.growth.state is GrowthState.STOPPED
-    assert describe_growth(growing.growth).endswith("The study has stopped: a person stopped it.")
+    assert describe_growth(growing.growth).endswith("No more seeds will be added: stopped by hand.")
     growing.growths.resume(growing.id)
     grow_studies(growing.store)
     assert growing.growth.seeds == 5
@@ -160,6 +163,33 @@ def test_a_settled_study_cannot_be_continued(tmp_path):
     for study_id in (growing.id, "20200101-000000-000"):
         with pytest.raises(ValueError, match="Expected a stopped study that grows"):
             growing.growths.resume(study_id)
+
+
+def test_a_study_whose_budget_is_used_up_continues_within_higher_limits(tmp_path):
+    growing = study(tmp_path, max_seeds=4, minutes=100)
+    growing.look()
+    assert growing.look().state is GrowthState.BUDGET_USED
+    for limits, message in (
+        (None, r"Expected more than the 4 seeds .*; received 4: give a higher --max-seeds, up to 20\."),
+        (GrowthLimits(10, minutes=8), r"Expected more than 8 minutes .*; received 8: give a higher --minutes\."),
+    ):
+        with pytest.raises(ValueError, match=message):
+            growing.growths.resume(growing.id, limits)
+    growing.growths.resume(growing.id, GrowthLimits(5))
+    grow_studies(growing.store)
+    assert growing.seeds() == {"two-phase": 5, "fine-tuning": 5}
+    assert growing.look().state is GrowthState.BUDGET_USED and growing.growth.limits == GrowthLimits(5)
+    assert describe_growth(growing.growth).startswith("Judged with 5 seeds each (time 3 of 3). ")
+
+
+def test_a_study_that_has_trained_long_enough_continues_with_more_minutes(tmp_path):
+    growing = study(tmp_path, minutes=3)
+    assert growing.look().state is GrowthState.BUDGET_USED and growing.growth.seeds == 3
+    with pytest.raises(ValueError, match="give a higher --minutes"):
+        growing.growths.resume(growing.id, GrowthLimits(minutes=6))
+    growing.growths.resume(growing.id, GrowthLimits(minutes=7))
+    grow_studies(growing.store)
+    assert growing.growth.seeds == 5
 
 
 @pytest.mark.faults

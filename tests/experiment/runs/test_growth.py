@@ -7,9 +7,10 @@ from drawn_values import configs, strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.experiment.growth_limits import GrowthLimits
 from core.experiment.named_strategies import FINE_TUNING, TWO_PHASE
 from core.experiment.run_config import RunConfig
-from core.experiment.runs.growth import Growth, GrowthLimits, GrowthState, Look, SplitBasis
+from core.experiment.runs.growth import Growth, GrowthState, Look, SplitBasis
 
 pairs = st.lists(strategies, min_size=2, max_size=4).map(tuple)
 limits = st.builds(GrowthLimits, st.integers(2, 20), st.none() | st.floats(0, 1e6, exclude_min=True))
