@@ -20,7 +20,7 @@ def show_accuracy_bars(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[
     colours = run_colours(runs)
     if verdict.has_several_seeds:
         show_chart(setting_bars(verdict.groups, colours), name, "Test accuracy of each setting, mean and seeds")
-        st.caption("Bars show means over seeds with their 95% intervals on such images, dots the single seeds.")
+        st.caption("Bars show means over seeds with their 95% intervals on images like these, dots the single seeds.")
     else:
         show_chart(
             accuracy_bars(rows, run_labels(runs), colours), name, "Test accuracy of each run with its 95% interval"
