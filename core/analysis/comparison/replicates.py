@@ -20,6 +20,9 @@ from core.experiment.runs.run_store import RunStore
 _MAX_SPLITS, _MAX_PREDICTIONS = 1_000, 256
 """Numbers of runs whose splits and whose test predictions are cached; predictions need much more memory."""
 
+_MAX_SEEDS = 20
+"""Number of manifests whose text is kept, to parse that of each seed of a study once."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -202,16 +205,25 @@ def split_of(store: RunStore, run: AnyRun) -> Split:
 def _read_split(store: RunStore, run_id: str, _stamp: FileStamp) -> Split:
     """Read the split from a run's manifest; `_stamp` is part of the cache key, so that a changed file is read again.
 
-    The test images are compared by path, content and class, which manifests of all versions have in common. Raises
-    `OSError`, and `ValueError` for a damaged file and if there are no test images.
+    Raises `OSError`, and `ValueError` for a damaged file and if there are no test images.
     """
-    header, *rows = csv.reader(io.StringIO(store.manifest(run_id), newline=""))
+    return _parse_split(store.manifest(run_id))
+
+
+@lru_cache(_MAX_SEEDS)
+def _parse_split(manifest: str) -> Split:
+    """Parse a manifest; the strategies of a study have the same one for each seed.
+
+    The test images are compared by path, content and class, which manifests of all versions have in common. Raises
+    `ValueError` for a damaged manifest and if there are no test images.
+    """
+    header, *rows = csv.reader(io.StringIO(manifest, newline=""))
     identity, part = [header.index(name) for name in ("path", "hash", "label")], header.index("split")
     if any(len(row) != len(header) for row in rows):
-        raise ValueError(f"Expected one row per image in the manifest of {run_id}; received a damaged file.")
+        raise ValueError("Expected one row per image in the manifest; received a damaged file.")
     tests = tuple(tuple(row[column] for column in identity) for row in rows if row[part] == "test")
     if not tests:
-        raise ValueError(f"Expected test images in the manifest of {run_id}; received none.")
+        raise ValueError("Expected test images in the manifest; received none.")
     train = sum(row[part] == "train" for row in rows)
     return Split(hash(tests), len(tests) / max(1, train), len(rows))
 

@@ -143,8 +143,10 @@ class Contrast:
         """Number of test images that decide the comparison with a probability of `ASSURANCE`; None if it is more than
         `MAX_IMAGE_FACTOR` times the present number.
         """
-        factors = 2 ** np.arange(0.25, math.log2(MAX_IMAGE_FACTOR) + 0.25, 0.25)
-        for factor in map(float, factors):
-            if assurance_of_images(self.posterior, self.design, factor, self.margin) >= ASSURANCE:
-                return round(factor * self.images)
-        return None
+        factors = (2 ** np.arange(0.25, math.log2(MAX_IMAGE_FACTOR) + 0.25, 0.25)).tolist()
+
+        def assured(factor: float) -> float:
+            return assurance_of_images(self.posterior, self.design, factor, self.margin)
+
+        place = bisect_left(factors, ASSURANCE, key=assured)
+        return round(factors[place] * self.images) if place < len(factors) else None
