@@ -31,8 +31,8 @@ from core.data.datasets.leakage import split_warnings
 from core.data.datasets.reports import split_origin
 from core.data.datasets.scan import scan
 from core.data.datasets.split import Manifest
-from core.data.growing_study import begin_growing_study
-from core.data.study_plan import plan_study, resolve_test_parts, with_weights
+from core.data.growing_study import create_study
+from core.data.study_plan import resolve_test_parts, with_weights
 from core.execution.queue.launcher import Launcher
 from core.execution.queue.prewarm import Prewarmer, PrewarmPolicy
 from core.execution.queue.study_growth import grow_studies
@@ -309,10 +309,10 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
             template.layout,
         )
     _print_problems(dataset)
-    planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
+    study = create_study(store, preset, dataset)
     dataset = with_groups(dataset, template.groups)
     template, notice = resolve_test_parts(template, dataset)
-    _print_data_report(dataset, Manifest.from_csv(planned[0][1]), template)
+    _print_data_report(dataset, Manifest.from_csv(store.manifest(study.runs[0].id)), template)
     if notice:
         console.print(notice, style="yellow", markup=False)
     for strategy in preset.strategies:
@@ -320,10 +320,6 @@ def _start(store: RunStore, preset: Preset) -> list[str]:
             console.print(warning, style="yellow", markup=False)
     if warning := batch_size_warning(template.batch_size):
         console.print(warning, style="yellow", markup=False)
-    if preset.growth:
-        study = begin_growing_study(store, template, preset.strategies, dataset, preset.growth)
-    else:
-        study = store.create_study(planned)
     return [run.id for run in study.runs]
 
 
@@ -473,7 +469,7 @@ def _print_summary(store: RunStore, runs: Sequence[AnyRun], growth: Growth | Non
             percent(row.macro_f1),
             duration(row.seconds),
         )
-    if growth and growth.looks:  # judged with the error rate of a look
+    if growth and growth.looks:  # about the strategies that were still in the race
         verdict, text = growth.looks[-1].finding, describe_growth(growth)
     else:
         verdict = text = headline(judge(store, runs))

@@ -27,8 +27,8 @@ from benchmarks.support.verdict_world import (
     draw_study,
     ranking,
 )
-from core.analysis.comparison.pairs.contrast import ASSURANCE, EQUIVALENCE_MARGIN
-from core.analysis.statistics.assurance import assurance
+from core.analysis.comparison.pairs.contrast import EQUIVALENCE_MARGIN
+from core.analysis.statistics.assurance import seeds_to_decide
 from core.analysis.statistics.multiple_comparisons import ERROR_RATE
 from core.experiment.growth_limits import LOOKS
 
@@ -183,8 +183,7 @@ def _advice_after(seeds: int, world: World, studies: int, most: int = 40) -> Row
 def _seeds_needed(study: Study, most: int) -> int | None:
     (pair,) = compare_all(study)
     design = study.design(0, 1, pair.confidence)
-    candidates = range(design.seeds + 1, most + 1)
-    return next((n for n in candidates if assurance(pair.posterior, design, n, EQUIVALENCE_MARGIN) >= ASSURANCE), None)
+    return seeds_to_decide(pair.posterior, design, EQUIVALENCE_MARGIN, most)
 
 
 def _is_open(study: Study) -> bool:

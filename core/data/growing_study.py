@@ -1,4 +1,4 @@
-"""Plan a study that grows by seeds until it is settled: its beginning, and the runs of further seeds."""
+"""Create studies, and plan those that grow until they are settled: their beginning, and the runs of further seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +7,23 @@ from core.data.datasets.dataset import Dataset, ImageFile
 from core.data.datasets.split import Manifest, ManifestRow
 from core.data.study_plan import plan_runs, plan_study
 from core.experiment.growth_limits import MAX_SEEDS, GrowthLimits
+from core.experiment.preset import Preset
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.growth import Growth, SplitBasis
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import Study
 from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Strategy
+
+
+def create_study(store: RunStore, preset: Preset, dataset: Dataset) -> Study:
+    """Create the runs of a study, which grows until it is settled if the preset has limits for that.
+
+    Raises the errors of `plan_study` and `begin_growing_study`, and `OSError`.
+    """
+    if preset.growth:
+        return begin_growing_study(store, preset.template, preset.strategies, dataset, preset.growth)
+    return store.create_study(plan_study(preset.template, preset.strategies, dataset, preset.seed_range))
 
 
 def begin_growing_study(

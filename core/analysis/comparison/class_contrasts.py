@@ -35,7 +35,7 @@ def class_contrasts(store: RunStore, first: Group, second: Group) -> list[ClassC
     """
     outcomes = shared_outcomes(store, first, second)
     labels = sorted({label for seed in outcomes for label in seed.labels})
-    found = [_contrast(label, outcomes, second.results[0].split.test_to_train, len(labels)) for label in labels]
+    found = [_contrast(label, outcomes, second.test_to_train, len(labels)) for label in labels]
     return sorted(found, key=lambda contrast: (-contrast.difference, contrast.label))
 
 

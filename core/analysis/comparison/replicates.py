@@ -13,15 +13,13 @@ import numpy as np
 from core.analysis.results.evaluation_file import EvaluationFigures
 from core.analysis.results.settings import group_by_setting, run_labels
 from core.data.datasets.split import TEST_TO_TRAINING
+from core.experiment.growth_limits import MAX_SEEDS
 from core.experiment.runs.index import FileStamp, file_stamp
 from core.experiment.runs.run import AnyRun, Run
 from core.experiment.runs.run_store import RunStore
 
 _MAX_SPLITS, _MAX_PREDICTIONS = 1_000, 256
 """Numbers of runs whose splits and whose test predictions are cached; predictions need much more memory."""
-
-_MAX_SEEDS = 20
-"""Number of manifests whose text is kept, to parse that of each seed of a study once."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +127,11 @@ class Group:
         return self.results[0].images
 
     @property
+    def test_to_train(self) -> float:
+        """Number of test images divided by number of training images of one replicate."""
+        return self.results[0].split.test_to_train
+
+    @property
     def seconds(self) -> float:
         return fmean(result.seconds for result in self.results)
 
@@ -210,9 +213,9 @@ def _read_split(store: RunStore, run_id: str, _stamp: FileStamp) -> Split:
     return _parse_split(store.manifest(run_id))
 
 
-@lru_cache(_MAX_SEEDS)
+@lru_cache(MAX_SEEDS)
 def _parse_split(manifest: str) -> Split:
-    """Parse a manifest; the strategies of a study have the same one for each seed.
+    """Parse a manifest, that of each seed of a study once: all strategies have the same.
 
     The test images are compared by path, content and class, which manifests of all versions have in common. Raises
     `ValueError` for a damaged manifest and if there are no test images.

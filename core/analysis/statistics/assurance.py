@@ -4,6 +4,7 @@ Assurance is the power averaged over what is known so far about the true differe
 Pharmaceutical Statistics 4, 187-201).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,9 @@ from core.analysis.statistics.wilson_interval import CONFIDENCE
 
 TYPICAL_DISCORDANT, TYPICAL_TAU = 0.2, 0.01
 """Assumed before a study: the share of images that only one of two models classifies correctly, and tau."""
+
+ASSURANCE = 0.8
+"""Probability with which a suggested number of seeds or images decides a comparison."""
 
 _NODES = (np.arange(8) + 0.5) / 8
 """Quantiles that stand for a distribution."""
@@ -63,12 +67,23 @@ def assurance(posterior: Posterior, design: Design, seeds: int, margin: float) -
     )
 
 
+def seeds_to_decide(posterior: Posterior, design: Design, margin: float, most: int) -> int | None:
+    """Smallest number of seeds, at most `most`, that decides the comparison with a probability of `ASSURANCE`."""
+    candidates = range(design.seeds + 1, most + 1)
+
+    def assured(seeds: int) -> float:
+        return assurance(posterior, design, seeds, margin)
+
+    place = bisect_left(candidates, ASSURANCE, key=assured)  # more seeds are never less likely to decide
+    return candidates[place] if place < len(candidates) else None
+
+
 def _grow(posterior: Posterior, grown: Design, design: Design) -> Iterator[tuple[float, float]]:
     """For values of tau that stand for its posterior: how far the mean will move (standard deviation), and half the
     width of the interval.
     """
     new = grown.seeds - design.seeds
-    for tau in np.interp(_NODES, np.cumsum(posterior.weights), posterior.taus):
+    for tau in _typical_taus(posterior):
         scatter = design.variance - design.covariance + tau**2
         yield float(np.sqrt(scatter * new / (design.seeds * grown.seeds))), grown.half_width(scatter)
 
@@ -78,9 +93,14 @@ def assurance_of_images(posterior: Posterior, design: Design, factor: float, mar
     larger = replace(design, variance=design.variance / factor, covariance=design.covariance / factor)
     from_images = design.covariance + (design.variance - design.covariance) / design.seeds
     step = float(np.sqrt(from_images * (1 - 1 / factor)))
-    taus = np.interp(_NODES, np.cumsum(posterior.weights), posterior.taus)
-    halves = [larger.half_width(larger.variance - larger.covariance + tau**2) for tau in taus]
+    scatters = larger.variance - larger.covariance + _typical_taus(posterior) ** 2
+    halves = [larger.half_width(scatter) for scatter in scatters]
     return float(np.mean([_decided(posterior.mean, step, half, margin) for half in halves]))
+
+
+def _typical_taus(posterior: Posterior) -> np.ndarray:
+    """Values of tau that stand for its posterior."""
+    return np.asarray(np.interp(_NODES, np.cumsum(posterior.weights), posterior.taus))
 
 
 def _decided(mean: float, step: float, half: float, margin: float) -> float:

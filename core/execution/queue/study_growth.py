@@ -1,10 +1,10 @@
 """Let studies grow: judge those whose runs have all ended, and add seeds to those that are not settled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.analysis.comparison.headline import headline
-from core.analysis.comparison.verdict import judge
+from core.analysis.comparison.verdict import Verdict, judge
 from core.analysis.text import count, duration
 from core.data.growing_study import plan_next_seeds
 from core.experiment.runs.growth import Growth, GrowthState, Look
@@ -12,7 +12,6 @@ from core.experiment.runs.growth_store import GrowthStore, trained_seconds
 from core.experiment.runs.run import AnyRun, Run, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import Strategy
 
 
 def grow_studies(store: RunStore) -> None:
@@ -42,9 +41,12 @@ def _take_look(store: RunStore, growths: GrowthStore, growth: Growth, runs: Sequ
     if any(run.state is State.STOPPED for run in runs):
         growths.update(growth, _ended(growth, GrowthState.STOPPED, "a run was stopped"))
         return
-    known = _judge(store, growth, runs)
-    looked = replace(growth, looks=(*_earlier_looks(growth), Look(growth.seeds, known.finding, known.worse)))
-    if ended := _end(store, looked, runs, known):
+    race = _race(growth, runs)
+    verdict = judge(store, race)
+    strategy_of = {run.id: run.config.strategy for run in race}
+    worse = tuple(strategy_of[group.results[0].run_id] for group in verdict.worse_groups)
+    looked = replace(growth, looks=(*_earlier_looks(growth), Look(growth.seeds, headline(verdict), worse)))
+    if ended := _end(store, looked, runs, verdict):
         growths.update(growth, ended)
         return
     try:
@@ -60,12 +62,12 @@ def _earlier_looks(growth: Growth) -> tuple[Look, ...]:
     return tuple(look for look in growth.looks if look.seeds < growth.seeds)
 
 
-def _end(store: RunStore, growth: Growth, runs: Sequence[AnyRun], known: "_Known") -> Growth | None:
+def _end(store: RunStore, growth: Growth, runs: Sequence[AnyRun], verdict: Verdict) -> Growth | None:
     """The record of a study that ends at this look, with the reason as a clause; None if it goes on."""
     trained = trained_seconds(store, runs)
-    if reason := _cannot_decide(growth, runs, known):
+    if reason := _cannot_decide(growth, runs, verdict):
         return _ended(growth, GrowthState.STOPPED, reason)
-    if known.is_settled:
+    if verdict.is_settled:
         return _ended(growth, GrowthState.SETTLED, "it is settled")
     if not growth.next_seeds:
         return _ended(growth, GrowthState.BUDGET_USED, f"all {count(growth.limits.max_seeds, 'seed')} are trained")
@@ -78,13 +80,13 @@ def _end(store: RunStore, growth: Growth, runs: Sequence[AnyRun], known: "_Known
     return None
 
 
-def _cannot_decide(growth: Growth, runs: Sequence[AnyRun], known: "_Known") -> str:
+def _cannot_decide(growth: Growth, runs: Sequence[AnyRun], verdict: Verdict) -> str:
     """Why more seeds would not help; "" if they may."""
     before = max((look.seeds for look in growth.looks[:-1]), default=0)
     newest = [run for run in _race(growth, runs) if run.config.seed >= growth.template.seed + before]
     if not any(run.state is State.COMPLETED for run in newest):
         return f"all {count(len(newest), 'run')} of the newest seeds failed"
-    if known.tested < 2:
+    if len(verdict.groups) < 2:
         return "fewer than two strategies have test results"
     return ""
 
@@ -97,25 +99,3 @@ def _race(growth: Growth, runs: Sequence[AnyRun]) -> list[Run]:
     """The runs of the strategies that had not left the race before the newest look."""
     left = {strategy for look in _earlier_looks(growth) for strategy in look.left}
     return [run for run in runs if isinstance(run, Run) and run.config.strategy not in left]
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What is known at a look: whether the best strategy against the next is settled, and which are worse.
-
-    `tested` is the number of strategies with test results, `finding` describes the verdict in sentences.
-    """
-
-    is_settled: bool
-    worse: tuple[Strategy, ...]
-    tested: int
-    finding: str
-
-
-def _judge(store: RunStore, growth: Growth, runs: Sequence[AnyRun]) -> _Known:
-    """Judge the strategies in the race."""
-    race = _race(growth, runs)
-    verdict = judge(store, race)
-    strategy_of = {run.id: run.config.strategy for run in race}
-    worse = tuple(strategy_of[group.results[0].run_id] for group in verdict.worse_groups)
-    return _Known(verdict.is_settled, worse, len(verdict.groups), headline(verdict))

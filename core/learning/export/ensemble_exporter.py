@@ -12,16 +12,14 @@ from core.experiment.export_formats import (
     ENSEMBLE_FORMAT,
     MODEL_FILE,
     ExportedFile,
-    load_exported_file,
-    measurement_path,
     model_hash,
 )
 from core.experiment.runs.errors import first_line
 from core.learning.export.measurement import (
-    EXPORT_LOCK,
     MAX_MEASURED,
     ExportError,
     Measured,
+    export_once,
     keras_runner,
     load_images,
     measure,
@@ -33,7 +31,7 @@ from core.learning.inference.predictor import load_model
 from core.learning.network.onnx_writer import UnknownLayer, ensemble_to_onnx
 from core.learning.training.batches import TrainingData
 from core.learning.training.run_inputs import read_manifest
-from core.machine.files import atomic_draft, write_atomically
+from core.machine.files import atomic_draft
 
 MIN_HELD_OUT, MAX_COMPARED = 20, 50
 """With fewer than `MIN_HELD_OUT` images that no member was trained on, the file is compared with Keras on at most
@@ -56,13 +54,7 @@ def export_ensemble(members: Sequence[Member], held_out: Mapping[str, str]) -> E
     A file that is up to date and measured is not written again. Raises `ExportError`, `ModelFileError`; then no file is
     left.
     """
-    runs = [run for run, _ in members]
-    with EXPORT_LOCK:
-        exported = load_exported_file(ENSEMBLE_FORMAT, *runs)
-        if exported is None or exported.not_measured:
-            exported = _export(members, held_out)
-        write_atomically(measurement_path(ENSEMBLE_FORMAT, runs[0]), json.dumps(exported.to_json(), indent=1))
-    return exported
+    return export_once(ENSEMBLE_FORMAT, [run for run, _ in members], lambda: _export(members, held_out))
 
 
 def _export(members: Sequence[Member], held_out: Mapping[str, str]) -> ExportedFile:

@@ -1,6 +1,5 @@
 """Export a trained model to a file for use elsewhere, and measure that file on test images if they can be read."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,16 +12,15 @@ from core.experiment.export_formats import (
     MODEL_FILE,
     ExportedFile,
     ExportFormat,
-    load_exported_file,
     measurement_path,
     model_hash,
 )
 from core.experiment.runs.errors import first_line
 from core.learning.export.measurement import (
-    EXPORT_LOCK,
     MAX_MEASURED,
     ExportError,
     Measured,
+    export_once,
     keras_runner,
     load_images,
     measure,
@@ -32,7 +30,7 @@ from core.learning.export.measurement import (
 from core.learning.export.writers import RUNNERS, WRITERS, Writer, evenly_spaced
 from core.learning.inference.predictor import load_model
 from core.learning.training.batches import TrainingData
-from core.machine.files import atomic_draft, write_atomically
+from core.machine.files import atomic_draft
 
 
 def export_model(run: Path, name: str) -> ExportedFile:
@@ -43,12 +41,7 @@ def export_model(run: Path, name: str) -> ExportedFile:
     file is left.
     """
     export_format = _find_format(name)
-    with EXPORT_LOCK:
-        exported = load_exported_file(export_format, run)
-        if exported is None or exported.not_measured:
-            exported = _export(export_format, run)
-        write_atomically(measurement_path(export_format, run), json.dumps(exported.to_json(), indent=1))
-    return exported
+    return export_once(export_format, [run], lambda: _export(export_format, run))
 
 
 def _export(export_format: ExportFormat, run: Path) -> ExportedFile:

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -17,14 +19,14 @@ from core.data.cache.run_cache import RunCache
 from core.data.datasets.dataset import DataError
 from core.data.datasets.images.decode import UnreadableImage
 from core.data.datasets.split import Manifest
-from core.experiment.export_formats import ExportedFile, ExportFormat
+from core.experiment.export_formats import ExportedFile, ExportFormat, load_exported_file, measurement_path
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.errors import first_line
 from core.learning.export.writers import Runner
 from core.learning.training.batches import Images, TrainingData, load_data
 from core.learning.training.run_inputs import open_images, read_manifest
 from core.machine.devices import cpu
-from core.machine.files import read_json
+from core.machine.files import read_json, write_atomically
 
 MAX_MEASURED: Final = 1_000
 """The most test images on which an exported file is measured, spread evenly over the split."""
@@ -33,12 +35,22 @@ _IMAGES_GONE = "the test images of the run can no longer be read"
 _LIST_GONE = "manifest.csv or config.json of the run is missing or damaged, so its test images are unknown"
 """Why a file was not measured."""
 
-EXPORT_LOCK: Final = Lock()
+_LOCK: Final = Lock()
 """One export at a time: a second request for the same file gets the result of the first; timings are undisturbed."""
 
 
 class ExportError(ValueError):
     """A model cannot be exported, or not in this format."""
+
+
+def export_once(form: ExportFormat, runs: Sequence[Path], export: Callable[[], ExportedFile]) -> ExportedFile:
+    """Call `export`, unless there is a measured file of the present models of these runs; save and return its record."""
+    with _LOCK:
+        exported = load_exported_file(form, *runs)
+        if exported is None or exported.not_measured:
+            exported = export()
+        write_atomically(measurement_path(form, runs[0]), json.dumps(exported.to_json(), indent=1))
+    return exported
 
 
 def read_predictions(run: Path) -> list[dict[str, str]]:

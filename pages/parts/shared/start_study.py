@@ -4,8 +4,7 @@ import streamlit as st
 
 from core.backbones.weights import resolve_weights
 from core.data.datasets.dataset import DataError, Dataset
-from core.data.growing_study import begin_growing_study
-from core.data.study_plan import plan_study
+from core.data.growing_study import create_study
 from core.experiment.preset import Preset
 from core.machine.keras_backend import expect_backend
 from pages.parts.shared.choose_data import forget_report
@@ -20,11 +19,7 @@ def start_study(services: Services, preset: Preset, dataset: Dataset) -> None:
         with st.spinner("Preparing the study"):
             if preset.needs_base:
                 resolve_weights(template.backbone, template.weights, template.alpha, template.image_size)
-            if preset.growth:
-                study = begin_growing_study(services.store, template, preset.strategies, dataset, preset.growth)
-            else:
-                planned = plan_study(template, preset.strategies, dataset, preset.seed_range)
-                study = services.store.create_study(planned)
+            study = create_study(services.store, preset, dataset)
         for run in study.runs:
             services.launcher.submit(run.id)
     except (ValueError, OSError) as error:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from core.analysis.comparison.replicates import Group
-from core.analysis.statistics.assurance import Design, assurance, assurance_of_images
+from core.analysis.statistics.assurance import ASSURANCE, Design, assurance_of_images, seeds_to_decide
 from core.analysis.statistics.multiple_comparisons import ERROR_RATE
 from core.analysis.statistics.random_effects import Posterior
 from core.analysis.statistics.wilson_interval import Interval
@@ -19,9 +19,6 @@ EQUIVALENCE_MARGIN = 0.01
 
 MAX_SUGGESTED_SEEDS, MAX_IMAGE_FACTOR = 50, 16
 """Largest number of seeds, and largest multiple of the test images, that are suggested to decide a comparison."""
-
-ASSURANCE = 0.8
-"""Probability with which the suggested number of seeds or images decides a comparison."""
 
 
 class Judgement(StrEnum):
@@ -131,13 +128,7 @@ class Contrast:
         """
         if not self.is_paired:
             return None
-        candidates = range(self.seeds + 1, MAX_SUGGESTED_SEEDS + 1)
-
-        def assured(seeds: int) -> float:
-            return assurance(self.posterior, self.design, seeds, self.margin)
-
-        place = bisect_left(candidates, ASSURANCE, key=assured)  # more seeds are never less likely to decide
-        return candidates[place] if place < len(candidates) else None
+        return seeds_to_decide(self.posterior, self.design, self.margin, MAX_SUGGESTED_SEEDS)
 
     def images_to_decide(self) -> int | None:
         """Number of test images that decide the comparison with a probability of `ASSURANCE`; None if it is more than

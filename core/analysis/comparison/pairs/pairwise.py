@@ -42,7 +42,7 @@ def _compare_images(
 ) -> Contrast:
     """Compare image by image, over all seeds."""
     found = image_differences([seed.images for seed in outcomes], [seed.first - seed.second for seed in outcomes])
-    overlap = first.results[0].split.test_to_train
+    overlap = first.test_to_train
     posterior = found.posterior(overlap)
     is_single = len(pairs) == len(pairs[0][0]) == len(pairs[0][1]) == 1
     pairing = Pairing.from_correct(outcomes[0].first > 0.5, outcomes[0].second > 0.5)
@@ -67,7 +67,7 @@ def _compare_seeds(first: Group, second: Group, pairs: Sequence[ReplicatePair]) 
     sizes = np.array([pair[0][0].images or 1 for pair in pairs])
     variances = ours * (1 - ours) + theirs * (1 - theirs)
     covariance = _covariance(variances, sizes, [pair[0][0] for pair in pairs])
-    overlap = first.results[0].split.test_to_train
+    overlap = first.test_to_train
     posterior = paired_posterior(ours - theirs, covariance, sizes, overlap)
     design = Design.from_covariance(covariance, overlap)
     accuracy = float(np.average(ours, weights=sizes))
@@ -91,7 +91,7 @@ def _compare_accuracies(first: Group, second: Group) -> Contrast:
     is_first = np.arange(len(results)) < len(first.results)
     covariance[is_first[:, None] != is_first] = 0.0  # the two settings share no test images
     ours, theirs = accuracies[is_first], accuracies[~is_first]
-    posterior = unpaired_posterior(ours, theirs, covariance, sizes, first.results[0].split.test_to_train)
+    posterior = unpaired_posterior(ours, theirs, covariance, sizes, first.test_to_train)
     design = Design(1, variance=float(np.square(posterior.standard_errors[0])), covariance=0.0, overlap=0.0)
     accuracy = float(np.average(ours, weights=sizes[: len(ours)]))
     return Contrast(first, second, posterior, accuracy, posterior.p, design, min(map(int, sizes)))
@@ -103,7 +103,7 @@ def setting_interval(group: Group) -> Interval | None:
         return None
     accuracies, sizes = np.array(group.accuracies), np.array([result.images or 1 for result in group.results])
     covariance = _covariance(accuracies * (1 - accuracies), sizes, group.results)
-    overlap = group.results[0].split.test_to_train
+    overlap = group.test_to_train
     low, high = paired_posterior(accuracies, covariance, sizes, overlap).interval()
     return max(0.0, low), min(1.0, high)
 
