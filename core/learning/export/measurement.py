@@ -44,7 +44,7 @@ class ExportError(ValueError):
 
 
 def export_once(form: ExportFormat, runs: Sequence[Path], export: Callable[[], ExportedFile]) -> ExportedFile:
-    """Call `export`, unless there is a measured file of the present models of these runs; save and return its record."""
+    """Call `export` unless there is a measured file of the present models of these runs; save and return its record."""
     with _LOCK:
         exported = load_exported_file(form, *runs)
         if exported is None or exported.not_measured:
