@@ -16,8 +16,8 @@ from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase, Strategy
+from core.learning.inputs.training_data import load_data
 from core.learning.network.model import build_model
-from core.learning.training.batches import load_data
 from core.learning.training.loop import train
 
 STRATEGY = Strategy("compared", (Phase(0, 1e-3, 2), Phase(11, 1e-4, 1)))

@@ -15,7 +15,7 @@ from core.data.datasets.folder_layout import data_folder, find_root
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
 from core.learning.network.model import build_transfer_model, unfreeze_layers
-from core.learning.training.batches import Batches, load_data
+from core.learning.inputs.training_data import Batches, load_data
 from core.machine.devices import fastest_dtype_policy
 
 

@@ -19,7 +19,7 @@ from core.learning.training.job import train_run
 class TimingReporter:
     """A reporter that records the time at the end of each epoch and does nothing else."""
 
-    device_id = "cpu"
+    device_id, trains_along = "cpu", False
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.rows = folder, []

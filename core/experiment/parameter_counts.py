@@ -9,6 +9,9 @@ from core.backbones.layer_table import layer_table
 HEAD_UNITS: Final = 128
 """Units of the head's hidden dense layer."""
 
+HEAD_DROPOUT: Final = 0.5
+"""Share of the hidden units that dropout sets to zero in training."""
+
 SMALL_CNN_FILTERS: Final = (32, 64, 128)
 """Filters of the baseline's convolutions. Pooling after each one halves height and width of the feature map."""
 

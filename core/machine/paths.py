@@ -34,6 +34,11 @@ def feature_cache_folder() -> Path:
     return app_folder() / "kept"
 
 
+def networks_folder() -> Path:
+    """Fingerprints and model files of untrained networks. It may be deleted; they are then built again."""
+    return app_folder() / "networks"
+
+
 def timings_folder() -> Path:
     """Measured training times of this machine. It may be deleted; they are then measured again."""
     return app_folder() / "paces"

@@ -39,13 +39,15 @@ def estimate_duration(
     for number, (config, manifest) in enumerate(queue, start=1):
         later = config.depths_of_similar_runs(other for other, _ in queue[number:])
         counts = manifest.counts()
-        seconds += timings.build + sum(
+        feature_seconds = sum(_feature_seconds(config, manifest, timings, forecast, later))
+        if feature_seconds or config.strategy.depths != {0}:  # otherwise the head trains without its base
+            seconds += timings.build
+        seconds += feature_seconds + sum(
             _phase_seconds(config, phase, timings.phases[depth], counts)
             for phase, depth in zip(config.strategy.phases, config.counted_strategy.cumulative_max_depths, strict=True)
         )
         test_batches = -(-counts["test"] // config.batch_size)
         seconds += test_batches * timings.phases[config.counted_strategy.cumulative_max_depths[-1]].check
-        seconds += sum(_feature_seconds(config, manifest, timings, forecast, later))
     return DurationEstimate(seconds, forecast.needed, forecast.cached)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.experiment.run_config import RunConfig
-from core.experiment.runs.errors import Diverged, describe_exception
+from core.experiment.runs.errors import Diverged, HeadTrained, describe_exception
 from core.experiment.runs.heartbeat import HEARTBEAT_SECONDS
 from core.experiment.runs.metrics import MetricsReader, MetricsWriter
 from core.experiment.runs.run import Row, Run, RunStatus, State
@@ -34,17 +34,30 @@ class Session:
     """One run while one worker trains it. The worker is the only writer of the run's folder.
 
     A small reserve file is deleted when the disk is full, so that the final status can still be written.
+
+    Args:
+        stop_all: requests a stop, as a `stop` file in the run's folder does.
+        trains_along: whether the run trains beside another in the same process, in a thread: then only its phases of
+            the head, after which it is queued again if it has others.
     """
 
-    def __init__(self, store: RunStore, run_id: str, device_id: str) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        run_id: str,
+        device_id: str,
+        stop_all: threading.Event | None = None,
+        trains_along: bool = False,
+    ) -> None:
         self.run = store.get_intact(run_id)
         self.folder: Path = store.path(run_id)
         self.device_id = device_id
-        self._store = store
+        self.trains_along = trains_along
+        self._store, self._stop_all = store, stop_all or threading.Event()
         self._reserve = self.folder / ".reserve"
         self._lock = threading.RLock()
         self._finished, self._stop_requested = threading.Event(), threading.Event()
-        self._stop_noticed = False
+        self._stop_noticed = self._interrupts_itself = False
         self._status = RunStatus(
             State.STARTING, started=time.time(), device=device_name(device_id), **process_identity()
         )
@@ -82,7 +95,7 @@ class Session:
 
     def should_stop(self) -> bool:
         """Return whether a stop was requested. After True, the heartbeat thread does not interrupt training."""
-        self._stop_noticed = self._stop_noticed or self._stop_requested.is_set()
+        self._stop_noticed = self._stop_noticed or self._stop_requested.is_set() or self._stop_all.is_set()
         return self._stop_noticed
 
     def run_job(self, job: Job) -> State:
@@ -92,18 +105,22 @@ class Session:
             state, error = (State.COMPLETED if job(self.run.config, self) else State.STOPPED), None
         except KeyboardInterrupt:
             state, error = State.STOPPED, None
+        except HeadTrained:
+            return self._queue_again()
         except BaseException as exception:
             self._reserve.unlink(missing_ok=True)
             _log_traceback()
             state = State.DIVERGED if isinstance(exception, Diverged) else State.FAILED
             error = describe_exception(exception)
-        _ignore_signals()
+        if not self.trains_along:
+            _ignore_signals()
         self._write_final_status(state=state, error=error, note="", ended=time.time())
         return state
 
     def _begin(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _interrupt_once)
+        if not self.trains_along:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._interrupt_once)
         self.set_status()
         threading.Thread(target=self._run_heartbeat, daemon=True, name="heartbeat").start()
         self._reserve.write_bytes(bytes(_RESERVE_BYTES))
@@ -117,6 +134,14 @@ class Session:
                 self.set_status(**changes)
         except NoSuchRun:
             _log_traceback()  # the run's folder was deleted
+
+    def _queue_again(self) -> State:
+        """Write the status of a run that waits for a worker, which will continue from the checkpoint."""
+        self._reserve.unlink(missing_ok=True)
+        with self._lock:
+            self._finished.set()
+            self._store.write_status(self.run.id, RunStatus(phase=self._status.phase, epoch=self._status.epoch))
+        return State.QUEUED
 
     def _run_heartbeat(self) -> None:
         """Write the status regularly and check for a stop request.
@@ -132,11 +157,28 @@ class Session:
                     self._stop_requested.set()
                     self._write_status_unless_finished(state=State.STOPPING)
             except NoSuchRun:
-                return _thread.interrupt_main()  # the folder was deleted: training need not continue
+                return self._interrupt()  # the folder was deleted: training need not continue
             except OSError:
                 _log_traceback()  # if the disk is full, the training fails and reports it
             if stop_seen and not self._stop_noticed and time.monotonic() - stop_seen > INTERRUPT_AFTER_SECONDS:
-                return _thread.interrupt_main()
+                return self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Interrupt the training; beside another run only a request is possible."""
+        self._stop_requested.set()
+        if not self.trains_along:
+            self._interrupts_itself = True
+            _thread.interrupt_main()
+
+    def _interrupt_once(self, _number: int, _frame: object) -> None:
+        """Stop this run and, at a signal from outside, those beside it.
+
+        Later signals are ignored, so that the final status can be written.
+        """
+        _ignore_signals()
+        if not self._interrupts_itself:
+            self._stop_all.set()
+        raise KeyboardInterrupt
 
     def _write_status_unless_finished(self, **changes: Any) -> None:
         """Write the status, but not after the final one: another worker may have resumed the run by then."""
@@ -148,12 +190,6 @@ class Session:
 def _log_traceback() -> None:
     with contextlib.suppress(OSError):  # the log may lie on a full disk
         traceback.print_exc()
-
-
-def _interrupt_once(_number: int, _frame: object) -> None:
-    """Interrupt at the first signal and ignore later ones, so that the final status can be written."""
-    _ignore_signals()
-    raise KeyboardInterrupt
 
 
 def _ignore_signals() -> None:

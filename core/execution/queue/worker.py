@@ -1,5 +1,7 @@
 """Train one run, then exit: `python -m core.execution.queue.worker RUN_DIR --device ID --locks DIR`.
 
+The heads of similar queued runs train beside it.
+
 With `--wait` instead of the folder the worker imports Keras and waits for a line on stdin that names the run folder,
 then trains that run. If stdin is closed first, the worker exits.
 
@@ -17,6 +19,7 @@ from filelock import Timeout
 
 from core.execution.queue.prewarm_pipe import killed_first_when_out_of_memory, receive_run
 from core.execution.queue.session import Job, Session
+from core.execution.queue.side_by_side import train_side_by_side
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run_store import RunStore
 from core.machine.devices import CPU, DeviceLocks, fastest_dtype_policy
@@ -63,7 +66,7 @@ def _train_locked(store: RunStore, run_id: str, device_id: str, job: Job) -> int
         with store.lock(run_id).acquire(blocking=False):
             if store.get(run_id).state.is_finished:
                 return RUN_TAKEN
-            Session(store, run_id, device_id).run_job(job)
+            train_side_by_side(store, run_id, device_id, job)
     except Timeout:
         return RUN_TAKEN
     return 0

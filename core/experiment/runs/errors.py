@@ -17,6 +17,10 @@ class Diverged(ArithmeticError):
         self.learning_rate = learning_rate
 
 
+class HeadTrained(Exception):
+    """A run that trained beside another has trained its head, and its phases that open layers are left."""
+
+
 def describe_exception(error: BaseException) -> RunError:
     """The message to show for an exception that ended a run."""
     if is_disk_full(error):

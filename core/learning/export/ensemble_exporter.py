@@ -28,9 +28,9 @@ from core.learning.export.measurement import (
 )
 from core.learning.export.writers import evenly_spaced, onnx_runner
 from core.learning.inference.predictor import load_model
+from core.learning.inputs.run_inputs import read_manifest
+from core.learning.inputs.training_data import TrainingData
 from core.learning.network.onnx_writer import UnknownLayer, ensemble_to_onnx
-from core.learning.training.batches import TrainingData
-from core.learning.training.run_inputs import read_manifest
 from core.machine.files import atomic_draft
 
 MIN_HELD_OUT, MAX_COMPARED = 20, 50

@@ -29,7 +29,7 @@ from core.learning.export.measurement import (
 )
 from core.learning.export.writers import RUNNERS, WRITERS, Writer, evenly_spaced
 from core.learning.inference.predictor import load_model
-from core.learning.training.batches import TrainingData
+from core.learning.inputs.training_data import TrainingData
 from core.machine.files import atomic_draft
 
 

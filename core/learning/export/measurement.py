@@ -23,8 +23,8 @@ from core.experiment.export_formats import ExportedFile, ExportFormat, load_expo
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.errors import first_line
 from core.learning.export.writers import Runner
-from core.learning.training.batches import Images, TrainingData, load_data
-from core.learning.training.run_inputs import open_images, read_manifest
+from core.learning.inputs.run_inputs import open_images, read_manifest
+from core.learning.inputs.training_data import Images, TrainingData, load_data
 from core.machine.devices import cpu
 from core.machine.files import read_json, write_atomically
 

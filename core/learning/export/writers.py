@@ -10,8 +10,8 @@ import numpy as np
 
 from core.data.datasets.images.decode import UnreadableImage
 from core.learning.export.gptq import quantise_model
+from core.learning.inputs.training_data import Images, TrainingData
 from core.learning.network.onnx_writer import INPUT, model_to_onnx
-from core.learning.training.batches import Images, TrainingData
 
 Writer = Callable[[keras.Model, TrainingData, Path], None]
 Runner = Callable[[np.ndarray], np.ndarray]

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from core.data.explain.model_output import ModelOutput
-from core.experiment.export_formats import MODEL_FILE
 from core.experiment.runs.errors import first_line
 from core.learning.inference.grad_cam import GradCamHead, head_input_layer
 from core.learning.inference.novelty import NoveltyReference
@@ -92,11 +91,6 @@ def load_model(path: Path) -> keras.Model:
         return model
     except Exception as error:  # Keras raises errors of many types for damaged files
         raise ModelFileError(_unusable(path, error)) from error
-
-
-def write_hash(model: Path, hash_file: Path) -> None:
-    """Write a model's SHA-256 in the format of `sha256sum`, to detect later changes. Raises `OSError`."""
-    hash_file.write_text(f"{sha256(model)}  {MODEL_FILE}\n")
 
 
 def _expect_unchanged(path: Path) -> None:

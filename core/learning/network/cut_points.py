@@ -1,10 +1,18 @@
 """Cut points of a base: single tensors that all later layers depend on, found from the graph of the model."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
+
+from core.backbones.layer_table import layer_table
+from core.experiment.run_config import RunConfig
+
+if TYPE_CHECKING:
+    import keras
 
 POOL = "pool"
 
@@ -41,6 +49,12 @@ def find_cut_points(base: keras.Model) -> tuple[CutPoint, ...]:
         if read_until[number] <= number
     ]
     return (*cut_points, CutPoint(POOL, len(base.layers), (base.output.shape[-1],)))
+
+
+def pooled_features(config: RunConfig) -> CutPoint:
+    """Return the cut point at the end of the base of a run, which is known without building it."""
+    layers = layer_table(config.backbone, config.alpha)
+    return CutPoint(POOL, len(layers), (layers[-1].channels,))
 
 
 def input_tensors(layer: keras.Layer) -> list[keras.KerasTensor]:

@@ -8,8 +8,9 @@ from keras import layers
 from core.backbones.registry import DEFAULT_BASE, backbone
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, expect_integer
+from core.learning.head.layers import build_head
+from core.learning.head.weights import HeadWeights, head_of, initial_head
 from core.learning.network.base import BASE_NAME, always_infer, build_base
-from core.learning.network.head import build_head
 from core.learning.network.small_cnn import build_small_cnn
 
 
@@ -30,7 +31,8 @@ def build_transfer_model(
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
     x = layers.Rescaling(network.scaling.scale, network.scaling.offset, name="rescale")(pixels)
     x = build_base(network, alpha, image_size, weights)(x, training=False)
-    model = keras.Model(pixels, build_head(x, classes, seed), name="transfer_model")
+    model = keras.Model(pixels, build_head(x, classes), name="transfer_model")
+    assign_head(model, initial_head(x.shape[-1], classes, seed))
     unfreeze_layers(model, 0)
     return model
 
@@ -48,6 +50,21 @@ def build_model(config: RunConfig, classes: int) -> keras.Model:
 def base_of(model: keras.Model) -> keras.Model | None:
     """Return the pretrained base of a model; None if it has none."""
     return next((layer for layer in model.layers if layer.name == BASE_NAME), None)
+
+
+def read_head(model: keras.Model) -> HeadWeights:
+    """Return a copy of the weights of a model's head."""
+    return head_of([keras.ops.convert_to_numpy(weight) for weight in _head_variables(model)]).copy()
+
+
+def assign_head(model: keras.Model, head: HeadWeights) -> None:
+    """Set the weights of a model's head."""
+    for variable, array in zip(_head_variables(model), head, strict=True):
+        variable.assign(array)
+
+
+def _head_variables(model: keras.Model) -> list[keras.Variable]:
+    return list(model.weights[-len(HeadWeights._fields) :])
 
 
 def in_float32(model: keras.Model) -> keras.Model:

@@ -1,20 +1,29 @@
 """Evaluation on the test split, once, at the end of a run."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import numpy as np
 
 from core.learning.inference.novelty import NoveltyReference
-from core.learning.network.trained_part import trained_part_with_features
-from core.learning.training.batches import Batches, Images, InputLoader, TrainingData
-from core.learning.training.frozen_features import FrozenFeatures
+from core.learning.inputs.frozen_features import FrozenFeatures
+from core.learning.inputs.training_data import Images, InputLoader, TrainingData
+from core.learning.network.cut_points import POOL, CutPoint
+from core.learning.network.run_network import RunNetwork
+from core.learning.training.head_phase import predict_head
 from core.learning.training.temperature import fit_temperature
 from core.machine.files import write_atomically
+
+if TYPE_CHECKING:
+    import keras
+
+_Predict = Callable[[Images, InputLoader], tuple[np.ndarray, np.ndarray]]
 
 
 class EvaluationResult(NamedTuple):
@@ -26,9 +35,12 @@ class EvaluationResult(NamedTuple):
 
 
 def evaluate(
-    model: keras.Model, data: TrainingData, batch_size: int, frozen_features: FrozenFeatures | None = None
+    network: RunNetwork | keras.Model,
+    data: TrainingData,
+    batch_size: int,
+    frozen_features: FrozenFeatures | None = None,
 ) -> EvaluationResult:
-    """Evaluate a model on the test split; fit its temperature and novelty reference on the validation split.
+    """Evaluate a network on the test split; fit its temperature and novelty reference on the validation split.
 
     With `frozen_features`, layers that never trained are not computed again; test features are in full precision.
     """
@@ -38,18 +50,35 @@ def evaluate(
         test = frozen_features.test_inputs(data.test)
     else:
         cut_point, validation, test = None, _pixels(data.validation), _pixels(data.test)
-    network = trained_part_with_features(model, cut_point)
-
-    def predict(images: Images, inputs: InputLoader) -> tuple[np.ndarray, np.ndarray]:
-        features, probabilities = network.predict(Batches(inputs, images.labels, batch_size), verbose=0)
-        return features, probabilities
-
+    predict = _predictor(network, cut_point, batch_size)
     features, probabilities = predict(data.validation, validation)
     novelty_reference = NoveltyReference.from_features(features)
     temperature = fit_temperature(probabilities, data.validation.labels)
     _, probabilities = predict(data.test, test)
     evaluation = scores(probabilities, data.test.labels, data.classes, temperature)
     return EvaluationResult(evaluation, probabilities, novelty_reference)
+
+
+def _predictor(network: RunNetwork | keras.Model, cut_point: CutPoint | None, batch_size: int) -> _Predict:
+    """Return a function from images and their inputs to (pooled features, probabilities), in NumPy or in Keras."""
+    if isinstance(network, RunNetwork) and cut_point is not None and cut_point.name == POOL:
+        head = network.head
+        return lambda images, inputs: predict_head(head, len(images), inputs, batch_size)
+    return _keras_predictor(network.model if isinstance(network, RunNetwork) else network, cut_point, batch_size)
+
+
+def _keras_predictor(model: keras.Model, cut_point: CutPoint | None, batch_size: int) -> _Predict:
+    from core.learning.inputs.batches import Batches  # Keras takes seconds to import
+    from core.learning.network.model import in_float32
+    from core.learning.network.trained_part import trained_part_with_features
+
+    part = trained_part_with_features(in_float32(model), cut_point)
+
+    def predict(images: Images, inputs: InputLoader) -> tuple[np.ndarray, np.ndarray]:
+        features, probabilities = part.predict(Batches(inputs, images.labels, batch_size), verbose=0)
+        return features, probabilities
+
+    return predict
 
 
 def _pixels(images: Images) -> InputLoader:

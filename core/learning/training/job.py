@@ -1,26 +1,26 @@
 """Train and evaluate one run, from its configuration to the files in its folder: the job of a worker."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
-import keras
-
 from core.experiment.export_formats import MODEL_FILE
 from core.experiment.run_config import RunConfig
+from core.experiment.runs.errors import HeadTrained
 from core.experiment.runs.run import Row, State
-from core.learning.inference.predictor import write_hash
-from core.learning.network.accelerator import has_gpu, make_deterministic
-from core.learning.network.model import in_float32
-from core.learning.training.batches import TrainingData
+from core.learning.inputs.frozen_features import FrozenFeatures
+from core.learning.inputs.run_inputs import expect_images, open_inputs, read_manifest
+from core.learning.inputs.training_data import TrainingData
+from core.learning.network.model_file import write_hash
+from core.learning.network.run_network import RunNetwork
 from core.learning.training.checkpoint import Checkpoints
 from core.learning.training.evaluation import evaluate, write_evaluation
-from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import Outcome, train
-from core.learning.training.run_inputs import expect_images, open_inputs, read_manifest
 from core.learning.training.tensorboard import TensorBoard, write_hparams
 from core.machine.files import atomic_draft
-from core.machine.keras_backend import gpu_advice
+from core.machine.keras_backend import backend_name, gpu_advice
 
 
 class Reporter(Protocol):
@@ -28,6 +28,7 @@ class Reporter(Protocol):
 
     folder: Path
     device_id: str
+    trains_along: bool
 
     def set_status(self, **changes: Any) -> None: ...
     def emit(self, row: Row) -> None: ...
@@ -39,43 +40,61 @@ class Reporter(Protocol):
 def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32") -> bool:
     """Train, save and evaluate one run in `reporter.folder`; True if completed, False if stopped on request.
 
-    Raises `ValueError` for unusable data or weights, `Diverged`, `OSError`.
+    A run that trains along beside another trains only its first phases, those of the head; if it has others, it leaves
+    its checkpoint and raises `HeadTrained`. Raises `ValueError` for unusable data or weights, `Diverged`, `OSError`.
     """
-    _configure_keras(config, precision, reporter)
-    reporter.set_status(note="Checking the images")
+    reporter.set_status(note="Checking the images", precision="float32", backend=backend_name())
     manifest = read_manifest(reporter.folder)
     expect_images(config, manifest, reporter.folder)
     reporter.set_status(note="Loading the weights")
-    model, data, run_cache = open_inputs(config, manifest, lambda text: reporter.set_status(remark=text))
-    frozen_features = FrozenFeatures(config, model, run_cache, reporter.depths_of_waiting_runs())
-    outcome = _train(config, model, data, frozen_features, reporter)
-    model = in_float32(model)
+    network, data, run_cache = open_inputs(
+        config,
+        manifest,
+        warn=lambda text: reporter.set_status(remark=text),
+        before_build=lambda: _configure_keras(config, precision, reporter),
+        head_only=reporter.trains_along or None,
+    )
+    frozen_features = FrozenFeatures(config, network, run_cache, reporter.depths_of_waiting_runs())
+    trained = _head_phases(config) if reporter.trains_along else config
+    outcome = _train(trained, network, data, frozen_features, reporter)
+    if trained != config and not outcome.stopped:
+        raise HeadTrained
     if outcome.rows:
-        _save(model, reporter.folder / MODEL_FILE)
+        _save(network, reporter.folder / MODEL_FILE)
     if outcome.stopped:
         return False
     reporter.set_status(note="Evaluating on the test images")
-    result = evaluate(model, data, config.batch_size, frozen_features)
+    result = evaluate(network, data, config.batch_size, frozen_features)
     write_evaluation(reporter.folder, result, data)
     write_hparams(reporter.folder / "tensorboard", config, result.evaluation["accuracy"])
     reporter.set_status(saved_seconds=round(run_cache.saved_seconds, 1))
     return True
 
 
+def _head_phases(config: RunConfig) -> RunConfig:
+    """The configuration with only those first phases that train the head alone."""
+    phases = tuple(takewhile(lambda phase: phase.unfreeze == 0, config.strategy.phases))
+    return replace(config, strategy=replace(config.strategy, phases=phases))
+
+
 def _configure_keras(config: RunConfig, precision: str, reporter: Reporter) -> None:
-    backend = keras.backend.backend()
+    """Prepare Keras for a run. The head trains without it, so it is imported only when the base is needed."""
+    import keras
+
+    from core.learning.network.accelerator import has_gpu, make_deterministic
+
     if reporter.device_id.startswith("gpu") and not has_gpu():
         precision = "float32"
-        reporter.set_status(device=f"CPU: Keras finds no GPU, {gpu_advice(backend)}")
+        reporter.set_status(device=f"CPU: Keras finds no GPU, {gpu_advice(keras.backend.backend())}")
     policy = precision if config.mixed_precision else "float32"
     keras.config.set_dtype_policy(policy)
-    reporter.set_status(precision=policy, backend=backend)
+    reporter.set_status(precision=policy)
     if config.deterministic:
         make_deterministic()
 
 
 def _train(
-    config: RunConfig, model: keras.Model, data: TrainingData, frozen_features: FrozenFeatures, reporter: Reporter
+    config: RunConfig, network: RunNetwork, data: TrainingData, frozen_features: FrozenFeatures, reporter: Reporter
 ) -> Outcome:
     checkpoints = Checkpoints(reporter.folder / "checkpoint")
     start = checkpoints.load()
@@ -89,11 +108,11 @@ def _train(
             if row["kind"] == "epoch":
                 board.write(row)
 
-        return train(config, model, data, emit, reporter.should_stop, checkpoints, start, frozen_features)
+        return train(config, network, data, emit, reporter.should_stop, checkpoints, start, frozen_features)
 
 
-def _save(model: keras.Model, path: Path) -> None:
+def _save(network: RunNetwork, path: Path) -> None:
     """Write the model atomically, and its hash first, so that a model never exists without its hash."""
     with atomic_draft(path) as draft:
-        model.save(draft)
+        network.save(draft)
         write_hash(draft, path.with_suffix(".sha256"))

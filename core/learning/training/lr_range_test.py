@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from itertools import count, islice
 from threading import Lock
 
-import keras
 import numpy as np
 
 from core.data.datasets.dataset import DataError
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import expect_integer
-from core.learning.training.batches import TrainingData, training_batches
-from core.learning.training.frozen_features import FrozenFeatures
-from core.learning.training.loop import compile_phase, reseed
-from core.learning.training.run_inputs import open_inputs
+from core.learning.inputs.frozen_features import FrozenFeatures
+from core.learning.inputs.run_inputs import open_inputs
+from core.learning.inputs.training_data import BatchOrder, TrainingData, class_weights_of
+from core.learning.network.cut_points import POOL
+from core.learning.network.run_network import RunNetwork
+from core.learning.training.range_steps import Batch, HeadSteps, KerasSteps, Steps
 
 LOWEST_RATE, HIGHEST_RATE, MAX_STEPS = 1e-7, 1.0, 100
 MIN_STEPS, MAX_SECONDS = 40, 60.0
@@ -27,9 +28,6 @@ SMOOTHED_SHARE, DIVERGENCE_FACTOR = 0.1, 4.0
 
 Point = tuple[float, float]
 """(learning rate, smoothed loss)."""
-
-Batch = tuple[np.ndarray, ...]
-"""Inputs, labels and, with class weights, the weights of the images."""
 
 _LOCK = Lock()  # one test at a time: tests share the processor and the random state of Keras for initial weights
 
@@ -42,14 +40,14 @@ def find_rate(config: RunConfig, manifest_csv: str, phase: int) -> tuple[Point, 
     """
     manifest = Manifest.from_csv(manifest_csv)
     with _LOCK:
-        model, data, run_cache = open_inputs(config, manifest)
-        return range_test(config, phase, model, data, FrozenFeatures(config, model, run_cache))
+        network, data, run_cache = open_inputs(config, manifest)
+        return range_test(config, phase, network, data, FrozenFeatures(config, network, run_cache))
 
 
 def range_test(
     config: RunConfig,
     phase: int,
-    model: keras.Model,
+    network: RunNetwork,
     data: TrainingData,
     frozen_features: FrozenFeatures,
     steps: int = MAX_STEPS,
@@ -68,41 +66,43 @@ def range_test(
     with an untrained head the loss would fall because the head learns, and the test would find a rate for the head.
     They do not train for all their epochs, so a later phase starts here from a slightly worse head than in the run.
 
-    `model` is changed by the test. Returns the points in order of rising rate. Raises `ValueError`.
+    `network` is changed by the test. Returns the points in order of rising rate. Raises `ValueError`.
     """
     expect_integer("phase (of the strategy, from 1)", phase, 1, len(config.strategy.phases))
     expect_integer("steps (batches)", steps, 2, 10_000)
     if not len(data.train):
         raise DataError("Expected training images for the range test; received none. Choose other images.")
-    test = _RangeTest(config, model, data, frozen_features)
+    test = _RangeTest(config, network, data, frozen_features)
     for number in range(1, phase):
         test.warm_up(number, steps)
     return tuple(test.points(phase, steps))
 
 
 class _RangeTest:
-    """The model, images and features that the passes of a range test share."""
+    """The network, images and features that the passes of a range test share."""
 
     def __init__(
-        self, config: RunConfig, model: keras.Model, data: TrainingData, frozen_features: FrozenFeatures
+        self, config: RunConfig, network: RunNetwork, data: TrainingData, frozen_features: FrozenFeatures
     ) -> None:
-        self._config, self._model, self._images, self._features = config, model, data.train, frozen_features
+        self._config, self._network, self._images, self._features = config, network, data.train, frozen_features
+        self._class_weights = class_weights_of(config, data.train)
         self._batches_per_epoch = max(1, len(data.train) // config.batch_size)  # full ones only: one point per batch
 
     def warm_up(self, phase: int, steps: int) -> None:
         """Train an earlier phase for one pass over the images, at most `steps` batches."""
-        network = self._compile(phase)
-        for batch in islice(self._batches(phase), min(steps, self._batches_per_epoch)):
-            network.train_on_batch(*batch)
+        network, rate = self._steps_of(phase), self._config.strategy.phases[phase - 1].learning_rate
+        for step, batch in enumerate(islice(self._batches(phase), min(steps, self._batches_per_epoch)), start=1):
+            network.step(batch, rate, step)
+        network.finish()
 
     def points(self, phase: int, steps: int) -> Iterator[Point]:
-        network = self._compile(phase)
+        network = self._steps_of(phase)
         initial_losses = self._initial_losses(network, phase, steps)
         rates = np.geomspace(LOWEST_RATE, HIGHEST_RATE, len(initial_losses)).tolist()
         decay, mean, best = 1 - 1 / max(1, SMOOTHED_SHARE * len(rates)), 0.0, math.inf
         initial_mean = float(np.mean(initial_losses))
         for step, (batch, rate) in enumerate(zip(self._batches(phase), rates, strict=False), start=1):
-            loss = self._step(network, batch, rate, step)
+            loss = network.step(batch, rate, step)
             if not math.isfinite(loss):
                 return
             mean = decay * mean + (1 - decay) * (loss - initial_losses[step - 1])
@@ -112,7 +112,7 @@ class _RangeTest:
             if smoothed > DIVERGENCE_FACTOR * best:
                 return
 
-    def _initial_losses(self, network: keras.Model, phase: int, steps: int) -> list[float]:
+    def _initial_losses(self, network: Steps, phase: int, steps: int) -> list[float]:
         """Measure the loss of each batch before anything is learned; fewer batches than `steps` if they are slow.
 
         At rate 0 only the moving statistics of the head's BatchNormalization change, which training does not read.
@@ -120,28 +120,27 @@ class _RangeTest:
         losses, seconds = [], 0.0
         for step, batch in enumerate(islice(self._batches(phase), steps), start=1):
             began = time.perf_counter()
-            losses.append(self._step(network, batch, 0.0, step))
+            losses.append(network.step(batch, 0.0, step))
             seconds += (time.perf_counter() - began) * (step > 1)  # the first step traces the model
             if step >= MIN_STEPS and seconds > MAX_SECONDS / 2:
                 break
-        for variable in network.optimizer.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype))  # reset Adam's moments and step counter
+        network.reset_optimizer()
         return losses
 
-    def _step(self, network: keras.Model, batch: Batch, rate: float, step: int) -> float:
-        """Train one batch at this rate; return its loss before the update."""
-        reseed(network, self._config.seed, step)
-        network.optimizer.learning_rate = rate
-        network.reset_metrics()  # otherwise Keras returns the mean of all batches so far
-        return float(network.train_on_batch(*batch)[0])
-
-    def _compile(self, phase: int) -> keras.Model:
-        phases = self._config.counted_strategy.phases
-        return compile_phase(self._model, phases[phase - 1], self._features.cut_point(phase))
+    def _steps_of(self, phase: int) -> Steps:
+        """The network of a phase, from the present weights on."""
+        cut_point = self._features.cut_point(phase)
+        if cut_point is not None and cut_point.name == POOL:
+            return HeadSteps(self._network, self._config.seed)
+        planned = self._config.counted_strategy.phases[phase - 1]
+        return KerasSteps(self._network.open_model(), planned, cut_point, self._config.seed)
 
     def _batches(self, phase: int) -> Iterator[Batch]:
         """Yield the batches of the run, epoch after epoch."""
-        batches = training_batches(self._config, self._images, self._features.training_inputs(self._images, phase))
+        order = BatchOrder(len(self._images), self._config.batch_size, self._config.seed)
+        inputs, weights = self._features.training_inputs(self._images, phase), self._class_weights
         for epoch in count():
-            batches.start_epoch(epoch)
-            yield from (batches[i] for i in range(self._batches_per_epoch))
+            order.start_epoch(epoch)
+            for number in range(self._batches_per_epoch):
+                labels = self._images.labels[order[number]]
+                yield inputs(order[number], epoch), labels, None if weights is None else weights[labels]

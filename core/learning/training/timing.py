@@ -16,12 +16,12 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Row
 from core.experiment.strategy import FROM_SCRATCH, Phase
 from core.experiment.timings import PhaseTimings, Timings
+from core.learning.head.trainer import HeadTrainer
+from core.learning.head.weights import predict_log_probabilities
+from core.learning.inputs.batches import Batches
 from core.learning.network.cut_points import CutPoint
-from core.learning.network.frozen_part import build_frozen_part
-from core.learning.network.model import base_of, build_model
-from core.learning.training.batches import Batches
-from core.learning.training.frozen_features import fingerprint, starting_point
-from core.learning.training.loop import compile_phase
+from core.learning.network.run_network import RunNetwork
+from core.learning.training.keras_phase import compile_phase
 
 MAX_FILES = 16
 """Number of image files that are read to time decoding."""
@@ -33,13 +33,15 @@ def measure_timings(config: RunConfig, classes: int, files: Sequence[Path], dept
     Takes a few seconds per depth. Raises `WeightsError`, `UnreadableImage`.
     """
     began = time.perf_counter()
-    models = {}
-    if FROM_SCRATCH in depths:
-        models[FROM_SCRATCH] = build_model(replace(config, strategy=BASELINE), classes)
-    if with_base := [depth for depth in depths if depth != FROM_SCRATCH]:
-        models |= dict.fromkeys(with_base, build_model(replace(config, strategy=FEATURE_EXTRACTION), classes))
+    baseline, transfer = (
+        RunNetwork(replace(config, strategy=strategy), classes, head_only=False)
+        for strategy in (BASELINE, FEATURE_EXTRACTION)
+    )
+    networks = {depth: baseline if depth == FROM_SCRATCH else transfer for depth in depths}
+    for network in set(networks.values()):
+        network.model  # noqa: B018 - builds it
     build_seconds = time.perf_counter() - began
-    phases = {depth: _time_phase(config, models[depth], classes, depth) for depth in depths}
+    phases = {depth: _time_phase(config, network, classes, depth) for depth, network in networks.items()}
     return Timings(build_seconds, _time_decoding(files[:MAX_FILES], config.image_size), phases)
 
 
@@ -51,30 +53,44 @@ def _time_decoding(files: Sequence[Path], size: int) -> float:
     return (time.perf_counter() - began) / max(1, len(images))
 
 
-def _time_phase(config: RunConfig, model: keras.Model, classes: int, depth: int) -> PhaseTimings:
-    base = base_of(model)
-    cut_point = starting_point(config, base, depth)
+def _time_phase(config: RunConfig, network: RunNetwork, classes: int, depth: int) -> PhaseTimings:
+    cut_point = network.cut_point(depth)
+    if cut_point is None:
+        return PhaseTimings("", network.model.input_shape[1:], "", *_time_keras(config, network, classes, depth), 0.0)
+    seconds = _time_head(config, network, classes) if depth == 0 else _time_keras(config, network, classes, depth)
+    frozen = _time_frozen_part(config, network, cut_point)
+    return PhaseTimings(cut_point.name, cut_point.shape, network.fingerprint(cut_point), *seconds, frozen)
+
+
+def _time_head(config: RunConfig, network: RunNetwork, classes: int) -> tuple[float, float, float]:
+    """Measure (preparation, training step, validation step) of the head, in seconds."""
+    trainer, steps = HeadTrainer(network.head, 1e-6, seed=0), 20
+    trainer.start_epoch(0)
+    features = np.random.default_rng(0).random((config.batch_size, len(network.head.hidden_kernel)), np.float32)
+    labels = np.arange(config.batch_size) % classes
     began = time.perf_counter()
-    network = compile_phase(model, Phase(depth, 1e-6, 1), cut_point)
+    for _ in range(steps):
+        trainer.step(features, labels)
+    trained = time.perf_counter()
+    for _ in range(steps):
+        predict_log_probabilities(trainer.head, features)
+    return 0.0, (trained - began) / steps, (time.perf_counter() - trained) / steps
+
+
+def _time_keras(config: RunConfig, network: RunNetwork, classes: int, depth: int) -> tuple[float, float, float]:
+    """Measure (preparation, training step, validation step) of a phase that Keras trains, in seconds."""
+    began, cut_point = time.perf_counter(), network.cut_point(depth)
+    part = compile_phase(network.model, Phase(depth, 1e-6, 1), cut_point)
     clock = _Clock()
     steps = 8 if cut_point else 2
-    shape = cut_point.shape if cut_point else model.input_shape[1:]
-    inputs = np.random.default_rng(0).random((config.batch_size, *shape)).astype(np.float32)
+    inputs = np.random.default_rng(0).random((config.batch_size, *part.input_shape[1:])).astype(np.float32)
     labels = np.arange(steps * config.batch_size, dtype=np.int32) % classes
     training, validation = (
         Batches(lambda numbers, epoch: inputs[numbers % len(inputs)], labels, config.batch_size) for _ in range(2)
     )
-    network.fit(training, validation_data=validation, epochs=2, verbose=0, shuffle=False, callbacks=[clock])
+    part.fit(training, validation_data=validation, epochs=2, verbose=0, shuffle=False, callbacks=[clock])
     total = time.perf_counter() - began
-    return PhaseTimings(
-        cut_point.name if cut_point else "",
-        tuple(shape),
-        fingerprint(config, base, cut_point) if cut_point else "",
-        total - 2 * (clock.training + clock.validation),
-        clock.training / steps,
-        clock.validation / steps,
-        _time_frozen_part(config, base, cut_point) if cut_point else 0.0,
-    )
+    return total - 2 * (clock.training + clock.validation), clock.training / steps, clock.validation / steps
 
 
 class _Clock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -93,10 +109,10 @@ class _Clock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
         self.validation = time.perf_counter() - self._began
 
 
-def _time_frozen_part(config: RunConfig, base: keras.Model, cut_point: CutPoint) -> float:
+def _time_frozen_part(config: RunConfig, network: RunNetwork, cut_point: CutPoint) -> float:
     """Measure the seconds per image from pixels to features, with augmentation; the first batch is not counted."""
-    frozen_part = build_frozen_part(base, (cut_point,), config.batch_size, config.backbone.scaling)
-    pixels = np.random.default_rng(0).integers(0, 256, (config.batch_size, *base.input_shape[1:]), np.uint8)
+    frozen_part, shape = network.build_frozen_part((cut_point,)), (config.batch_size, *network.model.input_shape[1:])
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     images = [f"{number:064x}" for number in range(len(pixels))]
     for _ in range(2):
         began = time.perf_counter()

@@ -20,7 +20,7 @@ from core.data.study_plan import plan_study, quick_study, resolve_test_parts, wi
 from core.experiment.named_strategies import FINE_TUNING, STRATEGIES, TWO_PHASE
 from core.experiment.run_config import IN_TURN, RANDOM, RunConfig
 from core.experiment.runs.run_store import RunStore
-from core.learning.training.run_inputs import read_manifest
+from core.learning.inputs.run_inputs import read_manifest
 
 Counts = dict[str, list[int]]
 

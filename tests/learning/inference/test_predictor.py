@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from core.learning.inference.predictor import BATCH_SIZE, ModelFileError, Predictor, write_hash
+from core.learning.inference.predictor import BATCH_SIZE, ModelFileError, Predictor
+from core.learning.network.model_file import write_hash
 from core.learning.inference.predictor_cache import MIN_FREE_MEMORY, PredictorCache
 from core.learning.network.model import build_transfer_model
 

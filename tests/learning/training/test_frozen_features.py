@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import count, islice
 
+import keras
 import numpy as np
 import pytest
 
@@ -13,11 +14,12 @@ from core.data.datasets.split import split
 from core.experiment.named_strategies import unfreeze_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase, Strategy
-from core.learning.network.model import base_of, build_model
+from core.learning.inputs.frozen_features import FrozenFeatures
+from core.learning.inputs.training_data import TrainingData, load_data
+from core.learning.network.model import base_of
+from core.learning.network.run_network import RunNetwork
 from core.learning.network.trained_part import trained_part
-from core.learning.training.batches import TrainingData, load_data
 from core.learning.training.evaluation import evaluate
-from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import train
 
 pytestmark = pytest.mark.faults
@@ -42,14 +44,18 @@ class RunParts:
         self, config: RunConfig, dataset, feature_cache: FeatureCache | None, later_depths: Collection[int] = ()
     ) -> None:
         self.config, self.warnings = config, []
-        self.model = build_model(config, 10)
+        self.network = RunNetwork(config, 10)
         manifest = split(dataset, config.split_seed)
         run_cache = RunCache(feature_cache, len(manifest.items), self.warnings.append)
         self.data: TrainingData = load_data(manifest, dataset.root, config.image_size, run_cache)
-        self.frozen_features = FrozenFeatures(config, self.model, run_cache, later_depths)
+        self.frozen_features = FrozenFeatures(config, self.network, run_cache, later_depths)
+
+    @property
+    def model(self) -> keras.Model:
+        return self.network.model
 
     def train(self) -> list[dict]:
-        outcome = train(self.config, self.model, self.data, lambda row: None, frozen_features=self.frozen_features)
+        outcome = train(self.config, self.network, self.data, lambda row: None, frozen_features=self.frozen_features)
         return list(outcome.rows)
 
     def inputs(self) -> Iterator[np.ndarray]:
@@ -91,8 +97,8 @@ def test_losses_are_the_same_with_and_without_the_feature_cache(config, tiny_dat
     whole = RunParts(replace(config, reuse=False), tiny_dataset, None)
     cached_rows, whole_rows = cached.train(), whole.train()
     np.testing.assert_allclose(losses(cached_rows), losses(whole_rows), rtol=1e-4)
-    assert whole.frozen_features.images_computed == 0, "it trains through the whole model"
-    probabilities = evaluate(cached.model, cached.data, 8, cached.frozen_features).probabilities
+    assert whole.frozen_features.cut_point(2) is None, "phase 2 trains through the whole model"
+    probabilities = evaluate(cached.network, cached.data, 8, cached.frozen_features).probabilities
     np.testing.assert_allclose(probabilities, evaluate(cached.model, cached.data, 8).probabilities, atol=1e-5)
 
 

@@ -12,8 +12,9 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.errors import Diverged
 from core.experiment.runs.metrics import best_key
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy
+from core.learning.inputs.batches import Batches
+from core.learning.inputs.training_data import Images, TrainingData, balanced_class_weights, load_data
 from core.learning.network.model import base_of, build_model, unfreeze_layers
-from core.learning.training.batches import Batches, Images, TrainingData, balanced_class_weights, load_data
 from core.learning.training.checkpoint import Checkpoints
 from core.learning.training.loop import Outcome, train
 

@@ -10,10 +10,11 @@ from core.data.cache.run_cache import RunCache
 from core.data.datasets.split import split
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import ALL_LAYERS, Phase, Strategy
-from core.learning.network.model import base_of, build_model
+from core.learning.inputs.frozen_features import FrozenFeatures
+from core.learning.inputs.training_data import load_data
+from core.learning.network.model import base_of
+from core.learning.network.run_network import RunNetwork
 from core.learning.training import lr_range_test
-from core.learning.training.batches import load_data
-from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.lr_range_test import Point, find_rate, range_test
 
 STEPS = 24
@@ -29,14 +30,14 @@ class RangeTest:
 
     def __init__(self, config: RunConfig, dataset, feature_cache: FeatureCache) -> None:
         self.config = config
-        self.model = build_model(config, 10)
+        self.network = RunNetwork(config, 10)
         manifest = split(dataset, config.split_seed)
         run_cache = RunCache(feature_cache, len(manifest.items))
         self.data = load_data(manifest, dataset.root, config.image_size, run_cache)
-        self.frozen_features = FrozenFeatures(config, self.model, run_cache)
+        self.frozen_features = FrozenFeatures(config, self.network, run_cache)
 
     def points(self, phase: int = 1, steps: int = STEPS) -> tuple[Point, ...]:
-        return range_test(self.config, phase, self.model, self.data, self.frozen_features, steps)
+        return range_test(self.config, phase, self.network, self.data, self.frozen_features, steps)
 
 
 def with_depths(config: RunConfig, *depths: int) -> RunConfig:
@@ -73,9 +74,9 @@ def test_it_is_reproducible_and_the_second_test_computes_no_features(tiny_config
 
 def test_frozen_layers_stay_unchanged_and_earlier_phases_train_first(tiny_config, tiny_dataset, feature_cache):
     parts = RangeTest(with_depths(tiny_config, 0, 11), tiny_dataset, feature_cache)
-    frozen = [layer.get_weights() for layer in base_of(parts.model).layers[:-11]]
+    frozen = [layer.get_weights() for layer in base_of(parts.network.model).layers[:-11]]
     warmed_up = parts.points(phase=2, steps=8)
-    for layer, before in zip(base_of(parts.model).layers[:-11], frozen, strict=True):
+    for layer, before in zip(base_of(parts.network.model).layers[:-11], frozen, strict=True):
         for a, b in zip(layer.get_weights(), before, strict=True):
             np.testing.assert_array_equal(a, b)
     untrained = RangeTest(with_depths(tiny_config, 11), tiny_dataset, feature_cache).points(steps=8)

@@ -1,4 +1,4 @@
-"""The head: the new layers on top of the base, trained from scratch."""
+"""The head as Keras layers: the new layers on top of the base, trained from scratch."""
 
 import keras
 from keras import layers
@@ -6,11 +6,11 @@ from keras import layers
 from core.experiment.parameter_counts import HEAD_UNITS
 
 
-def build_head(features: keras.KerasTensor, classes: int, seed: int) -> keras.KerasTensor:
+def build_head(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
     """Add the head to a feature map: pooling - Dense(128, ReLU) - BatchNormalization - Dropout(0.5) - softmax."""
     x = layers.GlobalAveragePooling2D(name="pool")(features)
     x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(x)
     x = layers.BatchNormalization(name="normalise")(x)
-    x = layers.Dropout(0.5, seed=seed + 4, name="dropout")(x)
+    x = layers.Dropout(0.5, seed=0, name="dropout")(x)  # training sets the state of its random numbers itself
     # float32 under every precision policy: 16 bits cannot represent small probabilities
     return layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)

@@ -4,22 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
-
 from core.data.cache.feature_cache import FeatureCache
 from core.data.cache.run_cache import RunCache
 from core.data.datasets.changed_images import expect_unchanged
 from core.data.datasets.folder_layout import images_root
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
-from core.learning.network.model import build_model
-from core.learning.training.batches import TrainingData, load_data
+from core.learning.inputs.training_data import TrainingData, load_data
+from core.learning.network.run_network import RunNetwork
 
 
 class RunInputs(NamedTuple):
     """The untrained network of a run, its images, and its access to the feature cache."""
 
-    model: keras.Model
+    network: RunNetwork
     data: TrainingData
     run_cache: RunCache
 
@@ -35,13 +33,20 @@ def expect_images(config: RunConfig, manifest: Manifest, run: Path) -> None:
     expect_unchanged(root, manifest.items, (run / "manifest.csv").stat().st_mtime)
 
 
-def open_inputs(config: RunConfig, manifest: Manifest, warn: Callable[[str], None] = lambda text: None) -> RunInputs:
-    """Build the network of a run, then open its images.
+def open_inputs(
+    config: RunConfig,
+    manifest: Manifest,
+    warn: Callable[[str], None] = lambda text: None,
+    before_build: Callable[[], None] = lambda: None,
+    head_only: bool | None = None,
+) -> RunInputs:
+    """Open the network of a run, then its images.
 
-    `warn` receives a sentence if the feature cache cannot be written. Raises `WeightsError`, `DataError`.
+    `warn` receives a sentence if the feature cache cannot be written; for `before_build` and `head_only` see
+    `RunNetwork`. Raises `UnknownBase`, `WeightsError`, `DataError`.
     """
-    model = build_model(config, len(manifest.classes))
-    return RunInputs(model, *open_images(config, manifest, config.image_size, warn))
+    network = RunNetwork(config, len(manifest.classes), before_build=before_build, head_only=head_only)
+    return RunInputs(network, *open_images(config, manifest, config.image_size, warn))
 
 
 def open_images(

@@ -1,11 +1,10 @@
-"""Training data in batches: shuffled anew for each epoch, in the same order for the same seed."""
+"""The images of a run: three splits, decoded when needed, and the order in which epochs use them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from core.data.cache.decoded_images import DecodedImages
@@ -63,52 +62,39 @@ def load_data(manifest: Manifest, root: Path, size: int, run_cache: RunCache | N
     return TrainingData(manifest.classes, *map(images_of, SPLITS))
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Batches of one split: (inputs, labels), or (inputs, labels, image weights) with class weights.
+class BatchOrder:
+    """Which images each batch of an epoch holds: shuffled anew for each epoch, in the same order for the same seed.
 
     Args:
-        inputs: loads the inputs of the network.
+        images: number of images.
         shuffle_seed: draws a new order for each epoch, which depends only on this seed and the epoch; None keeps the
             order of the split.
-        class_weights: the weight of each label in the loss.
     """
 
-    def __init__(
-        self,
-        inputs: InputLoader,
-        labels: np.ndarray,
-        batch_size: int,
-        shuffle_seed: int | None = None,
-        class_weights: Mapping[int, float] | None = None,
-    ) -> None:
-        super().__init__(workers=1)
-        self._inputs, self._labels, self._batch_size, self._seed = inputs, labels, batch_size, shuffle_seed
-        self._weights = np.array([class_weights[i] for i in sorted(class_weights)]) if class_weights else None
-        self._epoch, self._order = 0, np.arange(len(labels))
+    def __init__(self, images: int, batch_size: int, shuffle_seed: int | None = None) -> None:
+        self._images, self._batch_size, self._seed = images, batch_size, shuffle_seed
+        self.epoch, self._order = 0, np.arange(images)
 
     def __len__(self) -> int:
-        return -(-len(self._labels) // self._batch_size)
+        return -(-self._images // self._batch_size)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
-        numbers = self._order[number * self._batch_size : (number + 1) * self._batch_size]
-        labels = self._labels[numbers]
-        batch = self._inputs(numbers, self._epoch), labels
-        return batch if self._weights is None else (*batch, self._weights[labels])
+    def __getitem__(self, batch: int) -> np.ndarray:
+        return self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
 
     def start_epoch(self, epoch: int) -> None:
-        """Draw the order of an epoch. The hooks of Keras are not used: it calls them more than once per epoch."""
-        self._epoch = epoch
+        """Draw the order of an epoch."""
+        self.epoch = epoch
         if self._seed is not None:
-            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._labels))
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(self._images)
 
 
-def training_batches(config: RunConfig, images: Images, inputs: InputLoader) -> Batches:
-    """Return the shuffled batches of the training images, with class weights if the run uses them."""
+def class_weights_of(config: RunConfig, images: Images) -> np.ndarray | None:
+    """Return the weight of each image's class in the loss, by class, if the run uses class weights."""
     weights = balanced_class_weights(images.labels) if config.class_weights else None
-    return Batches(inputs, images.labels, config.batch_size, config.seed, weights)
+    return np.array([weights[i] for i in sorted(weights)]) if weights else None
 
 
-def balanced_class_weights(labels: np.ndarray) -> dict[int, float]:
+def balanced_class_weights(labels: np.ndarray) -> Mapping[int, float]:
     """Compute class weights inverse to frequency, with mean 1 over the images (King and Zeng 2001)."""
     counts = np.bincount(labels)
     return {i: len(labels) / (len(counts) * count) for i, count in enumerate(counts)}
