@@ -92,8 +92,18 @@ def _loose_images(folder: Folder, root: Path) -> Iterator[Problem]:
 
 
 def path_text(path: Path) -> str:
-    """A relative path as text; bytes that are not valid text (from an old archive) become question marks."""
-    return path.as_posix().encode(errors="replace").decode()
+    """A relative path as valid text."""
+    return valid_text(path.as_posix())
+
+
+def valid_text(name: str) -> str:
+    """A name in which bytes that are not valid text (from an old archive) have become question marks."""
+    return name.encode(errors="replace").decode()
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """The path of a file below `root`, with slashes. For thousands of files this is faster than `relative_to`."""
+    return str(path).removeprefix(os.path.join(root, "")).replace(os.sep, "/")  # noqa: PTH118
 
 
 def _wrappers(folder: Path) -> list[Folder]:
