@@ -101,9 +101,10 @@ def valid_text(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def relative_name(path: Path, root: Path) -> str:
-    """The path of a file below `root`, with slashes. For thousands of files this is faster than `relative_to`."""
-    return str(path).removeprefix(os.path.join(root, "")).replace(os.sep, "/")  # noqa: PTH118
+def relative_names(files: Iterable[ListedFile], root: Path) -> list[str]:
+    """The paths of files below `root` as text, with slashes; for thousands of files faster than `relative_to`."""
+    prefix = os.path.join(root, "")  # noqa: PTH118 - ends with a slash
+    return [str(file.path).removeprefix(prefix).replace(os.sep, "/") for file in files]
 
 
 def _wrappers(folder: Path) -> list[Folder]:

@@ -19,7 +19,7 @@ from core.data.datasets.folder_layout import (
     list_files,
     misplaced,
     path_text,
-    relative_name,
+    relative_names,
     valid_text,
 )
 from core.data.datasets.images.decode import THREADS, Progress, UnreadableImage, decode
@@ -71,7 +71,7 @@ def _read_files(
     images: list[ImageFile] = []
     greys: dict[str, bytes] = {}
     problems: list[Problem] = []
-    names = [relative_name(file.path, root) for file in files]
+    names = relative_names(files, root)
     for file, name, content in zip(files, names, _contents(files, names, cache, progress), strict=True):
         if isinstance(content, Refusal):
             problems.append(Problem(valid_text(name), content.reason, "left out"))
