@@ -147,7 +147,9 @@ def _assign_duplicate_groups(
         paths[image.label][image.hash] = image.path
     found = [_near_duplicates(root, class_paths, greys, cache) for class_paths in paths.values()]
     groups = {name: first for near in found for name, first in near.groups.items()}
-    grouped = [replace(image, duplicate_group=groups.get(image.hash, image.hash)) for image in images]
+    grouped = [
+        replace(image, duplicate_group=groups[image.hash]) if image.hash in groups else image for image in images
+    ]
     return grouped, tuple(pair for near in found for pair in near.other_pairs)
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import inspect
 import sys
-from functools import cache
 
 from core.data.datasets import near_duplicates
 from core.data.datasets.images import decode, file_check
@@ -13,8 +12,7 @@ _MODULES = (decode, file_check, near_duplicates, file_content, file_stamp)
 _LIBRARIES = ("numpy", "PIL", "cv2", "simplejpeg", "pillow_heif")
 
 
-@cache
-def reader_version() -> str:
+def _version() -> str:
     """SHA-256 of the source of the modules that read files, and of the versions of the libraries that decode.
 
     So nobody has to remember to raise a number, and a library that decodes otherwise makes every file be read again.
@@ -25,3 +23,6 @@ def reader_version() -> str:
     for name in _LIBRARIES:
         digest.update(f"{name} {getattr(sys.modules.get(name), '__version__', None)}".encode())
     return digest.hexdigest()
+
+
+READER_VERSION = _version()  # at once: the source may be updated while this process goes on with the earlier code

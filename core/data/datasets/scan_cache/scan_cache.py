@@ -19,12 +19,12 @@ from core.data.datasets.images.decode import Levels
 from core.data.datasets.near_duplicates import NearDuplicates
 from core.data.datasets.scan_cache.file_content import FileContent, ImageContent, Refusal
 from core.data.datasets.scan_cache.file_stamp import FileStamp
-from core.data.datasets.scan_cache.reader_version import reader_version
+from core.data.datasets.scan_cache.reader_version import READER_VERSION
 from core.machine.files import write_atomically
 from core.machine.paths import scan_cache_folder
 
-MAX_BYTES = 512 * 2**20
-"""Size of the whole cache, about 500,000 images. The folders that were scanned longest ago are dropped."""
+MAX_BYTES = 256 * 2**20
+"""Size of the whole cache, about 280,000 images. The folders that were scanned longest ago are dropped."""
 
 _FORM = 1  # of the file
 _Known = dict[str, tuple[FileStamp, FileContent]]
@@ -112,7 +112,7 @@ class ScanCache:
 
     def _about(self) -> dict[str, Any]:
         """What a file has to say to be used."""
-        return {"form": _FORM, "folder": os.fsencode(self._root).hex(), "reader": reader_version()}
+        return {"form": _FORM, "folder": os.fsencode(self._root).hex(), "reader": READER_VERSION}
 
 
 def _stamp(path: Path) -> FileStamp | None:

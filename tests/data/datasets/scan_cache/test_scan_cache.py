@@ -18,8 +18,9 @@ from PIL import Image, ImageEnhance
 from core.data.datasets import scan as scan_module
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.scan import scan
-from core.data.datasets.scan_cache import file_stamp, reader_version, scan_cache
+from core.data.datasets.scan_cache import file_stamp, scan_cache
 from core.data.datasets.scan_cache.file_content import ImageContent, Refusal, read_content
+from core.data.datasets.scan_cache.reader_version import READER_VERSION
 from core.machine.paths import scan_cache_folder
 
 pytestmark = pytest.mark.faults
@@ -224,7 +225,7 @@ def _with_checksum(text: bytes) -> bytes:
 
 
 def _of_an_earlier_reader(content: bytes) -> bytes:
-    return _with_checksum(content.partition(b"\n")[2].replace(reader_version.reader_version().encode(), b"0" * 64))
+    return _with_checksum(content.partition(b"\n")[2].replace(READER_VERSION.encode(), b"0" * 64))
 
 
 def _of_another_form(content: bytes) -> bytes:
