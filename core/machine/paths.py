@@ -39,6 +39,11 @@ def networks_folder() -> Path:
     return app_folder() / "networks"
 
 
+def scan_cache_folder() -> Path:
+    """The scan cache: what was read of each file of a data set. It may be deleted; the files are then read again."""
+    return app_folder() / "scans"
+
+
 def timings_folder() -> Path:
     """Measured training times of this machine. It may be deleted; they are then measured again."""
     return app_folder() / "paces"

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr  # `scipy.stats` takes longer to import than all else here
 
 from core.analysis.statistics.wilson_interval import CONFIDENCE, Interval, wilson_interval
 
@@ -52,7 +52,8 @@ def mid_p_mcnemar(pairing: Pairing) -> float:
     Psychometrika 12, 153-157; Fagerland et al. 2013, BMC Medical Research Methodology 13, 91).
     """
     discordant, fewer = pairing.only_first + pairing.only_second, min(pairing.only_first, pairing.only_second)
-    return min(1.0, 2 * float(binom.cdf(fewer, discordant, 0.5)) - float(binom.pmf(fewer, discordant, 0.5)))
+    rarer = float(bdtr(fewer - 1, discordant, 0.5)) if fewer else 0.0  # SciPy gives NaN for fewer than 0
+    return min(1.0, float(bdtr(fewer, discordant, 0.5)) + rarer)
 
 
 def paired_interval(pairing: Pairing, confidence: float = CONFIDENCE) -> Interval:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from core.data.datasets.dataset import DataError
 from core.data.datasets.images.decode import THREADS
+from core.data.datasets.scan_cache.file_stamp import CLOCK_STEP
 from core.data.datasets.split import ManifestRow
 
-_CLOCK_TOLERANCE = 2.0
-"""Seconds: the precision of the times of the coarsest common file system."""
+_BATCH = 200
+"""Images that a thread checks at once: handing one over takes longer than reading its times."""
 
 
 def expect_unchanged(root: Path, items: Sequence[ManifestRow], since: float, advice: str = "") -> None:
@@ -18,15 +19,22 @@ def expect_unchanged(root: Path, items: Sequence[ManifestRow], since: float, adv
 
     Only files with a later time, of their content or of their place in the folder, are read, and compared by hash.
     """
+    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
     with ThreadPoolExecutor(THREADS) as pool:
-        changes = pool.map(lambda item: _change(root / item.path, item.hash, since - _CLOCK_TOLERANCE), items)
-        found = [(item.path, change) for item, change in zip(items, changes, strict=True) if change]
+        changes = pool.map(lambda batch: _changes(root, batch, since - CLOCK_STEP), batches)
+        found = [change for batch in changes for change in batch]
     if found:
         (path, change), more = found[0], f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
         raise DataError(
             f"Expected the images as they were when they were read; received {root / path}, which {change}{more}. "
             f"{advice}".strip()
         )
+
+
+def _changes(root: Path, items: Sequence[ManifestRow], since: float) -> list[tuple[str, str]]:
+    """Return (path, what has happened to it) of the images that are missing or changed."""
+    changes = ((item.path, _change(root / item.path, item.hash, since)) for item in items)
+    return [(path, change) for path, change in changes if change]
 
 
 def _change(path: Path, digest: str, since: float) -> str:

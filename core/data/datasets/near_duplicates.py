@@ -34,12 +34,18 @@ _BLOCK = 1_024  # signatures per matrix product
 _CACHED_IMAGES = 2_000
 
 
-def signature(image: Image.Image) -> np.ndarray:
-    """Compute the (576,) float32 unit vector of the first step; zeros if the image has almost no contrast."""
-    grey = _band_pass(np.asarray(to_square(image.convert("L"), SIGNATURE_SIDE), np.float32), 0.8, 3.0)
-    length = float(np.linalg.norm(grey - grey.mean()))
+def grey_square(image: Image.Image) -> bytes:
+    """Return the 24 x 24 grey values from which the signature of an image is computed."""
+    return to_square(image.convert("L"), SIGNATURE_SIDE).tobytes()
+
+
+def signature(grey: bytes) -> np.ndarray:
+    """Compute the (576,) float32 unit vector of the first step from a `grey_square`; zeros for almost no contrast."""
+    values = np.frombuffer(grey, np.uint8).reshape(SIGNATURE_SIDE, SIGNATURE_SIDE)
+    filtered = _band_pass(values.astype(np.float32), 0.8, 3.0)
+    length = float(np.linalg.norm(filtered - filtered.mean()))
     has_contrast = length > _MIN_CONTRAST * SIGNATURE_SIDE
-    return ((grey - grey.mean()) / length if has_contrast else np.zeros_like(grey)).ravel()
+    return ((filtered - filtered.mean()) / length if has_contrast else np.zeros_like(filtered)).ravel()
 
 
 def matching_image(image: Image.Image) -> np.ndarray:

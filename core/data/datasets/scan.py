@@ -13,23 +13,37 @@ from typing import cast
 import numpy as np
 
 from core.data.datasets.dataset import Dataset, ImageFile, Problem, strictest_splits
-from core.data.datasets.folder_layout import ListedFile, find_root, list_files, misplaced, path_text
+from core.data.datasets.folder_layout import (
+    ListedFile,
+    find_root,
+    list_files,
+    misplaced,
+    path_text,
+    relative_names,
+    valid_text,
+)
 from core.data.datasets.images.decode import THREADS, Progress, UnreadableImage, decode
-from core.data.datasets.images.file_check import check_header, decode_checked
 from core.data.datasets.images.scales import assign_scales
 from core.data.datasets.layout.alike import alike_classes
 from core.data.datasets.layout.class_folders import read_layout
 from core.data.datasets.layout.folder_tree import Folder
 from core.data.datasets.layout.left_out import read_left_out
-from core.data.datasets.near_duplicates import MATCHING_SIDE, group_near_duplicates, matching_image, signature
-
-_CHECK_SIZE = 32  # pixels: decoding this small reads all bytes of a file and is fast
-
-_ReadResult = tuple[ImageFile, np.ndarray] | Problem
+from core.data.datasets.near_duplicates import (
+    MATCHING_SIDE,
+    NearDuplicates,
+    group_near_duplicates,
+    matching_image,
+    signature,
+)
+from core.data.datasets.scan_cache.file_content import FileContent, Refusal, read_content
+from core.data.datasets.scan_cache.file_stamp import FileStamp
+from core.data.datasets.scan_cache.scan_cache import ScanCache
 
 
 def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -> Dataset:
-    """Read every file below `folder` once and report. Calls `progress` with (files read, all files).
+    """Read the files below `folder` and report. Calls `progress` with (files read, all files).
+
+    Only files that are new or changed since an earlier scan, of any process, are read (see `ScanCache`).
 
     A class is a folder directly below `folder`, or below its train/, val(idation)/ and test/ folders. A single folder
     that wraps all of them is skipped. Folders inside a class folder belong to that class. Another `layout` (one of
@@ -37,10 +51,11 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
     """
     root, began = find_root(folder), time.time()
     folders = read_layout(Folder(root), layout)
-    read, signatures, unreadable = _read_files(root, list_files(folders), progress)
-    unambiguous, contradictions = _drop_contradictions(read)
-    separate, repeated, leaks = _drop_leaks(unambiguous)
-    grouped, other_pairs = _assign_duplicate_groups(root, separate, signatures)
+    with ScanCache(root) as cache:
+        read, greys, unreadable = _read_files(root, list_files(folders), cache, progress)
+        unambiguous, contradictions = _drop_contradictions(read)
+        separate, repeated, leaks = _drop_leaks(unambiguous)
+        grouped, other_pairs = _assign_duplicate_groups(root, separate, greys, cache)
     images, scale_problems = assign_scales(grouped)
     problems = read_left_out(folder) + misplaced(folder, folders) + unreadable + contradictions + leaks
     problems += _empty_classes(folders.labels, images) + alike_classes(folders.labels) + _absent_classes(images)
@@ -50,42 +65,48 @@ def scan(folder: Path, progress: Progress | None = None, layout: str = "auto") -
 
 
 def _read_files(
-    root: Path, files: list[ListedFile], progress: Progress | None
-) -> tuple[list[ImageFile], dict[str, np.ndarray], list[Problem]]:
-    """Read the files in parallel; return the images, their signatures by hash, and the unreadable files."""
+    root: Path, files: list[ListedFile], cache: ScanCache, progress: Progress | None
+) -> tuple[list[ImageFile], dict[str, bytes], list[Problem]]:
+    """Return the images, their `grey_square`s by hash, and the files that are left out."""
     images: list[ImageFile] = []
-    signatures: dict[str, np.ndarray] = {}
+    greys: dict[str, bytes] = {}
     problems: list[Problem] = []
+    names = relative_names(files, root)
+    for file, name, content in zip(files, names, _contents(files, names, cache, progress), strict=True):
+        if isinstance(content, Refusal):
+            problems.append(Problem(valid_text(name), content.reason, "left out"))
+            continue
+        greys[content.hash] = content.grey
+        size = content.width, content.height
+        images.append(ImageFile(name, content.hash, file.label, *size, file.split, levels=content.levels))
+    return images, greys, problems
+
+
+def _contents(
+    files: list[ListedFile], names: list[str], cache: ScanCache, progress: Progress | None
+) -> list[FileContent]:
+    """Return the content of each file. Those that the cache does not know are read, in parallel."""
+    found = [_without_reading(file.path, name, cache) for file, name in zip(files, names, strict=True)]
+    unknown = [file.path for file, content in zip(files, found, strict=True) if content is None]
     with ThreadPoolExecutor(THREADS) as pool:
-        mapped = pool.map(lambda file: _read_file(root, file), files)  # a generator, though typed as an iterator
-        with closing(cast("Generator[_ReadResult, None, None]", mapped)) as results:
-            for done, result in enumerate(results, start=1):
-                if isinstance(result, Problem):
-                    problems.append(result)
-                else:
-                    image, its_signature = result
-                    images.append(image)
-                    signatures[image.hash] = its_signature
-                if progress and (done % 100 == 0 or done == len(files)):
-                    progress(done, len(files))
-    return images, signatures, problems
+        mapped = pool.map(read_content, unknown)  # a generator, though typed as an iterator
+        with closing(cast("Generator[tuple[FileContent, FileStamp | None], None, None]", mapped)) as read:
+            for number, name in enumerate(names):
+                if found[number] is None:
+                    found[number] = _remember(cache, name, *next(read))
+                if progress and ((number + 1) % 100 == 0 or number + 1 == len(files)):
+                    progress(number + 1, len(files))
+    return cast("list[FileContent]", found)
 
 
-def _read_file(root: Path, file: ListedFile) -> _ReadResult:
-    """Hash one file, decode it and compute its signature. The decoding is coarse but reads all of the file's bytes."""
-    name = path_text(file.path.relative_to(root))
-    if name != file.path.relative_to(root).as_posix():
-        return Problem(name, "its name is not valid text", "left out")
-    try:
-        with file.path.open("rb") as stream:
-            width, height = check_header(stream)
-            stream.seek(0)
-            content = stream.read()
-        decoded, levels = decode_checked(content, _CHECK_SIZE)
-    except (UnreadableImage, OSError) as error:
-        return Problem(name, str(error), "left out")
-    digest = hashlib.sha256(content).hexdigest()
-    return ImageFile(name, digest, file.label, width, height, file.split, levels=levels), signature(decoded)
+def _without_reading(path: Path, name: str, cache: ScanCache) -> FileContent | None:
+    return cache.find(name, path) if valid_text(name) == name else Refusal("its name is not valid text")
+
+
+def _remember(cache: ScanCache, name: str, content: FileContent, stamp: FileStamp | None) -> FileContent:
+    if stamp:
+        cache.add(name, stamp, content)
+    return content
 
 
 def _drop_contradictions(images: list[ImageFile]) -> tuple[list[ImageFile], list[Problem]]:
@@ -118,24 +139,44 @@ def _drop_leaks(images: list[ImageFile]) -> tuple[list[ImageFile], list[ImageFil
 
 
 def _assign_duplicate_groups(
-    root: Path, images: list[ImageFile], signatures: dict[str, np.ndarray]
+    root: Path, images: list[ImageFile], greys: dict[str, bytes], cache: ScanCache
 ) -> tuple[list[ImageFile], tuple[tuple[str, str], ...]]:
     """Find the near-duplicates within each class; set each `duplicate_group`, and return the pairs in no group."""
-    path = {image.hash: root / image.path for image in images}
-    by_label: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+    paths: dict[str, dict[str, str]] = defaultdict(dict)
     for image in images:
-        by_label[image.label][image.hash] = signatures[image.hash]
+        paths[image.label][image.hash] = image.path
+    found = [_near_duplicates(root, class_paths, greys, cache) for class_paths in paths.values()]
+    groups = {name: first for near in found for name, first in near.groups.items()}
+    grouped = [
+        replace(image, duplicate_group=groups[image.hash]) if image.hash in groups else image for image in images
+    ]
+    return grouped, tuple(pair for near in found for pair in near.other_pairs)
+
+
+def _near_duplicates(root: Path, paths: dict[str, str], greys: dict[str, bytes], cache: ScanCache) -> NearDuplicates:
+    """Find the near-duplicates of one class, or take them from the cache. `paths` and `greys` are by hash.
+
+    They follow from the contents alone, except where a file is no longer as it was when it was read.
+    """
+    if known := cache.find_near_duplicates(paths):
+        return known
+    has_changed = False
 
     def load(name: str) -> np.ndarray:
+        nonlocal has_changed
         try:
-            return matching_image(decode(path[name], min_size=MATCHING_SIDE))
-        except (UnreadableImage, OSError):  # removed or changed since it was read: zeros match nothing
-            return np.zeros((MATCHING_SIDE, MATCHING_SIDE, 3), np.float32)
+            content = (root / paths[name]).read_bytes()
+            if hashlib.sha256(content).hexdigest() == name:
+                return matching_image(decode(content, min_size=MATCHING_SIDE))
+        except (UnreadableImage, OSError):
+            pass
+        has_changed = True
+        return np.zeros((MATCHING_SIDE, MATCHING_SIDE, 3), np.float32)  # matches nothing
 
-    found = [group_near_duplicates(class_signatures, load) for class_signatures in by_label.values()]
-    groups = {name: first for near in found for name, first in near.groups.items()}
-    grouped = [replace(image, duplicate_group=groups.get(image.hash, image.hash)) for image in images]
-    return grouped, tuple(pair for near in found for pair in near.other_pairs)
+    found = group_near_duplicates({name: signature(greys[name]) for name in paths}, load)
+    if not has_changed:
+        cache.add_near_duplicates(paths, found)
+    return found
 
 
 def _empty_classes(names: set[str], images: list[ImageFile]) -> list[Problem]:
