@@ -23,10 +23,11 @@ from core.data.datasets.scan import scan
 from core.data.datasets.split import split
 from core.experiment.named_strategies import STRATEGIES
 from core.experiment.run_config import SAMPLE, RunConfig
-from core.learning.network.model import build_transfer_model
-from core.learning.inputs.training_data import Batches, load_data
+from core.learning.inputs.batches import Batches
 from core.learning.inputs.frozen_features import FrozenFeatures
-from core.learning.training.loop import compile_phase
+from core.learning.inputs.training_data import load_data
+from core.learning.network.model import build_transfer_model
+from core.learning.training.keras_phase import compile_phase
 
 
 def main() -> None:

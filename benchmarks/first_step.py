@@ -64,7 +64,7 @@ def _first_step(arguments: argparse.Namespace, depth: int, as_engine: bool) -> f
     from core.learning.network.cut_points import cut_point_for
     from core.learning.network.model import base_of, build_transfer_model, unfreeze_layers
     from core.learning.network.trained_part import trained_part
-    from core.learning.training.loop import compile_phase
+    from core.learning.training.keras_phase import compile_phase
 
     model = build_transfer_model(10, arguments.image_size, arguments.alpha, "random", 0)
     cut_point, phase = cut_point_for(base_of(model), depth), Phase(depth, 1e-4, 1)

@@ -14,8 +14,9 @@ import keras
 from core.data.datasets.folder_layout import data_folder, find_root
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
+from core.learning.inputs.batches import Batches
+from core.learning.inputs.training_data import load_data
 from core.learning.network.model import build_transfer_model, unfreeze_layers
-from core.learning.inputs.training_data import Batches, load_data
 from core.machine.devices import fastest_dtype_policy
 
 
