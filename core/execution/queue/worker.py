@@ -56,7 +56,8 @@ def _wait_for_run(prepare: bool) -> Path | None:
     """Wait for the run of a prewarmed worker; `prepare` first imports Keras and the training code."""
     with killed_first_when_out_of_memory():
         if prepare:
-            import core.learning.training.job  # noqa: F401
+            import core.learning.training.job
+            import core.learning.training.keras_phase  # noqa: F401 - the former imports Keras only when a run needs it
         return receive_run()
 
 
