@@ -1,6 +1,7 @@
 """Features of the frozen layers of a model: each computed once, cached, and read from the cache afterwards."""
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
@@ -15,7 +16,9 @@ from core.data.cache.run_cache import RunCache
 from core.data.datasets.augmentation import AugmentedCopy, augment_batch, copy_for_epoch, copy_recurs
 from core.experiment.run_config import RunConfig
 from core.learning.network.cut_points import CutPoint, cut_point_for
-from core.learning.network.frozen_part import FrozenPart, build_frozen_part
+from core.learning.network.engines.bf16 import CHECKED_IMAGES, Bf16
+from core.learning.network.engines.engine import FrozenPart
+from core.learning.network.frozen_part import FEW_IMAGES, build_frozen_part, build_with, prefer
 from core.learning.network.model import base_of
 from core.learning.training.batches import Images, InputLoader
 
@@ -33,10 +36,16 @@ class FrozenFeatures:
 
     Args:
         later_depths: how many layers the later runs of the study unfreeze.
+        bf16: decides whether training features are computed in bfloat16; None = exactly.
     """
 
     def __init__(
-        self, config: RunConfig, model: keras.Model, run_cache: RunCache, later_depths: Collection[int] = ()
+        self,
+        config: RunConfig,
+        model: keras.Model,
+        run_cache: RunCache,
+        later_depths: Collection[int] = (),
+        bf16: Bf16 | None = None,
     ) -> None:
         self._config, self._base, self._run_cache = config, base_of(model), run_cache
         depths = config.counted_strategy.cumulative_max_depths
@@ -45,6 +54,7 @@ class FrozenFeatures:
         self._frozen_part = cache(self._build_frozen_part)
         self._fingerprint = cache(lambda cut_point: fingerprint(config, self._base, cut_point))
         self.images_computed = 0
+        self._bf16, self._is_in_bf16 = bf16, False
 
     def cut_point(self, phase: int) -> CutPoint | None:
         """Return the cut point from which phase number `phase` (from 1) starts; None = from the images."""
@@ -59,20 +69,23 @@ class FrozenFeatures:
 
     def training_inputs(self, images: Images, phase: int) -> InputLoader:
         """Inputs of training in this phase: the augmented copy of each image that the epoch uses."""
+        self._is_in_bf16 = self._bf16 is not None and self._is_close(self._bf16, images)
         return self._loader(
             images,
             self._cut_points_to_compute(phase),
             self._config.kept_precision,
             lambda epoch: copy_for_epoch(self._config, epoch),
+            self._is_in_bf16,
         )
 
     def validation_inputs(self, images: Images, phase: int) -> InputLoader:
-        """Inputs of validation in this phase: the unchanged images."""
-        return self._loader(images, self._cut_points_to_compute(phase), self._config.kept_precision)
+        """Inputs of validation in this phase: the unchanged images, computed as those of training."""
+        cut_points = self._cut_points_to_compute(phase)
+        return self._loader(images, cut_points, self._config.kept_precision, in_bf16=self._is_in_bf16)
 
     def last_validation_inputs(self, images: Images) -> InputLoader:
-        """Inputs of validation in the last phase, whose cut point is the lowest."""
-        return self.validation_inputs(images, len(self._cut_points))
+        """Exact inputs of validation in the last phase, whose cut point is the lowest."""
+        return self._loader(images, self._cut_points_to_compute(len(self._cut_points)), self._config.kept_precision)
 
     def test_inputs(self, images: Images) -> InputLoader:
         """Inputs of the test: the unchanged images, at the lowest cut point, in full precision."""
@@ -93,6 +106,7 @@ class FrozenFeatures:
         cut_points: tuple[CutPoint, ...],
         precision: str,
         copy_for: Callable[[int], AugmentedCopy | None] = lambda epoch: None,
+        in_bf16: bool = False,
     ) -> InputLoader:
         """Load the features at the first of these cut points; if they must be computed, cache them at all of them."""
 
@@ -102,13 +116,13 @@ class FrozenFeatures:
                 return augment_batch(images.pixels[numbers], hashes, copy)
             recurs = copy_recurs(self._config, copy)
             run_cache, targets = (self._run_cache, cut_points) if recurs else (_NO_CACHE, cut_points[:1])
-            kinds = [self._kind(cut_point, copy, precision) for cut_point in targets]
+            kinds = [self._kind(cut_point, copy, precision, in_bf16) for cut_point in targets]
             features, found = run_cache.read(kinds[0], hashes)
             if not found.all():
                 missing = np.flatnonzero(~found)
                 missing_hashes = [hashes[i] for i in missing]
                 pixels = augment_batch(images.pixels[numbers[missing]], missing_hashes, copy)
-                features[missing] = self._compute(pixels, missing_hashes, targets, kinds, run_cache)
+                features[missing] = self._compute(pixels, missing_hashes, targets, kinds, run_cache, in_bf16)
             return features
 
         return load
@@ -120,10 +134,11 @@ class FrozenFeatures:
         cut_points: tuple[CutPoint, ...],
         kinds: Sequence[Kind],
         run_cache: RunCache,
+        in_bf16: bool,
     ) -> np.ndarray:
         """Compute and cache the features at all cut points; return those at the first, in their cached precision."""
         began = time.perf_counter()
-        outputs = self._frozen_part(cut_points)(pixels)
+        outputs = self._frozen_part(cut_points, in_bf16)(pixels)
         computed = [features.astype(kind.dtype) for features, kind in zip(outputs, kinds, strict=True)]
         seconds = time.perf_counter() - began
         for kind, features in zip(kinds, computed, strict=True):
@@ -131,12 +146,31 @@ class FrozenFeatures:
         self.images_computed += len(hashes)
         return computed[0]
 
-    def _kind(self, cut_point: CutPoint, copy: AugmentedCopy | None, precision: str) -> Kind:
-        weights = self._fingerprint(cut_point)
-        return frozen_feature_rows(cut_point.name, cut_point.shape, weights, self._config.image_size, copy, precision)
+    def _kind(self, cut_point: CutPoint, copy: AugmentedCopy | None, precision: str, in_bf16: bool) -> Kind:
+        weights, size = self._fingerprint(cut_point), self._config.image_size
+        return frozen_feature_rows(cut_point.name, cut_point.shape, weights, size, copy, precision, in_bf16)
 
-    def _build_frozen_part(self, cut_points: tuple[CutPoint, ...]) -> FrozenPart:
-        return build_frozen_part(self._base, cut_points, self._config.batch_size, self._config.backbone.scaling)
+    def _build_frozen_part(self, cut_points: tuple[CutPoint, ...], in_bf16: bool) -> FrozenPart:
+        config = self._config
+        if self._bf16 and in_bf16:
+            return prefer(self._bf16.engine, self._base, cut_points, config.batch_size, config.backbone.scaling)
+        # of two engines, one may be faster only today, and their features differ in the last bits
+        few_images = math.inf if config.deterministic else FEW_IMAGES
+        return build_frozen_part(self._base, cut_points, config.batch_size, config.backbone.scaling, few_images)
+
+    def _is_close(self, bf16: Bf16, training: Images) -> bool:
+        """Whether features of some training images in bfloat16 are close enough to the exact ones."""
+        cut_points = tuple(dict.fromkeys(filter(None, self._cut_points)))
+        if not cut_points:
+            return False
+        fingerprints = [self._fingerprint(cut_point) for cut_point in cut_points]
+        some = np.unique(np.linspace(0, len(training) - 1, CHECKED_IMAGES).astype(int))
+        return bf16.is_close(
+            [*fingerprints, *(cut_point.name for cut_point in cut_points), self._config.image_size, self._config.data],
+            lambda: self._frozen_part(cut_points, False),
+            lambda: build_with(bf16.engine, self._base, cut_points, self._config.backbone.scaling),
+            lambda: training.pixels[some],
+        )
 
 
 def starting_point(config: RunConfig, base: keras.Model | None, depth: int) -> CutPoint | None:

@@ -11,6 +11,7 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Row, State
 from core.learning.inference.predictor import write_hash
 from core.learning.network.accelerator import has_gpu, make_deterministic
+from core.learning.network.engines.bf16 import bf16_for
 from core.learning.network.model import in_float32
 from core.learning.training.batches import TrainingData
 from core.learning.training.checkpoint import Checkpoints
@@ -46,8 +47,13 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     manifest = read_manifest(reporter.folder)
     expect_images(config, manifest, reporter.folder)
     reporter.set_status(note="Loading the weights")
-    model, data, run_cache = open_inputs(config, manifest, lambda text: reporter.set_status(remark=text))
-    frozen_features = FrozenFeatures(config, model, run_cache, reporter.depths_of_waiting_runs())
+
+    def warn(text: str) -> None:
+        reporter.set_status(remark=text)
+
+    model, data, run_cache = open_inputs(config, manifest, warn)
+    later_depths = reporter.depths_of_waiting_runs()
+    frozen_features = FrozenFeatures(config, model, run_cache, later_depths, bf16_for(config, warn))
     outcome = _train(config, model, data, frozen_features, reporter)
     model = in_float32(model)
     if outcome.rows:

@@ -13,6 +13,7 @@ from core.data.datasets.dataset import DataError
 from core.data.datasets.split import Manifest
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import expect_integer
+from core.learning.network.engines.bf16 import bf16_for
 from core.learning.training.batches import TrainingData, training_batches
 from core.learning.training.frozen_features import FrozenFeatures
 from core.learning.training.loop import compile_phase, reseed
@@ -43,7 +44,7 @@ def find_rate(config: RunConfig, manifest_csv: str, phase: int) -> tuple[Point, 
     manifest = Manifest.from_csv(manifest_csv)
     with _LOCK:
         model, data, run_cache = open_inputs(config, manifest)
-        return range_test(config, phase, model, data, FrozenFeatures(config, model, run_cache))
+        return range_test(config, phase, model, data, FrozenFeatures(config, model, run_cache, bf16=bf16_for(config)))
 
 
 def range_test(

@@ -17,7 +17,8 @@ from core.experiment.runs.run import Row
 from core.experiment.strategy import FROM_SCRATCH, Phase
 from core.experiment.timings import PhaseTimings, Timings
 from core.learning.network.cut_points import CutPoint
-from core.learning.network.frozen_part import build_frozen_part
+from core.learning.network.engines.bf16 import bf16_for
+from core.learning.network.frozen_part import build_frozen_part, prefer
 from core.learning.network.model import base_of, build_model
 from core.learning.training.batches import Batches
 from core.learning.training.frozen_features import fingerprint, starting_point
@@ -95,7 +96,9 @@ class _Clock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
 
 def _time_frozen_part(config: RunConfig, base: keras.Model, cut_point: CutPoint) -> float:
     """Measure the seconds per image from pixels to features, with augmentation; the first batch is not counted."""
-    frozen_part = build_frozen_part(base, (cut_point,), config.batch_size, config.backbone.scaling)
+    settings = base, (cut_point,), config.batch_size, config.backbone.scaling
+    bf16 = bf16_for(config)
+    frozen_part = prefer(bf16.engine, *settings) if bf16 else build_frozen_part(*settings, few_images=0)
     pixels = np.random.default_rng(0).integers(0, 256, (config.batch_size, *base.input_shape[1:]), np.uint8)
     images = [f"{number:064x}" for number in range(len(pixels))]
     for _ in range(2):
