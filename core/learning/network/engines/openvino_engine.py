@@ -1,7 +1,10 @@
 """OpenVINO, faster than ONNX Runtime on most processors, most of all on those with AMX. It need not be installed."""
 
+import importlib
+import sys
 from functools import partial
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +17,7 @@ def _open(graph: bytes, precision: str) -> OpenedGraph:
     Args:
         precision: "f32", or "bf16", which is ignored by processors without it.
     """
-    import openvino  # only where it computes, never in the dashboard's process
-
+    openvino = _import_without_telemetry()
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": CORES, "INFERENCE_NUM_THREADS": CORES}
     compiled = core.compile_model(core.read_model(graph), "CPU", settings)
@@ -31,7 +33,13 @@ def _open(graph: bytes, precision: str) -> OpenedGraph:
     return compute
 
 
-def _run_queue(queue: "openvino.AsyncInferQueue", pixels: np.ndarray, batch_size: int) -> list[np.ndarray]:  # type: ignore[name-defined]  # noqa: F821
+def _import_without_telemetry() -> Any:
+    """Import OpenVINO, only where it computes. Its telemetry would report every import over the internet."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # OpenVINO does without it
+    return importlib.import_module("openvino")
+
+
+def _run_queue(queue: Any, pixels: np.ndarray, batch_size: int) -> list[np.ndarray]:
     starts = range(0, len(pixels), batch_size)
     outputs: list[list[np.ndarray]] = [[] for _ in starts]
     queue.set_callback(
