@@ -161,8 +161,10 @@ def test_another_processor_or_graph_or_damaged_result_is_probed_again(recorder, 
     for again in (
         lambda: find(ProbeStore(tmp_path, "another processor"), first, second),
         lambda: find(store, first, second, graph=b"another graph"),
-        lambda: [path.write_text('{"engine": "unknown"}') for path in tmp_path.glob("result-*")]
-        and find(store, first, second),
+        lambda: (
+            [path.write_text('{"engine": "unknown"}') for path in tmp_path.glob("result-*")]
+            and find(store, first, second)
+        ),
         lambda: [path.write_text("{") for path in tmp_path.glob("result-*")] and find(store, first, second),
     ):
         opened = recorder.opened["second"]
