@@ -12,9 +12,9 @@ import numpy as np
 from core.backbones.backbone import PixelScaling
 from core.learning.network.accelerator import has_gpu
 from core.learning.network.cut_points import CutPoint
-from core.learning.network.engines.engine import Engine, FrozenPart, with_batch_size
+from core.learning.network.engines.engine import Engine, FrozenPart, OpenedGraph, with_batch_size
 from core.learning.network.engines.keras_engine import run_keras
-from core.learning.network.engines.onnx_engine import ONNX_RUNTIME
+from core.learning.network.engines.onnx_engine import ONNX_RUNTIME, run_in_parallel
 from core.learning.network.engines.probe import find_fastest
 from core.learning.network.engines.probe_store import ProbeStore
 from core.learning.network.onnx_writer import UnknownLayer, to_onnx
@@ -38,7 +38,6 @@ def build_frozen_part(
     and the fastest engine of this machine all further ones (infinity: none). Layers that cannot be written for these
     engines are computed by Keras everywhere; a warning reports it once per process.
     """
-
     keras_part = cache(lambda: run_keras(base, cut_points, batch_size, scaling))
     if has_gpu():
         return keras_part()
@@ -51,11 +50,15 @@ def build_frozen_part(
     except Exception as error:  # onnxruntime raises errors of many types
         _LOG.warning("Keras computes the frozen layers, because ONNX Runtime cannot: %s", error)
         return keras_part()
-    slow = _with_fallback(lambda: with_batch_size(first, ONNX_RUNTIME.batch_sizes[0]), keras_part)
     if math.isinf(few_images):
-        return slow
+        return _with_fallback(lambda: with_batch_size(first, ONNX_RUNTIME.batch_sizes[0]), keras_part)
     size = base.input_shape[1]
-    return _after_few(slow, lambda: find_fastest(graph, size, first, ProbeStore()), few_images)
+    return _FastestPart(
+        first,
+        lambda opened: find_fastest(graph, size, opened, ProbeStore()),
+        lambda: _with_fallback(lambda: run_in_parallel(graph), keras_part),
+        few_images,
+    )
 
 
 def build_with(engine: Engine, base: keras.Model, cut_points: Sequence[CutPoint], scaling: PixelScaling) -> FrozenPart:
@@ -95,16 +98,34 @@ def _with_fallback(build: Callable[[], FrozenPart], fallback: Callable[[], Froze
     return compute
 
 
-def _after_few(slow: FrozenPart, find: Callable[[], FrozenPart], few_images: float) -> FrozenPart:
-    """Compute about `few_images` with the slow function, then find a fast one for the others."""
-    seen, lock = 0, Lock()
-    fast = cache(lambda: _with_fallback(find, lambda: slow))
+class _FastestPart:
+    """Computes the first images with ONNX Runtime, then finds the fastest engine for the others.
 
-    def compute(pixels: np.ndarray) -> list[np.ndarray]:
-        nonlocal seen
-        with lock:  # one thread searches, the others wait
-            part = slow if seen < few_images else fast()
-            seen += len(pixels)
+    Args:
+        first: the graph as ONNX Runtime has opened it. It is released when another engine is found, for its memory.
+        find: returns the fastest engine.
+        reopen: what computes if an engine fails.
+    """
+
+    def __init__(
+        self,
+        first: OpenedGraph,
+        find: Callable[[OpenedGraph], FrozenPart],
+        reopen: Callable[[], FrozenPart],
+        few_images: float,
+    ) -> None:
+        self._first: OpenedGraph | None = first
+        self._find, self._reopen, self._few_images = find, reopen, few_images
+        self._part = self._with_fallback(with_batch_size(first, ONNX_RUNTIME.batch_sizes[0]))
+        self._seen, self._lock = 0, Lock()
+
+    def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
+        with self._lock:  # one thread searches, the others wait
+            if self._first and self._seen >= self._few_images:
+                self._part, self._first = self._with_fallback(self._find(self._first)), None
+            self._seen += len(pixels)
+            part = self._part
         return part(pixels)
 
-    return compute
+    def _with_fallback(self, part: FrozenPart) -> FrozenPart:
+        return _with_fallback(lambda: part, self._reopen)

@@ -1,5 +1,7 @@
 """A few images are computed at once; for more, the fastest engine is found, and an engine that fails is replaced."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -42,6 +44,13 @@ def test_engines_are_compared_once_there_is_enough_to_compute(base, cut_points, 
     for number in range(4):
         assert are_equal(compute(PIXELS), expected)
         assert bool(list(probes_folder().glob("result-*"))) == (number >= 2)
+
+
+def test_threads_that_compute_at_once_wait_for_one_probe(base, cut_points, expected):
+    compute = build_frozen_part(base, cut_points, 8, SCALING, few_images=0)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(are_equal(features, expected) for features in pool.map(compute, [PIXELS] * 8))
+    assert len(list(probes_folder().glob("result-*"))) == 1
 
 
 def test_no_engines_are_compared_for_results_that_must_be_the_same(base, cut_points, expected):

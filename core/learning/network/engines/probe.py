@@ -29,6 +29,9 @@ _ROUND_SECONDS = 0.06
 """Time that the first engine takes for the images of a round."""
 
 _ROUNDS = 2
+_ENOUGH_SECONDS = 0.7
+"""No further round begins after this time, such as on a machine that is busy."""
+
 _MAX_IMAGES = 32
 """A usual training batch, which is computed in one call."""
 
@@ -68,7 +71,8 @@ class _Probe:
     size: int
     engines: Sequence[Engine]
     store: ProbeStore
-    opened: dict[str, OpenedGraph] = field(default_factory=dict)
+    opened: dict[str, OpenedGraph]
+    began: float = field(default_factory=time.perf_counter)
 
     def fastest(self) -> FrozenPart:
         subject = (hashlib.sha256(self.graph).hexdigest(), self.size)
@@ -122,7 +126,9 @@ class _Probe:
     def _measure(self, pixels: np.ndarray) -> dict[tuple[Engine, int], float]:
         """Measure the seconds of each engine and batch size, all in turn; other work only adds to the least time."""
         seconds: dict[tuple[Engine, int], float] = {}
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
+            if number and time.perf_counter() - self.began > _ENOUGH_SECONDS:
+                break
             for engine in (engine for engine in self.engines if engine.name in self.opened):
                 for size in engine.batch_sizes:
                     began = time.perf_counter()
