@@ -74,7 +74,7 @@ def raise_error(*arguments: object) -> list[np.ndarray]:
 
 
 def test_the_fastest_engine_is_used_and_remembered(recorder, store):
-    slow, fast = recorder.engine("slow", seconds=0.02), recorder.engine("fast")
+    slow, fast = recorder.engine("slow", seconds=0.1), recorder.engine("fast")
     assert used(recorder, find(store, slow, fast)) == "fast"
     opened, computed = dict(recorder.opened), dict(recorder.computed)
     part = find(store, slow, fast)
@@ -83,7 +83,7 @@ def test_the_fastest_engine_is_used_and_remembered(recorder, store):
 
 
 def test_the_first_engine_stays_if_it_is_fastest(recorder, store):
-    first, other = recorder.engine("first"), recorder.engine("other", seconds=0.02)
+    first, other = recorder.engine("first"), recorder.engine("other", seconds=0.1)
     find(store, first, other)
     opened = dict(recorder.opened)
     assert used(recorder, find(store, first, other)) == "first"
@@ -92,7 +92,7 @@ def test_the_first_engine_stays_if_it_is_fastest(recorder, store):
 
 def test_the_best_batch_size_is_used(store):
     def run(pixels: np.ndarray, batch_size: int) -> list[np.ndarray]:
-        time.sleep(0.02 if batch_size == 8 else 0.0)
+        time.sleep(0.1 if batch_size == 8 else 0.0)
         return [*mean(pixels), np.full(len(pixels), batch_size)] if len(pixels) == 1 else mean(pixels)
 
     part = find(store, Engine("only", "numpy", (8, 4), lambda graph: run))
@@ -111,7 +111,7 @@ def test_the_best_batch_size_is_used(store):
     ids=["raises", "unequal", "not a number", "too few", "too many"],
 )
 def test_an_engine_that_fails_or_computes_something_else_is_not_used(recorder, store, caplog, compute):
-    first, bad = recorder.engine("first", seconds=0.02), recorder.engine("bad", compute)
+    first, bad = recorder.engine("first", seconds=0.1), recorder.engine("bad", compute)
     assert used(recorder, find(store, first, bad)) == "first"
     assert len([line for line in caplog.messages if "bad is not used" in line]) == 1
     assert used(recorder, find(store, first, bad)) == "first" and recorder.opened["bad"] == 1, "this is remembered"
@@ -124,7 +124,7 @@ def test_an_engine_that_does_not_open_is_not_used(recorder, store, caplog):
 
 
 def test_a_kept_engine_that_no_longer_opens_is_replaced_by_the_first(recorder, store, caplog):
-    first = recorder.engine("first", seconds=0.02)
+    first = recorder.engine("first", seconds=0.1)
     find(store, first, recorder.engine("second"))
     broken = Engine("second", "numpy", (4,), raise_error)
     assert used(recorder, find(store, first, broken)) == "first"
@@ -147,7 +147,7 @@ def test_an_engine_that_ended_the_process_is_never_tried_again(recorder, store, 
     )
     environment = {"PYTHONPATH": ".", "TF_CPP_MIN_LOG_LEVEL": "3"}
     assert subprocess.run([sys.executable, "-c", code, tmp_path], env=environment).returncode == -4
-    first, bad = recorder.engine("first", seconds=0.02), recorder.engine("bad")
+    first, bad = recorder.engine("first", seconds=0.1), recorder.engine("bad")
     for graph in (GRAPH, b"another graph"):
         assert used(recorder, find(store, first, bad, graph=graph)) == "first"
     assert "bad" not in recorder.opened
@@ -156,7 +156,7 @@ def test_an_engine_that_ended_the_process_is_never_tried_again(recorder, store, 
 
 
 def test_another_processor_or_graph_or_damaged_result_is_probed_again(recorder, store, tmp_path):
-    first, second = recorder.engine("first"), recorder.engine("second", seconds=0.02)
+    first, second = recorder.engine("first"), recorder.engine("second", seconds=0.1)
     find(store, first, second)
     for again in (
         lambda: find(ProbeStore(tmp_path, "another processor"), first, second),
