@@ -43,7 +43,15 @@ from core.experiment.named_strategies import (
     SharedSettings,
 )
 from core.experiment.preset import Preset
-from core.experiment.run_config import LAYOUTS, SAMPLE, TEST_PARTS, RunConfig, default_test_parts
+from core.experiment.run_config import (
+    EXACT,
+    FROZEN_PRECISIONS,
+    LAYOUTS,
+    SAMPLE,
+    TEST_PARTS,
+    RunConfig,
+    default_test_parts,
+)
 from core.experiment.runs.growth import Growth, GrowthState, expect_several
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import STUDY_ID, AnyRun, State, study_of
@@ -173,6 +181,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--class-weights", action="store_true", help="weight each class in the loss by its inverse frequency")
     add("--no-reuse", action="store_true", help="compute the frozen layers in each epoch and cache no features")
     add(
+        "--frozen-precision",
+        choices=FROZEN_PRECISIONS,
+        default=EXACT,
+        help="exact: the frozen layers compute in 32 bits; fastest: for training in bfloat16, where the processor is "
+        "faster with it and a check on 32 images passes. Test images are always computed exactly",
+    )
+    add(
         "--groups",
         default="",
         metavar="PATTERN|CSV",
@@ -221,6 +236,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         views=arguments.views,
         class_weights=arguments.class_weights,
         reuse=not arguments.no_reuse,
+        frozen_precision=arguments.frozen_precision,
         layout=arguments.layout,
         leak_free=not arguments.allow_near_duplicates,
         groups=absolute_groups(arguments.groups),

@@ -1,6 +1,6 @@
-"""Time of ten seeds of feature extraction against one, all cached: `python benchmarks/many_seeds.py [--data DIR ...]`.
+"""Time of ten seeds of feature extraction against one, all cached: `python benchmarks/many_seeds.py [--data DIR]`.
 
-First trains all seeds once, which caches their features. Then, in turn, one seed and all seeds at another learning rate,
+First trains all seeds, which caches their features. Then, in turn, one seed and all seeds at another learning rate,
 each from the creation of the study to the end of its last test, with a prewarmed worker. `benchmarks/second_run.py`
 measures one run in a browser.
 """

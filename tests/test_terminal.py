@@ -185,6 +185,12 @@ def test_bad_groups_are_refused_in_one_line_before_anything_is_read(groups, mess
     assert exit.value.code == 2 and message in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_the_precision_of_cached_features_is_exact_unless_asked_for():
+    for options, precision in ([], "exact"), (["--frozen-precision", "fastest"], "fastest"):
+        template = _build_preset(_parser().parse_args([*options, *SMALL])).template
+        assert template.frozen_precision == precision
+
+
 def test_gradual_plans_one_strategy_of_four_phases():
     (strategy,) = _build_preset(_parser().parse_args(["--strategy", "gradual", *SMALL])).strategies
     assert (strategy.name, strategy.title) == ("gradual-unfreezing", "Gradual unfreezing")

@@ -11,6 +11,9 @@ from core.experiment.named_strategies import TWO_PHASE
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Strategy, expect_integer, expect_number
 
 PRECISIONS: Final = ("float16", "float32")
+FROZEN_PRECISIONS: Final = ("exact", "fastest")
+"""How the features of the frozen layers are computed for training."""
+EXACT, FASTEST = FROZEN_PRECISIONS
 SAMPLE: Final = "sample"
 """The `data` of a run on the built-in drawn data set."""
 MIN_BATCH: Final = 2
@@ -71,7 +74,10 @@ class RunConfig:
             1 = the unchanged image only.
         reuse: read the features of the frozen layers from the feature cache, and add missing ones; False computes all
             of them in each epoch.
-        kept_precision: precision of cached features, "float16" or "float32".
+        kept_precision: precision in which cached features are stored, "float16" or "float32".
+        frozen_precision: precision in which the frozen layers compute training features, one of `FROZEN_PRECISIONS`:
+            "exact" in 32 bits; "fastest" in bfloat16 where the processor is faster with it and the result is close.
+            Whatever is judged, predicted or exported is exact.
         leak_free: keep near-duplicates in one part of the split; False ignores them, to show the effect of leaks.
         base: name of the base network. An unknown one is accepted, so that runs on a base that is no longer there can
             be shown; `backbone` refuses it.
@@ -98,6 +104,7 @@ class RunConfig:
     views: int = 4
     reuse: bool = True
     kept_precision: str = "float16"
+    frozen_precision: str = EXACT
     leak_free: bool = True
     base: str = DEFAULT_BASE.name
     layout: str = "auto"
@@ -123,6 +130,7 @@ class RunConfig:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
         _expect_one_of("kept_precision", self.kept_precision, PRECISIONS)
+        _expect_one_of("frozen_precision", self.frozen_precision, FROZEN_PRECISIONS)
         _expect_one_of("layout", self.layout, LAYOUTS)
         _expect_one_of("test_parts", self.test_parts, TEST_PARTS)
         for name in ("data", "base", "weights"):

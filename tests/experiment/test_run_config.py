@@ -36,6 +36,15 @@ def test_files_say_all_and_older_ones_a_number_without_a_base():
         Phase.from_json({"unfreeze": "most", "learning_rate": 1e-4, "epochs": 1})
 
 
+def test_runs_of_earlier_versions_have_exact_features():
+    older = RunConfig().to_json()
+    del older["frozen_precision"]
+    assert RunConfig.from_json(older) == RunConfig() == RunConfig(frozen_precision="exact")
+    for wrong in ("bf16", "", None, True):
+        with pytest.raises(ValueError, match="Expected frozen_precision to be one of exact, fastest; received"):
+            RunConfig.from_json(older | {"frozen_precision": wrong})
+
+
 @given(configs)
 def test_every_depth_of_a_valid_configuration_is_a_number_of_layers_of_its_base(config):
     assert all(0 <= depth <= DEFAULT_BASE.layers for depth in config.counted_strategy.depths)

@@ -267,6 +267,17 @@ def test_a_run_of_an_earlier_version_with_batch_size_1_is_duplicated_with_2(root
     assert not page.info and not page.exception
 
 
+def test_the_precision_of_cached_features_is_chosen_and_restored(root):
+    page = open_page("train")
+    assert page.selectbox(key="frozen-precision").value == "exact"
+    page.selectbox(key="weights").set_value("None (random)")
+    page.selectbox(key="frozen-precision").set_value("fastest").run()
+    button(page, "Start").click().run()
+    run = RunStore(root).runs()[0]
+    assert not page.exception and run.config.frozen_precision == "fastest"
+    assert open_page("train", **{"from": run.id}).selectbox(key="frozen-precision").value == "fastest"
+
+
 def test_duplicate_restores_the_settings_and_images_of_a_run(root, tiny_folder):
     config = RunConfig(
         data=str(tiny_folder), strategy=gradual_unfreezing(), image_size=96, seed=7, split_seed=7, weights="random"

@@ -24,6 +24,7 @@ _TRAINING: Final = (
     "Near-duplicates",
     "Groups",
     "Mixed precision",
+    "Precision of cached features",
 )
 
 

@@ -50,6 +50,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         "Deterministic": _yes_or_no(config.deterministic),
         "Mixed precision": _yes_or_no(config.mixed_precision),
         "Frozen features": _frozen_features(config),
+        **({"Precision of cached features": config.frozen_precision} if config.reuse else {}),
     }
 
 

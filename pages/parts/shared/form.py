@@ -137,6 +137,7 @@ def _fill_settings(template: RunConfig) -> None:
         "deterministic",
         "mixed_precision",
         "views",
+        "frozen_precision",
     ):
         state[name.replace("_", "-")] = getattr(template, name)
     _fill_batch_size(template.batch_size)
