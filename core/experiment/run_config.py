@@ -80,6 +80,7 @@ class RunConfig:
             columns path and group, or a regular expression of file names with one capture group; "" = none.
         test_parts: one of `TEST_PARTS`: "random" draws the test images anew with each seed; "in-turn" tests every image
             once in five seeds (`core/data/datasets/folds.py`).
+        dropout: share of the hidden layer's outputs that each training step sets to 0, from 0 to below 1.
     """
 
     data: str = SAMPLE
@@ -103,6 +104,7 @@ class RunConfig:
     layout: str = "auto"
     groups: str = ""
     test_parts: str = RANDOM
+    dropout: float = 0.5
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
@@ -130,6 +132,7 @@ class RunConfig:
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
                 raise ValueError(f"Expected {name} to name a folder or file; received {str(value)[:80]!r}.")
         check_groups(self.groups)
+        _expect_dropout(self.dropout)
         if self.base in backbones():
             self._expect_fitting_base(self.backbone)
 
@@ -195,6 +198,11 @@ class RunConfig:
 def default_test_parts(seeds: int) -> str:
     """The test parts of a study of this many seeds unless the user chooses: with three or more, in turn."""
     return IN_TURN if seeds >= 3 else RANDOM
+
+
+def _expect_dropout(dropout: object) -> None:
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise ValueError(f"Expected dropout to be a number from 0 to below 1; received {dropout!r}.")
 
 
 def _expect_one_of(name: str, value: object, choices: tuple[float | str, ...]) -> None:

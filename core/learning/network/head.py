@@ -6,11 +6,11 @@ from keras import layers
 from core.experiment.parameter_counts import HEAD_UNITS
 
 
-def build_head(features: keras.KerasTensor, classes: int, seed: int) -> keras.KerasTensor:
-    """Add the head to a feature map: pooling - Dense(128, ReLU) - BatchNormalization - Dropout(0.5) - softmax."""
+def build_head(features: keras.KerasTensor, classes: int, seed: int, dropout: float = 0.5) -> keras.KerasTensor:
+    """Add the head to a feature map: pooling - Dense(128, ReLU) - BatchNormalization - Dropout - softmax."""
     x = layers.GlobalAveragePooling2D(name="pool")(features)
     x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(x)
     x = layers.BatchNormalization(name="normalise")(x)
-    x = layers.Dropout(0.5, seed=seed + 4, name="dropout")(x)
+    x = layers.Dropout(dropout, seed=seed + 4, name="dropout")(x)
     # float32 under every precision policy: 16 bits cannot represent small probabilities
     return layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)

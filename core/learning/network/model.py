@@ -20,6 +20,7 @@ def build_transfer_model(
     weights: str = "imagenet",
     seed: int = 0,
     base: str = DEFAULT_BASE.name,
+    dropout: float = 0.5,
 ) -> keras.Model:
     """Build a model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities.
 
@@ -30,7 +31,7 @@ def build_transfer_model(
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
     x = layers.Rescaling(network.scaling.scale, network.scaling.offset, name="rescale")(pixels)
     x = build_base(network, alpha, image_size, weights)(x, training=False)
-    model = keras.Model(pixels, build_head(x, classes, seed), name="transfer_model")
+    model = keras.Model(pixels, build_head(x, classes, seed, dropout), name="transfer_model")
     unfreeze_layers(model, 0)
     return model
 
@@ -41,8 +42,10 @@ def build_model(config: RunConfig, classes: int) -> keras.Model:
     Raises `UnknownBase`, `WeightsError`.
     """
     if config.strategy.is_from_scratch:
-        return build_small_cnn(classes, config.image_size, config.seed)
-    return build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed, config.base)
+        return build_small_cnn(classes, config.image_size, config.seed, config.dropout)
+    return build_transfer_model(
+        classes, config.image_size, config.alpha, config.weights, config.seed, config.base, config.dropout
+    )
 
 
 def base_of(model: keras.Model) -> keras.Model | None:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from core.analysis.charts.common import chart_points, downsample, plain_text
 from core.analysis.charts.palette import DEPTH_COLOURS, strategy_colours
-from core.analysis.text import count, duration, escape_markdown, percent, points, rate, shorten
+from core.analysis.text import count, duration, escape_markdown, percent, points, shorten
 from core.experiment.named_strategies import TWO_PHASE, unfreeze_sweep
+from core.experiment.strategy import rate
 
 
 @given(st.lists(st.floats(-9, 9), max_size=400), st.integers(2, 50))
