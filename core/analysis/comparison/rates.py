@@ -21,6 +21,7 @@ MIN_RATES: Final = 3
 
 MIN_SEEDS: Final = 3
 """Smallest number of seeds of which no warning about chance is given."""
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class RateSweep:
     @property
     def equivalent(self) -> tuple[RateResult, ...]:
         """The best and its neighbours whose mean validation accuracy is within the margin of it, without a gap."""
-        line, least = self.with_dropout(self.best.dropout), fmean(self.best.validation) - self.margin
+        line, least = self.with_dropout(self.best.dropout), fmean(self.best.validation) - self.margin - _ROUNDING
         start = end = line.index(self.best)
         while start > 0 and fmean(line[start - 1].validation) >= least:
             start -= 1
