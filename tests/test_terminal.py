@@ -227,7 +227,7 @@ def test_a_rate_sweep_trains_and_is_compared(terminal, tiny_folder):
     code, out, err = terminal.run("--data", str(tiny_folder), *sweep, "--json", *SMALL)
     assert code == 0, err
     results, store = json.loads(out.splitlines()[-1]), RunStore(terminal.runs)
-    assert [run["title"] for run in results["runs"]][6] == "Feature extraction at 1e-3"
+    assert [run["title"] for run in results["runs"]][6] == "Head at 1e-3"
     assert [run["strategy"] for run in results["runs"]] == [at_rate(rate) for rate in SWEPT_RATES]
     assert {run.config.dropout for run in store.runs()} == {0.2} and len({run.study for run in store.runs()}) == 1
     sweep = rate_sweep_of(

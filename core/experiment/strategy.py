@@ -102,7 +102,7 @@ class Strategy:
         if (swept := swept_depth(self.name)) is not None:
             return f"Top {swept} layers" if swept else "Head alone"
         if (learning_rate := swept_rate(self.name)) is not None:
-            return f"Feature extraction at {rate(learning_rate)}"
+            return f"Head at {rate(learning_rate)}"
         return _TITLES.get(self.name, self.name.replace("-", " ").capitalize())
 
     @property

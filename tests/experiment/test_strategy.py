@@ -253,14 +253,14 @@ def test_a_rate_sweep_is_feature_extraction_at_twelve_rates():
     assert len(sweep) == 12 and FEATURE_EXTRACTION.phases[0].learning_rate in SWEPT_RATES
     steps = [high / low for low, high in pairwise(SWEPT_RATES)]
     assert min(steps) >= 2 and max(steps) < 2.51, "evenly spaced on a log axis"
-    assert (sweep[6].name, sweep[6].title) == ("feature-extraction-at-1e-3", "Feature extraction at 1e-3")
+    assert (sweep[6].name, sweep[6].title) == ("feature-extraction-at-1e-3", "Head at 1e-3")
 
 
 @given(rates.filter(lambda value: value >= 1e-12))
 def test_the_name_of_a_swept_strategy_has_its_rate_with_three_digits(learning_rate):
     (strategy,) = rate_sweep([learning_rate])
     assert swept_rate(strategy.name) == pytest.approx(learning_rate, rel=5e-3)
-    assert strategy.title == f"Feature extraction at {rate(learning_rate)}"
+    assert strategy.title == f"Head at {rate(learning_rate)}"
     assert all(swept_rate(name) is None for name in (*STRATEGIES, "unfreeze-11", "feature-extraction-at-night"))
 
 

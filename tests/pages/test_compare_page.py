@@ -362,10 +362,11 @@ def test_a_rate_sweep_is_drawn_and_its_best_rate_by_validation_is_taken_to_the_t
     assert "How much the learning rate matters" in texts(page)
     assert "Highest validation accuracy: 95.0% at a learning rate of 1e-3 and a dropout of 0.2" in texts(page)
     assert "The test accuracy there, 70.0%, is the one to report" in texts(page)
-    validation, test = charts(page)[:2]
+    validation, test, bars = charts(page)[:3]
     assert [validation["layout"]["xaxis"]["type"], test["layout"]["xaxis"]["type"]] == ["log", "log"]
     assert {"dropout 0.2", "dropout 0.5", "best by validation"} <= {trace["name"] for trace in test["data"]}
     take = next(link for link in page.main.get("page_link") if link.proto.label == "Train with this rate")
+    assert len(bars["data"]) == 2 * 6, "a bar and the seeds of each setting"
     best = next(run for run in study.runs if run.config.dropout == 0.2 and run.config.strategy.title.endswith("1e-3"))
     assert take.proto.page == "train" and take.proto.query_string == f"rate-of={best.id}"
     form = open_page("train", **{"rate-of": best.id})

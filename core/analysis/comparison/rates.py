@@ -144,7 +144,7 @@ def describe_rates(sweep: RateSweep) -> str:
         _describe_spread(sweep),
         _describe_dropouts(sweep),
         f"The test accuracy there, {percent(fmean(sweep.best.test))}, is the one to report: the test images took no "
-        "part in the choice.",
+        "part in the choice. Do not choose a rate by its test accuracy.",
         _limits(sweep),
     )
     return " ".join(part for part in parts if part)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.analysis.charts.contrasts import MAX_PAIRS, shown_contrasts
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.pairs.contrast import Judgement
 from core.analysis.comparison.pairs.pairwise import setting_intervals
@@ -104,7 +105,9 @@ def test_many_settings_that_are_beaten_are_counted_instead_of_named(store):
     for number, run in enumerate(runs):
         save_predictions(store, run, [True] * (400 + 50 * (number if number < 11 else 0)) + [False] * 600)
     text = describe(store, runs)
-    assert len(text) < 500 and text.count("Feature extraction at") + text.count("feature extraction at") == 2
+    assert len(shown_contrasts(judge(store, runs))) == MAX_PAIRS
+    assert all(-1 <= low <= high <= 1 for low, high in (contrast.interval for contrast in judge(store, runs).contrasts))
+    assert len(text) < 500 and text.lower().count("head at") == 2
 
 
 def test_seeds_that_disagree_leave_it_open_and_the_number_needed_is_given(store):

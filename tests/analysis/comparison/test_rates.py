@@ -128,7 +128,8 @@ def test_the_description_says_how_much_the_rate_matters_and_what_to_report():
     assert text == (
         "Highest validation accuracy: 90.0% at a learning rate of 1e-3, on average. The rate matters: at 1e-4 it is "
         "39.0 points lower; from 1e-3 to 1e-2 it is within 1.0 points of that. The test accuracy there, 70.0%, is the "
-        "one to report: the test images took no part in the choice."
+        "one to report: the test images took no part in the choice. Do not choose a rate by its "
+        "test accuracy."
     )
     flat = describe_rates(sweep({1e-4: [0.9], 1e-3: [0.905], 1e-2: [0.9]}))
     assert "The rate hardly matters here: from 1e-4 to 1e-2, all are within 1.0 points of it." in flat
