@@ -160,12 +160,15 @@ class RunConfig:
         return replace(self, seed=0, split_seed=0)
 
     def depths_of_similar_runs(self, others: Iterable["RunConfig"]) -> frozenset[int]:
-        """Depths trained by those of the other configurations that differ from this one only in strategy."""
+        """Depths trained by those of the other configurations that differ from this one only in strategy and dropout,
+        so that they need the same features.
+        """
         return frozenset().union(
             *(
                 other.counted_strategy.cumulative_max_depths
                 for other in others
-                if replace(self, strategy=other.strategy) == other and not other.strategy.is_from_scratch
+                if replace(self, strategy=other.strategy, dropout=other.dropout) == other
+                and not other.strategy.is_from_scratch
             )
         )
 
