@@ -112,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         default="two-phase",
         choices=STRATEGY_CHOICES,
         help="all: the first three; depths: two-phase at each of several depths; "
-        "gradual: the head, then ever more layers, each time at a lower rate",
+        "rates: feature extraction at "
+        "each of twelve learning rates; gradual: the head, then ever more layers, each time at a lower rate",
     )
     add(
         "--phase1-epochs",
@@ -126,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         default=10,
         help="epochs with unfrozen layers; gradual: divided among the three depths",
     )
-    add("--phase1-lr", type=float, default=1e-3, help="learning rate of phase 1")
+    add("--phase1-lr", type=float, default=1e-3, help="learning rate of phase 1; rates has its own")
     add(
         "--phase2-lr", type=float, default=1e-4, help="learning rate of phase 2; gradual: of its first part, then lower"
     )
@@ -177,6 +178,15 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=4,
         help="augmented copies of each training image, used in turn; 0: a new copy in each epoch, 1: the image itself",
+    )
+    add(
+        "--dropout",
+        type=float,
+        nargs="+",
+        default=[0.5],
+        metavar="SHARE",
+        help="share of the hidden layer's outputs that each training step sets to 0, from 0 to below 1; several: "
+        "each strategy trains with each of them",
     )
     add("--class-weights", action="store_true", help="weight each class in the loss by its inverse frequency")
     add("--no-reuse", action="store_true", help="compute the frozen layers in each epoch and cache no features")
@@ -247,7 +257,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
     strategies = _choose_strategies(arguments)
     if arguments.until_settled:
         expect_several(strategies)
-    return Preset(strategies, template, _first_seeds(arguments), _limits(arguments))
+    return Preset(strategies, template, _first_seeds(arguments), _limits(arguments), tuple(arguments.dropout))
 
 
 def _first_seeds(arguments: argparse.Namespace) -> int:

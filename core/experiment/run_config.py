@@ -8,6 +8,7 @@ from core.backbones.backbone import Backbone
 from core.backbones.registry import DEFAULT_BASE, backbone, backbones
 from core.experiment.group_pattern import check_groups
 from core.experiment.named_strategies import TWO_PHASE
+from core.experiment.parameter_counts import HEAD_DROPOUT
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Strategy, expect_integer, expect_number
 
 PRECISIONS: Final = ("float16", "float32")
@@ -86,6 +87,7 @@ class RunConfig:
             columns path and group, or a regular expression of file names with one capture group; "" = none.
         test_parts: one of `TEST_PARTS`: "random" draws the test images anew with each seed; "in-turn" tests every image
             once in five seeds (`core/data/datasets/folds.py`).
+        dropout: share of the hidden layer's outputs that each training step sets to 0, from 0 to below 1.
     """
 
     data: str = SAMPLE
@@ -110,6 +112,7 @@ class RunConfig:
     layout: str = "auto"
     groups: str = ""
     test_parts: str = RANDOM
+    dropout: float = HEAD_DROPOUT
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
@@ -138,6 +141,7 @@ class RunConfig:
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
                 raise ValueError(f"Expected {name} to name a folder or file; received {str(value)[:80]!r}.")
         check_groups(self.groups)
+        _expect_dropout(self.dropout)
         if self.base in backbones():
             self._expect_fitting_base(self.backbone)
 
@@ -165,12 +169,15 @@ class RunConfig:
         return replace(self, seed=0, split_seed=0)
 
     def depths_of_similar_runs(self, others: Iterable["RunConfig"]) -> frozenset[int]:
-        """Depths trained by those of the other configurations that differ from this one only in strategy."""
+        """Depths trained by those of the other configurations that differ from this one only in strategy and dropout,
+        so that they need the same features.
+        """
         return frozenset().union(
             *(
                 other.counted_strategy.cumulative_max_depths
                 for other in others
-                if replace(self, strategy=other.strategy) == other and not other.strategy.is_from_scratch
+                if replace(self, strategy=other.strategy, dropout=other.dropout) == other
+                and not other.strategy.is_from_scratch
             )
         )
 
@@ -203,6 +210,11 @@ class RunConfig:
 def default_test_parts(seeds: int) -> str:
     """The test parts of a study of this many seeds unless the user chooses: with three or more, in turn."""
     return IN_TURN if seeds >= 3 else RANDOM
+
+
+def _expect_dropout(dropout: object) -> None:
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise ValueError(f"Expected dropout to be a number from 0 to below 1; received {dropout!r}.")
 
 
 def _expect_one_of(name: str, value: object, choices: tuple[float | str, ...]) -> None:

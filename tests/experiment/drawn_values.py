@@ -40,6 +40,7 @@ configs = st.builds(
     layout=st.sampled_from(LAYOUTS),
     groups=st.sampled_from(["", r"(.+)_\\d+", "(玻璃)", "/data/groups.csv"]),
     test_parts=st.sampled_from(TEST_PARTS),
+    dropout=st.floats(0, 1, exclude_max=True),
 )
 
 timestamps = st.none() | st.floats(0, 4e9)

@@ -70,6 +70,20 @@ def test_an_unknown_base_can_be_read_but_not_used():
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("dropout", [1, -0.1, float("nan"), "0.5", True, None])
+def test_an_impossible_dropout_is_refused(dropout):
+    with pytest.raises(ValueError, match="Expected dropout to be a number from 0 to below 1; received"):
+        RunConfig(dropout=dropout)
+
+
+def test_runs_of_earlier_versions_have_a_dropout_of_one_half():
+    stored = RunConfig().to_json()
+    del stored["dropout"]
+    assert RunConfig.from_json(stored) == RunConfig(dropout=0.5)
+    assert settings_of(RunConfig(dropout=0.2))["Dropout"] == "0.2"
+
+
+@pytest.mark.faults
 def test_a_batch_of_one_image_is_refused_with_the_reason():
     expected = r"batch_size \(of a single image, .* learns nothing\) to be a whole number from 2 to 1,024; received 1\."
     with pytest.raises(ValueError, match=expected):

@@ -167,6 +167,7 @@ class RunNetwork:
         with self._shared.lock if self._shared else nullcontext():
             if self._shared:
                 assign_head(self.model, self.head)
+                self.model.get_layer("dropout").rate = self._config.dropout
             in_float32(self.model).save(path)
         if self._is_untrained and self._known:
             self._known.remember_template(path)

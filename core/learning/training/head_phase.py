@@ -55,7 +55,7 @@ def _turn(context: Context) -> Iterator[None]:
 def _trainer(context: Context, progress: Progress, phase: Phase, resumed: bool) -> HeadTrainer:
     config = context.config
     head = head_of(progress.weights) if progress.weights else context.network.head
-    trainer = HeadTrainer(head, phase.learning_rate, config.seed)
+    trainer = HeadTrainer(head, phase.learning_rate, config.seed, config.dropout)
     if resumed:
         trainer.restore_optimizer(progress.optimizer)
     return trainer

@@ -133,7 +133,7 @@ class _RangeTest:
         """The network of a phase, from the present weights on."""
         cut_point = self._features.cut_point(phase)
         if cut_point is not None and cut_point.name == POOL:
-            return HeadSteps(self._network, self._config.seed)
+            return HeadSteps(self._network, self._config)
         planned = self._config.counted_strategy.phases[phase - 1]
         return KerasSteps(self._network.open_model(), planned, cut_point, self._config.seed)
 

@@ -29,6 +29,7 @@ from pages.parts.shared.form import (
 )
 from pages.parts.shared.grouping_controls import choose_grouping
 from pages.parts.shared.services import Services, show_error
+from pages.parts.train.dropouts import choose_dropouts
 
 
 def choose_template(services: Services, data: str) -> tuple[RunConfig, list[str]]:
@@ -44,6 +45,7 @@ def choose_template(services: Services, data: str) -> tuple[RunConfig, list[str]
             with _collect(errors):
                 template = replace(template, weights=_choose_weights(services, template))
             template = _choose_training(template)
+            choose_dropouts()
             with _collect(errors):
                 leak_free, groups = choose_grouping(services.allowed_folders)
                 template = replace(template, leak_free=leak_free, groups=groups)

@@ -76,6 +76,12 @@ def test_the_baseline_is_another_network_and_a_sweep_has_no_tuned_rate():
     assert different_aspects([TWO], [replace(FINE, frozen_precision="fastest")]) == ["Training"]
 
 
+def test_dropout_is_fair_if_every_strategy_has_the_same_values():
+    crossed = [[replace(config, dropout=dropout)] for config in (FINE, TWO) for dropout in (0.2, 0.8)]
+    assert check_fairness(*crossed).is_fair
+    assert [check.finding for check in check_fairness(*crossed[:3]).different] == ["Different: dropout."]
+
+
 def test_rates_other_than_the_defaults_are_reported():
     tuned = replace(TWO, strategy=Strategy("fine-tuning", (Phase(154, 3e-5, 25),)))
     result = check_fairness([TWO], [tuned])
