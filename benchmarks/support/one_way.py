@@ -18,7 +18,7 @@ import numpy as np
 
 from core.learning.network.accelerator import jit_compile
 from core.learning.network.cut_points import cut_point_for
-from core.learning.network.folding import folded
+from core.learning.network.folding import fold
 from core.learning.network.model import base_of, build_transfer_model, unfreeze_layers
 from core.learning.network.trained_part import trained_part
 from core.learning.training.batches import Batches
@@ -116,7 +116,7 @@ def _build(arguments: argparse.Namespace) -> tuple[keras.Model, Batches]:
         BASE_CHANGES[arguments.base_change](base_of(model))
     unfreeze_layers(model, arguments.unfreeze)
     network = trained_part(model, cut_point_for(base_of(model), arguments.unfreeze))
-    network = folded(network) if arguments.fold else network
+    network = fold(network) if arguments.fold else network
     network.compile(
         (FusedAdam if arguments.fused_adam else keras.optimizers.Adam)(1e-5),
         "sparse_categorical_crossentropy",

@@ -14,8 +14,9 @@ from core.experiment.runs.errors import Diverged
 from core.experiment.runs.metrics import best_key
 from core.experiment.runs.run import Row
 from core.experiment.strategy import Phase
-from core.learning.network.accelerator import jit_compile, sync_variables
+from core.learning.network.accelerator import folding_pays, jit_compile, sync_variables
 from core.learning.network.cut_points import CutPoint
+from core.learning.network.folding import fold
 from core.learning.network.model import base_of, count_trainable, unfreeze_layers
 from core.learning.network.trained_part import trained_part
 from core.learning.training.batches import Batches, TrainingData, training_batches
@@ -236,6 +237,8 @@ def compile_phase(model: keras.Model, phase: Phase, cut_point: CutPoint | None) 
     """Return the part of a model above a cut point, compiled for a phase, with a new optimizer."""
     unfreeze_layers(model, phase.unfreeze)
     network = trained_part(model, cut_point)
+    if folding_pays():
+        network = fold(network)
     # The variables of the accuracy and the optimizer are created here: if the first step created them, TensorFlow would
     # trace it twice.
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
