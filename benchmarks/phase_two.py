@@ -1,8 +1,8 @@
 """Ways to compute the training step above the cut point: `python benchmarks/phase_two.py [--rounds 5]`.
 
-Each way has its own process, which loads the same weights and trains the top layers on the same random features, without
-dropout. The processes take turns: in each round every way trains one epoch while the others wait. Shown are the median
-time per step, the median of the rounds' ratios to the step without any change (wall-clock; processor time of all
+Each way has its own process, which loads the same weights and trains the top layers on the same random features,
+without dropout. The processes take turns: in each round every way trains one epoch while the others wait. Shown are the
+median time per step, the median of the rounds' ratios to the step without any change (wall-clock; processor time of all
 threads), and the largest difference of the losses of the first three epochs.
 """
 
@@ -45,7 +45,9 @@ WAYS: Mapping[str, Way] = {
     "oneDNN, folded": Way(ONEDNN, ("--fold",)),
     "oneDNN, folded, one call an epoch": Way(ONEDNN, ("--fold", "--one-call")),
     "oneDNN, folded, fused Adam": Way(ONEDNN, ("--fold", "--fused-adam")),
-    "oneDNN, folded, memory kept": Way(ONEDNN | {"MALLOC_TRIM_THRESHOLD_": LARGE, "MALLOC_MMAP_THRESHOLD_": LARGE}, ("--fold",)),
+    "oneDNN, folded, memory kept": Way(
+        ONEDNN | {"MALLOC_TRIM_THRESHOLD_": LARGE, "MALLOC_MMAP_THRESHOLD_": LARGE}, ("--fold",)
+    ),
     "oneDNN, folded, bfloat16": Way(ONEDNN | {"TF_SET_ONEDNN_FPMATH_MODE": "BF16"}, ("--fold",)),
     "oneDNN, folded, one operation at a time": Way(ONEDNN | {"TF_NUM_INTEROP_THREADS": "1"}, ("--fold",)),
     "folded, XLA": Way(options=("--fold", "--xla")),
@@ -64,7 +66,11 @@ class _Trainer:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "benchmarks.support.one_way", *options, *way.options),
-                *(f"--image-size={arguments.image_size}", f"--weights={weights}", f"--base-weights={arguments.weights}"),
+                *(
+                    f"--image-size={arguments.image_size}",
+                    f"--weights={weights}",
+                    f"--base-weights={arguments.weights}",
+                ),
             ],
             cwd=PROJECT,
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": way.backend} | way.environment,
@@ -127,9 +133,7 @@ def _take_turns(trainers: Mapping[str, _Trainer], rounds: int) -> Mapping[str, l
     return times
 
 
-def _print(
-    trainers: Mapping[str, _Trainer], times: Mapping[str, list[tuple[float, float]]], steps: int
-) -> None:
+def _print(trainers: Mapping[str, _Trainer], times: Mapping[str, list[tuple[float, float]]], steps: int) -> None:
     """Print a line per way: time per step, both ratios, difference of the losses."""
     print(f"{'Way':<42}{'Step':<10}{'Ratio (least to most)':<26}{'Processor time':<18}Losses differ by")
     for name, trainer in trainers.items():
