@@ -95,7 +95,7 @@ def test_the_dropout_changes_the_share_only(strategy):
     config = RunConfig(strategy=strategy, image_size=96, alpha=0.35, weights="random")
     default, less = (build_model(replace(config, dropout=dropout), 10) for dropout in (0.5, 0.2))
     layers = [model.get_layer("dropout") for model in (default, less)]
-    assert [layer.rate for layer in layers] == [0.5, 0.2] and layers[0].seed == layers[1].seed == config.seed + 4
+    assert [layer.rate for layer in layers] == [0.5, 0.2] and layers[0].seed == layers[1].seed
     assert all(np.array_equal(a, b) for a, b in zip(default.get_weights(), less.get_weights(), strict=True))
 
 
