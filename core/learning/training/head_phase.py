@@ -8,8 +8,8 @@ import numpy as np
 
 from core.experiment.strategy import Phase
 from core.learning.head.gradients import mean_loss_and_accuracy
+from core.learning.head.head_weights import HeadWeights, head_of, predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
-from core.learning.head.weights import HeadWeights, head_of, predict_log_probabilities
 from core.learning.inputs.loaded_features import keep_in_memory
 from core.learning.inputs.training_data import BatchOrder, InputLoader, class_weights_of
 from core.learning.training.phase_log import PhaseLog
