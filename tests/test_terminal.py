@@ -334,8 +334,8 @@ def test_without_weights_option_and_internet_it_trains_from_the_sample_base_with
 
 
 def start_and_await_epoch(terminal: Terminal, data: Path) -> tuple[subprocess.Popen, RunStore]:
-    """Start a run of 40 epochs, and wait until it has trained one."""
-    process = terminal.start("--data", str(data), *HEAD_ALONE, "--phase1-epochs", "40", *SMALL)
+    """Start a run of 40 epochs with new copies in each, which take longer, and wait until it has trained one."""
+    process = terminal.start("--data", str(data), *HEAD_ALONE, "--phase1-epochs", "40", "--views", "0", *SMALL)
     store, deadline = RunStore(terminal.runs), time.monotonic() + 120
     while not (store.runs() and store.metrics(store.runs()[0].id).epochs):
         assert time.monotonic() < deadline and process.poll() is None

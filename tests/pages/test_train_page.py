@@ -481,10 +481,10 @@ def test_training_time_is_measured_once_per_depth(root, monkeypatch, tmp_path):
     TimingStub.error = ""
     button(page, "Estimate training time").click().run()
     assert TimingStub.requests[1:] == [[0, 30, 154]] and "on this machine" in texts(page)
-    # 3 builds, 4 phases, 65 epochs of 14 + 3 batches, 3 tests; 4 copies of 420 images and 180 originals, each once
-    assert "About 2 min 11 s on this machine. Features of 0 of 1,860 images" in texts(page)
+    # 2 builds, 4 phases, 65 epochs of 14 + 3 batches, 3 tests; 4 copies of 420 images and 180 originals, each once
+    assert "About 2 min 10 s on this machine. Features of 0 of 1,860 images" in texts(page)
     page.number_input(key="card-0-phase-0-epochs").set_value(5).run()
-    assert "About 1 min 55 s" in texts(page) and len(TimingStub.requests) == 2
+    assert "About 1 min 54 s" in texts(page) and len(TimingStub.requests) == 2
     depth(page, 1).set_value(100).run()
     button(page, "Estimate training time").click().run()
     assert TimingStub.requests[2:] == [[100]]

@@ -29,7 +29,7 @@ def show_run(services: Services, run: AnyRun, metrics: Metrics, name: str, colou
     if run.state.is_finished:
         st.caption(_outcome(run, metrics, done))
     else:
-        text = _queue_position(run, done, waiting) if run.state is State.QUEUED else _activity(run, metrics, done)
+        text = _queue_position(run, metrics, waiting) if run.state is State.QUEUED else _activity(run, metrics, done)
         st.progress(done.share, text)
     if run.status.error:
         st.error(escape_markdown(f"{run.status.error.message} {run.status.error.advice}"))
@@ -93,11 +93,11 @@ def _outcome(run: AnyRun, metrics: Metrics, done: Progress) -> str:
     return ", ".join([epochs, *_best(metrics), *spent, *saved])
 
 
-def _queue_position(run: AnyRun, done: Progress, waiting: Sequence[str]) -> str:
+def _queue_position(run: AnyRun, metrics: Metrics, waiting: Sequence[str]) -> str:
     """What a queued run waits for. Its head may have been trained already, beside another run."""
     ahead = waiting.index(run.id) if run.id in waiting else 0
     text = f"Waiting, {count(ahead, 'run')} ahead" if ahead else "Waiting for a device"
-    return f"{text} ({done.epoch} of {count(done.epochs, 'epoch')} done)" if done.epoch else text
+    return f"{text}, {count(len(metrics.epochs), 'epoch')} done" if metrics.epochs else text
 
 
 def _activity(run: AnyRun, metrics: Metrics, done: Progress) -> str:
