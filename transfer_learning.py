@@ -43,7 +43,15 @@ from core.experiment.named_strategies import (
     SharedSettings,
 )
 from core.experiment.preset import Preset
-from core.experiment.run_config import LAYOUTS, SAMPLE, TEST_PARTS, RunConfig, default_test_parts
+from core.experiment.run_config import (
+    EXACT,
+    FROZEN_PRECISIONS,
+    LAYOUTS,
+    SAMPLE,
+    TEST_PARTS,
+    RunConfig,
+    default_test_parts,
+)
 from core.experiment.runs.growth import Growth, GrowthState, expect_several
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import STUDY_ID, AnyRun, State, study_of
@@ -104,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         default="two-phase",
         choices=STRATEGY_CHOICES,
         help="all: the first three; depths: two-phase at each of several depths; "
-        "gradual: the head, then ever more layers, each time at a lower rate",
+        "rates: feature extraction at "
+        "each of twelve learning rates; gradual: the head, then ever more layers, each time at a lower rate",
     )
     add(
         "--phase1-epochs",
@@ -118,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         default=10,
         help="epochs with unfrozen layers; gradual: divided among the three depths",
     )
-    add("--phase1-lr", type=float, default=1e-3, help="learning rate of phase 1")
+    add("--phase1-lr", type=float, default=1e-3, help="learning rate of phase 1; rates has its own")
     add(
         "--phase2-lr", type=float, default=1e-4, help="learning rate of phase 2; gradual: of its first part, then lower"
     )
@@ -170,8 +179,24 @@ def _parser() -> argparse.ArgumentParser:
         default=4,
         help="augmented copies of each training image, used in turn; 0: a new copy in each epoch, 1: the image itself",
     )
+    add(
+        "--dropout",
+        type=float,
+        nargs="+",
+        default=[0.5],
+        metavar="SHARE",
+        help="share of the hidden layer's outputs that each training step sets to 0, from 0 to below 1; several: "
+        "each strategy trains with each of them",
+    )
     add("--class-weights", action="store_true", help="weight each class in the loss by its inverse frequency")
     add("--no-reuse", action="store_true", help="compute the frozen layers in each epoch and cache no features")
+    add(
+        "--frozen-precision",
+        choices=FROZEN_PRECISIONS,
+        default=EXACT,
+        help="exact: the frozen layers compute in 32 bits; fastest: for training in bfloat16, where the processor is "
+        "faster with it and a check on 32 images passes. Test images are always computed exactly",
+    )
     add(
         "--groups",
         default="",
@@ -221,6 +246,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
         views=arguments.views,
         class_weights=arguments.class_weights,
         reuse=not arguments.no_reuse,
+        frozen_precision=arguments.frozen_precision,
         layout=arguments.layout,
         leak_free=not arguments.allow_near_duplicates,
         groups=absolute_groups(arguments.groups),
@@ -231,7 +257,7 @@ def _build_preset(arguments: argparse.Namespace) -> Preset:
     strategies = _choose_strategies(arguments)
     if arguments.until_settled:
         expect_several(strategies)
-    return Preset(strategies, template, _first_seeds(arguments), _limits(arguments))
+    return Preset(strategies, template, _first_seeds(arguments), _limits(arguments), tuple(arguments.dropout))
 
 
 def _first_seeds(arguments: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
 """Inference speed of a frozen network on this machine's CPU: `python benchmarks/forward.py [--weights FILE]`.
 
-Computes pooled features of MobileNetV2 with several runtimes and batch sizes, each in a separate process, all in turn
+Computes pooled features of MobileNetV2 with several engines and batch sizes, each in a separate process, all in turn
 for several rounds, so that other programs affect them equally. Reports images per second and per second of processor
-time, which other programs affect less. OpenVINO is included if it is installed.
+time, which other programs affect less. OpenVINO is included if it is installed; its bfloat16 is float32 on processors
+without. `--engines` compares only the engines as training uses them; the first one is ONNX Runtime's.
 """
 
 import argparse
@@ -26,7 +27,7 @@ Forward = Callable[[np.ndarray], np.ndarray]
 
 SECONDS = 4.0
 RATES = "images/s", "images per second of processor time"
-KERAS, ONNX, PARALLEL, OPENVINO = "keras", "onnx", "parallel", "openvino"
+KERAS, ONNX, PARALLEL, OPENVINO, BF16 = "keras", "onnx", "parallel", "openvino", "bf16"
 VARIANTS = {
     "TensorFlow, batches of 32": (KERAS, 32, 0, {}),
     "TensorFlow, batches of 8": (KERAS, 8, 0, {}),
@@ -39,9 +40,15 @@ VARIANTS = {
     "ONNX Runtime, batches of 8": (ONNX, 8, 0, {}),
     "ONNX Runtime, batches of 128": (ONNX, 128, 0, {}),
     "ONNX Runtime, one thread": (ONNX, 32, 1, {}),
-    "ONNX Runtime, 32 images, four per core in parallel": (PARALLEL, 32, 0, {}),
-    "OpenVINO, batches of 32": (OPENVINO, 32, 0, {}),
 }
+ENGINES = {
+    "ONNX Runtime, 32 images, each core four": (PARALLEL, 4, 0, {}),
+    "OpenVINO, 32 images, each core eight": (OPENVINO, 8, 0, {}),
+    "OpenVINO, 32 images, each core four": (OPENVINO, 4, 0, {}),
+    "OpenVINO in bfloat16, 32 images, each core four": (BF16, 4, 0, {}),
+}
+IMAGES = 32
+"""A training batch."""
 
 
 def main() -> None:
@@ -50,17 +57,20 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224, help="side in pixels")
     parser.add_argument("--alpha", type=float, default=1.0, help="width of MobileNetV2")
     parser.add_argument("--rounds", type=int, default=3, help="number of repetitions")
+    parser.add_argument("--engines", action="store_true", help="compare only the engines as training uses them")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.variant:
-        print(json.dumps(_measure(arguments, *VARIANTS[arguments.variant][:3])))
+        print(json.dumps(_measure(arguments, *(VARIANTS | ENGINES)[arguments.variant][:3])))
         return
     print(*machine(), "", f"Each row: {'; '.join(RATES)}, each with its ratio to the first row.", "", sep="\n")
     print_table(_table(arguments))
 
 
 def _table(arguments: argparse.Namespace) -> Iterator[Measurement]:
-    variants = [variant for variant, (runtime, *_) in VARIANTS.items() if runtime != OPENVINO or find_spec("openvino")]
+    chosen = ENGINES if arguments.engines else VARIANTS | ENGINES
+    without = () if find_spec("openvino") else (OPENVINO, BF16)
+    variants = [variant for variant, (runtime, *_) in chosen.items() if runtime not in without]
     rates = {variant: [] for variant in variants}
     for _ in range(arguments.rounds):
         for variant in variants:
@@ -86,7 +96,7 @@ def _measure_in_new_process(variant: str) -> dict[str, float]:
         check=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", **VARIANTS[variant][3]},
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", **(VARIANTS | ENGINES)[variant][3]},
     )
     return json.loads(process.stdout.splitlines()[-1])
 
@@ -108,13 +118,10 @@ def _measure(arguments: argparse.Namespace, runtime: str, batch: int, threads: i
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     base = build_base(DEFAULT_BASE, arguments.alpha, arguments.image_size, arguments.weights)
     reference = _keras(base)
-    engines = {ONNX: _onnx, PARALLEL: _onnx_parallel, OPENVINO: _openvino}
-    if runtime == KERAS:
-        forward = reference
-    else:
-        graph = to_onnx(base, [cut_point_for(base, 0)], DEFAULT_BASE.scaling)
-        forward = engines[runtime](graph, threads, batch)
-    pixels = np.random.default_rng(0).integers(0, 256, (batch, arguments.image_size, arguments.image_size, 3), np.uint8)
+    graph = to_onnx(base, [cut_point_for(base, 0)], DEFAULT_BASE.scaling)
+    forward = reference if runtime == KERAS else _forward(runtime, graph, threads, batch)
+    images, size = IMAGES if runtime in (PARALLEL, OPENVINO, BF16) else batch, arguments.image_size
+    pixels = np.random.default_rng(0).integers(0, 256, (images, size, size, 3), np.uint8)
     expected, features = reference(pixels), forward(pixels)
     return {**_rates(forward, pixels), "difference": float(np.abs(features - expected).max() / np.abs(expected).mean())}
 
@@ -138,28 +145,18 @@ def _keras(base: "keras.Model") -> Forward:  # noqa: F821 - Keras is imported on
     return lambda pixels: model.predict_on_batch(scale_pixels(pixels, DEFAULT_BASE.scaling))
 
 
-def _onnx(graph: bytes, threads: int, batch: int) -> Forward:
-    from core.learning.network.frozen_part import run_onnx
+def _forward(runtime: str, graph: bytes, threads: int, batch: int) -> Forward:
+    from core.learning.network.engines.engine import with_batch_size
+    from core.learning.network.engines.onnx_engine import ONNX_RUNTIME, run_onnx
+    from core.learning.network.engines.openvino_engine import OPENVINO as IN_FLOAT32
+    from core.learning.network.engines.openvino_engine import OPENVINO_BF16
 
-    run = run_onnx(graph, threads, batch)
+    engines = {PARALLEL: ONNX_RUNTIME, OPENVINO: IN_FLOAT32, BF16: OPENVINO_BF16}
+    if runtime in engines:
+        run = with_batch_size(engines[runtime].open(graph), batch)
+    else:
+        run = run_onnx(graph, threads, batch)
     return lambda pixels: run(pixels)[0]
-
-
-def _onnx_parallel(graph: bytes, threads: int, batch: int) -> Forward:
-    from core.learning.network.frozen_part import run_in_parallel
-
-    run = run_in_parallel(graph)
-    return lambda pixels: run(pixels)[0]
-
-
-def _openvino(graph: bytes, threads: int, batch: int) -> Forward:
-    import openvino
-
-    core = openvino.Core()
-    compiled = core.compile_model(
-        core.read_model(graph), "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    )
-    return lambda pixels: compiled(pixels)[0]
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ from core.analysis.results.settings import run_labels
 from core.analysis.statistics.wilson_interval import Interval
 from core.analysis.text import count, escape_markdown
 from core.experiment.growth_limits import MAX_SEEDS
-from core.experiment.preset import MAX_STRATEGIES
+from core.experiment.preset import MAX_SETTINGS
 from core.experiment.runs.run import AnyRun
 from core.experiment.runs.run_folder import NoSuchRun
 from pages.parts.compare.compare_tabs import show_details
 from pages.parts.compare.contrasts_section import show_contrasts, show_cost
 from pages.parts.compare.depth_section import show_depth_curve
 from pages.parts.compare.fairness_badge import show_fairness
+from pages.parts.compare.rates_section import show_rates
 from pages.parts.growth.growth_line import show_growth
 from pages.parts.shared.accuracy_bars import show_accuracy_bars
 from pages.parts.shared.curve_controls import show_curves
@@ -27,7 +28,7 @@ from pages.parts.shared.run_picker import choose_runs, select_run
 from pages.parts.shared.services import Services, get_services
 from pages.parts.shared.show import show_empty_page, show_table
 
-MAX_COMPARED = MAX_SEEDS * MAX_STRATEGIES
+MAX_COMPARED = MAX_SEEDS * MAX_SETTINGS
 """Runs of the largest study."""
 
 
@@ -65,6 +66,7 @@ def _show(services: Services, runs: Sequence[AnyRun]) -> None:
     with summary:
         st.markdown(escape_markdown(headline(verdict)))
         show_fairness(verdict, runs)
+        show_rates(verdict, runs, rows)
     show_depth_curve(verdict, runs, rows)
     show_cost(verdict, runs, rows)
     metrics = {run.id: services.store.metrics(run.id) for run in runs}

@@ -9,7 +9,7 @@ from core.analysis.results.growth_text import describe_limits
 from core.analysis.text import count, escape_markdown
 from core.data.datasets.dataset import Dataset
 from core.experiment.growth_limits import GrowthLimits
-from core.experiment.preset import Preset
+from core.experiment.preset import Preset, expect_one_dropout, expect_settings
 from core.experiment.run_config import SAMPLE
 from core.experiment.runs.growth import expect_several
 from core.experiment.runs.run_folder import NoSuchRun
@@ -21,9 +21,11 @@ from pages.parts.shared.grouping_controls import chosen_grouping
 from pages.parts.shared.services import Services, get_services, show_error
 from pages.parts.shared.start_study import start_study
 from pages.parts.train.advanced import choose_template
+from pages.parts.train.dropouts import selected_dropouts
 from pages.parts.train.estimate import show_estimate
 from pages.parts.train.find_rate import RangeTestSetup
 from pages.parts.train.preset_bar import choose_preset, save_preset
+from pages.parts.train.rate_sweep import choose_rate_sweep
 from pages.parts.train.seeds import choose_seeds, choose_test_parts
 from pages.parts.train.strategy_card import strategy_card
 from pages.parts.train.until_settled import choose_growth
@@ -49,7 +51,8 @@ def main() -> None:
     choose_preset(services, len(dataset.images) if dataset else None)
     cards = st.container()  # the cards come first, but depend on the settings below
     template, errors = choose_template(services, data or SAMPLE)
-    template = replace(template, test_parts=selected_test_parts())
+    dropouts = selected_dropouts()
+    template = replace(template, test_parts=selected_test_parts(), dropout=dropouts[0])
     range_test = RangeTestSetup(services, dataset, template) if dataset and not errors else None
     strategies: tuple[Strategy, ...] = ()
     with cards:
@@ -59,12 +62,12 @@ def main() -> None:
             show_error(error)
     limits = choose_growth()
     seeds = limits.looks[0] if limits else choose_seeds()
-    choose_test_parts(report, seeds, len(strategies))
-    errors += _growth_errors(limits, strategies)
-    preset = Preset(strategies, template, seeds, limits) if strategies and not errors else None
+    choose_test_parts(report, seeds, len(strategies) * len(dropouts))
+    errors += _study_errors(limits, strategies, dropouts)
+    preset = Preset(strategies, template, seeds, limits, dropouts) if strategies and not errors else None
     if preset and (notice := weights_notice(preset.template)):
         st.caption(f":material/info: {notice} Advanced shows where to put the ImageNet file.")
-    st.caption(_plan(strategies, seeds, limits) + (f" {describe_limits(limits)}" if limits else ""))
+    st.caption(_plan(strategies * len(dropouts), seeds, limits) + (f" {describe_limits(limits)}" if limits else ""))
     if preset and report:
         show_estimate(services, preset, report, f" This is for the first {seeds} seeds." if limits else "")
     if errors:
@@ -73,11 +76,14 @@ def main() -> None:
     _offer_start(services, preset, dataset)
 
 
-def _growth_errors(limits: GrowthLimits | None, strategies: Sequence[Strategy]) -> list[str]:
-    """Why these strategies cannot be trained until it is settled which one is best."""
+def _study_errors(limits: GrowthLimits | None, strategies: Sequence[Strategy], dropouts: Sequence[float]) -> list[str]:
+    """Why these strategies cannot be trained in one study, or not until it is settled which one is best."""
     try:
+        if strategies:
+            expect_settings(strategies, dropouts)
         if limits and strategies:
             expect_several(strategies)
+            expect_one_dropout(dropouts)
     except ValueError as error:
         return [str(error)]
     return []
@@ -94,18 +100,22 @@ def _offer_start(services: Services, preset: Preset | None, dataset: Dataset | N
 
 
 def _choose_strategies(dataset: Dataset | None, range_test: RangeTestSetup | None) -> tuple[Strategy, ...]:
-    """Show one card per strategy; return the included strategies."""
+    """Show one card per strategy, and one for a rate sweep; return the included strategies."""
+    swept = choose_rate_sweep() if st.session_state["has-sweep"] else ()
     origins, chosen = st.session_state["cards"], []
     for first in range(0, len(origins), CARDS_PER_ROW):
         for number, column in enumerate(st.columns(CARDS_PER_ROW), start=first):
             if number < len(origins):
                 with column:
                     chosen.append(strategy_card(number, origins[number], dataset, range_test))
-    return tuple(strategy for strategy in chosen if strategy)
+    return (*swept, *(strategy for strategy in chosen if strategy))
 
 
 def _plan(strategies: tuple[Strategy, ...], seeds: int, limits: GrowthLimits | None) -> str:
-    """Describe the study: `3 runs, 65 epochs in all, one after another on the CPU.`"""
+    """Describe the study: `3 runs, 65 epochs in all, one after another on the CPU.`
+
+    A strategy that trains with several dropouts is repeated.
+    """
     if not strategies:
         return "No strategy is selected. Tick at least one."
     runs = seeds * len(strategies)

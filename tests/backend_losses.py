@@ -26,10 +26,17 @@ STRATEGY = Strategy("compared", (Phase(0, 1e-3, 2), Phase(11, 1e-4, 1)))
 def main(weights: Path, folder: Path) -> None:
     dataset = scan(folder)
     config = RunConfig(
-        str(folder), STRATEGY, batch_size=8, image_size=96, alpha=0.35, weights="sample", views=1, reuse=False
+        str(folder),
+        STRATEGY,
+        batch_size=8,
+        image_size=96,
+        alpha=0.35,
+        weights="sample",
+        views=1,
+        reuse=False,
+        dropout=0.0,
     )
     model = build_model(config, len(dataset.classes))
-    model.get_layer("dropout").rate = 0.0
     if weights.is_file():
         with np.load(weights) as file:
             model.set_weights([file[name] for name in sorted(file.files)])

@@ -13,10 +13,15 @@ import pytest
 from harness import enable_ctrl_c
 from PIL import Image
 
+from core.analysis.comparison.rates import rate_sweep_of
+from core.analysis.comparison.verdict import judge
+from core.analysis.results.summary import summarise
 from core.data.datasets.split import Manifest
+from core.experiment.named_strategies import SWEPT_RATES
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import State
 from core.experiment.runs.run_store import RunStore
+from core.experiment.strategy import at_rate
 from transfer_learning import _build_preset, _parser, _start, main
 
 PROJECT = Path(__file__).parents[1]
@@ -185,6 +190,12 @@ def test_bad_groups_are_refused_in_one_line_before_anything_is_read(groups, mess
     assert exit.value.code == 2 and message in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_the_precision_of_cached_features_is_exact_unless_asked_for():
+    for options, precision in ([], "exact"), (["--frozen-precision", "fastest"], "fastest"):
+        template = _build_preset(_parser().parse_args([*options, *SMALL])).template
+        assert template.frozen_precision == precision
+
+
 def test_gradual_plans_one_strategy_of_four_phases():
     (strategy,) = _build_preset(_parser().parse_args(["--strategy", "gradual", *SMALL])).strategies
     assert (strategy.name, strategy.title) == ("gradual-unfreezing", "Gradual unfreezing")
@@ -207,9 +218,37 @@ def test_gradual_refuses_fewer_epochs_than_unfrozen_phases_in_one_line(capsys):
     assert "error: Expected at least 3 epochs" in error and error.endswith("received 2.")
 
 
+def test_a_rate_sweep_is_one_study_of_every_rate_with_every_dropout_and_seed(tmp_path, tiny_folder):
+    arguments = ["--data", str(tiny_folder), "--strategy", "rates", "--phase1-epochs", "2", "--seeds", "2"]
+    runs = planned(tmp_path, *arguments, "--dropout", "0.2", "0.5", "0.8")
+    assert len(runs) == 2 * 3 * 12 and {config.strategy.epochs for config, _ in runs} == {2}
+    assert {(config.seed, config.dropout) for config, _ in runs} == {(n, p) for n in (0, 1) for p in (0.2, 0.5, 0.8)}
+    assert {config.strategy.phases[0].learning_rate for config, _ in runs} == set(SWEPT_RATES)
+    assert {config.dropout for config, _ in planned(tmp_path, *arguments, "--dropout", "0.3")} == {0.3}
+
+
+@pytest.mark.slow
+def test_a_rate_sweep_trains_and_is_compared(terminal, tiny_folder):
+    sweep = ["--strategy", "rates", "--phase1-epochs", "1", "--dropout", "0.2"]
+    code, out, err = terminal.run("--data", str(tiny_folder), *sweep, "--json", *SMALL)
+    assert code == 0, err
+    results, store = json.loads(out.splitlines()[-1]), RunStore(terminal.runs)
+    assert [run["title"] for run in results["runs"]][6] == "Head at 1e-3"
+    assert [run["strategy"] for run in results["runs"]] == [at_rate(rate) for rate in SWEPT_RATES]
+    assert {run.config.dropout for run in store.runs()} == {0.2} and len({run.study for run in store.runs()}) == 1
+    sweep = rate_sweep_of(
+        judge(store, store.runs()).groups, store.runs(), [summarise(store, r) for r in store.runs()], 0
+    )
+    assert [result.rate for result in sweep.results] == list(SWEPT_RATES)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        ["--dropout", "1"],
+        ["--dropout", "0.2", "-0.1"],
+        ["--dropout", "0.2", "0.5", "--strategy", "all", "--until-settled"],
+        ["--strategy", "rates", "--dropout", "0.1", "0.2", "0.3", "0.4"],
         ["--phase1-epochs", "0"],
         ["--phase2-lr", "nan"],
         ["--phase1-lr", "-1"],

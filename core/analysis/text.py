@@ -38,12 +38,6 @@ def local_time(unix_seconds: float) -> str:
     return datetime.fromtimestamp(unix_seconds).strftime("%Y-%m-%d %H:%M")
 
 
-def rate(learning_rate: float) -> str:
-    """0.0001 -> "1e-4"; 0.00025 -> "2.5e-4"."""
-    digits, _, exponent = f"{learning_rate:.2e}".partition("e")
-    return f"{float(digits):g}e{int(exponent)}"
-
-
 def millions(number: int) -> str:
     """1691914 -> "1.69 M"."""
     return f"{number / 1e6:.2f} M"

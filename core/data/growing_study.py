@@ -23,7 +23,9 @@ def create_study(store: RunStore, preset: Preset, dataset: Dataset) -> Study:
     """
     if preset.growth:
         return begin_growing_study(store, preset.template, preset.strategies, dataset, preset.growth)
-    return store.create_study(plan_study(preset.template, preset.strategies, dataset, preset.seed_range))
+    return store.create_study(
+        plan_study(preset.template, preset.strategies, dataset, preset.seed_range, preset.dropouts)
+    )
 
 
 def begin_growing_study(

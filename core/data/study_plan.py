@@ -15,9 +15,15 @@ from core.experiment.strategy import Strategy
 
 
 def plan_study(
-    template: RunConfig, strategies: Sequence[Strategy], dataset: Dataset, seeds: Sequence[int] = (0,)
+    template: RunConfig,
+    strategies: Sequence[Strategy],
+    dataset: Dataset,
+    seeds: Sequence[int] = (0,),
+    dropouts: Sequence[float] = (),
 ) -> list[tuple[RunConfig, str]]:
     """Return (configuration, manifest as CSV) of each run: every strategy with every seed.
+
+    With `dropouts`, every strategy is trained with each of them instead of the template's.
 
     A seed determines both the split and the training, so runs with the same seed share a split and can be compared in
     pairs. Where test parts in turn are not possible they are random (see `resolve_test_parts`). Raises `ValueError` if
@@ -30,11 +36,15 @@ def plan_study(
     template = replace(template, batch_size=int(template.batch_size))  # a new run may not repeat an earlier version's 1
     dataset = with_groups(dataset, template.groups)
     template, _ = resolve_test_parts(template, dataset)
-    return plan_runs(template, strategies, dataset, seeds)
+    return plan_runs(template, strategies, dataset, seeds, dropouts)
 
 
 def plan_runs(
-    template: RunConfig, strategies: Sequence[Strategy], dataset: Dataset, seeds: Sequence[int]
+    template: RunConfig,
+    strategies: Sequence[Strategy],
+    dataset: Dataset,
+    seeds: Sequence[int],
+    dropouts: Sequence[float] = (),
 ) -> list[tuple[RunConfig, str]]:
     """Like `plan_study`, for images with their groups and a template whose test parts are possible."""
     manifests = {seed: split_with(template.test_parts, dataset, seed, template.leak_free) for seed in seeds}
@@ -42,8 +52,9 @@ def plan_runs(
         advice = "Start again: the folder is then read anew."
         expect_unchanged(dataset.root, manifests[seeds[0]].items, dataset.scanned, advice)
     return [
-        (replace(template, strategy=strategy, seed=seed, split_seed=seed), manifest.to_csv())
-        for seed, manifest in manifests.items()
+        (replace(template, strategy=strategy, seed=seed, split_seed=seed, dropout=dropout), manifest)
+        for seed, manifest in ((seed, manifest.to_csv()) for seed, manifest in manifests.items())
+        for dropout in dropouts or (template.dropout,)
         for strategy in strategies
     ]
 

@@ -6,10 +6,24 @@ from typing import Final
 
 from core.backbones.backbone import Backbone
 from core.backbones.registry import DEFAULT_BASE
-from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, MAX_LEARNING_RATE, Phase, Strategy, expect_number
+from core.experiment.strategy import (
+    ALL_LAYERS,
+    FROM_SCRATCH,
+    MAX_LEARNING_RATE,
+    Phase,
+    Strategy,
+    at_rate,
+    expect_number,
+)
 
 GRADUAL_DECAY: Final = 0.3
 """Default factor between the learning rates of successive phases of gradual unfreezing."""
+
+SWEPT_RATES: Final = tuple(float(f"{digit}e{power}") for power in range(-5, -1) for digit in (1, 2, 5))
+"""The twelve learning rates of a rate sweep, 1e-5 to 5e-2: evenly spaced on a log axis to within rounding."""
+
+COMPARED_DROPOUTS: Final = (0.2, 0.5, 0.8)
+"""Little, the default and much: the dropout values to compare with a rate sweep."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,11 @@ def unfreeze_sweep(
     return tuple(Strategy(f"unfreeze-{depth}", (head, replace(fine_tuning, unfreeze=depth))) for depth in depths)
 
 
+def rate_sweep(rates: Sequence[float] = SWEPT_RATES, head: Phase = SharedSettings().head) -> tuple[Strategy, ...]:
+    """Feature extraction at each of these learning rates."""
+    return tuple(Strategy(at_rate(rate), (replace(head, learning_rate=rate),)) for rate in rates)
+
+
 def gradual_unfreezing(
     depths: Sequence[int] = DEFAULT_BASE.gradual_depths,
     learning_rate: float = 1e-3,
@@ -131,6 +150,7 @@ STRATEGY_CHOICES: Final[Mapping[str, Callable[[SharedSettings], tuple[Strategy, 
     "baseline-cnn": lambda settings: (baseline_cnn(settings),),
     "all": all_three,
     "depths": lambda settings: unfreeze_sweep(settings.base.sweep_depths, settings.head, settings.fine_tuning),
+    "rates": lambda settings: rate_sweep(head=settings.head),
     "gradual": lambda settings: (gradual_with_settings(settings),),
 }
 """The values of the terminal's `--strategy`, and the strategies that each trains."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +13,17 @@ from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Strategy, expect_integer
 from core.machine.files import read_json, write_atomically
 
-MAX_STRATEGIES = 12
+MAX_SETTINGS = 40
+"""Largest number of settings of a study: three dropout values of a rate sweep and some other strategies."""
+
 _NAME = re.compile(r"\w[\w .,()+-]{0,59}")
 
-BUILT_IN_PRESETS: Final = {"Default settings": "all", "Seven depths": "depths", "Gradual unfreezing": "gradual"}
+BUILT_IN_PRESETS: Final = {
+    "Default settings": "all",
+    "Seven depths": "depths",
+    "Learning rate sweep": "rates",
+    "Gradual unfreezing": "gradual",
+}
 """By name, the value of `STRATEGY_CHOICES` that gives a preset its strategies; other settings have their defaults."""
 
 
@@ -25,6 +33,7 @@ class Preset:
 
     The template's strategy is ignored. The template's seed is the first of `seeds` consecutive ones.
     With `growth` the study grows within these limits until it is settled, and `seeds` is what it begins with.
+    With `dropouts`, two or more, every strategy is trained with each of them instead of the template's.
     Raises `ValueError` for strategies that the template's base cannot train.
     """
 
@@ -32,13 +41,32 @@ class Preset:
     template: RunConfig = field(default_factory=RunConfig)
     seeds: int = 1
     growth: GrowthLimits | None = None
+    dropouts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.strategies) <= MAX_STRATEGIES:
-            raise ValueError(f"Expected 1 to {MAX_STRATEGIES} strategies in a preset; received {len(self.strategies)}.")
+        expect_settings(self.strategies, self.dropouts)
         expect_integer("seeds", self.seeds, 1, MAX_SEEDS)
-        valid = tuple(replace(self.template, strategy=strategy).strategy for strategy in self.strategies)
+        if self.growth:
+            expect_one_dropout(self.dropouts)
+        self._simplify_dropouts()
+        valid = tuple(config.strategy for config in self.settings[: len(self.strategies)])
         object.__setattr__(self, "strategies", valid)
+
+    def _simplify_dropouts(self) -> None:
+        """Write equal presets in one way: a single dropout is the template's."""
+        dropouts = tuple(dict.fromkeys(self.dropouts))
+        if len(dropouts) == 1:
+            object.__setattr__(self, "template", replace(self.template, dropout=dropouts[0]))
+        object.__setattr__(self, "dropouts", dropouts if len(dropouts) > 1 else ())
+
+    @property
+    def settings(self) -> tuple[RunConfig, ...]:
+        """The configuration of each strategy with each dropout, with the template's seed."""
+        return tuple(
+            replace(self.template, strategy=strategy, dropout=dropout)
+            for dropout in self.dropouts or (self.template.dropout,)
+            for strategy in self.strategies
+        )
 
     @property
     def seed_range(self) -> range:
@@ -52,11 +80,12 @@ class Preset:
 
     @classmethod
     def from_configs(cls, configs: list[RunConfig]) -> "Preset":
-        """The preset of runs whose configurations differ only in strategy and seed."""
+        """The preset of runs whose configurations differ only in strategy, dropout and seed."""
         strategies = tuple(dict.fromkeys(config.strategy for config in configs))
         seeds = {config.seed for config in configs}
         first = min(configs, key=lambda config: config.seed)
-        return cls(strategies, first, min(len(seeds), MAX_SEEDS))
+        dropouts = tuple(dict.fromkeys(config.dropout for config in configs))
+        return cls(strategies, first, min(len(seeds), MAX_SEEDS), dropouts=dropouts)
 
     def to_json(self) -> dict[str, Any]:
         template = replace(self.template, strategy=self.strategies[0]).to_json()
@@ -65,6 +94,7 @@ class Preset:
             "template": template,
             "seeds": self.seeds,
             "growth": asdict(self.growth) if self.growth else None,
+            "dropouts": list(self.dropouts),
         }
 
     @classmethod
@@ -76,9 +106,27 @@ class Preset:
                 RunConfig.from_json({"leak_free": True} | data["template"]),
                 data.get("seeds", 1),
                 GrowthLimits(**growth) if (growth := data.get("growth")) is not None else None,
+                tuple(data.get("dropouts", ())),
             )
         except (AttributeError, TypeError, KeyError) as error:
             raise ValueError(f"Expected a preset with strategies and template; received {str(data)[:80]}.") from error
+
+
+def expect_settings(strategies: Sequence[Strategy], dropouts: Sequence[float] = ()) -> None:
+    """Raise `ValueError` unless a study can have so many strategies, each with each of the dropout values."""
+    number = len(strategies) * max(1, len(dropouts))
+    if not 1 <= number <= MAX_SETTINGS:
+        times = f", {len(strategies)} strategies with {len(dropouts)} dropout values" if len(dropouts) > 1 else ""
+        raise ValueError(f"Expected 1 to {MAX_SETTINGS} settings in a study; received {number}{times}.")
+
+
+def expect_one_dropout(dropouts: Sequence[float]) -> None:
+    """Raise `ValueError` for several dropout values: a study that grows compares strategies only."""
+    if len(dropouts) > 1:
+        raise ValueError(
+            f"Expected one dropout in a study that grows until it is settled; received {len(dropouts)}. "
+            "Choose a fixed number of seeds, or one dropout."
+        )
 
 
 class PresetStore:

@@ -8,9 +8,13 @@ from core.backbones.backbone import Backbone
 from core.backbones.registry import DEFAULT_BASE, backbone, backbones
 from core.experiment.group_pattern import check_groups
 from core.experiment.named_strategies import TWO_PHASE
+from core.experiment.parameter_counts import HEAD_DROPOUT
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Strategy, expect_integer, expect_number
 
 PRECISIONS: Final = ("float16", "float32")
+FROZEN_PRECISIONS: Final = ("exact", "fastest")
+"""How the features of the frozen layers are computed for training."""
+EXACT, FASTEST = FROZEN_PRECISIONS
 SAMPLE: Final = "sample"
 """The `data` of a run on the built-in drawn data set."""
 MIN_BATCH: Final = 2
@@ -71,7 +75,10 @@ class RunConfig:
             1 = the unchanged image only.
         reuse: read the features of the frozen layers from the feature cache, and add missing ones; False computes all
             of them in each epoch.
-        kept_precision: precision of cached features, "float16" or "float32".
+        kept_precision: precision in which cached features are stored, "float16" or "float32".
+        frozen_precision: precision in which the frozen layers compute training features, one of `FROZEN_PRECISIONS`:
+            "exact" in 32 bits; "fastest" in bfloat16 where the processor is faster with it and the result is close.
+            Whatever is judged, predicted or exported is exact.
         leak_free: keep near-duplicates in one part of the split; False ignores them, to show the effect of leaks.
         base: name of the base network. An unknown one is accepted, so that runs on a base that is no longer there can
             be shown; `backbone` refuses it.
@@ -80,6 +87,7 @@ class RunConfig:
             columns path and group, or a regular expression of file names with one capture group; "" = none.
         test_parts: one of `TEST_PARTS`: "random" draws the test images anew with each seed; "in-turn" tests every image
             once in five seeds (`core/data/datasets/folds.py`).
+        dropout: share of the hidden layer's outputs that each training step sets to 0, from 0 to below 1.
     """
 
     data: str = SAMPLE
@@ -98,11 +106,13 @@ class RunConfig:
     views: int = 4
     reuse: bool = True
     kept_precision: str = "float16"
+    frozen_precision: str = EXACT
     leak_free: bool = True
     base: str = DEFAULT_BASE.name
     layout: str = "auto"
     groups: str = ""
     test_parts: str = RANDOM
+    dropout: float = HEAD_DROPOUT
 
     def __post_init__(self) -> None:
         if not isinstance(self.strategy, Strategy) or not isinstance(self.augmentation, Augmentation):
@@ -123,6 +133,7 @@ class RunConfig:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Expected {name} to be true or false; received {getattr(self, name)!r}.")
         _expect_one_of("kept_precision", self.kept_precision, PRECISIONS)
+        _expect_one_of("frozen_precision", self.frozen_precision, FROZEN_PRECISIONS)
         _expect_one_of("layout", self.layout, LAYOUTS)
         _expect_one_of("test_parts", self.test_parts, TEST_PARTS)
         for name in ("data", "base", "weights"):
@@ -130,6 +141,7 @@ class RunConfig:
             if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > 4_096:
                 raise ValueError(f"Expected {name} to name a folder or file; received {str(value)[:80]!r}.")
         check_groups(self.groups)
+        _expect_dropout(self.dropout)
         if self.base in backbones():
             self._expect_fitting_base(self.backbone)
 
@@ -157,12 +169,15 @@ class RunConfig:
         return replace(self, seed=0, split_seed=0)
 
     def depths_of_similar_runs(self, others: Iterable["RunConfig"]) -> frozenset[int]:
-        """Depths trained by those of the other configurations that differ from this one only in strategy."""
+        """Depths trained by those of the other configurations that differ from this one only in strategy and dropout,
+        so that they need the same features.
+        """
         return frozenset().union(
             *(
                 other.counted_strategy.cumulative_max_depths
                 for other in others
-                if replace(self, strategy=other.strategy) == other and not other.strategy.is_from_scratch
+                if replace(self, strategy=other.strategy, dropout=other.dropout) == other
+                and not other.strategy.is_from_scratch
             )
         )
 
@@ -195,6 +210,11 @@ class RunConfig:
 def default_test_parts(seeds: int) -> str:
     """The test parts of a study of this many seeds unless the user chooses: with three or more, in turn."""
     return IN_TURN if seeds >= 3 else RANDOM
+
+
+def _expect_dropout(dropout: object) -> None:
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise ValueError(f"Expected dropout to be a number from 0 to below 1; received {dropout!r}.")
 
 
 def _expect_one_of(name: str, value: object, choices: tuple[float | str, ...]) -> None:

@@ -18,6 +18,7 @@ MAX_LEARNING_RATE: Final = 10.0
 _ALL: Final = "all"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PARTIAL, _SWEPT = re.compile(r"fine-tuning-(\d+)"), re.compile(r"unfreeze-(\d+)")
+_AT_RATE = re.compile(r"feature-extraction-at-(\d)(?:-(\d+))?e(-?\d+)")
 
 
 def expect_integer(name: str, value: object, low: int, high: int) -> None:
@@ -30,6 +31,12 @@ def expect_number(name: str, value: object, low: float, high: float) -> None:
     """Raise `ValueError` unless `value` is a finite number above `low` and at most `high`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
         raise ValueError(f"Expected {name} to be a number above {low:g} and at most {high:g}; received {value!r}.")
+
+
+def rate(learning_rate: float) -> str:
+    """0.0001 -> "1e-4"; 0.00025 -> "2.5e-4"."""
+    digits, _, exponent = f"{learning_rate:.2e}".partition("e")
+    return f"{float(digits):g}e{int(exponent)}"
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,8 @@ class Strategy:
             return f"Fine-tuning {depth[1]} layers"
         if (swept := swept_depth(self.name)) is not None:
             return f"Top {swept} layers" if swept else "Head alone"
+        if (learning_rate := swept_rate(self.name)) is not None:
+            return f"Head at {rate(learning_rate)}"
         return _TITLES.get(self.name, self.name.replace("-", " ").capitalize())
 
     @property
@@ -141,6 +150,17 @@ def swept_depth(name: str) -> int | None:
     """The depth in the name of a strategy of a sweep, `unfreeze-<depth>`; None for other names."""
     match = _SWEPT.fullmatch(name)
     return int(match[1]) if match else None
+
+
+def at_rate(learning_rate: float) -> str:
+    """The name of a strategy of a rate sweep: 0.001 -> "feature-extraction-at-1e-3", 0.00025 -> "...-2-5e-4"."""
+    return f"feature-extraction-at-{rate(learning_rate).replace('.', '-')}"
+
+
+def swept_rate(name: str) -> float | None:
+    """The learning rate in a name that `at_rate` made, with three digits; None for other names."""
+    match = _AT_RATE.fullmatch(name)
+    return float(f"{match[1]}.{match[2] or 0}e{match[3]}") if match else None
 
 
 _TITLES: Final = {

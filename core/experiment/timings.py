@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -98,5 +99,15 @@ class TimingStore:
             config.reuse,
             config.base,
             backend_name(),
+            config.frozen_precision,
+            _version_of("openvino"),
         ]
         return self._folder / f"{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:24]}.json"
+
+
+def _version_of(package: str) -> str:
+    """Version of an installed package; "" if it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

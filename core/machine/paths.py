@@ -49,6 +49,11 @@ def timings_folder() -> Path:
     return app_folder() / "paces"
 
 
+def probes_folder() -> Path:
+    """Which engine computes frozen layers fastest on this machine. It may be deleted; this is then measured again."""
+    return timings_folder() / "engines"
+
+
 def presets_folder() -> Path:
     """Presets that the user saved."""
     return app_folder() / "presets"

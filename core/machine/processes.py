@@ -16,6 +16,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 DEVICE_TAKEN, RUN_TAKEN = 75, 76
 """Exit codes of a worker that changed nothing because another one held the lock of its device or its run."""
 
+_DEFAULTS = {
+    # TensorFlow uses oneDNN without it only on CPUs with AVX512-VNNI or AMX; with AVX2 alone it pays too
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+}
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "PYTHONUNBUFFERED": "1",
@@ -28,6 +32,11 @@ _ENVIRONMENT = {
 NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # the counterpart of start_new_session on Windows
 
 
+def keras_environment(device_id: str) -> dict[str, str]:
+    """The environment of a process in which Keras computes on this device. A default yields to the user's own value."""
+    return _DEFAULTS | dict(os.environ) | _ENVIRONMENT | device_environment(device_id)
+
+
 def start_worker(command: Sequence[str], device_id: str, stdin: int, output: BinaryIO | int) -> subprocess.Popen[bytes]:
     """Start a process to which only this device is visible, in a new session, so that it outlives its parent."""
     return subprocess.Popen(
@@ -38,7 +47,7 @@ def start_worker(command: Sequence[str], device_id: str, stdin: int, output: Bin
         stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env=os.environ | _ENVIRONMENT | device_environment(device_id),
+        env=keras_environment(device_id),
     )
 
 

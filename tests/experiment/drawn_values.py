@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from core.backbones.registry import DEFAULT_BASE
-from core.experiment.run_config import LAYOUTS, PRECISIONS, TEST_PARTS, Augmentation, RunConfig
+from core.experiment.run_config import FROZEN_PRECISIONS, LAYOUTS, PRECISIONS, TEST_PARTS, Augmentation, RunConfig
 from core.experiment.runs.run import RunError, RunStatus, State
 from core.experiment.strategy import ALL_LAYERS, MAX_LEARNING_RATE, Phase, Strategy
 
@@ -36,9 +36,11 @@ configs = st.builds(
     st.integers(0, 64),
     st.booleans(),
     st.sampled_from(PRECISIONS),
+    frozen_precision=st.sampled_from(FROZEN_PRECISIONS),
     layout=st.sampled_from(LAYOUTS),
     groups=st.sampled_from(["", r"(.+)_\\d+", "(玻璃)", "/data/groups.csv"]),
     test_parts=st.sampled_from(TEST_PARTS),
+    dropout=st.floats(0, 1, exclude_max=True),
 )
 
 timestamps = st.none() | st.floats(0, 4e9)

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.experiment.growth_limits import GrowthLimits
-from core.experiment.named_strategies import BASELINE, FINE_TUNING, TWO_PHASE
+from core.experiment.named_strategies import (
+    BASELINE,
+    COMPARED_DROPOUTS,
+    FINE_TUNING,
+    SWEPT_RATES,
+    TWO_PHASE,
+    rate_sweep,
+)
 from core.experiment.preset import Preset, PresetStore
 from core.experiment.run_config import RunConfig
 
@@ -18,9 +25,11 @@ limits = st.none() | st.builds(GrowthLimits, st.integers(2, 20), st.none() | st.
 
 @given(st.lists(configs, min_size=1, max_size=4), limits)
 def test_a_preset_round_trips_through_json(drawn, growth):
-    preset = replace(Preset.from_configs(drawn), growth=growth)
+    preset = Preset.from_configs(drawn)
+    preset = replace(preset, growth=None if preset.dropouts else growth)
     again = Preset.from_json(json.loads(json.dumps(preset.to_json())))
-    assert (again.strategies, again.seeds, again.growth) == (preset.strategies, preset.seeds, growth)
+    assert (again.strategies, again.seeds, again.growth) == (preset.strategies, preset.seeds, preset.growth)
+    assert again.dropouts == preset.dropouts
     assert replace(again.template, strategy=TWO_PHASE) == replace(preset.template, strategy=TWO_PHASE)
 
 
@@ -58,6 +67,9 @@ def test_invalid_names_are_refused(tmp_path, name):
         json.dumps(Preset().to_json() | {"seeds": 0}),
         json.dumps(Preset().to_json() | {"growth": {"max_seeds": 1}}),
         json.dumps(Preset().to_json() | {"growth": [1]}),
+        json.dumps(Preset().to_json() | {"dropouts": 0.5}),
+        json.dumps(Preset().to_json() | {"dropouts": [0.2, "much"]}),
+        json.dumps(Preset().to_json() | {"dropouts": [0.2, 1.0]}),
     ],
 )
 def test_a_damaged_preset_is_refused(tmp_path, content):
@@ -73,8 +85,27 @@ def test_seeds_are_consecutive_and_a_preset_of_an_older_version_has_one():
         Preset.from_configs([replace(preset.template, seed=seed) for seed in (9, 7, 8)]).seed_range == preset.seed_range
     )
     old = preset.to_json()
-    del old["seeds"], old["growth"]
+    del old["seeds"], old["growth"], old["dropouts"]
     assert Preset.from_json(old).seeds == 1 and Preset.from_json(old).growth is None
+    assert Preset.from_json(old).dropouts == ()
+
+
+@given(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=3, unique=True), st.integers(1, 12))
+def test_every_strategy_is_a_setting_with_every_dropout(dropouts, number):
+    preset = Preset(rate_sweep(SWEPT_RATES[:number]), dropouts=tuple(dropouts))
+    assert [(config.dropout, config.strategy) for config in preset.settings] == [
+        (dropout, strategy) for dropout in dropouts for strategy in preset.strategies
+    ]
+    assert Preset.from_configs(list(preset.settings)) == replace(preset, template=preset.settings[0])
+    assert Preset(dropouts=(dropouts[0],)) == Preset(template=RunConfig(dropout=dropouts[0]))
+
+
+def test_too_many_settings_and_several_dropouts_in_a_growing_study_are_refused():
+    assert len(Preset(rate_sweep(), dropouts=COMPARED_DROPOUTS).settings) == 36
+    with pytest.raises(ValueError, match="1 to 40 settings in a study; received 48, 12 strategies with 4 dropout"):
+        Preset(rate_sweep(), dropouts=(0.1, 0.2, 0.3, 0.4))
+    with pytest.raises(ValueError, match="Expected one dropout in a study that grows"):
+        Preset(dropouts=(0.2, 0.5), growth=GrowthLimits())
 
 
 def test_a_missing_preset_is_refused(tmp_path):

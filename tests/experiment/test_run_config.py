@@ -36,6 +36,15 @@ def test_files_say_all_and_older_ones_a_number_without_a_base():
         Phase.from_json({"unfreeze": "most", "learning_rate": 1e-4, "epochs": 1})
 
 
+def test_runs_of_earlier_versions_have_exact_features():
+    older = RunConfig().to_json()
+    del older["frozen_precision"]
+    assert RunConfig.from_json(older) == RunConfig() == RunConfig(frozen_precision="exact")
+    for wrong in ("bf16", "", None, True):
+        with pytest.raises(ValueError, match="Expected frozen_precision to be one of exact, fastest; received"):
+            RunConfig.from_json(older | {"frozen_precision": wrong})
+
+
 @given(configs)
 def test_every_depth_of_a_valid_configuration_is_a_number_of_layers_of_its_base(config):
     assert all(0 <= depth <= DEFAULT_BASE.layers for depth in config.counted_strategy.depths)
@@ -58,6 +67,20 @@ def test_an_unknown_base_can_be_read_but_not_used():
             UnknownBase, match=r"^Expected one of the bases in core/backbones \(mobilenet-v2.*; received 'gone-net'"
         ):
             use()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("dropout", [1, -0.1, float("nan"), "0.5", True, None])
+def test_an_impossible_dropout_is_refused(dropout):
+    with pytest.raises(ValueError, match="Expected dropout to be a number from 0 to below 1; received"):
+        RunConfig(dropout=dropout)
+
+
+def test_runs_of_earlier_versions_have_a_dropout_of_one_half():
+    stored = RunConfig().to_json()
+    del stored["dropout"]
+    assert RunConfig.from_json(stored) == RunConfig(dropout=0.5)
+    assert settings_of(RunConfig(dropout=0.2))["Dropout"] == "0.2"
 
 
 @pytest.mark.faults

@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 
 import pytest
 from drawn_values import json_values, names, phases, rates, strategies
@@ -23,14 +24,16 @@ from core.experiment.named_strategies import (
     FINE_TUNING,
     STRATEGIES,
     STRATEGY_CHOICES,
+    SWEPT_RATES,
     TWO_PHASE,
     SharedSettings,
     gradual_unfreezing,
     gradual_with_settings,
+    rate_sweep,
     unfreeze_sweep,
 )
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy, with_phases
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, Strategy, rate, swept_rate, with_phases
 
 
 def test_the_three_strategies():
@@ -242,6 +245,23 @@ def test_a_strategy_of_one_phase_is_named_after_its_depth(strategy, drawn):
         assert renamed.title == titles.get(depth, f"Fine-tuning {depth} layers")
     else:
         assert renamed.name == strategy.name
+
+
+def test_a_rate_sweep_is_feature_extraction_at_twelve_rates():
+    sweep = rate_sweep(head=Phase(0, 1e-3, 7))
+    assert [strategy.phases for strategy in sweep] == [(Phase(0, rate, 7),) for rate in SWEPT_RATES]
+    assert len(sweep) == 12 and FEATURE_EXTRACTION.phases[0].learning_rate in SWEPT_RATES
+    steps = [high / low for low, high in pairwise(SWEPT_RATES)]
+    assert min(steps) >= 2 and max(steps) < 2.51, "evenly spaced on a log axis"
+    assert (sweep[6].name, sweep[6].title) == ("feature-extraction-at-1e-3", "Head at 1e-3")
+
+
+@given(rates.filter(lambda value: value >= 1e-12))
+def test_the_name_of_a_swept_strategy_has_its_rate_with_three_digits(learning_rate):
+    (strategy,) = rate_sweep([learning_rate])
+    assert swept_rate(strategy.name) == pytest.approx(learning_rate, rel=5e-3)
+    assert strategy.title == f"Head at {rate(learning_rate)}"
+    assert all(swept_rate(name) is None for name in (*STRATEGIES, "unfreeze-11", "feature-extraction-at-night"))
 
 
 def test_cumulative_max_depths_never_decrease():

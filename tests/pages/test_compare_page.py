@@ -9,7 +9,7 @@ from pages_harness import MANIFEST, epoch, finish, make_study, open_page, texts,
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.experiment.named_strategies import FINE_TUNING, STRATEGIES, TWO_PHASE, unfreeze_sweep
+from core.experiment.named_strategies import FINE_TUNING, STRATEGIES, TWO_PHASE, rate_sweep, unfreeze_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import RunError, RunStatus, State, Study
 from core.experiment.runs.run_store import RunStore
@@ -342,3 +342,41 @@ def test_calibration_is_shown_before_and_after_temperature_scaling(root):
     assert table["Calibration error, scaled"][0] < table["Calibration error"][0] and table["Temperature"].tolist() == [
         3.0
     ]
+
+
+def test_a_rate_sweep_is_drawn_and_its_best_rate_by_validation_is_taken_to_the_train_page(root):
+    store = RunStore(root)
+    planned = [
+        (RunConfig(strategy=strategy, seed=n, split_seed=n, dropout=dropout), MANIFEST.replace("0", str(n)))
+        for n in range(2)
+        for dropout in (0.2, 0.5)
+        for strategy in rate_sweep((1e-4, 1e-3, 1e-2))
+    ]
+    study = store.create_study(planned)
+    for run in study.runs:
+        is_best = run.config.dropout == 0.2 and run.config.strategy.title.endswith("1e-3")
+        finish(store, run, 0.7 if is_best else 0.8)
+        validation = {"val_accuracy": 0.95, "val_loss": 0.1} if is_best else {"val_accuracy": 0.85, "val_loss": 0.2}
+        write_rows(store, run.id, [epoch(3) | validation])
+    page = open_page("compare", study=study.id)
+    assert "How much the learning rate matters" in texts(page)
+    assert "Highest validation accuracy: 95.0% at a learning rate of 1e-3 and a dropout of 0.2" in texts(page)
+    assert "The test accuracy there, 70.0%, is the one to report" in texts(page)
+    validation, test, bars = charts(page)[:3]
+    assert [validation["layout"]["xaxis"]["type"], test["layout"]["xaxis"]["type"]] == ["log", "log"]
+    assert {"dropout 0.2", "dropout 0.5", "best by validation"} <= {trace["name"] for trace in test["data"]}
+    take = next(link for link in page.main.get("page_link") if link.proto.label == "Train with this rate")
+    assert len(bars["data"]) == 2 * 6, "a bar and the seeds of each setting"
+    best = next(run for run in study.runs if run.config.dropout == 0.2 and run.config.strategy.title.endswith("1e-3"))
+    assert take.proto.page == "train" and take.proto.query_string == f"rate-of={best.id}"
+    form = open_page("train", **{"rate-of": best.id})
+    assert form.select_slider(key="card-0-phase-0-rate").value == 1e-3
+    assert form.multiselect(key="dropouts").value == [0.2]
+
+
+def test_two_rates_are_no_sweep(root):
+    store = RunStore(root)
+    study = store.create_study([(RunConfig(strategy=strategy), MANIFEST) for strategy in rate_sweep((1e-4, 1e-3))])
+    for run in study.runs:
+        finish(store, run)
+    assert "How much the learning rate matters" not in texts(open_page("compare", study=study.id))

@@ -8,17 +8,22 @@ import pytest
 from pages_harness import MANIFEST, button, make_study, open_page, texts
 
 from core.backbones.registry import DEFAULT_BASE
+from core.data.datasets.scan import scan
+from core.data.study_plan import plan_study
 from core.execution.keras_service.client import KerasService, KerasServiceError
 from core.experiment.named_strategies import (
     STRATEGIES,
+    SWEPT_RATES,
     SharedSettings,
     gradual_unfreezing,
     gradual_with_settings,
+    rate_sweep,
 )
 from core.experiment.preset import PresetStore
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run_store import RunStore
+from core.experiment.strategy import Phase
 from core.experiment.timings import PhaseTimings, Timings
 from core.machine.paths import presets_folder, sample_set_folder
 
@@ -136,6 +141,74 @@ def test_the_preset_seven_depths_fills_the_form(root):
     runs = RunStore(root).runs()
     assert sorted(run.config.counted_strategy.phases[-1].unfreeze for run in runs) == [0, 11, 20, 30, 56, 100, 154]
     assert len({run.config.strategy.phases[0] for run in runs}) == 1, "the same first phase trains the head"
+
+
+def test_the_preset_learning_rate_sweep_is_one_card_for_one_study(root):
+    page = open_page("train")
+    page.selectbox(key="preset").select("Learning rate sweep").run()
+    button(page, "Apply preset").click().run()
+    assert not page.exception and page.multiselect(key="sweep-rates").value == list(SWEPT_RATES)
+    assert "12 runs, 15 epochs each" in texts(page)
+    page.number_input(key="sweep-epochs").set_value(3)
+    page.segmented_control(key="seeds").set_value(3)
+    page.checkbox(key="three-dropouts").check().run()
+    assert "108 runs, 3 epochs each" in texts(page) and page.multiselect(key="dropouts").value == [0.2, 0.5, 0.8]
+    page.multiselect(key="sweep-rates").unselect(1e-5).run()
+    button(page, "Start").click().run()
+    assert not page.exception
+    configs = [run.config for run in RunStore(root).runs()]
+    assert {(config.strategy, config.dropout) for config in configs} == {
+        (strategy, dropout)
+        for strategy in rate_sweep(SWEPT_RATES[1:], Phase(0, 1e-3, 3))
+        for dropout in (0.2, 0.5, 0.8)
+    }
+    assert len(configs) == 99 and len({run.study for run in RunStore(root).runs()}) == 1
+    again = open_page("train", **{"from": RunStore(root).runs()[0].study})
+    assert "99 runs, 3 epochs each" in texts(again)
+    again.checkbox(key="three-dropouts").uncheck().run()
+    assert "33 runs, 3 epochs each" in texts(again)
+
+
+def test_a_sweep_with_too_many_settings_says_why_it_cannot_start(root):
+    page = open_page("train")
+    page.selectbox(key="preset").select("Learning rate sweep").run()
+    button(page, "Apply preset").click().run()
+    page.multiselect(key="dropouts").set_value([0.1, 0.2, 0.3, 0.4]).run()
+    assert "Expected 1 to 40 settings in a study; received 48" in texts(page) and button(page, "Start").disabled
+    page.multiselect(key="dropouts").set_value([0.1, 0.2])
+    page.segmented_control(key="seed-plan").set_value("Until settled").run()
+    assert "Expected one dropout in a study that grows" in texts(page) and button(page, "Start").disabled
+    page.multiselect(key="dropouts").set_value([0.1])
+    page.multiselect(key="sweep-rates").set_value([]).run()
+    assert "No learning rate is selected" in texts(page) and button(page, "Start").disabled and not page.exception
+
+
+def test_a_rate_that_is_taken_from_a_sweep_fills_the_head_of_the_default_strategies(root, tiny_folder):
+    planned = plan_study(
+        RunConfig(data=str(tiny_folder), image_size=96, weights="random"),
+        rate_sweep(head=Phase(0, 1e-3, 4)),
+        scan(tiny_folder),
+        range(2, 4),
+        (0.2, 0.8),
+    )
+    study = RunStore(root).create_study(planned)
+    chosen = next(run for run in study.runs if (run.config.dropout, run.config.strategy.title[-4:]) == (0.8, "2e-3"))
+    page = open_page("train", **{"rate-of": chosen.id})
+    assert "The strategies below train the head at 2e-3" in page.info[0].value and "60 images" in texts(page)
+    assert [page.select_slider(key=f"card-{card}-phase-0-rate").value for card in (0, 2)] == [2e-3, 2e-3]
+    assert page.multiselect(key="dropouts").value == [0.8] and "6 runs" in texts(page)
+    assert (page.number_input(key="seed").value, page.segmented_control(key="seeds").value) == (2, 2)
+    button(page, "Start").click().run()
+    started = [run.config for run in RunStore(root).runs() if run.study != study.id]
+    assert {config.strategy.phases[0] for config in started} >= {Phase(0, 2e-3, 4)} and len(started) == 6
+    assert {(config.dropout, config.image_size) for config in started} == {(0.8, 96)}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("run_id", ["20200101-000000-000-01-two-phase", "../../etc"])
+def test_taking_the_rate_of_a_missing_run_shows_an_error(root, run_id):
+    page = open_page("train", **{"rate-of": run_id})
+    assert "No such run" in texts(page) and not button(page, "Start").disabled
 
 
 def test_the_preset_gradual_unfreezing_is_one_card_with_four_phases(root):
@@ -265,6 +338,17 @@ def test_a_run_of_an_earlier_version_with_batch_size_1_is_duplicated_with_2(root
     page = open_page("train", **{"from": run.id})
     page.select_slider(key="batch-size").set_value(32).run()
     assert not page.info and not page.exception
+
+
+def test_the_precision_of_cached_features_is_chosen_and_restored(root):
+    page = open_page("train")
+    assert page.selectbox(key="frozen-precision").value == "exact"
+    page.selectbox(key="weights").set_value("None (random)")
+    page.selectbox(key="frozen-precision").set_value("fastest").run()
+    button(page, "Start").click().run()
+    run = RunStore(root).runs()[0]
+    assert not page.exception and run.config.frozen_precision == "fastest"
+    assert open_page("train", **{"from": run.id}).selectbox(key="frozen-precision").value == "fastest"
 
 
 def test_duplicate_restores_the_settings_and_images_of_a_run(root, tiny_folder):

@@ -1,6 +1,7 @@
 """Chart of the differences between settings with their intervals and the equivalence margin."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import plotly.graph_objects as go
 
@@ -14,7 +15,7 @@ from core.analysis.text import lower_first, points
 _FRAME_PIXELS, _ROW_PIXELS, _NAME_LENGTH = 70, 54, 34
 _COLOUR = "#3A86CF"
 MAX_PAIRS = 10
-"""Largest number of pairs that are all drawn."""
+"""Largest number of pairs that are drawn."""
 
 _MARKS = {
     Judgement.BETTER: "circle",
@@ -28,7 +29,7 @@ def contrast_chart(verdict: Verdict) -> go.Figure:
     """Draw one row per pair of settings: its difference in points with the 95% interval.
 
     Filled marks are pairs with a result, open marks are too close to call. The equivalence margin is shaded. If there
-    are more than `MAX_PAIRS` pairs, only those with the best setting are drawn.
+    are more than `MAX_PAIRS` pairs, only those with the best setting are drawn, at most `MAX_PAIRS`.
     """
     shown = shown_contrasts(verdict)
     figure = go.Figure([_row(number, contrast) for number, contrast in enumerate(shown)])
@@ -53,11 +54,12 @@ def contrast_chart(verdict: Verdict) -> go.Figure:
 
 
 def shown_contrasts(verdict: Verdict) -> Sequence[Contrast]:
-    """The pairs that the chart draws."""
+    """The pairs that the chart draws; of the best setting those with the next best ones."""
     if len(verdict.contrasts) <= MAX_PAIRS:
         return verdict.contrasts
     best = verdict.groups[0].name
-    return [contrast for contrast in verdict.contrasts if best in (contrast.first.name, contrast.second.name)]
+    with_best = (contrast for contrast in verdict.contrasts if best in (contrast.first.name, contrast.second.name))
+    return list(islice(with_best, MAX_PAIRS))
 
 
 def _row(number: int, contrast: Contrast) -> go.Scatter:

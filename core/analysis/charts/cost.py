@@ -11,6 +11,8 @@ from core.analysis.comparison.replicates import Group
 from core.analysis.text import percent
 
 _HEIGHT, _NAME_LENGTH = 320, 40
+_MAX_NAMED = 12
+"""Largest number of settings in the legend; of more, the names are shown where the pointer is."""
 
 
 def cost_chart(groups: Sequence[Group], colours: Mapping[str, str], cost: Cost = TRAINING_TIME) -> go.Figure:
@@ -36,6 +38,7 @@ def cost_chart(groups: Sequence[Group], colours: Mapping[str, str], cost: Cost =
     for group in groups:
         _add_mark(figure, group, colours.get(group.results[0].run_id, GREY), cost)
     figure.update_layout(height=_HEIGHT, margin={"l": 10, "r": 20, "t": 10, "b": 10}, legend=LEGEND_BELOW)
+    figure.update_layout(showlegend=len(groups) <= _MAX_NAMED)
     figure.update_xaxes(title={"text": cost.title}, rangemode="tozero", fixedrange=True)
     figure.update_yaxes(title={"text": "Test accuracy"}, tickformat=".0%", fixedrange=True)
     return figure

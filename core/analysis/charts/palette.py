@@ -7,9 +7,10 @@ from typing import Final
 from zlib import crc32
 
 from core.backbones.registry import DEFAULT_BASE
+from core.experiment.named_strategies import SWEPT_RATES
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import AnyRun, Run
-from core.experiment.strategy import swept_depth
+from core.experiment.strategy import swept_depth, swept_rate
 
 STRATEGY_COLOURS: Final = {
     "feature-extraction": "#0072B2",
@@ -19,6 +20,12 @@ STRATEGY_COLOURS: Final = {
 }
 DEPTH_COLOURS: Final = ("#5B6ABF", "#3F8FC4", "#2AA8A8", "#3DB57A", "#8AB33F", "#C2A52A", "#D98E2B")
 """Colours of a depth sweep, one for each of the default base's; other depths have the colour of the next larger one."""
+
+RATE_COLOURS: Final = (
+    *("#5B6ABF", "#4C7EC2", "#3D92C2", "#32A0B4", "#2AA9A4", "#34B08B"),
+    *("#44B575", "#6EB456", "#93B13D", "#B2AA32", "#CB9C2C", "#D98E2B"),
+)
+"""Colours of a rate sweep, one for each of its twelve rates; other rates have the colour of the next higher one."""
 
 GREY: Final = "#7F7F7F"
 EXTRA_COLOURS: Final = ("#CC79A7", "#E69F00", "#56B4E9", "#B8A800")
@@ -33,17 +40,20 @@ def strategy_colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def fixed_colour(name: str) -> str | None:
-    """The fixed colour of a built-in strategy or of a depth in a sweep (from cold to warm), or None."""
+    """The fixed colour of a built-in strategy, or of a depth or rate in a sweep (from cold to warm), or None."""
     if (depth := swept_depth(name)) is not None:
         depths = DEFAULT_BASE.sweep_depths
         return DEPTH_COLOURS[min(bisect_left(depths, depth), len(depths) - 1)]
+    if (rate := swept_rate(name)) is not None:
+        return RATE_COLOURS[min(bisect_left(SWEPT_RATES, rate), len(SWEPT_RATES) - 1)]
     return STRATEGY_COLOURS.get(name)
 
 
 def run_colours(runs: Sequence[AnyRun]) -> dict[str, str]:
     """A colour for each run, by id. Seeds of one setting share a colour; corrupt runs are grey.
 
-    The oldest setting of a strategy has the strategy's fixed colour. Every other setting has an extra colour that
+    The oldest setting of a strategy has the strategy's fixed colour, and in a rate sweep so have the settings with
+    another dropout: there the colour shows the rate. Every other setting has an extra colour that
     depends on the setting only, so that it mostly stays the same when other runs are shown. If two settings would
     share an extra colour, the later one takes the next free colour.
     """
@@ -52,7 +62,8 @@ def run_colours(runs: Sequence[AnyRun]) -> dict[str, str]:
         setting, fixed = run.config.without_seeds(), fixed_colour(run.config.strategy.name)
         if setting not in preferred:
             extra = EXTRA_COLOURS[_stable_hash(setting) % len(EXTRA_COLOURS)]
-            preferred[setting] = fixed if fixed and fixed not in preferred.values() else extra
+            is_free = fixed not in preferred.values() or fixed in RATE_COLOURS
+            preferred[setting] = fixed if fixed and is_free else extra
     assigned = _resolve_conflicts(preferred)
     return {run.id: assigned[run.config.without_seeds()] if isinstance(run, Run) else GREY for run in runs}
 
@@ -67,7 +78,7 @@ def _resolve_conflicts(preferred: dict[RunConfig, str]) -> dict[RunConfig, str]:
     free = [colour for colour in EXTRA_COLOURS if colour not in preferred.values()]
     assigned: dict[RunConfig, str] = {}
     for setting, colour in preferred.items():
-        if colour in assigned.values() and free:
+        if colour in assigned.values() and colour in EXTRA_COLOURS and free:
             start = EXTRA_COLOURS.index(colour)
             colour = min(free, key=lambda other: (EXTRA_COLOURS.index(other) - start) % len(EXTRA_COLOURS))
             free.remove(colour)

@@ -8,6 +8,9 @@ from core.analysis.comparison.replicates import Group
 from core.analysis.results.summary import Summary
 from core.analysis.text import duration, join_words, lower_first, millions
 
+_MAX_DESCRIBED = 8
+"""Largest number of settings that are all described: seven depths and the baseline."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -50,9 +53,15 @@ def frontier(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> list[Group]
 
 
 def describe_cost(groups: Sequence[Group], cost: Cost = TRAINING_TIME) -> str:
-    """Describe the gain and cost of each step along the frontier, and name the settings that are not on it."""
+    """Describe the gain and cost of each step along the frontier, and name the settings that are not on it.
+
+    Of many settings, only the last step is described, and those that are not on the frontier are counted.
+    """
     best = frontier(groups, cost)
     sentences = [_describe_step(cheaper, costlier, cost) for cheaper, costlier in pairwise(best)]
+    if len(groups) > _MAX_DESCRIBED:
+        others = f"{len(groups) - len(best)} of the {len(groups)} settings cost no less than others and are no more "
+        return " ".join([*sentences[-1:], f"{others}accurate."])
     inferior = [group.name for group in groups if group not in best]
     if inferior:
         names = join_words([inferior[0], *map(lower_first, inferior[1:])])

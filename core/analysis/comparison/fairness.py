@@ -6,10 +6,11 @@ from typing import Final
 
 from core.analysis.comparison.verdict import Verdict
 from core.analysis.results.settings import differing_settings, settings_of
-from core.analysis.text import count, join_words, lower_first, rate
+from core.analysis.text import count, join_words, lower_first
 from core.experiment.named_strategies import TWO_PHASE
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import AnyRun, Run
+from core.experiment.strategy import Strategy, rate
 
 HEAD_RATE, BASE_RATE = (phase.learning_rate for phase in TWO_PHASE.phases)
 """Default learning rates of the head and the base."""
@@ -24,7 +25,9 @@ _TRAINING: Final = (
     "Near-duplicates",
     "Groups",
     "Mixed precision",
+    "Precision of cached features",
 )
+_DROPOUT: Final = "Dropout"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def fairness(verdict: Verdict, runs: Sequence[AnyRun]) -> Fairness | None:
             _same_epochs(groups),
             _same_settings("Augmentation", _AUGMENTATION, tables),
             _same_network(all_configs, tables),
-            _same_settings("Training", _TRAINING, tables),
+            _same_settings("Training", _TRAINING if _is_crossed(all_configs) else (*_TRAINING, _DROPOUT), tables),
         ),
         _describe_rates(all_configs),
     )
@@ -117,6 +120,14 @@ def _same_settings(aspect: str, names: Sequence[str], tables: Sequence[dict[str,
     different = [name for name in differing_settings(tables) if name in names]
     finding = f"Different: {join_words(map(lower_first, different))}." if different else "The same."
     return FairnessCheck(aspect, not different, finding)
+
+
+def _is_crossed(configs: Sequence[RunConfig]) -> bool:
+    """Whether every strategy was trained with the same dropout values, so that none has an advantage."""
+    dropouts: dict[Strategy, set[float]] = {}
+    for config in configs:
+        dropouts.setdefault(config.strategy, set()).add(config.dropout)
+    return len({frozenset(values) for values in dropouts.values()}) == 1
 
 
 def _describe_rates(configs: Sequence[RunConfig]) -> str:

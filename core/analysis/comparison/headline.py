@@ -10,6 +10,8 @@ from core.analysis.statistics.wilson_interval import wilson_interval
 from core.analysis.text import count, join_words, lower_first, percent, round_to_two_digits
 
 _MINUS = "\N{MINUS SIGN}"
+_MAX_NAMED = 6
+"""Largest number of beaten settings that are all named: those of a study of seven depths."""
 
 
 def headline(verdict: Verdict) -> str:
@@ -118,8 +120,12 @@ def _other_settings_beaten(first: Contrast, others: Sequence[Contrast]) -> str:
     beaten = [other for other in others if other.judgement is Judgement.BETTER and other.first.name == first.first.name]
     if not beaten:
         return ""
-    names = [f"{lower_first(other.second.name)} by {_points(other.difference)}" for other in beaten]
     also = "also " if first.judgement is Judgement.BETTER else ""
+    if len(beaten) > _MAX_NAMED:
+        differences = sorted(other.difference for other in beaten)
+        span = f"{100 * differences[0]:.1f} to {_points(differences[-1])}"
+        return f"It {also}beats {len(beaten)} of the {len(others)} other settings, by {span}."
+    names = [f"{lower_first(other.second.name)} by {_points(other.difference)}" for other in beaten]
     return f"It {also}beats {join_words(names)}."
 
 

@@ -10,9 +10,10 @@ from core.data.cache.row_store import Kind
 from core.data.datasets.augmentation import copy_for_epoch, copy_recurs
 from core.data.datasets.dataset import SPLITS
 from core.data.datasets.split import Manifest
-from core.experiment.run_config import RunConfig
+from core.experiment.run_config import FASTEST, RunConfig
 from core.experiment.strategy import Phase
 from core.experiment.timings import PhaseTimings, Timings
+from core.machine.processor import computes_bf16
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def _feature_seconds(
     epoch, depths = 0, config.counted_strategy.cumulative_max_depths
     weights = config.seed if config.weights == "random" else None  # random weights differ between seeds
     images = {split: [item.cache_key for item in manifest.in_split(split)] for split in SPLITS}
+    in_bf16 = config.frozen_precision == FASTEST and computes_bf16()
     for number, phase in enumerate(config.strategy.phases):
         own = timings.phases[depths[number]]
         of_next_phases = [timings.phases[depth] for depth in depths[number:]]
@@ -81,16 +83,18 @@ def _feature_seconds(
         for split, copy in [("train", copy) for copy in copies] + [("validation", None)]:
             kinds = [
                 frozen_feature_rows(
-                    depth.cut, depth.shape, depth.weights, config.image_size, copy, config.kept_precision
+                    depth.cut, depth.shape, depth.weights, config.image_size, copy, config.kept_precision, in_bf16
                 )
                 for depth in in_one_pass
             ]
             recurs = copy_recurs(config, copy)
             yield (slowest + timings.decode) * forecast.count_missing(images[split], kinds, recurs, weights)
     last = timings.phases[depths[-1]]
-    if last.cut:  # features of the test images are computed in full precision
-        kind = frozen_feature_rows(last.cut, last.shape, last.weights, config.image_size, None, "float32")
-        yield (last.frozen + timings.decode) * forecast.count_missing(images["test"], [kind], True, weights)
+    if last.cut:  # features of the test images are stored in full precision; those of both parts are exact
+        for split, precision in (("validation", config.kept_precision), ("test", "float32")):
+            if split == "test" or in_bf16:
+                kind = frozen_feature_rows(last.cut, last.shape, last.weights, config.image_size, None, precision)
+                yield (last.frozen + timings.decode) * forecast.count_missing(images[split], [kind], True, weights)
 
 
 class _CacheForecast:

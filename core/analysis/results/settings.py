@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.analysis.text import count, rate, shorten, study_time
+from core.analysis.text import count, shorten, study_time
 from core.backbones.registry import backbones
 from core.experiment.group_pattern import is_csv
 from core.experiment.run_config import IN_TURN, RANDOM, SAMPLE, RunConfig
 from core.experiment.runs.run import AnyRun, Run
-from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase
+from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, Phase, rate
 
 TEST_PARTS_NAMES = {RANDOM: "random", IN_TURN: "in turn"}
 _WEIGHTS = {"imagenet": "ImageNet", "sample": "sample base (drawn images)", "random": "none (random)"}
@@ -44,12 +44,14 @@ def settings_of(config: RunConfig) -> dict[str, str]:
         "Augmentation": ", ".join(changes) or "none",
         "Augmented copies per image": _augmented_copies(config),
         "Patience": str(config.patience) if config.patience else "no early stopping",
+        "Dropout": f"{config.dropout:g}",
         "Near-duplicates": "kept together" if config.leak_free else "divided",
         **({"Groups": group_setting(config.groups)} if config.groups else {}),
         "Class weights": _yes_or_no(config.class_weights),
         "Deterministic": _yes_or_no(config.deterministic),
         "Mixed precision": _yes_or_no(config.mixed_precision),
         "Frozen features": _frozen_features(config),
+        **({"Precision of cached features": config.frozen_precision} if config.reuse else {}),
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from core.analysis.text import rate
+from core.experiment.strategy import rate
 
 MIN_POINTS = 20
 MIN_FALL = 0.03

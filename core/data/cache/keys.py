@@ -15,7 +15,13 @@ def decoded_image_rows(size: int) -> Kind:
 
 
 def frozen_feature_rows(
-    cut_point: str, shape: tuple[int, ...], weights: str, size: int, copy: AugmentedCopy | None, precision: str
+    cut_point: str,
+    shape: tuple[int, ...],
+    weights: str,
+    size: int,
+    copy: AugmentedCopy | None,
+    precision: str,
+    in_bf16: bool = False,
 ) -> Kind:
     """Features of the frozen layers for one augmented copy of images of this size; for the unchanged images if None.
 
@@ -23,7 +29,8 @@ def frozen_feature_rows(
         cut_point: name of the layer whose output is cached.
         shape: of the features of one image.
         weights: fingerprint of all weights below the cut point.
-        precision: "float16" or "float32".
+        precision: "float16" or "float32", in which they are stored.
+        in_bf16: whether they are computed in bfloat16; exact ones keep the keys of versions that knew no others.
     """
     return Kind(
         f"activations at {cut_point}",
@@ -35,5 +42,6 @@ def frozen_feature_rows(
             "cut": cut_point,
             "ingest": DECODER_VERSION,
             "view": copy and asdict(copy),
+            **({"computed": "bfloat16"} if in_bf16 else {}),
         },
     )

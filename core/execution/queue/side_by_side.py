@@ -38,8 +38,8 @@ def train_side_by_side(store: RunStore, run_id: str, device_id: str, job: Job) -
 def similar_queued_runs(store: RunStore, run: Run) -> list[str]:
     """Return the queued runs of the study that train on the same features in their first phase, in queue order.
 
-    They may differ in their seeds, and in the learning rates, epochs and later phases of their strategies. None if the
-    run itself begins with other layers, or nothing is shared between runs.
+    They may differ in their seeds and dropout, and in the learning rates, epochs and later phases of their strategies.
+    None if the run itself begins with other layers, or nothing is shared between runs.
     """
     if not _begins_with_head(run.config) or not run.config.reuse or run.config.weights == "random":
         return []
@@ -67,7 +67,7 @@ def _head_is_untrained(run: Run) -> bool:
 
 def _features_of(config: RunConfig, run: RunConfig) -> RunConfig:
     """The configuration with those settings of `run` that do not affect its features of the frozen layers."""
-    return replace(config, strategy=run.strategy, seed=run.seed, split_seed=run.split_seed)
+    return replace(config, strategy=run.strategy, dropout=run.dropout, seed=run.seed, split_seed=run.split_seed)
 
 
 def _train_along(store: RunStore, run_id: str, device_id: str, job: Job, stop_all: threading.Event) -> None:

@@ -10,7 +10,9 @@ from core.data.explain.model_output import ModelOutput
 from core.experiment.runs.errors import first_line
 from core.learning.inference.grad_cam import GradCamHead, head_input_layer
 from core.learning.inference.novelty import NoveltyReference
-from core.learning.network.frozen_part import FrozenPart, run_onnx, warn_of_unknown_layer
+from core.learning.network.engines.engine import FrozenPart
+from core.learning.network.engines.onnx_engine import run_onnx
+from core.learning.network.frozen_part import warn_of_unknown_layer
 from core.learning.network.onnx_writer import UnknownLayer, model_to_onnx
 from core.machine.files import sha256
 

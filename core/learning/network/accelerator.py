@@ -30,6 +30,11 @@ def jit_compile() -> bool | str:
     return "auto" if has_gpu() or keras.backend.backend() != "tensorflow" else False
 
 
+def folding_pays() -> bool:
+    """Whether a folded network trains faster (docs/performance.md): with TensorFlow on a CPU."""
+    return not has_gpu() and keras.backend.backend() == "tensorflow"
+
+
 def sync_variables(model: keras.Model) -> None:
     """Write the state of an interrupted `fit` to the model's variables: JAX keeps it elsewhere until an epoch ends."""
     if keras.backend.backend() == "jax":

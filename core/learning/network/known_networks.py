@@ -39,7 +39,7 @@ class KnownNetwork:
             network = [backbone.name, backbone.network, repr(dict(backbone.arguments)), repr(backbone.scaling)]
             key = [LAYOUT_VERSION, version("keras"), *file, *network, config.alpha, config.image_size]
             self.name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
-        self._classes = classes
+        self._head = f"{classes}-{config.dropout}"
 
     @property
     def fingerprint(self) -> str:
@@ -58,7 +58,7 @@ class KnownNetwork:
 
     @property
     def template(self) -> Path | None:
-        """A model file of this network with some head for this number of classes; None if there is none."""
+        """A model file of this network with some head of the same shape and dropout; None if there is none."""
         if not self.name or not self._template_file.is_file():
             return None
         with suppress(OSError):
@@ -84,7 +84,7 @@ class KnownNetwork:
 
     @property
     def _template_file(self) -> Path:
-        return networks_folder() / f"{self.name}-{self._classes}.keras"
+        return networks_folder() / f"{self.name}-{self._head}.keras"
 
 
 def _make_room() -> None:

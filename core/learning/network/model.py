@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from core.backbones.registry import DEFAULT_BASE, backbone
+from core.experiment.parameter_counts import HEAD_DROPOUT
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, expect_integer
 from core.learning.head.layers import build_head
@@ -21,6 +22,7 @@ def build_transfer_model(
     weights: str = "imagenet",
     seed: int = 0,
     base: str = DEFAULT_BASE.name,
+    dropout: float = HEAD_DROPOUT,
 ) -> keras.Model:
     """Build a model from (n, image_size, image_size, 3) RGB values in 0..255 to (n, classes) probabilities.
 
@@ -31,7 +33,7 @@ def build_transfer_model(
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
     x = layers.Rescaling(network.scaling.scale, network.scaling.offset, name="rescale")(pixels)
     x = build_base(network, alpha, image_size, weights)(x, training=False)
-    model = keras.Model(pixels, build_head(x, classes), name="transfer_model")
+    model = keras.Model(pixels, build_head(x, classes, dropout), name="transfer_model")
     assign_head(model, initial_head(x.shape[-1], classes, seed))
     unfreeze_layers(model, 0)
     return model
@@ -43,8 +45,10 @@ def build_model(config: RunConfig, classes: int) -> keras.Model:
     Raises `UnknownBase`, `WeightsError`.
     """
     if config.strategy.is_from_scratch:
-        return build_small_cnn(classes, config.image_size, config.seed)
-    return build_transfer_model(classes, config.image_size, config.alpha, config.weights, config.seed, config.base)
+        return build_small_cnn(classes, config.image_size, config.seed, config.dropout)
+    return build_transfer_model(
+        classes, config.image_size, config.alpha, config.weights, config.seed, config.base, config.dropout
+    )
 
 
 def base_of(model: keras.Model) -> keras.Model | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import FROM_SCRATCH
 from core.learning.head.weights import HeadWeights, initial_head
 from core.learning.network.cut_points import POOL, CutPoint, cut_point_for, pooled_features
+from core.learning.network.engines.engine import Engine, FrozenPart
 from core.learning.network.known_networks import KnownNetwork
 from core.learning.network.model_file import copy_with_head
 from core.learning.network.shared_model import shared_model
@@ -20,9 +20,6 @@ from core.machine.files import ZIP_ERRORS
 
 if TYPE_CHECKING:
     import keras
-
-FrozenPart = Callable[[np.ndarray], list[np.ndarray]]
-"""(n, size, size, 3) uint8 -> the features (n, ...) at each cut point, as floats. Thread-safe."""
 
 
 class RunNetwork:
@@ -135,14 +132,31 @@ class RunNetwork:
             self._known.remember_fingerprint(computed)
         return computed
 
-    def build_frozen_part(self, cut_points: Sequence[CutPoint]) -> FrozenPart:
-        """Build a function from images to the features at these cut points, with the current weights."""
-        from core.learning.network.frozen_part import build_frozen_part
+    def build_frozen_part(
+        self, cut_points: tuple[CutPoint, ...], preferred: Engine | None = None, few_images: float | None = None
+    ) -> FrozenPart:
+        """Build a function from images to the features at these cut points, with the current weights.
+
+        Args:
+            preferred: the engine to use as long as it does not fail; by default, the fastest exact one.
+            few_images: see `core.learning.network.frozen_part.build_frozen_part`.
+        """
+        from core.learning.network.frozen_part import FEW_IMAGES, build_frozen_part, prefer
+
+        # of two engines, one may be faster only today, and their features differ in the last bits
+        few = few_images if few_images is not None else math.inf if self._config.deterministic else FEW_IMAGES
 
         def build() -> FrozenPart:
-            return build_frozen_part(self.base, cut_points, self._config.batch_size, self._config.backbone.scaling)
+            settings = self.base, cut_points, self._config.batch_size, self._config.backbone.scaling
+            return prefer(preferred, *settings) if preferred else build_frozen_part(*settings, few)
 
-        return self._shared.once(tuple(cut_points), build) if self._shared else build()
+        return self._shared.once((cut_points, preferred, few), build) if self._shared else build()
+
+    def build_frozen_part_with(self, cut_points: tuple[CutPoint, ...], engine: Engine) -> FrozenPart:
+        """Build the same function with this engine alone. Raises the engine's errors of any type."""
+        from core.learning.network.frozen_part import build_with
+
+        return build_with(engine, self.base, cut_points, self._config.backbone.scaling)
 
     def save(self, path: Path) -> None:
         """Write the network as a .keras file in float32. Raises `OSError`."""
@@ -153,6 +167,7 @@ class RunNetwork:
         with self._shared.lock if self._shared else nullcontext():
             if self._shared:
                 assign_head(self.model, self.head)
+                self.model.get_layer("dropout").rate = self._config.dropout
             in_float32(self.model).save(path)
         if self._is_untrained and self._known:
             self._known.remember_template(path)

@@ -1,6 +1,8 @@
 """A phase that trains the head alone: in NumPy, on features that are loaded once."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from core.learning.inputs.training_data import BatchOrder, InputLoader, class_we
 from core.learning.training.phase_log import PhaseLog
 from core.learning.training.progress import Context, Progress
 
+_TURN = threading.Lock()
+"""Heads in several threads train an epoch each in turn: together they would only wait for Python's interpreter lock."""
+
 
 def train_head(context: Context, progress: Progress, number: int, phase: Phase) -> None:
     """Train the remaining epochs of phase number `number` (from 1), from the weights of `progress` on."""
@@ -23,10 +28,12 @@ def train_head(context: Context, progress: Progress, number: int, phase: Phase) 
     inputs, validation_inputs = _inputs(context, number)
     order = BatchOrder(len(images), context.config.batch_size, context.config.seed)
     for epoch in range(done, done + left):
-        for part in (order, trainer, log):
-            part.start_epoch(epoch)
-        loss, accuracy = _train_epoch(context, trainer, log, order, inputs)
-        val_loss, val_accuracy = _validate(context, trainer.head, validation_inputs)
+        order.start_epoch(epoch)
+        trainer.start_epoch(epoch)
+        with _turn(context):
+            log.start_epoch(epoch)
+            loss, accuracy = _train_epoch(context, trainer, log, order, inputs)
+            val_loss, val_accuracy = _validate(context, trainer.head, validation_inputs)
         values = {"loss": loss, "accuracy": accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy}
         row = log.end_epoch(trainer.trainable_parameters, **values)
         progress.finish_epoch(row, tuple(trainer.head.copy()), trainer.optimizer.state())
@@ -34,10 +41,21 @@ def train_head(context: Context, progress: Progress, number: int, phase: Phase) 
             return
 
 
+@contextmanager
+def _turn(context: Context) -> Iterator[None]:
+    """Wait for this head's turn; a stop request is noticed meanwhile."""
+    while not _TURN.acquire(timeout=0.2):
+        context.stop_if_requested()
+    try:
+        yield
+    finally:
+        _TURN.release()
+
+
 def _trainer(context: Context, progress: Progress, phase: Phase, resumed: bool) -> HeadTrainer:
     config = context.config
     head = head_of(progress.weights) if progress.weights else context.network.head
-    trainer = HeadTrainer(head, phase.learning_rate, config.seed)
+    trainer = HeadTrainer(head, phase.learning_rate, config.seed, config.dropout)
     if resumed:
         trainer.restore_optimizer(progress.optimizer)
     return trainer

@@ -13,6 +13,7 @@ from core.experiment.runs.run import Row, State
 from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.run_inputs import expect_images, open_inputs, read_manifest
 from core.learning.inputs.training_data import TrainingData
+from core.learning.network.engines.bf16 import bf16_for
 from core.learning.network.model_file import write_hash
 from core.learning.network.run_network import RunNetwork
 from core.learning.training.checkpoint import Checkpoints
@@ -47,14 +48,19 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     manifest = read_manifest(reporter.folder)
     expect_images(config, manifest, reporter.folder)
     reporter.set_status(note="Loading the weights")
+
+    def warn(text: str) -> None:
+        reporter.set_status(remark=text)
+
     network, data, run_cache = open_inputs(
         config,
         manifest,
-        warn=lambda text: reporter.set_status(remark=text),
+        warn,
         before_build=lambda: _configure_keras(config, precision, reporter),
         head_only=reporter.trains_along or None,
     )
-    frozen_features = FrozenFeatures(config, network, run_cache, reporter.depths_of_waiting_runs())
+    later_depths = reporter.depths_of_waiting_runs()
+    frozen_features = FrozenFeatures(config, network, run_cache, later_depths, bf16_for(config, warn))
     trained = _head_phases(config) if reporter.trains_along else config
     outcome = _train(trained, network, data, frozen_features, reporter)
     if trained != config and not outcome.stopped:

@@ -6,8 +6,9 @@ import numpy as np
 from core.experiment.runs.run import Row
 from core.experiment.strategy import Phase
 from core.learning.inputs.batches import Batches, training_batches
-from core.learning.network.accelerator import jit_compile, sync_variables
+from core.learning.network.accelerator import folding_pays, jit_compile, sync_variables
 from core.learning.network.cut_points import CutPoint
+from core.learning.network.folding import fold
 from core.learning.network.model import base_of, count_trainable, unfreeze_layers
 from core.learning.network.trained_part import trained_part
 from core.learning.training.checkpoint import Arrays
@@ -100,7 +101,8 @@ class _PhaseCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras h
 def compile_phase(model: keras.Model, phase: Phase, cut_point: CutPoint | None) -> keras.Model:
     """Return the part of a model above a cut point, compiled for a phase, with a new optimizer."""
     unfreeze_layers(model, phase.unfreeze)
-    network = trained_part(model, cut_point)
+    part = trained_part(model, cut_point)
+    network = fold(part) if folding_pays() else part
     # The variables of the accuracy and the optimizer are created here: if the first step created them, TensorFlow would
     # trace it twice.
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")

@@ -16,6 +16,7 @@ from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.run_inputs import open_inputs
 from core.learning.inputs.training_data import BatchOrder, TrainingData, class_weights_of
 from core.learning.network.cut_points import POOL
+from core.learning.network.engines.bf16 import bf16_for
 from core.learning.network.run_network import RunNetwork
 from core.learning.training.range_steps import Batch, HeadSteps, KerasSteps, Steps
 
@@ -41,7 +42,8 @@ def find_rate(config: RunConfig, manifest_csv: str, phase: int) -> tuple[Point, 
     manifest = Manifest.from_csv(manifest_csv)
     with _LOCK:
         network, data, run_cache = open_inputs(config, manifest)
-        return range_test(config, phase, network, data, FrozenFeatures(config, network, run_cache))
+        frozen_features = FrozenFeatures(config, network, run_cache, bf16=bf16_for(config))
+        return range_test(config, phase, network, data, frozen_features)
 
 
 def range_test(
@@ -131,7 +133,7 @@ class _RangeTest:
         """The network of a phase, from the present weights on."""
         cut_point = self._features.cut_point(phase)
         if cut_point is not None and cut_point.name == POOL:
-            return HeadSteps(self._network, self._config.seed)
+            return HeadSteps(self._network, self._config)
         planned = self._config.counted_strategy.phases[phase - 1]
         return KerasSteps(self._network.open_model(), planned, cut_point, self._config.seed)
 

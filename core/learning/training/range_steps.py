@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase
 from core.learning.head.trainer import HeadTrainer
 from core.learning.network.cut_points import CutPoint
@@ -34,8 +35,9 @@ class Steps(Protocol):
 class HeadSteps:
     """The head of a network."""
 
-    def __init__(self, network: RunNetwork, seed: int) -> None:
-        self._network, self._trainer = network, HeadTrainer(network.head, 0.0, seed)
+    def __init__(self, network: RunNetwork, config: RunConfig) -> None:
+        self._network = network
+        self._trainer = HeadTrainer(network.head, 0.0, config.seed, config.dropout)
 
     def step(self, batch: Batch, rate: float, step: int) -> float:
         features, labels, weights = batch

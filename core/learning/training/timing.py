@@ -20,6 +20,7 @@ from core.learning.head.trainer import HeadTrainer
 from core.learning.head.weights import predict_log_probabilities
 from core.learning.inputs.batches import Batches
 from core.learning.network.cut_points import CutPoint
+from core.learning.network.engines.bf16 import bf16_for
 from core.learning.network.run_network import RunNetwork
 from core.learning.training.keras_phase import compile_phase
 
@@ -111,8 +112,9 @@ class _Clock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
 
 def _time_frozen_part(config: RunConfig, network: RunNetwork, cut_point: CutPoint) -> float:
     """Measure the seconds per image from pixels to features, with augmentation; the first batch is not counted."""
-    frozen_part, shape = network.build_frozen_part((cut_point,)), (config.batch_size, *network.model.input_shape[1:])
-    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    bf16 = bf16_for(config)
+    frozen_part = network.build_frozen_part((cut_point,), bf16.engine if bf16 else None, few_images=0)
+    pixels = np.random.default_rng(0).integers(0, 256, (config.batch_size, *network.model.input_shape[1:]), np.uint8)
     images = [f"{number:064x}" for number in range(len(pixels))]
     for _ in range(2):
         began = time.perf_counter()

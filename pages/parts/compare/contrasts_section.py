@@ -51,13 +51,10 @@ def show_contrasts(verdict: Verdict) -> Verdict:
             "differences",
             "Difference of each pair of settings in points, with its 95% interval",
         )
-        note = (
-            ""
-            if len(shown_contrasts(verdict)) == len(verdict.contrasts)
-            else "Only pairs with the best setting are drawn. "
-        )
         st.caption(
-            escape_markdown(f"{note}{_method(verdict)} Shaded: the equivalence margin. Open marks: too close to call.")
+            escape_markdown(
+                f"{_left_out(verdict)}{_method(verdict)} Shaded: the equivalence margin. Open marks: too close to call."
+            )
         )
     return verdict
 
@@ -81,6 +78,16 @@ def show_cost(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary])
     )
     times = "" if which == _PARAMETERS else "Times are those of training without cached features. "
     st.caption(escape_markdown(f"{describe_cost(verdict.groups, cost)} {times}Vertical lines: range over seeds."))
+
+
+def _left_out(verdict: Verdict) -> str:
+    """Which pairs are not drawn."""
+    drawn = len(shown_contrasts(verdict))
+    if drawn == len(verdict.contrasts):
+        return ""
+    rivals = len(verdict.groups) - 1
+    which = "pairs" if drawn == rivals else f"the {drawn} closest of {rivals} pairs"
+    return f"Only {which} with the best setting are drawn. "
 
 
 def _method(verdict: Verdict) -> str:

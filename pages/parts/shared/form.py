@@ -1,6 +1,7 @@
 """State of the Train page's form: filled from a preset, and preserved while other pages are open."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -28,7 +29,7 @@ from core.experiment.runs.growth_store import GrowthStore
 from core.experiment.runs.run import Run, study_of
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
-from core.experiment.strategy import ALL_LAYERS, Strategy
+from core.experiment.strategy import ALL_LAYERS, Strategy, rate, swept_rate
 
 WEIGHT_LABELS = {
     weights: name[0].upper() + name[1:]
@@ -100,9 +101,13 @@ def _fill_training(preset: Preset) -> None:
     """Set the controls of the strategies, the seeds and the training."""
     state, layers = st.session_state, preset.template.backbone.layers
     has_baseline = any(strategy.is_from_scratch for strategy in preset.strategies)
-    state["cards"] = (*preset.strategies, *(() if has_baseline else (BASELINE,)))
+    state["taken-rate"] = None
+    sweep = _sweep_in(preset.strategies)
+    _fill_sweep(sweep)
+    others = [strategy for strategy in preset.strategies if strategy not in sweep]
+    state["cards"] = (*others, *(() if has_baseline else (BASELINE,)))
     for i, strategy in enumerate(state["cards"]):
-        state[f"card-{i}-use"] = i < len(preset.strategies)
+        state[f"card-{i}-use"] = i < len(others)
         for j, phase in enumerate(strategy.with_depths({ALL_LAYERS: layers}).phases):
             state[widget_key(i, j, "depth")] = phase.unfreeze
             state[widget_key(i, j, "rate")] = phase.learning_rate
@@ -113,6 +118,23 @@ def _fill_training(preset: Preset) -> None:
     default = default_test_parts(LOOKS[0] if preset.growth else preset.seeds)
     state["chosen-test-parts"] = test_parts if test_parts != default else None
     _fill_settings(preset.template)
+    state["dropouts"] = sorted(preset.dropouts or (preset.template.dropout,))
+
+
+def _sweep_in(strategies: Sequence[Strategy]) -> tuple[Strategy, ...]:
+    """The strategies of a rate sweep, which share one card; they have the same number of epochs."""
+    swept = [strategy for strategy in strategies if swept_rate(strategy.name) is not None]
+    return tuple(strategy for strategy in swept if strategy.epochs == swept[0].epochs)
+
+
+def _fill_sweep(sweep: Sequence[Strategy]) -> None:
+    """Set the card of a rate sweep; without one there is no such card."""
+    state = st.session_state
+    state["has-sweep"] = bool(sweep)
+    if sweep:
+        state["sweep-use"] = True
+        state["sweep-rates"] = sorted(strategy.phases[0].learning_rate for strategy in sweep)
+        state["sweep-epochs"] = sweep[0].epochs
 
 
 def _fill_growth(limits: GrowthLimits | None) -> None:
@@ -137,6 +159,7 @@ def _fill_settings(template: RunConfig) -> None:
         "deterministic",
         "mixed_precision",
         "views",
+        "frozen_precision",
     ):
         state[name.replace("_", "-")] = getattr(template, name)
     _fill_batch_size(template.batch_size)
@@ -158,8 +181,16 @@ def _fill_grouping(template: RunConfig) -> None:
 
 
 def fill_notice() -> str:
-    """Describe the setting that differs from the run or preset that the form was filled from; "" if there is none."""
-    raised = st.session_state.get("raised-batch-size") and st.session_state["batch-size"] == MIN_BATCH
+    """Describe the rate that was taken from a sweep, or the setting that differs from the run or preset that the form
+    was filled from; "" if there is none.
+    """
+    state = st.session_state
+    if state.get("taken-rate") and state["taken-rate"] == state[widget_key(0, 0, "rate")]:
+        return (
+            f"The strategies below train the head at {rate(state['taken-rate'])}, the best rate of the sweep by "
+            "validation accuracy."
+        )
+    raised = state.get("raised-batch-size") and state["batch-size"] == MIN_BATCH
     return (
         f"The batch size is now {MIN_BATCH}. The settings that were applied have 1, which new runs may not have: of a "
         "single image, the head's BatchNormalization learns nothing."
@@ -171,7 +202,11 @@ def fill_notice() -> str:
 def fill_from_url(store: RunStore) -> None:
     """Fill the form with the settings and images of the run or study in `?from=ID`.
 
-    A run of a growing study stands for the whole study. Raises `NoSuchRun`."""
+    A run of a growing study stands for the whole study. `?rate-of=ID` fills in the default strategies, whose head has
+    the learning rate of this run. Raises `NoSuchRun`.
+    """
+    if run_id := st.query_params.pop("rate-of", ""):
+        _fill_rate_of(store, run_id)
     origin = st.query_params.pop("from", "")
     if not origin:
         return
@@ -182,6 +217,20 @@ def fill_from_url(store: RunStore) -> None:
     growth = GrowthStore(store).load(study_of(origin) or origin)
     fill(growth.preset if growth else Preset.from_configs(configs))
     select_data(configs[0].data)
+
+
+def _fill_rate_of(store: RunStore, run_id: str) -> None:
+    """Fill the form with the default strategies at the head's rate of a run, and as many seeds as its study has."""
+    run = store.get(run_id)
+    if not isinstance(run, Run):
+        raise NoSuchRun(run_id)
+    members = [other.config for other in store.study(run.study).runs if isinstance(other, Run)]
+    same = [config for config in members if config.without_seeds() == run.config.without_seeds()]
+    head = run.config.strategy.phases[0]
+    settings = SharedSettings(head.epochs, phase1_rate=head.learning_rate, base=run.config.backbone)
+    fill(replace(Preset.from_configs(same), strategies=all_three(settings)))
+    st.session_state["taken-rate"] = head.learning_rate
+    select_data(run.config.data)
 
 
 def chosen_layout(data: str) -> str:

@@ -12,7 +12,7 @@ from core.backbones.imagenet_weights import imagenet_path
 from core.backbones.registry import backbones
 from core.backbones.weights import SAMPLE_BASE
 from core.experiment.guidelines import batch_size, batch_size_warning
-from core.experiment.run_config import RunConfig
+from core.experiment.run_config import FROZEN_PRECISIONS, RunConfig
 from core.machine.devices import gpu_memory
 from pages.parts.shared.augmentation_controls import choose_augmentation
 from pages.parts.shared.form import (
@@ -29,6 +29,7 @@ from pages.parts.shared.form import (
 )
 from pages.parts.shared.grouping_controls import choose_grouping
 from pages.parts.shared.services import Services, show_error
+from pages.parts.train.dropouts import choose_dropouts
 
 
 def choose_template(services: Services, data: str) -> tuple[RunConfig, list[str]]:
@@ -44,11 +45,17 @@ def choose_template(services: Services, data: str) -> tuple[RunConfig, list[str]
             with _collect(errors):
                 template = replace(template, weights=_choose_weights(services, template))
             template = _choose_training(template)
+            choose_dropouts()
             with _collect(errors):
                 leak_free, groups = choose_grouping(services.allowed_folders)
                 template = replace(template, leak_free=leak_free, groups=groups)
         with right:
-            template = replace(template, augmentation=choose_augmentation(), views=_choose_copies())
+            template = replace(
+                template,
+                augmentation=choose_augmentation(),
+                views=_choose_copies(),
+                frozen_precision=_choose_frozen_precision(),
+            )
     return template, errors
 
 
@@ -127,6 +134,17 @@ def _choose_copies() -> int:
         help="Number of randomly changed copies of each training image; epochs use them in turn. The features of a "
         "copy are computed once and cached, so training with few copies is fast. 0: new copies in each epoch, "
         "without a cache. 1: the unchanged image.",
+    )
+
+
+def _choose_frozen_precision() -> str:
+    return st.selectbox(
+        "Precision of cached features",
+        FROZEN_PRECISIONS,
+        key="frozen-precision",
+        **PERSISTENT,
+        help="exact: the frozen layers compute in 32 bits. fastest: for training in bfloat16, where the processor is "
+        "faster with it and a check on 32 images passes. Test images are always computed exactly.",
     )
 
 

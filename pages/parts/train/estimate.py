@@ -62,9 +62,7 @@ def _estimate(preset: Preset, timings: Timings, root: str, _report: Report) -> D
     for seed in preset.seed_range:
         manifest = _report.manifest_of(template.test_parts) if not seed and leak_free == _report.leak_free else None
         manifest = manifest or split_with(template.test_parts, _report.dataset, seed, leak_free)
-        plan += [
-            (replace(preset.template, strategy=strategy, split_seed=seed), manifest) for strategy in preset.strategies
-        ]
+        plan += [(replace(config, split_seed=seed), manifest) for config in preset.settings]
     return estimate_duration(plan, timings, FeatureCache())
 
 

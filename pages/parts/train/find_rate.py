@@ -6,14 +6,14 @@ import streamlit as st
 
 from core.analysis.charts.lr_range import rate_chart
 from core.analysis.statistics.lr_suggestion import suggest_rate
-from core.analysis.text import escape_markdown, rate
+from core.analysis.text import escape_markdown
 from core.data.datasets.dataset import Dataset
 from core.data.datasets.folds import split_with
 from core.data.study_plan import resolve_test_parts
 from core.execution.keras_service.client import KerasServiceError
 from core.experiment.range_test_config import range_test_config
 from core.experiment.run_config import RunConfig
-from core.experiment.strategy import Strategy
+from core.experiment.strategy import Strategy, rate
 from pages.parts.shared.form import widget_key
 from pages.parts.shared.services import Services, show_error
 from pages.parts.shared.show import show_chart

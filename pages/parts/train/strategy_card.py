@@ -5,12 +5,12 @@ from dataclasses import replace
 import streamlit as st
 
 from core.analysis.charts.palette import strategy_colours
-from core.analysis.text import escape_markdown, millions, rate
+from core.analysis.text import escape_markdown, millions
 from core.backbones.layer_table import describe_depth
 from core.data.datasets.dataset import Dataset
 from core.experiment.guidelines import fine_tuning_rate, layers_to_unfreeze, warnings
 from core.experiment.parameter_counts import small_cnn_parameters, total_parameters, trainable_parameters
-from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy, with_phases
+from core.experiment.strategy import FROM_SCRATCH, Phase, Strategy, rate, with_phases
 from pages.parts.shared.form import PERSISTENT, selected_base, widget_key
 from pages.parts.train.find_rate import RangeTestSetup, find_rate
 from pages.parts.train.network_strip import show_network

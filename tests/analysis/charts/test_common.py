@@ -6,9 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.analysis.charts.common import chart_points, downsample, plain_text
-from core.analysis.charts.palette import DEPTH_COLOURS, strategy_colours
-from core.analysis.text import count, duration, escape_markdown, percent, points, rate, shorten
-from core.experiment.named_strategies import TWO_PHASE, unfreeze_sweep
+from core.analysis.charts.palette import DEPTH_COLOURS, RATE_COLOURS, run_colours, strategy_colours
+from core.analysis.text import count, duration, escape_markdown, percent, points, shorten
+from core.experiment.named_strategies import TWO_PHASE, rate_sweep, unfreeze_sweep
+from core.experiment.run_config import RunConfig
+from core.experiment.runs.run import Run, RunStatus, State
+from core.experiment.strategy import rate
 
 
 @given(st.lists(st.floats(-9, 9), max_size=400), st.integers(2, 50))
@@ -69,6 +72,12 @@ def test_each_depth_of_a_sweep_has_a_colour_from_cold_to_warm():
     assert strategy_colours(["unfreeze-40"])["unfreeze-40"] == found["unfreeze-56"], (
         "a depth in between has the next colour"
     )
+
+
+def test_each_rate_of_a_sweep_has_a_colour_that_its_dropouts_share():
+    configs = [RunConfig(strategy=strategy, dropout=dropout) for dropout in (0.2, 0.8) for strategy in rate_sweep()]
+    runs = [Run(f"{number:02}", config, RunStatus(State.COMPLETED)) for number, config in enumerate(configs)]
+    assert list(run_colours(runs).values()) == list(RATE_COLOURS) * 2 and len(set(RATE_COLOURS)) == 12
 
 
 def test_numbers_are_formatted():

@@ -39,6 +39,12 @@ def test_the_cost_of_one_more_point_is_described():
         "Wasteful and same time cost no less than others and are no more accurate."
     )
     assert describe_cost([QUICK]) == ""
+    many = [group(f"Setting {number}", 60.0 * (number + 1), 0.5 + 0.01 * number) for number in range(7)]
+    assert describe_cost([*many, QUICK, SLOW]) == (
+        "Slow has 5.0 points more than quick, for 2 min 00 s more: 24 s per point, if the difference is real. "
+        "7 of the 9 settings cost no less than others and are no more accurate."
+    )
+    assert cost_chart(many, {}).layout.showlegend and not cost_chart(many * 2, {}).layout.showlegend
 
 
 def test_the_chart_has_one_mark_per_setting_with_the_range_over_seeds():

@@ -73,6 +73,13 @@ def test_the_baseline_is_another_network_and_a_sweep_has_no_tuned_rate():
     assert check_fairness(*sweep).is_fair and "None was changed" in check_fairness(*sweep).rates
     assert different_aspects([TWO], [replace(FINE, patience=3)]) == ["Training"]
     assert different_aspects([TWO], [replace(FINE, test_parts="in-turn")]) == ["Training"]
+    assert different_aspects([TWO], [replace(FINE, frozen_precision="fastest")]) == ["Training"]
+
+
+def test_dropout_is_fair_if_every_strategy_has_the_same_values():
+    crossed = [[replace(config, dropout=dropout)] for config in (FINE, TWO) for dropout in (0.2, 0.8)]
+    assert check_fairness(*crossed).is_fair
+    assert [check.finding for check in check_fairness(*crossed[:3]).different] == ["Different: dropout."]
 
 
 def test_rates_other_than_the_defaults_are_reported():

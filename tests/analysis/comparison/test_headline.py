@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.analysis.charts.contrasts import MAX_PAIRS, shown_contrasts
 from core.analysis.comparison.headline import headline
 from core.analysis.comparison.pairs.contrast import Judgement
 from core.analysis.comparison.pairs.pairwise import setting_intervals
 from core.analysis.comparison.verdict import Verdict, judge
-from core.experiment.named_strategies import FEATURE_EXTRACTION, STRATEGIES, TWO_PHASE
+from core.experiment.named_strategies import FEATURE_EXTRACTION, STRATEGIES, TWO_PHASE, rate_sweep
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import CorruptRun, Run, RunStatus, State
 from core.experiment.runs.run_folder import NoSuchRun
@@ -96,6 +97,17 @@ def test_seeds_that_agree_decide_the_comparison(store):
     assert "It also beats feature extraction by 20.1 points." in text
     judgements = [contrast.judgement for contrast in judge(store, runs).contrasts]
     assert judgements == [Judgement.BETTER, Judgement.BETTER, Judgement.OPEN]
+
+
+def test_many_settings_that_are_beaten_are_counted_instead_of_named(store):
+    manifest = MANIFEST.replace("0", "sample")
+    runs = list(store.create_study([(RunConfig(strategy=strategy), manifest) for strategy in rate_sweep()]).runs)
+    for number, run in enumerate(runs):
+        save_predictions(store, run, [True] * (400 + 50 * (number if number < 11 else 0)) + [False] * 600)
+    text = describe(store, runs)
+    assert len(shown_contrasts(judge(store, runs))) == MAX_PAIRS
+    assert all(-1 <= low <= high <= 1 for low, high in (contrast.interval for contrast in judge(store, runs).contrasts))
+    assert len(text) < 500 and text.lower().count("head at") == 2
 
 
 def test_seeds_that_disagree_leave_it_open_and_the_number_needed_is_given(store):

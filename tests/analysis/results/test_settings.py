@@ -81,6 +81,14 @@ def test_differing_settings_are_found():
     assert differing_settings(tables) == ["Strategy", "Phase 2"] and differing_settings(tables[:1]) == []
 
 
+def test_the_precision_of_cached_features_is_named_where_it_differs():
+    exact, fastest = (RunConfig(frozen_precision=precision) for precision in ("exact", "fastest"))
+    assert differing_settings([settings_of(exact), settings_of(fastest)]) == ["Precision of cached features"]
+    labels = list(run_labels(runs_of([exact, fastest])).values())
+    assert labels == [f"Two-phase, precision of cached features {name}" for name in ("exact", "fastest")]
+    assert settings_of(replace(exact, reuse=False)) == settings_of(replace(fastest, reuse=False))
+
+
 def test_runs_are_found_by_words_from_settings_state_and_date():
     runs = runs_of([RunConfig(strategy=s, data="/photos/My Waste", seed=7) for s in STRATEGIES.values()])
     for text, matches in (("two waste", 1), ("COMPLETED 2026-11-24", 3), ("seed 7", 3), ("", 3), ("seed 9", 0)):

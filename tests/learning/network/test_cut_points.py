@@ -9,7 +9,8 @@ from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
 from core.experiment.strategy import ALL_LAYERS
 from core.learning.network.base import build_base
 from core.learning.network.cut_points import POOL, CutPoint, cut_point_for, find_cut_points
-from core.learning.network.frozen_part import _run_keras, run_in_parallel
+from core.learning.network.engines.keras_engine import run_keras as run_base_in_keras
+from core.learning.network.engines.onnx_engine import run_in_parallel
 from core.learning.network.model import base_of, build_transfer_model
 from core.learning.network.onnx_writer import UnknownLayer, to_onnx
 from core.learning.network.trained_part import trained_part
@@ -20,7 +21,7 @@ def run_onnx_runtime(base, cut_points):
 
 
 def run_keras(base, cut_points, batch_size):
-    return _run_keras(base, cut_points, batch_size, DEFAULT_BASE.scaling)
+    return run_base_in_keras(base, cut_points, batch_size, DEFAULT_BASE.scaling)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """The network has the layers, parameters and weights that the pages show."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -8,9 +10,18 @@ from core.backbones.layer_table import layer_table
 from core.backbones.registry import DEFAULT_BASE, backbones
 from core.backbones.weights_file import WeightsError
 from core.data.sample_set.generate import SAMPLE_CLASSES, draw_image
+from core.experiment.named_strategies import BASELINE, FEATURE_EXTRACTION
 from core.experiment.parameter_counts import head_parameters, total_parameters, trainable_parameters
+from core.experiment.run_config import RunConfig
 from core.experiment.strategy import ALL_LAYERS
-from core.learning.network.model import base_of, build_transfer_model, count_trainable, in_float32, unfreeze_layers
+from core.learning.network.model import (
+    base_of,
+    build_model,
+    build_transfer_model,
+    count_trainable,
+    in_float32,
+    unfreeze_layers,
+)
 from tools.write_layer_table import write_table
 
 
@@ -77,6 +88,15 @@ def features(model: keras.Model, *seeds: int) -> np.ndarray:
 def call(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """The outputs for a few images; `predict` would compile the model first, which takes a second."""
     return keras.ops.convert_to_numpy(model(images, training=False))
+
+
+@pytest.mark.parametrize("strategy", [FEATURE_EXTRACTION, BASELINE])
+def test_the_dropout_changes_the_share_only(strategy):
+    config = RunConfig(strategy=strategy, image_size=96, alpha=0.35, weights="random")
+    default, less = (build_model(replace(config, dropout=dropout), 10) for dropout in (0.5, 0.2))
+    layers = [model.get_layer("dropout") for model in (default, less)]
+    assert [layer.rate for layer in layers] == [0.5, 0.2] and layers[0].seed == layers[1].seed
+    assert all(np.array_equal(a, b) for a, b in zip(default.get_weights(), less.get_weights(), strict=True))
 
 
 def test_a_random_base_still_distinguishes_images(model):

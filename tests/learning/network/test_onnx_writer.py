@@ -13,7 +13,8 @@ from keras import layers
 from core.analysis.statistics.temperature_scaling import calibrated
 from core.backbones.backbone import PixelScaling
 from core.learning.network.cut_points import CutPoint
-from core.learning.network.frozen_part import build_frozen_part, run_onnx
+from core.learning.network.engines.onnx_engine import run_onnx
+from core.learning.network.frozen_part import build_frozen_part
 from core.learning.network.onnx_writer import UnknownLayer, ensemble_to_onnx, model_to_onnx, to_onnx
 
 SIZE, CHANNELS = 10, 4

@@ -19,6 +19,8 @@ _TITLES = {"accuracy": "Accuracy", "loss": "Loss"}
 _FORMATS = {"accuracy": ".1%", "loss": ".3f"}
 _LEGEND_TITLE = "Solid: training. Dashed: validation. Star: best epoch."
 _NAME_LENGTH, _HEIGHT, _LEGEND_ROW, _FEW_EPOCHS = 44, 400, 22, 12
+_MAX_LEGEND_ROWS = 12
+"""Largest number of rows for which the chart grows; a longer legend scrolls."""
 _PERCENTILES = (0.05, 0.95)
 _UNITS = ((2 * 3_600, 3_600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
 
@@ -210,7 +212,7 @@ def _set_layout(
         hoverlabel={"namelength": -1},
         margin={"l": 10, "r": 10, "t": 54, "b": 10},
         uirevision=f"{study}-{options.axis}-{options.aligned}-{options.log}-{options.ignore_outliers}",
-        height=_HEIGHT + _LEGEND_ROW * max(0, len(curves) - 3),
+        height=_HEIGHT + _LEGEND_ROW * min(max(0, len(curves) - 3), _MAX_LEGEND_ROWS),
         legend={
             "orientation": "h",
             "yref": "container",

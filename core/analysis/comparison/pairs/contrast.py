@@ -80,8 +80,9 @@ class Contrast:
 
     @cached_property
     def interval(self) -> Interval:
-        """95% interval of the difference, adjusted for the number of contrasts."""
-        return self.posterior.interval(self.confidence)
+        """95% interval of the difference, from -1 to 1 at most, adjusted for the number of contrasts."""
+        low, high = self.posterior.interval(self.confidence)
+        return max(-1.0, low), min(1.0, high)
 
     @property
     def judgement(self) -> Judgement:
