@@ -15,13 +15,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the engine's workers do: the matrices of a head are small
 
 import numpy as np
+from scipy.special import stdtrit
 
 from benchmarks.support.common import Measurement, add_network, machine, print_table
 from benchmarks.support.feature_brightness import (
@@ -159,7 +160,7 @@ def _report(name: str, rows: Rows) -> Iterator[Measurement]:
         yield Measurement(
             f"{name}: {copies} {'copy' if copies == 1 else 'copies'}{label}",
             f"validation {_spread(found, 'validation')}, test {_spread(found, 'test')}, "
-            f"test minus 4 copies {mean(differences):+.1f} ({min(differences):+.1f} to {max(differences):+.1f}), "
+            f"test minus {DEFAULT.copies} copies {_interval(differences)}, "
             "frozen part {:.1f} s, head {:.1f} s".format(*times),
         )
 
@@ -168,6 +169,14 @@ def _of(setting: Setting, name: str, rows: Rows) -> Rows:
     """The rows of a setting and a data set, by seed."""
     found = [row for row in rows if row["data"] == name and all(row[k] == v for k, v in asdict(setting).items())]
     return sorted(found, key=lambda row: row["seed"])
+
+
+def _interval(points: list[float]) -> str:
+    """The mean of differences in points, with a 95% interval over the seeds."""
+    if len(points) < 2 or not any(points):
+        return f"{mean(points):+.1f}"
+    margin = float(stdtrit(len(points) - 1, 0.975)) * stdev(points) / len(points) ** 0.5
+    return f"{mean(points):+.1f} ({mean(points) - margin:+.1f} to {mean(points) + margin:+.1f})"
 
 
 def _spread(rows: Rows, key: str) -> str:

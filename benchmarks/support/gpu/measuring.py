@@ -143,7 +143,7 @@ class Measuring:
         """Write the inputs of a process to a folder of its own."""
         plan, number = self._plan, len(list(self._folder.glob("part-*")))
         is_plain = part == "losses"  # only a few images, and each epoch on the same ones
-        config = replace(plan.config, strategy=strategy, **({"views": 1} if is_plain else {}))
+        config = replace(plan.config, strategy=strategy, **({"views": 1, "dropout": 0.0} if is_plain else {}))
         manifest = _first(plan.manifest, 16) if is_plain else plan.manifest
         folder = write_plan(self._folder / f"part-{number}", config, manifest.to_csv())
         tutorial = {
