@@ -43,6 +43,11 @@ def copy_for_epoch(config: RunConfig, epoch: int) -> AugmentedCopy | None:
     return AugmentedCopy(config.augmentation, epoch % config.views)
 
 
+def copies_in_turn(config: RunConfig) -> int:
+    """Return how many copies of each image the epochs use in turn; 0 if every epoch has its own."""
+    return 1 if copy_for_epoch(config, 0) is None else config.views
+
+
 def copy_recurs(config: RunConfig, copy: AugmentedCopy | None) -> bool:
     """Return whether later epochs use this copy again, so that its features are worth caching; no if `views` is 0."""
     return copy is None or config.views > 0

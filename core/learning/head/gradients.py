@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from core.learning.head.weights import EPSILON, HeadWeights, log_softmax
+from core.learning.head.head_weights import EPSILON, HeadWeights, log_softmax
 
 MOMENTUM: Final = np.float32(0.99)
 """Of the moving statistics of BatchNormalization: the default of Keras."""

@@ -5,7 +5,7 @@ import numpy as np
 from core.experiment.parameter_counts import HEAD_DROPOUT, HEAD_UNITS
 from core.learning.head.adam import Adam, Arrays
 from core.learning.head.gradients import BatchResult, train_batch
-from core.learning.head.weights import HeadWeights
+from core.learning.head.head_weights import HeadWeights
 
 
 class HeadTrainer:

@@ -9,8 +9,8 @@ from core.backbones.registry import DEFAULT_BASE, backbone
 from core.experiment.parameter_counts import HEAD_DROPOUT
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import ALL_LAYERS, FROM_SCRATCH, expect_integer
-from core.learning.head.layers import build_head
-from core.learning.head.weights import HeadWeights, head_of, initial_head
+from core.learning.head.head_layers import build_head
+from core.learning.head.head_weights import HeadWeights, head_of, initial_head
 from core.learning.network.base import BASE_NAME, always_infer, build_base
 from core.learning.network.small_cnn import build_small_cnn
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import FROM_SCRATCH
-from core.learning.head.weights import HeadWeights, initial_head
+from core.learning.head.head_weights import HeadWeights, initial_head
 from core.learning.network.cut_points import POOL, CutPoint, cut_point_for, pooled_features
 from core.learning.network.engines.engine import Engine, FrozenPart
-from core.learning.network.known_networks import KnownNetwork
-from core.learning.network.model_file import copy_with_head
-from core.learning.network.shared_model import shared_model
+from core.learning.network.reuse.known_networks import KnownNetwork
+from core.learning.network.reuse.model_file import copy_with_head
+from core.learning.network.reuse.shared_model import shared_model
 from core.machine.files import ZIP_ERRORS
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from core.data.datasets.augmentation import copies_in_turn
 from core.experiment.strategy import Phase
 from core.learning.head.gradients import mean_loss_and_accuracy
+from core.learning.head.head_weights import HeadWeights, head_of, predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
-from core.learning.head.weights import HeadWeights, head_of, predict_log_probabilities
 from core.learning.inputs.loaded_features import keep_in_memory
 from core.learning.inputs.training_data import BatchOrder, InputLoader, class_weights_of
 from core.learning.training.phase_log import PhaseLog
@@ -34,8 +35,8 @@ def train_head(context: Context, progress: Progress, number: int, phase: Phase) 
             log.start_epoch(epoch)
             loss, accuracy = _train_epoch(context, trainer, log, order, inputs)
             val_loss, val_accuracy = _validate(context, trainer.head, validation_inputs)
-        values = {"loss": loss, "accuracy": accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy}
-        row = log.end_epoch(trainer.trainable_parameters, **values)
+            values = {"loss": loss, "accuracy": accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy}
+            row = log.end_epoch(trainer.trainable_parameters, **values)
         progress.finish_epoch(row, tuple(trainer.head.copy()), trainer.optimizer.state())
         if progress.is_out_of_patience(number):
             return
@@ -66,9 +67,9 @@ def _inputs(context: Context, number: int) -> tuple[InputLoader, InputLoader]:
     config, features, data = context.config, context.frozen_features, context.data
     cut_point = features.cut_point(number)
     assert cut_point is not None  # the head starts from the pooled features
-    channels = cut_point.shape[0]
+    channels, copies = cut_point.shape[0], copies_in_turn(config)
     return (
-        keep_in_memory(features.training_inputs(data.train, number), len(data.train), channels, config.views),
+        keep_in_memory(features.training_inputs(data.train, number), len(data.train), channels, copies),
         keep_in_memory(features.validation_inputs(data.validation, number), len(data.validation), channels, copies=1),
     )
 

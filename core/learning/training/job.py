@@ -14,7 +14,7 @@ from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.run_inputs import expect_images, open_inputs, read_manifest
 from core.learning.inputs.training_data import TrainingData
 from core.learning.network.engines.bf16 import bf16_for
-from core.learning.network.model_file import write_hash
+from core.learning.network.reuse.model_file import write_hash
 from core.learning.network.run_network import RunNetwork
 from core.learning.training.checkpoint import Checkpoints
 from core.learning.training.evaluation import evaluate, write_evaluation

@@ -11,7 +11,7 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.metrics import best_key
 from core.experiment.runs.run import Row
 from core.experiment.strategy import Phase
-from core.learning.head.weights import head_of
+from core.learning.head.head_weights import head_of
 from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.training_data import TrainingData
 from core.learning.network.cut_points import POOL

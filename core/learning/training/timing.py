@@ -16,8 +16,8 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Row
 from core.experiment.strategy import FROM_SCRATCH, Phase
 from core.experiment.timings import PhaseTimings, Timings
+from core.learning.head.head_weights import predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
-from core.learning.head.weights import predict_log_probabilities
 from core.learning.inputs.batches import Batches
 from core.learning.network.cut_points import CutPoint
 from core.learning.network.engines.bf16 import bf16_for

@@ -29,9 +29,8 @@ def show_run(services: Services, run: AnyRun, metrics: Metrics, name: str, colou
     if run.state.is_finished:
         st.caption(_outcome(run, metrics, done))
     else:
-        st.progress(
-            done.share, _queue_position(run, waiting) if run.state is State.QUEUED else _activity(run, metrics, done)
-        )
+        text = _queue_position(run, done, waiting) if run.state is State.QUEUED else _activity(run, metrics, done)
+        st.progress(done.share, text)
     if run.status.error:
         st.error(escape_markdown(f"{run.status.error.message} {run.status.error.advice}"))
     if run.status.remark:
@@ -94,9 +93,11 @@ def _outcome(run: AnyRun, metrics: Metrics, done: Progress) -> str:
     return ", ".join([epochs, *_best(metrics), *spent, *saved])
 
 
-def _queue_position(run: AnyRun, waiting: Sequence[str]) -> str:
+def _queue_position(run: AnyRun, done: Progress, waiting: Sequence[str]) -> str:
+    """What a queued run waits for. Its head may have been trained already, beside another run."""
     ahead = waiting.index(run.id) if run.id in waiting else 0
-    return f"Waiting, {count(ahead, 'run')} ahead" if ahead else "Waiting for a device"
+    text = f"Waiting, {count(ahead, 'run')} ahead" if ahead else "Waiting for a device"
+    return f"{text} ({done.epoch} of {count(done.epochs, 'epoch')} done)" if done.epoch else text
 
 
 def _activity(run: AnyRun, metrics: Metrics, done: Progress) -> str:
@@ -104,7 +105,7 @@ def _activity(run: AnyRun, metrics: Metrics, done: Progress) -> str:
     if run.status.note:
         return escape_markdown(run.status.note)
     if run.state is not State.RUNNING:
-        return "Loading Keras" if run.state is State.STARTING else str(run.state).capitalize()
+        return "Starting" if run.state is State.STARTING else str(run.state).capitalize()
     if not metrics.epochs and not metrics.steps:
         return "Preparing the first batch"
     speed = [f"{run.status.images_per_second:.0f} images/s"] if run.status.images_per_second else []

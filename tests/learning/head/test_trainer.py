@@ -7,9 +7,9 @@ import pytest
 from core.experiment.parameter_counts import HEAD_UNITS
 from core.learning.head.adam import Adam
 from core.learning.head.gradients import mean_loss_and_accuracy, train_batch
-from core.learning.head.layers import build_head
+from core.learning.head.head_layers import build_head
+from core.learning.head.head_weights import HeadWeights, initial_head, predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
-from core.learning.head.weights import HeadWeights, initial_head, predict_log_probabilities
 
 CHANNELS, CLASSES, IMAGES = 24, 5, 16
 

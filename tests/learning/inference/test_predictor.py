@@ -12,7 +12,7 @@ import pytest
 from core.learning.inference.predictor import BATCH_SIZE, ModelFileError, Predictor
 from core.learning.inference.predictor_cache import MIN_FREE_MEMORY, PredictorCache
 from core.learning.network.model import build_transfer_model
-from core.learning.network.model_file import write_hash
+from core.learning.network.reuse.model_file import write_hash
 
 SIZE = 96
 

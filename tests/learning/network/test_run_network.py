@@ -9,11 +9,11 @@ import pytest
 
 from core.experiment.named_strategies import FEATURE_EXTRACTION, TWO_PHASE
 from core.experiment.run_config import RunConfig
-from core.learning.head.weights import initial_head
-from core.learning.network import known_networks
+from core.learning.head.head_weights import initial_head
 from core.learning.network.cut_points import cut_point_for
 from core.learning.network.fingerprint import fingerprint
 from core.learning.network.model import base_of, build_model, read_head
+from core.learning.network.reuse import known_networks
 from core.learning.network.run_network import RunNetwork
 from core.machine.paths import networks_folder
 

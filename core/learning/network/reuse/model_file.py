@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import h5py
 
 from core.experiment.export_formats import MODEL_FILE
-from core.learning.head.weights import HeadWeights
+from core.learning.head.head_weights import HeadWeights
 from core.machine.files import sha256
 
 _DATASETS: Final = (
