@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.learning.head.gradients import mean_loss_and_accuracy
+from core.learning.head.head_weights import initial_head, predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
-from core.learning.head.weights import initial_head, predict_log_probabilities
 from core.learning.inputs.training_data import BatchOrder
 
 NONE, PER_IMAGE, PER_CHANNEL = "none", "per image", "per channel"
