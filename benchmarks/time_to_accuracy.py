@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.common import PROJECT, add_network, machine, print_table, run_python, temporary_home, write_plan
+from benchmarks.support.split_folders import link_split
 from benchmarks.support.time_report import (
     CACHED,
     COLD,
@@ -74,7 +75,7 @@ def _measure_seed(folder: Path, seed: int, arguments: argparse.Namespace, result
     if not missing:
         return
     manifest = split(scan(data_folder(arguments.data)), seed)
-    tree = _link_split(folder, Path(arguments.data), manifest)
+    tree = link_split(folder, Path(arguments.data), manifest)
     if WARM in missing and COLD not in missing:
         missing.insert(missing.index(WARM), COLD)
     for variant in missing:
@@ -84,15 +85,6 @@ def _measure_seed(folder: Path, seed: int, arguments: argparse.Namespace, result
         with arguments.out.open("a") as file:
             file.write(json.dumps({"variant": variant, "seed": seed, **result}) + "\n")
         print(f"  seed {seed}, {variant}: {result['rows'][-1]['seconds']:.0f} s", flush=True)
-
-
-def _link_split(folder: Path, data: Path, manifest: Manifest) -> Path:
-    """Create one folder per split and class with links to the images, for the tutorial, and return the root."""
-    for number, item in enumerate(manifest.items):
-        link = folder / "tree" / item.split / item.label / f"{number:06d}{Path(item.path).suffix}"
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to((data / item.path).resolve())
-    return folder / "tree"
 
 
 def _phases(arguments: argparse.Namespace, rate_factor: float = 1.0) -> list[tuple[int, float, int]]:
