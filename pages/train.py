@@ -123,9 +123,17 @@ def _plan(strategies: tuple[Strategy, ...], seeds: int, limits: GrowthLimits | N
     where = (
         f"on {len(devices)} GPUs, one run each"
         if len(devices) > 1
-        else (f"{'one after another ' if runs > 1 else ''}on {_device_name(devices[0])}")
+        else f"{_order(strategies) if runs > 1 else ''}on {_device_name(devices[0])}"
     )
     return f"{count(runs, 'run')}, {_length(strategies, seeds, limits)}, {where}."
+
+
+def _order(strategies: Sequence[Strategy]) -> str:
+    """How the runs of a study share one device: heads train at the same time, everything else in turn."""
+    starts_with_head = [strategy.phases[0].unfreeze == 0 for strategy in strategies]
+    if all(strategy.depths == {0} for strategy in strategies):
+        return "side by side "
+    return "one after another (heads side by side) " if any(starts_with_head) else "one after another "
 
 
 def _length(strategies: Sequence[Strategy], seeds: int, limits: GrowthLimits | None) -> str:

@@ -23,8 +23,6 @@ _DEFAULTS = {
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "PYTHONUNBUFFERED": "1",
-    # the matrices of a head are small: NumPy multiplies them several times faster without distributing them over cores
-    "OPENBLAS_NUM_THREADS": "1",
     # JAX and TensorFlow take GPU memory as they need it, not all of it at the start
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",

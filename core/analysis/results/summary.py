@@ -33,6 +33,7 @@ def progress(run: AnyRun, metrics: Metrics) -> Progress:
     newest = metrics.epochs[-1]["phase"] if metrics.epochs else 1
     phase = max(newest, step.get("phase", 1)) if within else newest
     left = _epochs_left(run, metrics, phase)
+    phase = next((number for number, epochs in left.items() if epochs), phase)
     epochs = ended + sum(left.values())
     if run.state is State.COMPLETED:
         return Progress(1.0, phase, ended, ended, 0.0)
@@ -42,7 +43,7 @@ def progress(run: AnyRun, metrics: Metrics) -> Progress:
         phase,
         epoch,
         epochs,
-        _seconds_left(metrics, left, within),
+        _seconds_left(run, metrics, left, within),
     )
 
 
@@ -57,9 +58,16 @@ def _epochs_left(run: AnyRun, metrics: Metrics, phase: int) -> dict[int, int]:
     }
 
 
-def _seconds_left(metrics: Metrics, left: dict[int, int], within: float) -> float | None:
-    """Estimate from the duration of each phase's last epoch; for later phases from the duration of the newest epoch."""
-    if not metrics.epochs:
+def _seconds_left(run: AnyRun, metrics: Metrics, left: dict[int, int], within: float) -> float | None:
+    """Estimate from the duration of each phase's last epoch.
+
+    None if a phase is left whose number of unfrozen layers has not been trained before: its epochs take another time.
+    """
+    phases = run.config.counted_strategy.phases if isinstance(run, Run) else ()
+    depth_of = {number: phase.unfreeze for number, phase in enumerate(phases, start=1)}
+    trained = {depth_of.get(row["phase"]) for row in metrics.epochs}
+    ahead = {depth_of[number] for number, epochs in left.items() if epochs}
+    if not metrics.epochs or not ahead <= trained:
         return None
     epoch_seconds: dict[int, float] = {row["phase"]: row.get("seconds", 0.0) for row in metrics.epochs}
     newest: float = metrics.epochs[-1].get("seconds", 0.0)

@@ -39,7 +39,7 @@ def similar_queued_runs(store: RunStore, run: Run) -> list[str]:
     """Return the queued runs of the study that train on the same features in their first phase, in queue order.
 
     They may differ in their seeds and dropout, and in the learning rates, epochs and later phases of their strategies.
-    None if the run itself begins with other layers, or nothing is shared between runs.
+    The list is empty if the run itself begins with other layers, or shares no features with other runs.
     """
     if not _begins_with_head(run.config) or not run.config.reuse or run.config.weights == "random":
         return []
@@ -50,7 +50,7 @@ def similar_queued_runs(store: RunStore, run: Run) -> list[str]:
         if other.state is State.QUEUED
         and _begins_with_head(other.config)
         and _head_is_untrained(other)
-        and _features_of(other.config, run.config) == run.config
+        and _with_head_of(other.config, run.config) == run.config
     ]
     return similar[: MAX_RUNS - 1]
 
@@ -60,13 +60,13 @@ def _begins_with_head(config: RunConfig) -> bool:
 
 
 def _head_is_untrained(run: Run) -> bool:
-    """Whether a queued run has not trained all epochs of its first phases, those of the head, before."""
+    """Whether a queued run still has epochs of its first phases, which train the head."""
     phases = list(takewhile(lambda phase: phase.unfreeze == 0, run.config.strategy.phases))
     return run.status.phase <= len(phases) and run.status.epoch < sum(phase.epochs for phase in phases)
 
 
-def _features_of(config: RunConfig, run: RunConfig) -> RunConfig:
-    """The configuration with those settings of `run` that do not affect its features of the frozen layers."""
+def _with_head_of(config: RunConfig, run: RunConfig) -> RunConfig:
+    """The configuration with the settings of `run` that do not affect the features of the frozen layers."""
     return replace(config, strategy=run.strategy, dropout=run.dropout, seed=run.seed, split_seed=run.split_seed)
 
 

@@ -1,4 +1,4 @@
-"""Loss and gradients of the head for one batch: pooled features in, what Keras would compute out."""
+"""Loss and gradients of the head for one batch of pooled features, equal to those that Keras computes."""
 
 from typing import Final, NamedTuple
 
@@ -52,26 +52,28 @@ def train_batch(
     error = np.exp(log_probabilities)
     error[images, labels] -= 1
     error *= (weights / np.float32(len(labels)))[:, None]
-    to_scaled = (error @ head.output_kernel.T) * keep
-    to_normalised = to_scaled * head.gamma
-    to_hidden = deviation * (
-        to_normalised - to_normalised.mean(axis=0) - normalised * np.mean(to_normalised * normalised, axis=0)
+    gradient_scaled = (error @ head.output_kernel.T) * keep
+    gradient_normalised = gradient_scaled * head.gamma
+    gradient_hidden = deviation * (
+        gradient_normalised
+        - gradient_normalised.mean(axis=0)
+        - normalised * np.mean(gradient_normalised * normalised, axis=0)
     )
-    to_hidden *= hidden > 0
-    _follow(head.mean, mean)
-    _follow(head.variance, variance)
+    gradient_hidden *= hidden > 0
+    _update_moving(head.mean, mean)
+    _update_moving(head.variance, variance)
     gradients = (
-        features.T @ to_hidden,
-        to_hidden.sum(axis=0),
-        (to_scaled * normalised).sum(axis=0),
-        to_scaled.sum(axis=0),
+        features.T @ gradient_hidden,
+        gradient_hidden.sum(axis=0),
+        (gradient_scaled * normalised).sum(axis=0),
+        gradient_scaled.sum(axis=0),
         kept.T @ error,
         error.sum(axis=0),
     )
     return BatchResult(loss, correct, gradients)
 
 
-def _follow(moving: np.ndarray, value: np.ndarray) -> None:
+def _update_moving(moving: np.ndarray, value: np.ndarray) -> None:
     """Move a moving statistic towards the value of a batch."""
     moving *= MOMENTUM
     moving += value * (1 - MOMENTUM)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 class RunNetwork:
     """A base with a head, or the baseline. Keras is imported when the base is first needed.
 
-    Runs that train only the head share the base; each has its own head.
+    As long as no layers are opened, the base has its initial weights, those of its weights file. Then its fingerprint
+    is known from earlier runs, and the model file of such a run is a template: it is copied, with the head of this run.
+    Runs that train only the head share the base in memory; each has its own head.
 
     Args:
         classes: number of classes.
@@ -47,8 +49,8 @@ class RunNetwork:
         self._config, self._classes, self._before_build = config, classes, before_build
         self._model = model
         self._head: HeadWeights | None = None
-        self._is_untrained = not config.strategy.is_from_scratch and model is None
-        self._known = KnownNetwork(config, classes) if self._is_untrained else None
+        self._base_is_initial = not config.strategy.is_from_scratch and model is None
+        self._known = KnownNetwork(config, classes) if self._base_is_initial else None
         is_shared = config.strategy.depths == {0} if head_only is None else head_only
         self._shared = shared_model(self._shared_key(self._known)) if self._known and is_shared else None
 
@@ -59,7 +61,10 @@ class RunNetwork:
 
     @property
     def model(self) -> keras.Model:
-        """The whole network as a Keras model; if it is shared, with any head. Raises `WeightsError`."""
+        """The whole network as a Keras model. Its head is that of the run only if the base is not shared.
+
+        Raises `WeightsError`.
+        """
         if self._shared:
             return self._shared.model(self._build)
         if self._model is None:
@@ -78,7 +83,7 @@ class RunNetwork:
     def open_model(self) -> keras.Model:
         """Return the model for a training that may change its base."""
         assert self._shared is None  # another run would train on the changed base
-        self._is_untrained = False
+        self._base_is_initial = False
         return self.model
 
     @property
@@ -122,13 +127,13 @@ class RunNetwork:
 
     def fingerprint(self, cut_point: CutPoint) -> str:
         """Return the fingerprint of the layers below the cut point."""
-        is_whole = cut_point.name == POOL and self._known is not None
-        if self._known and is_whole and (known := self._known.fingerprint):
+        is_whole_base = cut_point.name == POOL
+        if self._known and is_whole_base and (known := self._known.fingerprint):
             return known
         from core.learning.network.fingerprint import fingerprint
 
         computed = fingerprint(self._config, self.base, cut_point)
-        if self._known and is_whole:
+        if self._known and is_whole_base:
             self._known.remember_fingerprint(computed)
         return computed
 
@@ -143,7 +148,7 @@ class RunNetwork:
         """
         from core.learning.network.frozen_part import FEW_IMAGES, build_frozen_part, prefer
 
-        # of two engines, one may be faster only today, and their features differ in the last bits
+        # deterministic runs never change the engine: features of two engines differ in their last bits
         few = few_images if few_images is not None else math.inf if self._config.deterministic else FEW_IMAGES
 
         def build() -> FrozenPart:
@@ -160,7 +165,7 @@ class RunNetwork:
 
     def save(self, path: Path) -> None:
         """Write the network as a .keras file in float32. Raises `OSError`."""
-        if self._is_untrained and self._model is None and self._save_from_template(path):
+        if self._base_is_initial and self._model is None and self._save_from_template(path):
             return
         from core.learning.network.model import assign_head, in_float32
 
@@ -169,7 +174,7 @@ class RunNetwork:
                 assign_head(self.model, self.head)
                 self.model.get_layer("dropout").rate = self._config.dropout
             in_float32(self.model).save(path)
-        if self._is_untrained and self._known:
+        if self._base_is_initial and self._known:
             self._known.remember_template(path)
 
     def _save_from_template(self, path: Path) -> bool:

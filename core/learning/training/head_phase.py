@@ -8,6 +8,7 @@ import numpy as np
 
 from core.data.datasets.augmentation import copies_in_turn
 from core.experiment.strategy import Phase
+from core.learning.head.blas_threads import in_one_thread
 from core.learning.head.gradients import mean_loss_and_accuracy
 from core.learning.head.head_weights import HeadWeights, head_of, predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
@@ -48,7 +49,8 @@ def _turn(context: Context) -> Iterator[None]:
     while not _TURN.acquire(timeout=0.2):
         context.stop_if_requested()
     try:
-        yield
+        with in_one_thread():
+            yield
     finally:
         _TURN.release()
 

@@ -65,6 +65,7 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     outcome = _train(trained, network, data, frozen_features, reporter)
     if trained != config and not outcome.stopped:
         raise HeadTrained
+    reporter.set_status(note="Saving the model")
     if outcome.rows:
         _save(network, reporter.folder / MODEL_FILE)
     if outcome.stopped:

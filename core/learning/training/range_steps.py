@@ -8,6 +8,7 @@ import numpy as np
 
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase
+from core.learning.head.blas_threads import in_one_thread
 from core.learning.head.trainer import HeadTrainer
 from core.learning.network.cut_points import CutPoint
 from core.learning.network.run_network import RunNetwork
@@ -43,7 +44,8 @@ class HeadSteps:
         features, labels, weights = batch
         self._trainer.optimizer.learning_rate = rate
         self._trainer.start_epoch(step)
-        return self._trainer.step(features, labels, weights).loss
+        with in_one_thread():
+            return self._trainer.step(features, labels, weights).loss
 
     def reset_optimizer(self) -> None:
         self._trainer.optimizer.reset()

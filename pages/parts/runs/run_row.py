@@ -108,6 +108,8 @@ def _activity(run: AnyRun, metrics: Metrics, done: Progress) -> str:
         return "Starting" if run.state is State.STARTING else str(run.state).capitalize()
     if not metrics.epochs and not metrics.steps:
         return "Preparing the first batch"
+    if done.phase > max(row["phase"] for row in (*metrics.epochs[-1:], *metrics.steps[-1:])):
+        return f"Preparing phase {done.phase}, {count(len(metrics.epochs), 'epoch')} done"
     speed = [f"{run.status.images_per_second:.0f} images/s"] if run.status.images_per_second else []
     spent = [f"{duration(metrics.elapsed)} so far"] if metrics.elapsed else []
     left = [f"{duration(done.seconds_left)} left"] if done.seconds_left else []

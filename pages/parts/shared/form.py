@@ -188,7 +188,7 @@ def fill_notice() -> str:
     if state.get("taken-rate") and state["taken-rate"] == state[widget_key(0, 0, "rate")]:
         return (
             f"The strategies below train the head at {rate(state['taken-rate'])}, the best rate of the sweep by "
-            "validation accuracy."
+            "validation accuracy, with the sweep's dropout and number of epochs."
         )
     raised = state.get("raised-batch-size") and state["batch-size"] == MIN_BATCH
     return (

@@ -31,8 +31,10 @@ def choose_rate_sweep() -> tuple[Strategy, ...]:
         )
         epochs = st.number_input("Epochs", 1, 1_000, key="sweep-epochs", width=200, **PERSISTENT)
         offer_three_dropouts()
+        dropouts = len(st.session_state["dropouts"])
         if included and not rates:
             st.caption(":material/warning: No learning rate is selected. Select at least one.")
         elif included:
-            st.caption(f"{count(len(rates), 'learning rate')}, {count(epochs, 'epoch')} each.")
+            times = f" x {count(dropouts, 'dropout')}" if dropouts > 1 else ""
+            st.caption(f"{count(len(rates), 'learning rate')}{times}, {count(epochs, 'epoch')} each.")
     return rate_sweep(sorted(rates), Phase(0, 1.0, epochs)) if included else ()

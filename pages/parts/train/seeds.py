@@ -65,6 +65,8 @@ def _detectable_difference(seeds: int, strategies: int, counts: dict[str, int]) 
     least = 100 * detectable_difference(counts["test"], overlap, seeds, max(2, strategies))
     points = f"{least:.1f}" if least < 10 else f"{least:.0f}"
     images = count(counts["test"], "test image")
+    if least >= 100:
+        return f"With {count(seeds, 'seed')} and {images} hardly any difference between strategies can be detected."
     if seeds == 1:
         return (
             f"With one seed and {images} you will detect differences of {points} points or more between two models "

@@ -41,7 +41,14 @@ def test_without_rows_the_remaining_time_is_unknown():
 def test_steps_of_the_current_epoch_count():
     now = progress(run(), Metrics(epochs(5), (step(6, 1, 0.5),)))
     assert now.share == pytest.approx(5.5 / 25) and (now.phase, now.epoch) == (1, 6)
-    assert now.seconds_left == pytest.approx(10 * 10 + 10 * 10 - 0.5 * 10)
+    assert now.seconds_left is None, "no epoch has trained the layers of phase 2 yet"
+    opened = progress(run(), Metrics(epochs(15, 1), (step(17, 2, 0.5),)))
+    assert opened.seconds_left == pytest.approx(8.5 * epochs(15, 1)[-1]["seconds"])
+
+
+def test_after_the_last_epoch_of_a_phase_the_next_one_comes():
+    now = progress(run(), Metrics(epochs(15)))
+    assert (now.phase, now.epoch, now.seconds_left) == (2, 16, None)
 
 
 def test_remaining_epochs_of_a_phase_that_stopped_early_do_not_count():

@@ -41,8 +41,7 @@ def timings(tiny_dataset) -> Timings:
 
 def test_every_part_takes_some_time(timings):
     assert timings.build > 0 and timings.decode > 0
-    assert all(min(phase.step, phase.check) > 0 for phase in timings.phases.values())
-    assert [phase.prepare > 0 for phase in timings.phases.values()] == [False, True, True], "the head needs no tracing"
+    assert all(min(phase.prepare, phase.step, phase.check) > 0 for phase in timings.phases.values())
     assert [bool(phase.frozen) for phase in timings.phases.values()] == [True, True, False]
 
 

@@ -81,7 +81,10 @@ class Bf16:
 
 def bf16_for(config: RunConfig, warn: Callable[[str], None] = lambda text: None) -> Bf16 | None:
     """Return what decides about bfloat16; None if the run does not ask for it or this machine does not offer it."""
-    if config.frozen_precision != FASTEST or not computes_bf16():
+    if config.frozen_precision != FASTEST:
+        return None
+    if not computes_bf16():
+        warn("The features are computed exactly: this processor does not compute in bfloat16.")
         return None
     from core.learning.network.accelerator import has_gpu  # it imports Keras
 
