@@ -16,10 +16,11 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 
 from core.analysis.comparison.headline import headline
+from core.analysis.comparison.rates import describe_rates, rate_sweep_of
 from core.analysis.comparison.verdict import judge
 from core.analysis.results.growth_text import describe_growth
 from core.analysis.results.settings import run_labels
-from core.analysis.results.summary import progress, summarise
+from core.analysis.results.summary import Summary, progress, summarise
 from core.analysis.text import count, duration, join_words, percent
 from core.backbones.registry import DEFAULT_BASE, backbone, backbones
 from core.backbones.weights import BUILT_IN_WEIGHTS, offline_weights, resolve_weights
@@ -479,6 +480,13 @@ def _stop(store: RunStore, run_or_study: str) -> int:
     return DONE
 
 
+def _conclusion(store: RunStore, runs: Sequence[AnyRun], summaries: Sequence[Summary]) -> str:
+    """The verdict; of a rate sweep instead the best rate by validation, because none is chosen by its test accuracy."""
+    verdict = judge(store, runs)
+    sweep = rate_sweep_of(verdict.groups, runs, summaries, verdict.contrasts[0].margin if verdict.contrasts else 0.0)
+    return describe_rates(sweep) if sweep and len(sweep.results) == len(verdict.groups) else headline(verdict)
+
+
 def _print_summary(store: RunStore, runs: Sequence[AnyRun], growth: Growth | None, as_json: bool) -> None:
     summaries, names = [summarise(store, run) for run in runs], run_labels(runs)
     balanced = ["Balanced"] if any(row.is_unbalanced for row in summaries) else []
@@ -498,8 +506,8 @@ def _print_summary(store: RunStore, runs: Sequence[AnyRun], growth: Growth | Non
     if growth and growth.looks:  # about the strategies that were still in the race
         verdict, text = growth.looks[-1].finding, describe_growth(growth)
     else:
-        verdict = text = headline(judge(store, runs))
-    for result in (table, text):
+        verdict = text = _conclusion(store, runs, summaries)
+    for result in (table, text, f"Study {runs[0].study} in {store.root}"):
         results().print(result)
     for row in summaries:
         if row.error:

@@ -110,15 +110,15 @@ def expect_whole(store: RunStore, study: Study, epochs: int) -> None:
 
 
 def test_seeds_train_in_one_process_and_later_phases_one_after_another(store, launcher, config, tiny_dataset):
-    study = start(store, launcher, config, tiny_dataset, Phase(0, 1e-3, 3), Phase(11, 1e-4, 1))
-    first, second, third = (run.id for run in study.runs)
-    wait_for(lambda: store.metrics(third).epochs, 120)
-    wait_for(lambda: store.get(third).state is State.QUEUED, 60)
-    assert store.get(first).state is not State.QUEUED and len(store.metrics(third).epochs) == 3
+    study = start(store, launcher, config, tiny_dataset, Phase(0, 1e-3, 3), Phase(11, 1e-4, 1), seeds=2)
+    first, second = (run.id for run in study.runs)
+    wait_for(lambda: store.metrics(second).epochs, 120)
+    wait_for(lambda: store.get(second).state is State.QUEUED, 60)
+    assert store.get(first).state is not State.QUEUED and len(store.metrics(second).epochs) == 3
     wait_for(lambda: all(state.is_finished for state in states(store, study)), 400)
     expect_whole(store, study, 4)
     losses = [store.metrics(run.id).epochs[0]["loss"] for run in study.runs]
-    assert len(set(losses)) == 3 and len(pids(store, study)) == 3, "each opens layers in a process of its own"
+    assert len(set(losses)) == 2 and len(pids(store, study)) == 2, "each opens layers in a process of its own"
     assert store.metrics(second).epochs[-1]["phase"] == 2
 
 

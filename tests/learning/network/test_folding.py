@@ -15,7 +15,7 @@ from core.learning.network.folding import FoldedConvolution, fold
 from core.learning.network.model import base_of, build_transfer_model, unfreeze_layers
 from core.learning.network.small_cnn import build_small_cnn
 from core.learning.network.trained_part import trained_part
-from core.learning.training.loop import compile_phase
+from core.learning.training.keras_phase import compile_phase
 
 LABELS = np.arange(4)
 

@@ -24,6 +24,7 @@ KERAS = "Keras"
 
 @pytest.fixture(scope="module")
 def base() -> keras.Model:
+    keras.utils.set_random_seed(0)  # of some random bases the features differ by a little more than the tolerance
     return build_base(DEFAULT_BASE, 0.35, 96, "random")
 
 
