@@ -33,8 +33,8 @@ PREWARM_SECONDS = 25.0
 def main() -> None:
     arguments = _parse()
     print(*machine(), "", sep="\n")
-    dataset = scan(data_folder(arguments.data))
     with temporary_home() as folder:
+        dataset = scan(data_folder(arguments.data))
         store = RunStore(folder / "runs")
         launcher = Launcher(store, DeviceLocks(folder / "locks"), prewarmer=Prewarmer())
         try:
@@ -64,8 +64,8 @@ def _measure(arguments: argparse.Namespace, store: RunStore, launcher: Launcher,
         began = time.perf_counter()
         study = store.create_study(plan_study(config, [strategy], dataset, range(seeds)))
         launcher.submit(study.runs[0].id)
-        while not all(store.get(run.id).state.is_finished for run in study.runs):
-            time.sleep(0.02)
+        while store.active():
+            time.sleep(0.05)
         if {store.get(run.id).state for run in study.runs} != {State.COMPLETED}:
             raise RuntimeError(f"Expected all runs to be completed; see {store.root}.")
         return time.perf_counter() - began

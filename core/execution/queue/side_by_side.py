@@ -13,6 +13,9 @@ from core.experiment.runs.run import Run, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.experiment.runs.run_store import RunStore
 
+LOCK_SECONDS = 0.5
+"""How long to wait for a run's lock: a launcher holds it for a moment whenever it tests it."""
+
 MAX_RUNS = 16
 """The most runs that train side by side; each takes some memory."""
 
@@ -72,6 +75,6 @@ def _with_head_of(config: RunConfig, run: RunConfig) -> RunConfig:
 
 def _train_along(store: RunStore, run_id: str, device_id: str, job: Job, stop_all: threading.Event) -> None:
     """Train the head of a queued run, unless another worker has it, or it was stopped or deleted."""
-    with suppress(Timeout, NoSuchRun), store.lock(run_id).acquire(blocking=False):
+    with suppress(Timeout, NoSuchRun), store.lock(run_id).acquire(timeout=LOCK_SECONDS):
         if store.get(run_id).state is State.QUEUED and not store.stop_requested(run_id):
             Session(store, run_id, device_id, stop_all, trains_along=True).run_job(job)
