@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from pages_harness import button, finish, make_study, open_page, texts
+from pages_harness import button, finish, make_study, open_page, progress_texts, texts
 
 from core.backbones.registry import DEFAULT_BASE
 from core.experiment.runs.run import RunError, RunStatus, State
@@ -47,6 +47,15 @@ def test_a_training_study_is_listed_and_linked_in_the_sidebar(root):
     page = open_page()
     assert "running" in page.dataframe[0].value["State"][0]
     assert "Show progress" in [link.proto.label for link in page.sidebar.get("page_link")]
+
+
+def test_runs_that_train_side_by_side_have_one_entry_in_the_sidebar(root):
+    store, study = make_study(root)
+    for run in study.runs[:2]:
+        store.write_status(run.id, RunStatus(State.RUNNING))
+    page = open_page()
+    assert [link.proto.label for link in page.sidebar.get("page_link")].count("Show progress") == 1
+    assert any("2 runs side by side" in text for text in progress_texts(page))
 
 
 def test_the_newest_results_are_shown(root):

@@ -1,10 +1,13 @@
 """The sidebar of every page: devices and running trainings."""
 
+from collections.abc import Sequence
+from statistics import fmean
+
 import streamlit as st
 
 from core.analysis.results.summary import progress
 from core.analysis.text import count, duration, gigabytes
-from core.experiment.runs.run import State
+from core.experiment.runs.run import Run, State
 from core.experiment.runs.run_folder import NoSuchRun
 from core.machine.devices import training_devices
 from pages.parts.shared.services import Services
@@ -29,16 +32,21 @@ def _show_running(services: Services, was_busy: bool) -> None:
     for device in training_devices():
         used, total = gigabytes(device.memory_used), gigabytes(device.memory_total)
         st.caption(f"{device.name}  \n{used} of {total} used, {device.load:.0%} busy")
-    for run in running:
-        try:
-            done = progress(run, services.store.metrics(run.id))
-        except NoSuchRun:
-            continue
-        st.progress(done.share, run.title + (f", {duration(done.seconds_left)} left" if done.seconds_left else ""))
-        st.page_link(
-            "pages/runs.py", label="Show progress", icon=":material/monitoring:", query_params={"study": run.study}
-        )
+    for study in dict.fromkeys(run.study for run in running):
+        _show_study(services, study, [run for run in running if run.study == study])
     if waiting:
         st.caption(f"{count(waiting, 'run')} waiting.")
     elif not running:
         st.caption("No run is training.")
+
+
+def _show_study(services: Services, study: str, running: Sequence[Run]) -> None:
+    """Show the progress of the runs of a study that train now, and a link to them."""
+    try:
+        done = [progress(run, services.store.metrics(run.id)) for run in running]
+    except NoSuchRun:  # deleted after it was listed
+        return
+    left = done[0].seconds_left if len(done) == 1 else None
+    title = running[0].title if len(running) == 1 else f"{count(len(running), 'run')} side by side"
+    st.progress(fmean(one.share for one in done), title + (f", {duration(left)} left" if left else ""))
+    st.page_link("pages/runs.py", label="Show progress", icon=":material/monitoring:", query_params={"study": study})
