@@ -90,6 +90,7 @@ def test_seeds_stream_side_by_side_and_stop_one_by_one(server, page, tiny_folder
     assert len({server.store.get(run.id).status.pid for run in study.runs}) == 1
     stop_buttons(page).nth(1).click()
     expect(page.get_by_text(EPOCH)).to_have_count(3, timeout=60 * SECOND)
+    wait_for(lambda: len(server.store.active()) == 3)
     epochs = [len(server.store.metrics(run.id).epochs) for run in server.store.active()]
     wait_for(
         lambda: all(

@@ -152,7 +152,7 @@ class Launcher:
         for run_id in list(self._workers):
             self._attempt(self._remove_if_exited, run_id)
         active = self._store.active()
-        waiting = [run for run in active if self._attempt(self._check_run, run)]
+        waiting = [run for run in active if self._attempt(self._check_run, run, active)]
         for device in self._free_devices() if waiting else ():
             self._start_first(waiting, device)
         if self._prewarmer:
@@ -182,10 +182,10 @@ class Launcher:
         del self._workers[run_id]
         self._stop_seen.pop(run_id, None)
 
-    def _check_run(self, run: Run) -> bool:
+    def _check_run(self, run: Run, active: Sequence[Run]) -> bool:
         """Carry out a stop request, record a lost worker, and return whether the run waits for a worker."""
         if self._store.stop_requested(run.id):
-            self._stop(run)
+            self._stop(run, active)
             return False
         self._stop_seen.pop(run.id, None)
         if run.id in self._workers:
@@ -194,13 +194,17 @@ class Launcher:
             self._write_final_status(run.id, None, leave_queued=True)
         return run.state is State.QUEUED and not self._store.is_locked(run.id)
 
-    def _stop(self, run: Run) -> None:
-        """Kill a worker that has not stopped within the grace period; a run without a worker is stopped at once."""
+    def _stop(self, run: Run, active: Sequence[Run]) -> None:
+        """Kill a worker that has not stopped within the grace period; a run without a worker is stopped at once.
+
+        The period is longer for a worker that trains several runs: they share its time, and all would be killed.
+        """
         if run.id not in self._workers and not run.state.has_worker and not self._store.is_locked(run.id):
             return self._write_final_status(run.id, None, leave_queued=True)
         stop_seen = self._stop_seen.setdefault(run.id, time.monotonic())
         process = self._worker_process(run)
-        if process and time.monotonic() - stop_seen > self._grace:
+        sharing = sum(other.state.has_worker and other.status.pid == run.status.pid for other in active)
+        if process and time.monotonic() - stop_seen > self._grace * max(1, sharing):
             kill_group(process)
 
     def _worker_process(self, run: Run) -> psutil.Process | None:
