@@ -63,7 +63,7 @@ of_one_network = pytest.mark.parametrize("finished", ["small"], indirect=True)
 @pytest.fixture(scope="module", params=["transfer", "small"])
 def finished(request, greys, tmp_path_factory) -> tuple[RunStore, Run]:
     """A run of each type of network."""
-    phases = (Phase(0, 1e-3, 12) if request.param == "transfer" else Phase(FROM_SCRATCH, 1e-3, 1),)
+    phases = (Phase(0, 1e-3, 60) if request.param == "transfer" else Phase(FROM_SCRATCH, 1e-3, 1),)
     config = RunConfig(
         data=str(greys.root),
         batch_size=8,
