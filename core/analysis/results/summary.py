@@ -63,7 +63,7 @@ def _seconds_left(run: AnyRun, metrics: Metrics, left: dict[int, int], within: f
 
     None if a phase is left whose number of unfrozen layers has not been trained before: its epochs take another time.
     """
-    phases = run.config.counted_strategy.phases if isinstance(run, Run) else ()
+    phases = run.config.strategy.phases if isinstance(run, Run) else ()
     depth_of = {number: phase.unfreeze for number, phase in enumerate(phases, start=1)}
     trained = {depth_of.get(row["phase"]) for row in metrics.epochs}
     ahead = {depth_of[number] for number, epochs in left.items() if epochs}
