@@ -5,6 +5,7 @@ start, the test accuracy, and the peak memory in bytes.
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -14,12 +15,14 @@ from typing import Any
 from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Row
 from core.learning.training.job import train_run
+from core.machine.devices import CPU
+from core.machine.processes import keras_environment
 
 
 class TimingReporter:
     """A reporter that records the time at the end of each epoch and does nothing else."""
 
-    device_id, trains_along = "cpu", False
+    device_id, trains_along = CPU, False
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.rows = folder, []
@@ -43,6 +46,7 @@ class TimingReporter:
 
 
 def main(folder: Path) -> None:
+    os.environ.update(keras_environment(CPU))  # Keras is imported later, and then sees it
     config = RunConfig.from_json(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     reporter = TimingReporter(folder)
     train_run(config, reporter)
