@@ -140,7 +140,7 @@ def test_a_run_of_the_terminal_is_exported_on_its_page(server, page, tiny_folder
     wait_until_idle(page)
     page.get_by_text("Export model").click()
     page.get_by_role("button", name="Export all formats").click()
-    expect(page.get_by_text("Each file was run on")).to_be_visible(timeout=240 * SECOND)
+    expect(page.get_by_text("Each file was run on")).to_be_visible(timeout=480 * SECOND)
     with page.expect_download(timeout=60 * SECOND) as download:
         page.get_by_role("button", name="ONNX").click()
     with zipfile.ZipFile(download.value.path()) as archive:

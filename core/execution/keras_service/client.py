@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import pickle
 import subprocess
 import sys
@@ -17,9 +18,9 @@ from core.data.explain.model_output import ModelOutput
 from core.experiment.export_formats import ExportedFile
 from core.experiment.run_config import RunConfig
 from core.experiment.timings import Timings
-from core.machine.devices import CPU
+from core.machine.devices import CPU, device_environment
 from core.machine.keras_backend import BackendError, expect_backend
-from core.machine.processes import NEW_GROUP, PROJECT, keras_environment
+from core.machine.processes import NEW_GROUP, PROJECT
 
 IDLE_SECONDS = 600.0
 """Without a request for this time, the process exits to free its memory."""
@@ -158,7 +159,7 @@ class _ServiceProcess:
             stdout=subprocess.PIPE,
             start_new_session=True,
             creationflags=NEW_GROUP,
-            env=keras_environment(CPU) | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | device_environment(CPU),
         )
         assert self._process.stdin is not None and self._process.stdout is not None  # both are pipes
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
