@@ -483,7 +483,7 @@ def _stop(store: RunStore, run_or_study: str) -> int:
 def _conclusion(store: RunStore, runs: Sequence[AnyRun], summaries: Sequence[Summary]) -> str:
     """The verdict; of a rate sweep instead the best rate by validation, because none is chosen by its test accuracy."""
     verdict = judge(store, runs)
-    sweep = rate_sweep_of(verdict.groups, runs, summaries, verdict.contrasts[0].margin if verdict.contrasts else 0.0)
+    sweep = rate_sweep_of(verdict.groups, runs, summaries, verdict.margin)
     return describe_rates(sweep) if sweep and len(sweep.results) == len(verdict.groups) else headline(verdict)
 
 

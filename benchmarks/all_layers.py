@@ -27,6 +27,7 @@ from core.learning.inputs.batches import Batches
 from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.training_data import load_data
 from core.learning.network.model import build_transfer_model
+from core.learning.network.run_network import RunNetwork
 from core.learning.training.keras_phase import compile_phase
 
 
@@ -75,12 +76,12 @@ def _training_functions(config: RunConfig, steps: int) -> tuple[Callable[[], flo
     model = build_transfer_model(len(manifest.classes), config.image_size, config.alpha, config.weights, config.seed)
     run_cache = RunCache(FeatureCache(), len(manifest.items))
     images = load_data(manifest, find_root(data_folder(config.data)), config.image_size, run_cache).train
-    frozen_features = FrozenFeatures(config, model, run_cache)
+    frozen_features = FrozenFeatures(config, RunNetwork(config, len(manifest.classes), model), run_cache)
     trained = compile_phase(model, config.strategy.phases[0], frozen_features.cut_point(1))
     inputs = frozen_features.training_inputs(images, 1)
     count = steps * config.batch_size
     labels = images.labels[np.arange(count) % len(images)]
-    batches = Batches(
+    batches = Batches.of(
         lambda numbers, epoch: inputs(numbers % len(images), epoch), labels, config.batch_size, config.seed
     )
     pixels, batch_labels = np.float32(batches[0][0]), batches[0][1]

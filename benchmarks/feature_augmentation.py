@@ -19,7 +19,6 @@ from statistics import mean, stdev
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the matrices of a head are small
 
 import numpy as np
 from scipy.special import stdtrit

@@ -130,10 +130,10 @@ def _plan(strategies: tuple[Strategy, ...], seeds: int, limits: GrowthLimits | N
 
 def _order(strategies: Sequence[Strategy]) -> str:
     """How the runs of a study share one device: heads train at the same time, everything else in turn."""
-    starts_with_head = [strategy.phases[0].unfreeze == 0 for strategy in strategies]
-    if all(strategy.depths == {0} for strategy in strategies):
+    if all(strategy.trains_head_only for strategy in strategies):
         return "side by side "
-    return "one after another (heads side by side) " if any(starts_with_head) else "one after another "
+    has_heads = any(strategy.head_phases for strategy in strategies)
+    return "one after another (heads side by side) " if has_heads else "one after another "
 
 
 def _length(strategies: Sequence[Strategy], seeds: int, limits: GrowthLimits | None) -> str:

@@ -47,7 +47,7 @@ def main(plan: Path, device: str) -> None:
     )
     timer = EpochTimer()
     training, validation = (
-        Batches(lambda numbers, epoch, pixels=images.pixels: pixels[numbers], images.labels, config.batch_size, seed)
+        Batches.of(lambda numbers, epoch, pixels=images.pixels: pixels[numbers], images.labels, config.batch_size, seed)
         for images, seed in ((data.train, config.seed), (data.validation, None))
     )
     model.fit(training, epochs=phase.epochs, verbose=0, callbacks=[timer], validation_data=validation)

@@ -9,7 +9,7 @@ import numpy as np
 from core.learning.head.gradients import mean_loss_and_accuracy
 from core.learning.head.head_weights import initial_head, predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
-from core.learning.inputs.training_data import BatchOrder
+from core.learning.inputs.training_data import EpochBatches
 
 NONE, PER_IMAGE, PER_CHANNEL = "none", "per image", "per channel"
 BATCH_SIZE, LEARNING_RATE = 32, 1e-3
@@ -58,15 +58,17 @@ def train_head(setting: Setting, train: Part, validation: Part, test: Part, seed
     start, best = time.process_time(), (-1.0, 0.0, 0.0)
     classes = int(train.labels.max()) + 1
     trainer = HeadTrainer(initial_head(train.copies[0].shape[1], classes, seed), LEARNING_RATE, seed)
-    order = BatchOrder(len(train.labels), BATCH_SIZE, seed)
     random = np.random.default_rng([seed, 2])  # another stream than order and dropout
+
+    def features_of(numbers: np.ndarray, epoch: int) -> np.ndarray:
+        return change_brightness(train.copies[epoch % len(train.copies)][numbers], setting, random)
+
+    batches = EpochBatches(features_of, train.labels, BATCH_SIZE, seed)
     for epoch in range(epochs):
-        order.start_epoch(epoch)
+        batches.start_epoch(epoch)
         trainer.start_epoch(epoch)
-        features = train.copies[epoch % len(train.copies)]
-        for batch in range(len(order)):
-            numbers = order[batch]
-            trainer.step(change_brightness(features[numbers], setting, random), train.labels[numbers])
+        for number in range(len(batches)):
+            trainer.step(*batches[number])
         (loss, accuracy), (_, test_accuracy) = (
             mean_loss_and_accuracy(predict_log_probabilities(trainer.head, part.copies[0]), part.labels)
             for part in (validation, test)

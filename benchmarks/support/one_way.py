@@ -140,7 +140,7 @@ def _batches(shape: tuple[int, ...], steps: int) -> Batches:
     random, count = np.random.default_rng(0), steps * BATCH_SIZE
     inputs = random.normal(size=(count, *shape)).astype(np.float32)
     labels = random.integers(0, CLASSES, count, dtype=np.int32)
-    return Batches(lambda numbers, epoch: inputs[numbers], labels, BATCH_SIZE)
+    return Batches.of(lambda numbers, epoch: inputs[numbers], labels, BATCH_SIZE)
 
 
 if __name__ == "__main__":

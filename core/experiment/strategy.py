@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import Any, Final
 
 FROM_SCRATCH: Final = -1
@@ -124,6 +124,15 @@ class Strategy:
     def cumulative_max_depths(self) -> tuple[int, ...]:
         """For each phase, the largest `unfreeze` up to its end: layers below still have their pretrained weights."""
         return tuple(accumulate((phase.unfreeze for phase in self.phases), max))
+
+    @property
+    def head_phases(self) -> tuple[Phase, ...]:
+        """Its first phases, as far as they train the head alone."""
+        return tuple(takewhile(lambda phase: phase.unfreeze == 0, self.phases))
+
+    @property
+    def trains_head_only(self) -> bool:
+        return self.depths == {0}
 
     @property
     def phase_boundaries(self) -> tuple[int, ...]:

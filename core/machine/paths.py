@@ -35,7 +35,7 @@ def feature_cache_folder() -> Path:
 
 
 def networks_folder() -> Path:
-    """Fingerprints and model files of untrained networks. It may be deleted; they are then built again."""
+    """Fingerprints and model files of networks as first built. It may be deleted; they are then built again."""
     return app_folder() / "networks"
 
 

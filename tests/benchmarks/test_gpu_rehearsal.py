@@ -8,7 +8,8 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from conftest import PROJECT
+
+from core.machine.processes import PROJECT
 
 
 @pytest.mark.backends

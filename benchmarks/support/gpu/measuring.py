@@ -126,7 +126,6 @@ class Measuring:
         folder = self._write(part, strategy)
         environment = device_environment(device) | {
             "KERAS_BACKEND": backend,
-            "OPENBLAS_NUM_THREADS": "1",  # the matrices of a head are small
             "TF_FORCE_GPU_ALLOW_GROWTH": "true",
             **({"JAX_PLATFORMS": "cpu"} if device == CPU else {}),
             **({"NVIDIA_TF32_OVERRIDE": "0"} if part == "losses" else {}),  # else a GPU rounds float32 to 10 bits

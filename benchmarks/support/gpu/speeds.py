@@ -51,7 +51,7 @@ def measure_speeds(config: RunConfig, manifest: Manifest, seconds: float) -> Ite
 
 
 def _fit(network: keras.Model, inputs: np.ndarray, labels: np.ndarray, batch_size: int) -> None:
-    batches = Batches(lambda numbers, epoch: inputs[numbers], labels, batch_size, shuffle_seed=0)
+    batches = Batches.of(lambda numbers, epoch: inputs[numbers], labels, batch_size, shuffle_seed=0)
     network.fit(batches, epochs=1, shuffle=False, verbose=0)
 
 

@@ -97,7 +97,7 @@ def rate_sweep_of(
     comparable: dict[RunConfig, dict[tuple[float, float], Group]] = {}
     for group in groups:
         config = configs.get(group.results[0].run_id)
-        if config and len(config.strategy.phases) == 1 and config.strategy.depths == {0}:
+        if config and len(config.strategy.phases) == 1 and config.strategy.trains_head_only:
             points = comparable.setdefault(_without_rate(config), {})
             point = config.dropout, config.strategy.phases[0].learning_rate
             results = points[point].results if point in points else ()  # the same rate, strategy with another name

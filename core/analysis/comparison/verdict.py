@@ -33,6 +33,11 @@ class Verdict:
     left_out: int = 0
 
     @property
+    def margin(self) -> float:
+        """The equivalence margin of its contrasts; 0 if there are none."""
+        return self.contrasts[0].margin if self.contrasts else 0.0
+
+    @property
     def has_several_seeds(self) -> bool:
         return any(len(group.results) > 1 for group in self.groups)
 

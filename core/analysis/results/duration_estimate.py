@@ -41,7 +41,7 @@ def estimate_duration(
         later = config.depths_of_similar_runs(other for other, _ in queue[number:])
         counts = manifest.counts()
         feature_seconds = sum(_feature_seconds(config, manifest, timings, forecast, later))
-        if feature_seconds or config.strategy.depths != {0}:  # otherwise the head trains without its base
+        if feature_seconds or not config.strategy.trains_head_only:  # otherwise the head trains without its base
             seconds += timings.build
         seconds += feature_seconds + sum(
             _phase_seconds(config, phase, timings.phases[depth], counts)

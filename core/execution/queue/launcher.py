@@ -203,7 +203,7 @@ class Launcher:
             return self._write_final_status(run.id, None, leave_queued=True)
         stop_seen = self._stop_seen.setdefault(run.id, time.monotonic())
         process = self._worker_process(run)
-        sharing = sum(other.state.has_worker and other.status.pid == run.status.pid for other in active)
+        sharing = sum(other.state.has_worker and other.status.worker == run.status.worker for other in active)
         if process and time.monotonic() - stop_seen > self._grace * max(1, sharing):
             kill_group(process)
 

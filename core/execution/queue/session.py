@@ -137,10 +137,9 @@ class Session:
 
     def _queue_again(self) -> State:
         """Write the status of a run that waits for a worker, which will continue from the checkpoint."""
-        self._reserve.unlink(missing_ok=True)
         with self._lock:
-            self._finished.set()
-            self._store.write_status(self.run.id, RunStatus(phase=self._status.phase, epoch=self._status.epoch))
+            self._status = self._status.queued_again()
+            self._write_final_status()
         return State.QUEUED
 
     def _run_heartbeat(self) -> None:

@@ -3,7 +3,6 @@
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from itertools import takewhile
 
 from filelock import Timeout
 
@@ -44,27 +43,22 @@ def similar_queued_runs(store: RunStore, run: Run) -> list[str]:
     They may differ in their seeds and dropout, and in the learning rates, epochs and later phases of their strategies.
     The list is empty if the run itself begins with other layers, or shares no features with other runs.
     """
-    if not _begins_with_head(run.config) or not run.config.reuse or run.config.weights == "random":
+    if not run.config.strategy.head_phases or not run.config.reuse or run.config.weights == "random":
         return []
     others = (other for other in store.study(run.study).runs if isinstance(other, Run) and other.id != run.id)
     similar = [
         other.id
         for other in others
         if other.state is State.QUEUED
-        and _begins_with_head(other.config)
         and _head_is_untrained(other)
         and _with_head_of(other.config, run.config) == run.config
     ]
     return similar[: MAX_RUNS - 1]
 
 
-def _begins_with_head(config: RunConfig) -> bool:
-    return config.strategy.phases[0].unfreeze == 0
-
-
 def _head_is_untrained(run: Run) -> bool:
     """Whether a queued run still has epochs of its first phases, which train the head."""
-    phases = list(takewhile(lambda phase: phase.unfreeze == 0, run.config.strategy.phases))
+    phases = run.config.strategy.head_phases
     return run.status.phase <= len(phases) and run.status.epoch < sum(phase.epochs for phase in phases)
 
 

@@ -114,6 +114,10 @@ class RunStatus:
             "pid_created": self.pid_created,
         }
 
+    def queued_again(self) -> "RunStatus":
+        """The status of the run when it waits for another worker: how far it has come."""
+        return RunStatus(phase=self.phase, epoch=self.epoch)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -216,7 +216,7 @@ class RunStore:
                 status = self._expect_resumable(written).status
                 (self.path(run_id) / "stop").unlink(missing_ok=True)
                 (self._active / run_id).touch()
-                self.write_status(run_id, RunStatus(phase=status.phase, epoch=status.epoch))
+                self.write_status(run_id, status.queued_again())
         except Timeout as error:
             raise ValueError(
                 f"Expected {run_id} to have ended; its worker is still exiting. Try again in a few seconds, or stop it."

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from core.experiment.parameter_counts import HEAD_UNITS
+from core.learning.head.blas_threads import in_one_thread
 
 EPSILON: Final = np.float32(1e-3)
 """Added to the variance in BatchNormalization: the default of Keras."""
@@ -63,10 +64,11 @@ def head_of(weights: Sequence[np.ndarray]) -> HeadWeights:
 
 def predict_log_probabilities(head: HeadWeights, features: np.ndarray) -> np.ndarray:
     """Compute the logarithms of the class probabilities (n, classes) from pooled features (n, channels)."""
-    hidden = np.maximum(features.astype(np.float32) @ head.hidden_kernel + head.hidden_bias, 0)
-    scale = head.gamma / np.sqrt(head.variance + EPSILON)
-    normalised = (hidden - head.mean) * scale + head.beta
-    return log_softmax(normalised @ head.output_kernel + head.output_bias)
+    with in_one_thread():
+        hidden = np.maximum(features.astype(np.float32) @ head.hidden_kernel + head.hidden_bias, 0)
+        scale = head.gamma / np.sqrt(head.variance + EPSILON)
+        normalised = (hidden - head.mean) * scale + head.beta
+        return log_softmax(normalised @ head.output_kernel + head.output_bias)
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from core.experiment.parameter_counts import HEAD_DROPOUT, HEAD_UNITS
-from core.learning.head.adam import Adam, Arrays
+from core.learning.head.adam import Adam
+from core.learning.head.blas_threads import in_one_thread
 from core.learning.head.gradients import BatchResult, train_batch
 from core.learning.head.head_weights import HeadWeights
 
@@ -41,14 +42,11 @@ class HeadTrainer:
         """
         keep = self._random.random((len(labels), HEAD_UNITS), np.float32) >= self._dropout
         factors = keep.astype(np.float32) / np.float32(1 - self._dropout)
-        result = train_batch(self.head, features.astype(np.float32), labels, factors, image_weights)
-        self.optimizer.step(result.gradients)
+        with in_one_thread():
+            result = train_batch(self.head, features.astype(np.float32), labels, factors, image_weights)
+            self.optimizer.step(result.gradients)
         return result
 
     @property
     def trainable_parameters(self) -> int:
         return sum(array.size for array in self.head.trainable)
-
-    def restore_optimizer(self, state: Arrays) -> None:
-        """Restore the state of the optimizer in a checkpoint, if it is of this head."""
-        self.optimizer.restore(state)

@@ -62,39 +62,54 @@ def load_data(manifest: Manifest, root: Path, size: int, run_cache: RunCache | N
     return TrainingData(manifest.classes, *map(images_of, SPLITS))
 
 
-class BatchOrder:
-    """Which images each batch of an epoch holds: shuffled anew for each epoch, in the same order for the same seed.
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+"""Inputs, labels and, with class weights, the weights of the images in the loss."""
+
+
+class EpochBatches:
+    """The batches of one split: shuffled anew for each epoch, in the same order for the same seed.
 
     Args:
-        images: number of images.
+        inputs: loads the inputs of the network.
         shuffle_seed: draws a new order for each epoch, which depends only on this seed and the epoch; None keeps the
             order of the split.
+        class_weights: the weight of each label in the loss.
     """
 
-    def __init__(self, images: int, batch_size: int, shuffle_seed: int | None = None) -> None:
-        self._images, self._batch_size, self._seed = images, batch_size, shuffle_seed
-        self.epoch, self._order = 0, np.arange(images)
+    def __init__(
+        self,
+        inputs: InputLoader,
+        labels: np.ndarray,
+        batch_size: int,
+        shuffle_seed: int | None = None,
+        class_weights: Mapping[int, float] | None = None,
+    ) -> None:
+        self._inputs, self._labels, self._batch_size, self._seed = inputs, labels, batch_size, shuffle_seed
+        self._weights = np.array([class_weights[i] for i in sorted(class_weights)]) if class_weights else None
+        self._epoch, self._order = 0, np.arange(len(labels))
 
     def __len__(self) -> int:
-        return -(-self._images // self._batch_size)
+        return -(-len(self._labels) // self._batch_size)
 
-    def __getitem__(self, batch: int) -> np.ndarray:
-        return self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
+    def __getitem__(self, number: int) -> Batch:
+        numbers = self._order[number * self._batch_size : (number + 1) * self._batch_size]
+        labels = self._labels[numbers]
+        return self._inputs(numbers, self._epoch), labels, None if self._weights is None else self._weights[labels]
 
     def start_epoch(self, epoch: int) -> None:
         """Draw the order of an epoch."""
-        self.epoch = epoch
+        self._epoch = epoch
         if self._seed is not None:
-            self._order = np.random.default_rng([self._seed, epoch]).permutation(self._images)
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._labels))
 
 
-def class_weights_of(config: RunConfig, images: Images) -> np.ndarray | None:
-    """Return the weight of each image's class in the loss, by class, if the run uses class weights."""
+def training_batches(config: RunConfig, images: Images, inputs: InputLoader) -> EpochBatches:
+    """Return the shuffled batches of the training images, with class weights if the run uses them."""
     weights = balanced_class_weights(images.labels) if config.class_weights else None
-    return np.array([weights[i] for i in sorted(weights)]) if weights else None
+    return EpochBatches(inputs, images.labels, config.batch_size, config.seed, weights)
 
 
-def balanced_class_weights(labels: np.ndarray) -> Mapping[int, float]:
+def balanced_class_weights(labels: np.ndarray) -> dict[int, float]:
     """Compute class weights inverse to frequency, with mean 1 over the images (King and Zeng 2001)."""
     counts = np.bincount(labels)
     return {i: len(labels) / (len(counts) * count) for i, count in enumerate(counts)}

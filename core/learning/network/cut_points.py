@@ -57,6 +57,11 @@ def pooled_features(config: RunConfig) -> CutPoint:
     return CutPoint(POOL, len(layers), (layers[-1].channels,))
 
 
+def is_pooled(cut_point: CutPoint | None) -> bool:
+    """Whether only the head is above this cut point, so that it trains and predicts without Keras."""
+    return cut_point is not None and cut_point.name == POOL
+
+
 def input_tensors(layer: keras.Layer) -> list[keras.KerasTensor]:
     """Return the input tensors of a layer of the base: one, or several for an addition or a multiplication."""
     return layer.input if isinstance(layer.input, list) else [layer.input]

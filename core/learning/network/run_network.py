@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import FROM_SCRATCH
 from core.learning.head.head_weights import HeadWeights, initial_head
-from core.learning.network.cut_points import POOL, CutPoint, cut_point_for, pooled_features
+from core.learning.network.cut_points import CutPoint, cut_point_for, is_pooled, pooled_features
 from core.learning.network.engines.engine import Engine, FrozenPart
 from core.learning.network.reuse.known_networks import KnownNetwork
 from core.learning.network.reuse.model_file import copy_with_head
@@ -51,7 +51,7 @@ class RunNetwork:
         self._head: HeadWeights | None = None
         self._base_is_initial = not config.strategy.is_from_scratch and model is None
         self._known = KnownNetwork(config, classes) if self._base_is_initial else None
-        is_shared = config.strategy.depths == {0} if head_only is None else head_only
+        is_shared = config.strategy.trains_head_only if head_only is None else head_only
         self._shared = shared_model(self._shared_key(self._known)) if self._known and is_shared else None
 
     def _shared_key(self, known: KnownNetwork) -> tuple[object, ...]:
@@ -127,7 +127,7 @@ class RunNetwork:
 
     def fingerprint(self, cut_point: CutPoint) -> str:
         """Return the fingerprint of the layers below the cut point."""
-        is_whole_base = cut_point.name == POOL
+        is_whole_base = is_pooled(cut_point)
         if self._known and is_whole_base and (known := self._known.fingerprint):
             return known
         from core.learning.network.fingerprint import fingerprint
@@ -162,6 +162,13 @@ class RunNetwork:
         from core.learning.network.frozen_part import build_with
 
         return build_with(engine, self.base, cut_points, self._config.backbone.scaling)
+
+    def to_float32(self) -> None:
+        """Replace a model that was trained in mixed precision by its float32 copy, to save and evaluate that."""
+        if self._model is not None:
+            from core.learning.network.model import in_float32
+
+            self._model = in_float32(self._model)
 
     def save(self, path: Path) -> None:
         """Write the network as a .keras file in float32. Raises `OSError`."""

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from core.experiment.runs.run import Row
+from core.learning.head.adam import Arrays
 from core.machine.files import write_atomically
-
-Arrays = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from core.learning.inference.novelty import NoveltyReference
 from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.training_data import Images, InputLoader, TrainingData
-from core.learning.network.cut_points import POOL, CutPoint
+from core.learning.network.cut_points import CutPoint, is_pooled
 from core.learning.network.run_network import RunNetwork
 from core.learning.training.head_phase import predict_head
 from core.learning.training.temperature import fit_temperature
@@ -61,7 +61,7 @@ def evaluate(
 
 def _predictor(network: RunNetwork | keras.Model, cut_point: CutPoint | None, batch_size: int) -> _Predict:
     """Return a function from images and their inputs to (pooled features, probabilities), in NumPy or in Keras."""
-    if isinstance(network, RunNetwork) and cut_point is not None and cut_point.name == POOL:
+    if isinstance(network, RunNetwork) and is_pooled(cut_point):
         head = network.head
         return lambda images, inputs: predict_head(head, len(images), inputs, batch_size)
     return _keras_predictor(network.model if isinstance(network, RunNetwork) else network, cut_point, batch_size)
@@ -69,13 +69,12 @@ def _predictor(network: RunNetwork | keras.Model, cut_point: CutPoint | None, ba
 
 def _keras_predictor(model: keras.Model, cut_point: CutPoint | None, batch_size: int) -> _Predict:
     from core.learning.inputs.batches import Batches  # Keras takes seconds to import
-    from core.learning.network.model import in_float32
     from core.learning.network.trained_part import trained_part_with_features
 
-    part = trained_part_with_features(in_float32(model), cut_point)
+    part = trained_part_with_features(model, cut_point)
 
     def predict(images: Images, inputs: InputLoader) -> tuple[np.ndarray, np.ndarray]:
-        features, probabilities = part.predict(Batches(inputs, images.labels, batch_size), verbose=0)
+        features, probabilities = part.predict(Batches.of(inputs, images.labels, batch_size), verbose=0)
         return features, probabilities
 
     return predict

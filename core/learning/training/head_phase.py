@@ -8,12 +8,11 @@ import numpy as np
 
 from core.data.datasets.augmentation import copies_in_turn
 from core.experiment.strategy import Phase
-from core.learning.head.blas_threads import in_one_thread
 from core.learning.head.gradients import mean_loss_and_accuracy
 from core.learning.head.head_weights import HeadWeights, head_of, predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
 from core.learning.inputs.loaded_features import keep_in_memory
-from core.learning.inputs.training_data import BatchOrder, InputLoader, class_weights_of
+from core.learning.inputs.training_data import EpochBatches, InputLoader, training_batches
 from core.learning.training.phase_log import PhaseLog
 from core.learning.training.progress import Context, Progress
 
@@ -28,13 +27,13 @@ def train_head(context: Context, progress: Progress, number: int, phase: Phase) 
     images = context.data.train
     log = PhaseLog(number, phase, len(images), context.config.batch_size, progress.elapsed, context.emit)
     inputs, validation_inputs = _inputs(context, number)
-    order = BatchOrder(len(images), context.config.batch_size, context.config.seed)
+    batches = training_batches(context.config, images, inputs)
     for epoch in range(done, done + left):
-        order.start_epoch(epoch)
+        batches.start_epoch(epoch)
         trainer.start_epoch(epoch)
         with _turn(context):
             log.start_epoch(epoch)
-            loss, accuracy = _train_epoch(context, trainer, log, order, inputs)
+            loss, accuracy = _train_epoch(context, trainer, log, batches)
             val_loss, val_accuracy = _validate(context, trainer.head, validation_inputs)
             values = {"loss": loss, "accuracy": accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy}
             row = log.end_epoch(trainer.trainable_parameters, **values)
@@ -49,8 +48,7 @@ def _turn(context: Context) -> Iterator[None]:
     while not _TURN.acquire(timeout=0.2):
         context.stop_if_requested()
     try:
-        with in_one_thread():
-            yield
+        yield
     finally:
         _TURN.release()
 
@@ -60,7 +58,7 @@ def _trainer(context: Context, progress: Progress, phase: Phase, resumed: bool) 
     head = head_of(progress.weights) if progress.weights else context.network.head
     trainer = HeadTrainer(head, phase.learning_rate, config.seed, config.dropout)
     if resumed:
-        trainer.restore_optimizer(progress.optimizer)
+        trainer.optimizer.restore(progress.optimizer)
     return trainer
 
 
@@ -76,20 +74,16 @@ def _inputs(context: Context, number: int) -> tuple[InputLoader, InputLoader]:
     )
 
 
-def _train_epoch(
-    context: Context, trainer: HeadTrainer, log: PhaseLog, order: BatchOrder, inputs: InputLoader
-) -> tuple[float, float]:
+def _train_epoch(context: Context, trainer: HeadTrainer, log: PhaseLog, batches: EpochBatches) -> tuple[float, float]:
     """Train one epoch; return its mean loss and accuracy."""
-    labels, loss, correct, done = context.data.train.labels, 0.0, 0, 0
-    class_weights = class_weights_of(context.config, context.data.train)
-    for batch in range(len(order)):
+    loss, correct, done = 0.0, 0, 0
+    for number in range(len(batches)):
         context.stop_if_requested()
-        numbers = order[batch]
-        weights = None if class_weights is None else class_weights[labels[numbers]]
-        result = trainer.step(inputs(numbers, order.epoch), labels[numbers], weights)
-        loss, correct, done = loss + result.loss * len(numbers), correct + result.correct, done + len(numbers)
-        log.expect_finite(loss, batch)
-        log.end_batch(batch, loss / done, correct / done)
+        features, labels, weights = batches[number]
+        result = trainer.step(features, labels, weights)
+        loss, correct, done = loss + result.loss * len(labels), correct + result.correct, done + len(labels)
+        log.expect_finite(loss, number)
+        log.end_batch(number, loss / done, correct / done)
     return loss / done, correct / done
 
 
@@ -110,8 +104,8 @@ def load_in_batches(
     images: int, inputs: InputLoader, batch_size: int, between: Callable[[], None] = lambda: None
 ) -> np.ndarray:
     """Load the features of all images; `between` is called before each batch, some of which may take long."""
-    order, parts = BatchOrder(images, batch_size), []
-    for batch in range(len(order)):
+    parts = []
+    for start in range(0, images, batch_size):
         between()
-        parts.append(inputs(order[batch], 0))
+        parts.append(inputs(np.arange(start, min(start + batch_size, images)), 0))
     return np.concatenate(parts)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,6 +65,7 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
     if trained != config and not outcome.stopped:
         raise HeadTrained
     reporter.set_status(note="Saving the model")
+    network.to_float32()
     if outcome.rows:
         _save(network, reporter.folder / MODEL_FILE)
     if outcome.stopped:
@@ -80,8 +80,7 @@ def train_run(config: RunConfig, reporter: Reporter, precision: str = "float32")
 
 def _head_phases(config: RunConfig) -> RunConfig:
     """The configuration with only those first phases that train the head alone."""
-    phases = tuple(takewhile(lambda phase: phase.unfreeze == 0, config.strategy.phases))
-    return replace(config, strategy=replace(config.strategy, phases=phases))
+    return replace(config, strategy=replace(config.strategy, phases=config.strategy.head_phases))
 
 
 def _configure_keras(config: RunConfig, precision: str, reporter: Reporter) -> None:

@@ -5,13 +5,14 @@ import numpy as np
 
 from core.experiment.runs.run import Row
 from core.experiment.strategy import Phase
-from core.learning.inputs.batches import Batches, training_batches
+from core.learning.head.adam import Arrays
+from core.learning.inputs.batches import Batches
+from core.learning.inputs.training_data import training_batches
 from core.learning.network.accelerator import folding_pays, jit_compile, sync_variables
 from core.learning.network.cut_points import CutPoint
 from core.learning.network.folding import fold
 from core.learning.network.model import base_of, count_trainable, unfreeze_layers
 from core.learning.network.trained_part import trained_part
-from core.learning.training.checkpoint import Arrays
 from core.learning.training.phase_log import PhaseLog
 from core.learning.training.progress import Context, Progress
 
@@ -26,13 +27,13 @@ def train_layers(context: Context, progress: Progress, number: int, phase: Phase
     if left < phase.epochs:
         _restore_optimizer(network, progress.optimizer)
     features, config = context.frozen_features, context.config
-    batches = training_batches(config, data.train, features.training_inputs(data.train, number))
+    batches = Batches(training_batches(config, data.train, features.training_inputs(data.train, number)))
     validation_inputs = features.validation_inputs(data.validation, number)
     try:
         # shuffle=False: Keras would shuffle the batches again, in an order that does not follow the seed
         network.fit(
             batches,
-            validation_data=Batches(validation_inputs, data.validation.labels, config.batch_size),
+            validation_data=Batches.of(validation_inputs, data.validation.labels, config.batch_size),
             shuffle=False,
             verbose=0,
             initial_epoch=done,

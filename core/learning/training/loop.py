@@ -14,7 +14,7 @@ from core.experiment.strategy import Phase
 from core.learning.head.head_weights import head_of
 from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.training_data import TrainingData
-from core.learning.network.cut_points import POOL
+from core.learning.network.cut_points import is_pooled
 from core.learning.network.run_network import RunNetwork
 from core.learning.training.checkpoint import Checkpoint, Checkpoints
 from core.learning.training.head_phase import train_head
@@ -73,8 +73,7 @@ def train(
 def _train_phase(context: Context, progress: Progress, number: int, phase: Phase) -> None:
     if progress.epochs_left(number, phase) == 0:
         return
-    cut_point = context.frozen_features.cut_point(number)
-    if cut_point is not None and cut_point.name == POOL:
+    if is_pooled(context.frozen_features.cut_point(number)):
         train_head(context, progress, number, phase)
     else:
         from core.learning.training.keras_phase import train_layers  # Keras takes seconds to import

@@ -14,11 +14,11 @@ from core.experiment.run_config import RunConfig
 from core.experiment.strategy import expect_integer
 from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.run_inputs import open_inputs
-from core.learning.inputs.training_data import BatchOrder, TrainingData, class_weights_of
-from core.learning.network.cut_points import POOL
+from core.learning.inputs.training_data import Batch, TrainingData, training_batches
+from core.learning.network.cut_points import is_pooled
 from core.learning.network.engines.bf16 import bf16_for
 from core.learning.network.run_network import RunNetwork
-from core.learning.training.range_steps import Batch, HeadSteps, KerasSteps, Steps
+from core.learning.training.range_steps import HeadSteps, KerasSteps, Steps
 
 LOWEST_RATE, HIGHEST_RATE, MAX_STEPS = 1e-7, 1.0, 100
 MIN_STEPS, MAX_SECONDS = 40, 60.0
@@ -87,7 +87,6 @@ class _RangeTest:
         self, config: RunConfig, network: RunNetwork, data: TrainingData, frozen_features: FrozenFeatures
     ) -> None:
         self._config, self._network, self._images, self._features = config, network, data.train, frozen_features
-        self._class_weights = class_weights_of(config, data.train)
         self._batches_per_epoch = max(1, len(data.train) // config.batch_size)  # full ones only: one point per batch
 
     def warm_up(self, phase: int, steps: int) -> None:
@@ -132,17 +131,14 @@ class _RangeTest:
     def _steps_of(self, phase: int) -> Steps:
         """The network of a phase, from the present weights on."""
         cut_point = self._features.cut_point(phase)
-        if cut_point is not None and cut_point.name == POOL:
+        if is_pooled(cut_point):
             return HeadSteps(self._network, self._config)
         planned = self._config.counted_strategy.phases[phase - 1]
         return KerasSteps(self._network.open_model(), planned, cut_point, self._config.seed)
 
     def _batches(self, phase: int) -> Iterator[Batch]:
         """Yield the batches of the run, epoch after epoch."""
-        order = BatchOrder(len(self._images), self._config.batch_size, self._config.seed)
-        inputs, weights = self._features.training_inputs(self._images, phase), self._class_weights
+        batches = training_batches(self._config, self._images, self._features.training_inputs(self._images, phase))
         for epoch in count():
-            order.start_epoch(epoch)
-            for number in range(self._batches_per_epoch):
-                labels = self._images.labels[order[number]]
-                yield inputs(order[number], epoch), labels, None if weights is None else weights[labels]
+            batches.start_epoch(epoch)
+            yield from (batches[i] for i in range(self._batches_per_epoch))

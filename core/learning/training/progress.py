@@ -10,10 +10,11 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.metrics import best_key
 from core.experiment.runs.run import Row
 from core.experiment.strategy import Phase
+from core.learning.head.adam import Arrays
 from core.learning.inputs.frozen_features import FrozenFeatures
 from core.learning.inputs.training_data import TrainingData
 from core.learning.network.run_network import RunNetwork
-from core.learning.training.checkpoint import Arrays, Checkpoint, Checkpoints
+from core.learning.training.checkpoint import Checkpoint, Checkpoints
 from core.learning.training.phase_log import Emit
 
 CHECKPOINT_SECONDS = 1.0

@@ -8,16 +8,13 @@ import numpy as np
 
 from core.experiment.run_config import RunConfig
 from core.experiment.strategy import Phase
-from core.learning.head.blas_threads import in_one_thread
 from core.learning.head.trainer import HeadTrainer
+from core.learning.inputs.training_data import Batch
 from core.learning.network.cut_points import CutPoint
 from core.learning.network.run_network import RunNetwork
 
 if TYPE_CHECKING:
     import keras
-
-Batch = tuple[np.ndarray, np.ndarray, np.ndarray | None]
-"""Inputs, labels and, with class weights, the weights of the images."""
 
 
 class Steps(Protocol):
@@ -44,8 +41,7 @@ class HeadSteps:
         features, labels, weights = batch
         self._trainer.optimizer.learning_rate = rate
         self._trainer.start_epoch(step)
-        with in_one_thread():
-            return self._trainer.step(features, labels, weights).loss
+        return self._trainer.step(features, labels, weights).loss
 
     def reset_optimizer(self) -> None:
         self._trainer.optimizer.reset()

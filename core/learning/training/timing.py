@@ -17,7 +17,6 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import Row
 from core.experiment.strategy import FROM_SCRATCH, Phase
 from core.experiment.timings import PhaseTimings, Timings
-from core.learning.head.blas_threads import in_one_thread
 from core.learning.head.head_weights import predict_log_probabilities
 from core.learning.head.trainer import HeadTrainer
 from core.learning.inputs.batches import Batches
@@ -79,9 +78,8 @@ def _time_head(config: RunConfig, network: RunNetwork, classes: int) -> tuple[fl
     features = np.random.default_rng(0).random((config.batch_size, len(network.head.hidden_kernel)), np.float32)
     labels = np.arange(config.batch_size) % classes
     began = time.perf_counter()
-    with in_one_thread():
-        for _ in range(steps):
-            trainer.step(features, labels)
+    for _ in range(steps):
+        trainer.step(features, labels)
     trained = time.perf_counter()
     for _ in range(steps):
         predict_log_probabilities(trainer.head, features)
@@ -97,7 +95,7 @@ def _time_keras(config: RunConfig, network: RunNetwork, classes: int, depth: int
     inputs = np.random.default_rng(0).random((config.batch_size, *part.input_shape[1:])).astype(np.float32)
     labels = np.arange(steps * config.batch_size, dtype=np.int32) % classes
     training, validation = (
-        Batches(lambda numbers, epoch: inputs[numbers % len(inputs)], labels, config.batch_size) for _ in range(2)
+        Batches.of(lambda numbers, epoch: inputs[numbers % len(inputs)], labels, config.batch_size) for _ in range(2)
     )
     part.fit(training, validation_data=validation, epochs=2, verbose=0, shuffle=False, callbacks=[clock])
     total = time.perf_counter() - began

@@ -15,8 +15,7 @@ from pages.parts.shared.show import show_chart
 
 def show_rates(verdict: Verdict, runs: Sequence[AnyRun], rows: Sequence[Summary]) -> None:
     """Show validation and test accuracy over the rate, and a link that takes the best rate to the Train page."""
-    margin = verdict.contrasts[0].margin if verdict.contrasts else 0.0
-    sweep = rate_sweep_of(verdict.groups, runs, rows, margin)
+    sweep = rate_sweep_of(verdict.groups, runs, rows, verdict.margin)
     if sweep is None:
         return
     st.subheader("How much the learning rate matters")

@@ -3,9 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from harness import wait_for, worker_process
@@ -18,7 +16,6 @@ from core.experiment.run_config import RunConfig
 from core.experiment.runs.run import RunStatus, State, Study
 from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
-from core.machine.devices import DeviceLocks, cpu
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -26,23 +23,8 @@ MANIFEST = "path,hash,label,split\na.jpg,0,a,train\n"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
 def config(tiny_config: RunConfig) -> RunConfig:
     return replace(tiny_config, weights="sample", views=1)
-
-
-@pytest.fixture
-def launcher(store: RunStore, tmp_path: Path) -> Iterator[Launcher]:
-    launcher = Launcher(store, DeviceLocks(tmp_path / "locks"), devices=lambda: (cpu(),))
-    yield launcher
-    for run in store.active():
-        launcher.cancel(run.id)
-    wait_for(lambda: not store.active(), 60)
-    launcher.close()
 
 
 def similar(store: RunStore, first: RunConfig, *others: RunConfig) -> list[int]:

@@ -4,7 +4,6 @@ import json
 import random
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from harness import wait_for, worker_process
@@ -21,24 +20,8 @@ from core.experiment.runs.metrics import Metrics
 from core.experiment.runs.run import Run, RunStatus, State
 from core.experiment.runs.run_store import RunStore
 from core.experiment.strategy import Phase, Strategy
-from core.machine.devices import DeviceLocks, cpu
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
-def launcher(store: RunStore, tmp_path: Path):
-    launcher = Launcher(store, DeviceLocks(tmp_path / "locks"), devices=lambda: (cpu(),))
-    yield launcher
-    for run in store.active():
-        launcher.cancel(run.id)
-    wait_for(lambda: not store.active(), 60)
-    launcher.close()
 
 
 def start(store: RunStore, launcher: Launcher, config: RunConfig, dataset: Dataset, *phases: Phase) -> Run:

@@ -96,7 +96,7 @@ def test_a_resumed_training_repeats_the_rest_exactly():
     first = HeadTrainer(initial_head(CHANNELS, CLASSES, 0), 1e-2, seed=7)
     expected, _ = train(whole, range(4)), train(first, range(2))
     resumed = HeadTrainer(first.head, 1e-2, seed=7)
-    resumed.restore_optimizer(first.optimizer.state())
+    resumed.optimizer.restore(first.optimizer.state())
     assert train(resumed, range(2, 4)) == expected[6:] and expected[0] != expected[1]
     for ours, theirs in zip(resumed.head, whole.head, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -112,7 +112,7 @@ def test_another_seed_draws_other_weights_and_other_dropout():
 def test_a_state_of_other_weights_is_ignored():
     trainer = HeadTrainer(initial_head(CHANNELS, CLASSES, 0), 1e-2, seed=0)
     before = trainer.optimizer.state()
-    trainer.restore_optimizer(HeadTrainer(initial_head(CHANNELS, 3, 0), 1e-2, seed=0).optimizer.state())
+    trainer.optimizer.restore(HeadTrainer(initial_head(CHANNELS, 3, 0), 1e-2, seed=0).optimizer.state())
     assert all((a == b).all() for a, b in zip(trainer.optimizer.state(), before, strict=True))
 
 

@@ -41,7 +41,7 @@ def run(config: RunConfig, data: TrainingData, **more) -> tuple[keras.Model, Out
 
 
 def pixel_batches(images: Images, shuffle_seed: int | None = None) -> Batches:
-    return Batches(lambda numbers, epoch: images.pixels[numbers], images.labels, 8, shuffle_seed)
+    return Batches.of(lambda numbers, epoch: images.pixels[numbers], images.labels, 8, shuffle_seed)
 
 
 def test_the_baseline_trains_all_layers_of_the_small_network(tiny_config, data, tmp_path):

@@ -23,7 +23,7 @@ MAX_FILES: Final = 16
 
 
 class KnownNetwork:
-    """The network of a configuration with an untrained base: its fingerprint, and a model file as a template.
+    """The network of a configuration with its initial base: its fingerprint, and a model file as a template.
 
     The weights file is recognised by its path, size and time. With random weights, which depend on the seed, nothing is
     kept and `name` is "". Raises `UnknownBase`, and `WeightsError` if the weights are not available.
@@ -66,7 +66,7 @@ class KnownNetwork:
         return self._template_file
 
     def remember_template(self, model_file: Path) -> None:
-        """Keep a copy of the file of a model whose base is untrained."""
+        """Keep a copy of the file of a model whose base has its initial weights."""
         if self.name and not self._template_file.is_file():
             with suppress(OSError):
                 _make_room()
